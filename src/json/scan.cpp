@@ -1,0 +1,110 @@
+// One pass over a JSON text's characters.
+#include "json/scan.hpp"
+
+#include <cstdint>
+
+#include "base/utf8.hpp"
+
+namespace keyward::json {
+
+namespace {
+
+constexpr std::uint32_t kNoUnit = ~std::uint32_t{0};
+
+bool is_high_surrogate(std::uint32_t unit) noexcept { return unit >= 0xd800 && unit <= 0xdbff; }
+bool is_low_surrogate(std::uint32_t unit) noexcept { return unit >= 0xdc00 && unit <= 0xdfff; }
+
+// The value of "\uXXXX" at the front of text; kNoUnit if it doesn't begin so.
+std::uint32_t code_unit(std::string_view text) noexcept {
+  if (text.size() < 6 || text[0] != '\\' || text[1] != 'u') {
+    return kNoUnit;
+  }
+  std::uint32_t value = 0;
+  for (const char c : text.substr(2, 4)) {
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0) {
+      return kNoUnit;
+    }
+    value = value * 16 + static_cast<std::uint32_t>(digit);
+  }
+  return value;
+}
+
+// The length of the escape at the front of text; 0, and problem, if it is none.
+std::size_t escape_length(std::string_view text, const char **problem) noexcept {
+  *problem = "an unknown escape";
+  if (text.size() < 2) {
+    return 0;
+  }
+  if (text[1] != 'u') {
+    return std::string_view("\"\\/bfnrt").find(text[1]) == std::string_view::npos ? 0 : 2;
+  }
+  const std::uint32_t unit = code_unit(text);
+  if (unit == kNoUnit) {
+    return 0;
+  }
+  if (!is_high_surrogate(unit) && !is_low_surrogate(unit)) {
+    return 6;
+  }
+  *problem = "a lone surrogate";
+  return is_high_surrogate(unit) && is_low_surrogate(code_unit(text.substr(6))) ? 12 : 0;
+}
+
+// The length of what is at the front of text, inside a string; 0, and problem, if that can't be there.
+std::size_t character_length(std::string_view text, const char **problem) noexcept {
+  const auto byte = static_cast<unsigned char>(text.front());
+  if (byte == '\\') {
+    return escape_length(text, problem);
+  }
+  if (byte < 0x20) {
+    *problem = "a control character in a string";
+    return 0;
+  }
+  *problem = "invalid UTF-8";
+  return byte < 0x80 ? 1 : utf8_length(text);
+}
+
+bool may_be_between_strings(char c) noexcept {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+         std::string_view(" \t\n\r{}[]:,\"-+.E").find(c) != std::string_view::npos;
+}
+
+}  // namespace
+
+ScanResult scan(std::string_view text, std::size_t depth) noexcept {
+  std::size_t open = 0;
+  bool in_string = false;
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    if (c == '"') {
+      in_string = !in_string;
+      ++at;
+      continue;
+    }
+    if (in_string) {
+      const char *problem = nullptr;
+      const std::size_t length = character_length(text.substr(at), &problem);
+      if (length == 0) {
+        return {problem, at};
+      }
+      at += length;
+      continue;
+    }
+    if (!may_be_between_strings(c)) {
+      return {"an unexpected character", at};
+    }
+    if ((c == '{' || c == '[') && ++open > depth) {
+      return {"too many levels of nesting", at};
+    }
+    if ((c == '}' || c == ']') && open-- == 0) {
+      return {"a bracket that closes nothing", at};
+    }
+    ++at;
+  }
+  return {};
+}
+
+}  // namespace keyward::json
