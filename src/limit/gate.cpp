@@ -1,0 +1,163 @@
+// The places are robust mutexes, taken and given under a door's; waiting is a futex word that each release advances.
+#include "limit/gate.hpp"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <algorithm>
+#include <atomic>
+#include <climits>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+#include "limit/shared_mutex.hpp"
+
+namespace keyward {
+namespace {
+
+constexpr std::uint64_t kMagic = 0x6b77'6761'7465'3031;  // "kwgate01"
+// A killed holder wakes nobody, so that waiting ends by itself after this.
+constexpr long kPatienceNs = 50'000'000;
+
+struct alignas(64) PlaceSlot {
+  SharedMutex mutex;                   // held: the place is
+  std::atomic<std::uint64_t> work[2];  // what its holder, or its last if that was killed, works on; 0: none
+};
+static_assert(sizeof(PlaceSlot) == 64);
+
+struct Shared {
+  std::atomic<std::uint64_t> magic;  // written last
+  SharedMutex door;
+  alignas(64) std::atomic<std::uint32_t> releases;  // the futex word
+  PlaceSlot places[Gate::kMaxPlaces];
+};
+static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t));
+
+Shared *shared_of(Gate *gate) noexcept { return reinterpret_cast<Shared *>(gate); }
+
+void set_work(PlaceSlot *place, std::uint64_t first, std::uint64_t second) noexcept {
+  place->work[0].store(first, std::memory_order_relaxed);
+  place->work[1].store(second, std::memory_order_relaxed);
+}
+
+bool works_on(const PlaceSlot &place, const std::uint64_t (&work)[2]) noexcept {
+  return place.work[0].load(std::memory_order_relaxed) == work[0] &&
+         place.work[1].load(std::memory_order_relaxed) == work[1];
+}
+
+bool is_held(PlaceSlot *place) noexcept {
+  if (!place->mutex.try_lock()) {
+    return true;
+  }
+  place->mutex.unlock();
+  return false;
+}
+
+enum class Entry { entered, full, same_work };
+
+// Behind the door, so that two with the same work can't both find nobody at it.
+Entry try_enter(Shared *shared, std::size_t places, const std::uint64_t (&work)[2], std::size_t *index) noexcept {
+  const SharedLock door(&shared->door);
+  if (!door) {
+    return Entry::full;
+  }
+  for (PlaceSlot &place : shared->places) {
+    if (works_on(place, work) && is_held(&place)) {
+      return Entry::same_work;
+    }
+  }
+  for (std::size_t i = 0; i < places; ++i) {
+    if (shared->places[i].mutex.try_lock()) {
+      set_work(&shared->places[i], work[0], work[1]);
+      *index = i;
+      return Entry::entered;
+    }
+  }
+  return Entry::full;
+}
+
+void wait_for_release(std::atomic<std::uint32_t> *releases, std::uint32_t seen) noexcept {
+  const timespec patience{0, kPatienceNs};
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t *>(releases), FUTEX_WAIT, seen, &patience, nullptr, 0);
+}
+
+void release(Shared *shared, std::size_t index) noexcept {
+  PlaceSlot &place = shared->places[index];
+  set_work(&place, 0, 0);
+  place.mutex.unlock();
+  shared->releases.fetch_add(1, std::memory_order_release);
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t *>(&shared->releases), FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
+
+}  // namespace
+
+std::size_t Gate::size() noexcept { return sizeof(Shared); }
+
+Gate *Gate::create(void *memory) noexcept {
+  auto *shared = static_cast<Shared *>(memory);
+  if (!shared->door.init()) {
+    return nullptr;
+  }
+  for (PlaceSlot &place : shared->places) {
+    if (!place.mutex.init()) {
+      return nullptr;
+    }
+  }
+  shared->magic.store(kMagic, std::memory_order_release);
+  return reinterpret_cast<Gate *>(shared);
+}
+
+Gate *Gate::adopt(void *memory) noexcept {
+  auto *shared = static_cast<Shared *>(memory);
+  return shared->magic.load(std::memory_order_acquire) == kMagic ? reinterpret_cast<Gate *>(shared) : nullptr;
+}
+
+Gate::Place::Place(Place &&other) noexcept : gate_(std::exchange(other.gate_, nullptr)), index_(other.index_) {}
+
+Gate::Place &Gate::Place::operator=(Place &&other) noexcept {
+  std::swap(gate_, other.gate_);
+  std::swap(index_, other.index_);
+  return *this;
+}
+
+Gate::Place::~Place() {
+  if (gate_ != nullptr) {
+    release(shared_of(gate_), index_);
+  }
+}
+
+Gate::Place Gate::enter(std::size_t places, const Digest &work, bool *shared, bool (*give_up)(void *),
+                        void *context) noexcept {
+  Shared *memory = shared_of(this);
+  std::uint64_t name[2];
+  std::memcpy(name, work.data(), sizeof(name));
+  *shared = false;
+  Place place;
+  for (;;) {
+    // Before trying: a release in between ends the wait at once.
+    const std::uint32_t seen = memory->releases.load(std::memory_order_acquire);
+    const Entry entry = try_enter(memory, std::clamp<std::size_t>(places, 1, kMaxPlaces), name, &place.index_);
+    if (entry == Entry::entered) {
+      place.gate_ = this;
+      return place;
+    }
+    *shared = *shared || entry == Entry::same_work;
+    if (give_up != nullptr && give_up(context)) {
+      return place;
+    }
+    wait_for_release(&memory->releases, seen);
+  }
+}
+
+std::size_t Gate::held() const noexcept {
+  Shared *shared = shared_of(const_cast<Gate *>(this));
+  const SharedLock door(&shared->door);
+  std::size_t held = 0;
+  for (PlaceSlot &place : shared->places) {
+    held += door && is_held(&place) ? 1U : 0U;
+  }
+  return held;
+}
+
+}  // namespace keyward

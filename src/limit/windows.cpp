@@ -1,0 +1,567 @@
+// The table of windows: two-choice buckets of slots, a lock-free path for windows that exist, one robust mutex for the rest.
+//
+// Why it is exact. All that a charge decides on is one word: a window's end and its count. A charge reads the word, then
+// makes sure that the slot is still its own, decides, and replaces the word by compare-and-swap: so it counts on top of just
+// what it decided on, or tries again.
+//
+// Why a slot that changes hands is never charged for its old owner. Only a slot whose window has closed changes hands, under the
+// mutex: its word is swapped for kTaken, then the tag becomes the newcomer's, and last the word is the newcomer's window, never
+// an empty one. A charge for the old owner that is still under way holds a word with an end E in the past of the clock that the
+// mutex's holder read. It succeeds only where the word is that again, but every end that the newcomer's word can have
+// is later than E: a window opens at now + length, its successors end later than what they follow, and the one step that moves an
+// end back, the cut, is done under the mutex with a clock re-read there, which puts it a second at least after that.
+//
+// Why a kill does no harm. Each step is one store. What a killed holder of the mutex leaves is a slot with its old word, or with
+// kTaken, which is free for the next newcomer, or done. The sliding window's roll-over writes the count of the window before
+// ahead of the swap that starts the new one; see view_sliding().
+#include "limit/windows.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "limit/shared_mutex.hpp"
+
+namespace keyward {
+namespace {
+
+constexpr std::uint64_t kMagic = 0x6b77'7769'6e64'6f77;  // "kwwindow"
+constexpr std::uint64_t kVersion = 1;
+
+// A window's word: its end in milliseconds modulo 2^36 above its count. Ends are told apart over 397 days either way of now, and none
+// is further ahead than 366.
+using Word = std::uint64_t;
+constexpr int kCountBits = 28;
+constexpr int kUnusedEndBits = 64 - 36;
+constexpr Word kCountMask = (Word{1} << kCountBits) - 1;
+static_assert(kMaxRateCount <= kCountMask);
+constexpr Word kTaken =
+    ~Word{0};  // of a slot that changes hands; as a window it would need 2^28-1 charges in one fixed millisecond
+
+constexpr std::uint32_t kSlidingFlag = 1U << 31;
+static_assert(kMaxWindowSeconds < kSlidingFlag);
+
+constexpr std::size_t kSlots = 16;
+constexpr std::size_t kOverflowBuckets = 16;
+constexpr std::uint32_t kOverflowFactor = 10;
+// How far a process's clock may run ahead of the table's before it pushes that on: keeps the line it lies on mostly read.
+constexpr std::uint64_t kClockStepMs = 10;
+constexpr std::int64_t kDayMs = 86'400'000;
+
+// Tags and words apart, so that a search reads two lines and a charge one more.
+struct alignas(64) Bucket {
+  std::atomic<std::uint64_t> tags[kSlots];  // the name's first 8 bytes, never 0; 0: never used
+  std::atomic<Word> words[kSlots];
+  struct {
+    std::atomic<Word> before;         // sliding: the last word of the window before
+    std::atomic<std::uint32_t> kind;  // length in seconds, and kSlidingFlag: never changes while the window is open
+    std::uint32_t unused;
+  } more[kSlots];
+};
+static_assert(sizeof(Bucket) == 512);
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+struct Region {
+  Bucket *buckets;
+  std::uint64_t count;
+};
+
+struct Table {
+  std::atomic<std::uint64_t> magic;  // written last
+  std::uint64_t version;
+  std::uint64_t bytes;
+  std::uint64_t bucket_count;
+  alignas(64) SharedMutex mutex;
+  alignas(64) std::atomic<std::uint64_t> clock_ms;  // never steps back
+  alignas(64) std::atomic<std::uint64_t> overflows;
+  alignas(64) Bucket overflow[kOverflowBuckets];
+
+  Region own() noexcept { return {reinterpret_cast<Bucket *>(this + 1), bucket_count}; }
+  Region shared() noexcept { return {overflow, kOverflowBuckets}; }
+};
+
+// A charge, in the table's terms.
+struct Ask {
+  std::uint64_t tag;
+  std::uint64_t now_ms;
+  std::uint64_t length_ms;
+  std::uint32_t limit;
+  std::uint32_t cost;
+  std::uint32_t kind;
+
+  bool sliding() const noexcept { return (kind & kSlidingFlag) != 0; }
+};
+
+struct Slot {
+  Bucket *bucket = nullptr;
+  std::size_t index = 0;
+
+  explicit operator bool() const noexcept { return bucket != nullptr; }
+  std::atomic<std::uint64_t> &tag() const noexcept { return bucket->tags[index]; }
+  std::atomic<Word> &word() const noexcept { return bucket->words[index]; }
+  std::atomic<Word> &before() const noexcept { return bucket->more[index].before; }
+  std::atomic<std::uint32_t> &kind() const noexcept { return bucket->more[index].kind; }
+};
+
+Word make_word(std::uint64_t end_ms, std::uint32_t count) noexcept { return end_ms << kCountBits | count; }
+std::uint32_t count_in(Word word) noexcept { return static_cast<std::uint32_t>(word & kCountMask); }
+
+// Milliseconds from now to the word's end, negative where it has passed.
+std::int64_t ahead_of(Word word, std::uint64_t now_ms) noexcept {
+  const std::uint64_t distance = (word >> kCountBits) - now_ms;
+  return static_cast<std::int64_t>(distance << kUnusedEndBits) >> kUnusedEndBits;
+}
+
+std::int64_t length_in(std::uint32_t kind) noexcept { return std::int64_t{kind & ~kSlidingFlag} * 1000; }
+
+// The same for a window of that kind. What ends further ahead than its length allows closed more than a year ago.
+std::int64_t ahead_of(Word word, std::uint32_t kind, std::uint64_t now_ms) noexcept {
+  const std::int64_t ahead = ahead_of(word, now_ms);
+  return ahead > length_in(kind) + kDayMs ? std::int64_t{-1} * kDayMs * kMaxWindowSeconds : ahead;
+}
+
+// ---- What a window is at a moment -------------------------------------------------------------------------------------------
+
+// The window that a charge would count in.
+struct View {
+  std::uint64_t end_ms = 0;
+  std::uint32_t used = 0;
+  std::uint32_t before = 0;     // count of the window before
+  std::uint64_t weight_ms = 0;  // how much of that is still in view
+  bool open = false;            // else it would open or roll on with this charge
+  bool rolls = false;           // sliding: what is on record becomes the window before
+  bool cut = false;             // its end on record is too far ahead
+};
+
+View opening(const Ask &ask) noexcept {
+  View view;
+  view.end_ms = ask.now_ms + ask.length_ms;
+  return view;
+}
+
+View still_open(const Ask &ask, Word word, std::uint32_t kind, std::int64_t ahead) noexcept {
+  const auto length = static_cast<std::int64_t>(ask.length_ms);
+  View view;
+  view.open = true;
+  view.used = count_in(word);
+  view.cut = length_in(kind) > length && ahead > length;
+  view.end_ms = ask.now_ms + static_cast<std::uint64_t>(view.cut ? length : ahead);
+  return view;
+}
+
+// A window that nothing is charged to counts as not open, unless (another's clock being ahead) its end would move back.
+View view_fixed(const Ask &ask, Word word, std::uint32_t kind) noexcept {
+  const std::int64_t ahead = ahead_of(word, kind, ask.now_ms);
+  const bool empty = count_in(word) == 0 && ahead <= static_cast<std::int64_t>(ask.length_ms);
+  return ahead > 0 && !empty ? still_open(ask, word, kind, ahead) : opening(ask);
+}
+
+void weigh(const Ask &ask, Word before, View *view) noexcept {
+  const std::int64_t in_view = ahead_of(before, ask.now_ms) + static_cast<std::int64_t>(ask.length_ms);
+  view->before = count_in(before);
+  view->weight_ms = std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(in_view, 0)), ask.length_ms);
+}
+
+// A new window is begun under the mutex by writing `before`, then swapping the word. So `before` is what the word follows, or (the
+// swap still to come, or never, where its process was killed) the word's own end and some count of its: then somebody's clock has
+// passed that end, and ours is taken to have. Or it is 0, where a window that is out of view is about to be followed.
+// A word that has rolled on never comes back, so no charge is counted on a `before` that isn't its own.
+View view_sliding(const Ask &asked, Word word, Word before, std::uint32_t kind) noexcept {
+  Ask ask = asked;
+  std::int64_t ahead = ahead_of(word, kind, ask.now_ms);
+  if (ahead > 0 && before >> kCountBits != word >> kCountBits) {
+    View view = still_open(ask, word, kind, ahead);
+    weigh(ask, before, &view);
+    return view;
+  }
+  if (ahead > 0) {
+    ask.now_ms += static_cast<std::uint64_t>(ahead);
+    ahead = 0;
+  }
+  if (ahead + static_cast<std::int64_t>(ask.length_ms) <= 0) {
+    return opening(ask);
+  }
+  View view;
+  view.rolls = true;
+  view.end_ms = ask.now_ms + ask.length_ms - static_cast<std::uint64_t>(-ahead);
+  weigh(ask, word, &view);
+  return view;
+}
+
+View view_of(const Ask &ask, const Slot &slot, Word word, std::uint32_t kind) noexcept {
+  return ask.sliding() ? view_sliding(ask, word, slot.before().load(std::memory_order_acquire), kind)
+                       : view_fixed(ask, word, kind);
+}
+
+// before * weight / length + used + cost <= limit, in whole numbers: counts have 28 bits and lengths 35.
+bool fits(const Ask &ask, const View &view, std::uint32_t cost) noexcept {
+  if (cost > ask.limit || view.used > ask.limit - cost) {
+    return false;
+  }
+  const std::uint64_t room = ask.limit - view.used - cost;
+  return view.before * view.weight_ms <= room * ask.length_ms;
+}
+
+std::uint32_t remaining_of(const Ask &ask, const View &view, std::uint32_t used) noexcept {
+  if (used >= ask.limit) {
+    return 0;
+  }
+  const std::uint64_t room = (ask.limit - used) * ask.length_ms;
+  const std::uint64_t taken = view.before * view.weight_ms;
+  return taken >= room ? 0 : static_cast<std::uint32_t>((room - taken) / ask.length_ms);
+}
+
+// How long a sliding window's count before the one in question must have gone out of view until it leaves `room`.
+std::uint64_t out_of_view_ms(const Ask &ask, std::uint32_t before, std::uint32_t room) noexcept {
+  return before <= room ? 0 : ask.length_ms - room * ask.length_ms / before;
+}
+
+std::uint64_t retry_of(const Ask &ask, const View &view, std::uint64_t left_ms) noexcept {
+  if (!ask.sliding() || ask.cost > ask.limit) {
+    return left_ms;
+  }
+  if (view.used <= ask.limit - ask.cost) {  // in this window, which began where the one before ended
+    const std::uint64_t wait = out_of_view_ms(ask, view.before, ask.limit - ask.cost - view.used);
+    const std::uint64_t waited = ask.length_ms - view.weight_ms;
+    return wait > waited ? wait - waited : 0;
+  }
+  return left_ms + out_of_view_ms(ask, view.used, ask.limit - ask.cost);
+}
+
+WindowState state_of(const Ask &ask, const View &view, bool admitted) noexcept {
+  WindowState state;
+  state.admitted = admitted;
+  state.limit = ask.limit;
+  state.remaining = remaining_of(ask, view, view.used + (admitted ? ask.cost : 0));
+  const std::uint64_t left_ms = view.end_ms > ask.now_ms ? view.end_ms - ask.now_ms : 0;
+  state.reset_ms = std::min(left_ms, ask.length_ms);
+  state.retry_ms = admitted ? 0 : retry_of(ask, view, state.reset_ms);
+  state.charged_ms = std::max(ask.now_ms, view.end_ms - ask.length_ms);
+  return state;
+}
+
+// ---- Finding slots ----------------------------------------------------------------------------------------------------------
+
+struct Choices {
+  Bucket *buckets[2];
+};
+
+// From the tag alone, so that a window can be moved into a table of another size.
+Choices choices_of(const Region &region, std::uint64_t tag) noexcept {
+  const std::uint64_t first = (tag >> 32) * region.count >> 32;
+  std::uint64_t second = (tag & 0xffff'ffff) * region.count >> 32;
+  if (second == first) {
+    second = second + 1 < region.count ? second + 1 : 0;
+  }
+  return {{region.buckets + first, region.buckets + second}};
+}
+
+// The live slot of this tag: at most one has it. What a kill left half-made isn't live.
+Slot find(const Region &region, std::uint64_t tag) noexcept {
+  const Choices choices = choices_of(region, tag);
+  __builtin_prefetch(choices.buckets[1]->tags);
+  __builtin_prefetch(choices.buckets[1]->tags + kSlots / 2);
+  for (Bucket *bucket : choices.buckets) {
+    for (std::size_t i = 0; i < kSlots; ++i) {
+      if (bucket->tags[i].load(std::memory_order_relaxed) == tag &&
+          bucket->words[i].load(std::memory_order_relaxed) != kTaken) {
+        return {bucket, i};
+      }
+    }
+  }
+  return {};
+}
+
+// Whether a newcomer may have the slot: never used, left by a kill, or closed and (sliding) out of view.
+bool usable(const Slot &slot, Word word, std::uint64_t now_ms) noexcept {
+  if (word == kTaken || slot.tag().load(std::memory_order_relaxed) == 0) {
+    return true;
+  }
+  const std::uint32_t kind = slot.kind().load(std::memory_order_relaxed);
+  const std::int64_t ahead = ahead_of(word, kind, now_ms);
+  return (kind & kSlidingFlag) != 0 ? ahead + length_in(kind) <= 0 : ahead <= 0;
+}
+
+Slot first_usable(Bucket *bucket, std::uint64_t now_ms, std::size_t *count) noexcept {
+  Slot first;
+  *count = 0;
+  for (std::size_t i = 0; i < kSlots; ++i) {
+    const Slot slot{bucket, i};
+    if (usable(slot, slot.word().load(std::memory_order_acquire), now_ms)) {
+      first = first ? first : slot;
+      ++*count;
+    }
+  }
+  return first;
+}
+
+// A usable slot in the bucket that has more of them.
+Slot choose(const Region &region, std::uint64_t tag, std::uint64_t now_ms) noexcept {
+  const Choices choices = choices_of(region, tag);
+  std::size_t count[2];
+  const Slot first = first_usable(choices.buckets[0], now_ms, &count[0]);
+  const Slot second = first_usable(choices.buckets[1], now_ms, &count[1]);
+  return count[0] >= count[1] ? first : second;
+}
+
+// ---- Charging ---------------------------------------------------------------------------------------------------------------
+
+enum class Outcome { done, locked, full };
+
+bool swap(const Slot &slot, Word *word, Word next) noexcept {
+  return slot.word().compare_exchange_weak(*word, next, std::memory_order_acq_rel, std::memory_order_acquire);
+}
+
+// The path without a lock: adds to an open window, reopens a closed fixed one of the same kind. All else is for the mutex.
+Outcome charge_free(const Ask &ask, const Slot &slot, WindowState *state) noexcept {
+  Word word = slot.word().load(std::memory_order_acquire);
+  for (;;) {
+    // After the word: where the tag is still ours, so was the slot when the word was read.
+    if (word == kTaken || slot.tag().load(std::memory_order_relaxed) != ask.tag) {
+      return Outcome::locked;
+    }
+    const std::uint32_t kind = slot.kind().load(std::memory_order_relaxed);
+    const View view = view_of(ask, slot, word, kind);
+    if (view.cut || (!view.open && (ask.sliding() || kind != ask.kind))) {
+      return Outcome::locked;
+    }
+    const bool admitted = fits(ask, view, ask.cost);
+    if (!admitted || swap(slot, &word, make_word(view.end_ms, view.used + ask.cost))) {
+      *state = state_of(ask, view, admitted);
+      return Outcome::done;
+    }
+  }
+}
+
+// Gives the slot to a window, under the mutex; *word is its word, and no longer open. false if somebody reopened it first.
+bool take_over(const Ask &ask, const Slot &slot, Word *word, Word before, Word next) noexcept {
+  if (*word != kTaken && !swap(slot, word, kTaken)) {
+    return false;
+  }
+  slot.before().store(before, std::memory_order_release);
+  slot.kind().store(ask.kind, std::memory_order_release);
+  slot.tag().store(ask.tag, std::memory_order_release);
+  slot.word().store(next, std::memory_order_release);
+  return true;
+}
+
+// The same under the mutex, where the slot can't change hands: whatever charge_free() may not do.
+WindowState charge_own(const Ask &ask, const Slot &slot) noexcept {
+  Word word = slot.word().load(std::memory_order_acquire);
+  for (;;) {
+    const std::uint32_t kind = slot.kind().load(std::memory_order_relaxed);
+    const View view = view_of(ask, slot, word, kind);
+    const bool admitted = fits(ask, view, ask.cost);
+    const Word next = make_word(view.end_ms, view.used + (admitted ? ask.cost : 0));
+    if (!admitted && !view.cut) {
+      return state_of(ask, view, false);
+    }
+    bool done = false;
+    if (!view.open && kind != ask.kind) {
+      done = take_over(ask, slot, &word, view.rolls ? word : 0, next);
+    } else {
+      if (!view.open) {
+        slot.before().store(view.rolls ? word : 0, std::memory_order_release);
+      }
+      done = swap(slot, &word, next);
+    }
+    if (done) {
+      return state_of(ask, view, admitted);
+    }
+  }
+}
+
+// A window's first charge, under the mutex.
+Outcome charge_new(const Ask &ask, const Region &region, WindowState *state) noexcept {
+  const View view = opening(ask);
+  while (const Slot slot = choose(region, ask.tag, ask.now_ms)) {
+    Word word = slot.word().load(std::memory_order_acquire);
+    while (usable(slot, word, ask.now_ms)) {
+      if (take_over(ask, slot, &word, 0, make_word(view.end_ms, ask.cost))) {
+        *state = state_of(ask, view, true);
+        return Outcome::done;
+      }
+    }
+  }
+  return Outcome::full;
+}
+
+// The table's clock: the latest that any process has told it, so that one which slept goes by the others'.
+std::uint64_t read_clock(const Table &table, std::uint64_t now_ms) noexcept {
+  return std::max(now_ms, table.clock_ms.load(std::memory_order_relaxed));
+}
+
+std::uint64_t push_clock(Table *table, std::uint64_t now_ms) noexcept {
+  std::uint64_t clock = table->clock_ms.load(std::memory_order_relaxed);
+  while (now_ms >= clock + kClockStepMs &&
+         !table->clock_ms.compare_exchange_weak(clock, now_ms, std::memory_order_relaxed)) {
+  }
+  return std::max(now_ms, clock);
+}
+
+WindowState refuse(const Ask &ask) noexcept { return state_of(ask, opening(ask), false); }
+
+Outcome charge_locked(Table *table, const Region &region, Ask ask, WindowState *state) noexcept {
+  const SharedLock lock(&table->mutex);
+  if (!lock) {
+    *state = refuse(ask);  // somebody was stopped while holding it: fail closed
+    return Outcome::done;
+  }
+  ask.now_ms = push_clock(table, ask.now_ms);
+  if (const Slot slot = find(region, ask.tag)) {
+    *state = charge_own(ask, slot);
+    return Outcome::done;
+  }
+  return charge_new(ask, region, state);
+}
+
+Outcome charge_in(Table *table, const Region &region, const Ask &ask, WindowState *state) noexcept {
+  const Slot slot = find(region, ask.tag);
+  if (slot && charge_free(ask, slot, state) == Outcome::done) {
+    return Outcome::done;
+  }
+  return charge_locked(table, region, ask, state);
+}
+
+Ask ask_of(const Charge &charge, std::uint64_t now_ms) noexcept {
+  const std::uint32_t length_s = std::clamp<std::uint32_t>(charge.rate.window_s, 1, kMaxWindowSeconds);
+  Ask ask{};
+  std::memcpy(&ask.tag, charge.name.data(), sizeof(ask.tag));
+  ask.tag = ask.tag == 0 ? 1 : ask.tag;
+  ask.now_ms = now_ms;
+  ask.length_ms = std::uint64_t{length_s} * 1000;
+  ask.limit = std::min(charge.rate.count, kMaxRateCount);
+  ask.cost = charge.cost;
+  ask.kind = length_s | (charge.sliding ? kSlidingFlag : 0);
+  return ask;
+}
+
+// The same for the limit's overflow window.
+Ask overflow_of(Ask ask, std::uint64_t limit_name) noexcept {
+  std::uint64_t mixed = limit_name + 0x9e37'79b9'7f4a'7c15;  // splitmix64: names may be small numbers
+  mixed = (mixed ^ (mixed >> 30)) * 0xbf58'476d'1ce4'e5b9;
+  mixed = (mixed ^ (mixed >> 27)) * 0x94d0'49bb'1331'11eb;
+  mixed ^= mixed >> 31;
+  ask.tag = mixed == 0 ? 1 : mixed;
+  ask.limit = ask.limit > kMaxRateCount / kOverflowFactor ? kMaxRateCount : ask.limit * kOverflowFactor;
+  return ask;
+}
+
+WindowState charge_overflow(Table *table, const Ask &ask, std::uint64_t limit_name) noexcept {
+  const Ask shared = overflow_of(ask, limit_name);
+  WindowState state;
+  if (charge_in(table, table->shared(), shared, &state) == Outcome::full) {
+    state = refuse(shared);
+  }
+  state.overflow = true;
+  table->overflows.fetch_add(1, std::memory_order_relaxed);
+  return state;
+}
+
+WindowState look_at(const Ask &ask, const Slot &slot) noexcept {
+  const Word word = slot ? slot.word().load(std::memory_order_acquire) : kTaken;
+  const bool ours = word != kTaken && slot.tag().load(std::memory_order_relaxed) == ask.tag;
+  const View view = ours ? view_of(ask, slot, word, slot.kind().load(std::memory_order_relaxed)) : opening(ask);
+  WindowState state = state_of(ask, view, false);
+  state.admitted = fits(ask, view, ask.cost);
+  state.retry_ms = state.admitted ? 0 : state.retry_ms;
+  return state;
+}
+
+Table *table_of(WindowTable *table) noexcept { return reinterpret_cast<Table *>(table); }
+const Table *table_of(const WindowTable *table) noexcept { return reinterpret_cast<const Table *>(table); }
+
+}  // namespace
+
+WindowTable *WindowTable::create(void *memory, std::size_t bytes) noexcept {
+  auto *table = static_cast<Table *>(memory);
+  if (bytes < sizeof(Table) + 2 * sizeof(Bucket) || !table->mutex.init()) {
+    return nullptr;
+  }
+  table->version = kVersion;
+  table->bytes = bytes;
+  table->bucket_count = std::min<std::uint64_t>((bytes - sizeof(Table)) / sizeof(Bucket), 0xffff'ffff);
+  table->magic.store(kMagic, std::memory_order_release);
+  return reinterpret_cast<WindowTable *>(table);
+}
+
+WindowTable *WindowTable::adopt(void *memory, std::size_t bytes) noexcept {
+  auto *table = static_cast<Table *>(memory);
+  const bool known = bytes >= sizeof(Table) && table->magic.load(std::memory_order_acquire) == kMagic &&
+                     table->version == kVersion && table->bytes == bytes;
+  return known ? reinterpret_cast<WindowTable *>(table) : nullptr;
+}
+
+WindowState WindowTable::charge(const Charge &charge, std::uint64_t now_ms) noexcept {
+  Table *table = table_of(this);
+  const Ask ask = ask_of(charge, push_clock(table, now_ms));
+  if (ask.cost == 0 || ask.cost > ask.limit) {  // counts nothing, whatever comes
+    return look(charge, now_ms);
+  }
+  WindowState state;
+  if (charge_in(table, table->own(), ask, &state) == Outcome::full) {
+    state = charge_overflow(table, ask, charge.limit_name);
+  }
+  return state;
+}
+
+WindowState WindowTable::look(const Charge &charge, std::uint64_t now_ms) noexcept {
+  Table *table = table_of(this);
+  const Ask ask = ask_of(charge, read_clock(*table, now_ms));
+  if (const Slot slot = find(table->own(), ask.tag)) {
+    return look_at(ask, slot);
+  }
+  if (choose(table->own(), ask.tag, ask.now_ms)) {
+    return look_at(ask, {});
+  }
+  const Ask shared = overflow_of(ask, charge.limit_name);
+  WindowState state = look_at(shared, find(table->shared(), shared.tag));
+  state.overflow = true;
+  state.admitted = state.admitted && ask.cost <= ask.limit;
+  return state;
+}
+
+// The window is that of the charge if it began no later, and hasn't ended by then. Of a changed length nobody can tell: then nothing
+// is given back, which admits less rather than more.
+void WindowTable::give_back(const Charge &charge, std::uint64_t charged_ms, std::uint64_t now_ms) noexcept {
+  Table *table = table_of(this);
+  Ask ask = ask_of(charge, now_ms);
+  Slot slot = find(table->own(), ask.tag);
+  if (!slot) {
+    ask = overflow_of(ask, charge.limit_name);
+    slot = find(table->shared(), ask.tag);
+  }
+  if (!slot) {
+    return;
+  }
+  Word word = slot.word().load(std::memory_order_acquire);
+  do {
+    const std::int64_t left_then = ahead_of(word, charged_ms);
+    if (word == kTaken || slot.tag().load(std::memory_order_relaxed) != ask.tag ||
+        slot.kind().load(std::memory_order_relaxed) != ask.kind || left_then <= 0 ||
+        left_then > static_cast<std::int64_t>(ask.length_ms) || count_in(word) < ask.cost) {
+      return;
+    }
+  } while (!swap(slot, &word, word - ask.cost));
+}
+
+WindowStats WindowTable::stats(std::uint64_t now_ms) const noexcept {
+  const Table *table = table_of(this);
+  const auto *buckets = reinterpret_cast<const Bucket *>(table + 1);
+  const std::uint64_t now = read_clock(*table, now_ms);
+  WindowStats stats;
+  stats.slots = table->bucket_count * kSlots;
+  stats.overflows = table->overflows.load(std::memory_order_relaxed);
+  for (std::uint64_t i = 0; i < table->bucket_count; ++i) {
+    for (std::size_t j = 0; j < kSlots; ++j) {
+      const Word word = buckets[i].words[j].load(std::memory_order_relaxed);
+      if (word != 0 && word != kTaken && count_in(word) != 0 &&
+          ahead_of(word, buckets[i].more[j].kind.load(std::memory_order_relaxed), now) > 0) {
+        ++stats.open;
+      }
+    }
+  }
+  return stats;
+}
+
+}  // namespace keyward
