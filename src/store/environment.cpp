@@ -1,0 +1,317 @@
+// Opening, in the order in which LMDB's own faults have to be ruled out; see facts on each in the comments.
+#include "store/environment.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <vector>
+
+#include "base/digest.hpp"
+#include "store/data_file.hpp"
+#include "store/failure.hpp"
+
+namespace keyward {
+
+namespace {
+
+struct NamedTable {
+  EnvironmentKind kind;
+  Table table;
+  const char *name;
+};
+constexpr NamedTable kTables[] = {
+    {EnvironmentKind::credentials, Table::meta, "meta"},
+    {EnvironmentKind::credentials, Table::keys, "keys"},
+    {EnvironmentKind::credentials, Table::index, "index"},
+    {EnvironmentKind::credentials, Table::prefixes, "prefixes"},
+    {EnvironmentKind::credentials, Table::subject_keys, "subject_keys"},
+    {EnvironmentKind::credentials, Table::subjects, "subjects"},
+    {EnvironmentKind::credentials, Table::plans, "plans"},
+    {EnvironmentKind::usage, Table::usage_meta, "meta"},
+    {EnvironmentKind::usage, Table::usage, "usage"},
+    {EnvironmentKind::usage, Table::windows, "windows"},
+};
+
+Table meta_of(EnvironmentKind kind) noexcept {
+  return kind == EnvironmentKind::credentials ? Table::meta : Table::usage_meta;
+}
+
+// What this process has open. LMDB's rule is about processes, so this one list is, too: opening an environment twice and closing
+// one of the two resets the table of readers, and pages of live snapshots are reused.
+struct Claim {
+  pid_t process;
+  FileIdentity file;
+};
+std::mutex claims_mutex;
+std::vector<Claim> claims;  // guarded by claims_mutex
+
+}  // namespace
+
+StoreStatus Environment::open(const std::string &store, EnvironmentKind kind, Access access, std::size_t map_bytes) {
+  close();
+  store_ = store;
+  kind_ = kind;
+  access_ = access;
+  folder_ = kind == EnvironmentKind::credentials ? credentials_folder(store) : usage_folder(store);
+  data_path_ = folder_ + "/data.mdb";
+  lock_path_ = folder_ + "/lock.mdb";
+  guard_ = std::make_unique<ForkGuard>();
+  StoreStatus status = open_checked(map_bytes);
+  if (!status.ok()) {
+    close();
+  }
+  return status;
+}
+
+void Environment::close() noexcept {
+  if (inherited()) {
+    env_.release();  // closing it would free the parent's places in the table of readers
+  }
+  env_.close();
+  if (claimed_) {
+    const std::lock_guard<std::mutex> lock(claims_mutex);
+    const auto same = [this](const Claim &claim) { return claim.process == getpid() && claim.file == data_; };
+    claims.erase(std::remove_if(claims.begin(), claims.end(), same), claims.end());
+    claimed_ = false;
+  }
+  guard_.reset();
+}
+
+StoreStatus Environment::open_checked(std::size_t map_bytes) {
+  constexpr int kTries = 3;  // while files are renamed over each other
+  StoreStatus status;
+  for (int i = 0; i < kTries; ++i) {
+    DataFile file;
+    if (access_ != Access::create) {
+      status = look_at_data_file(data_path_, store_, &file);
+      status = status.ok() ? claim(file.identity) : status;
+    }
+    status = status.ok() ? open_environment(map_bytes) : status;
+    struct stat st = {};
+    int fd = -1;
+    if (!status.ok() || mdb_env_get_fd(env_.get(), &fd) != 0 || fstat(fd, &st) != 0) {
+      break;
+    }
+    if (access_ == Access::create || identity_of(st) == data_) {
+      return open_schema();
+    }
+    close();
+    guard_ = std::make_unique<ForkGuard>();
+    status = failure(StoreCode::io, data_path_ + " was replaced while it was opened");
+  }
+  return status.ok() ? failure_of(errno, "look at " + data_path_) : status;
+}
+
+StoreStatus Environment::claim(const FileIdentity &file) {
+  const std::lock_guard<std::mutex> lock(claims_mutex);
+  const pid_t self = getpid();
+  for (const Claim &claim : claims) {
+    if (claim.process == self && claim.file == file) {
+      return failure(StoreCode::io, data_path_ + " is open in this process already");
+    }
+  }
+  claims.push_back({self, file});
+  data_ = file;
+  claimed_ = true;
+  return {};
+}
+
+StoreStatus Environment::open_environment(std::size_t map_bytes) {
+  Bytes<kSecretBytes> secret = {};
+  StoreStatus status = read_secret(secret_file(store_), &secret, &secret_);
+  seal_ = Seal(secret);
+  wipe(secret.data(), secret.size());
+  unsigned flags = MDB_NOTLS;  // reader slots belong to transactions, not to threads
+  if (access_ == Access::read || access_ == Access::probe) {
+    flags |= MDB_RDONLY;
+  } else if (kind_ == EnvironmentKind::usage) {
+    flags |= MDB_NOMETASYNC;  // a crash of the machine may lose the last batch
+  }
+  status = status.ok() ? prepare_lock_file(&flags) : status;
+  if (!status.ok()) {
+    return status;
+  }
+  int rc = env_.create();
+  rc = rc == 0 ? mdb_env_set_maxreaders(env_.get(), kMaxReaders) : rc;
+  rc = rc == 0 ? mdb_env_set_maxdbs(env_.get(), kMaxTables) : rc;
+  rc = rc == 0 && access_ == Access::create ? mdb_env_set_mapsize(env_.get(), map_bytes) : rc;
+  rc = rc == 0 ? mdb_env_open(env_.get(), folder_.c_str(), flags, 0600) : rc;
+  if (rc != 0) {
+    return failure_of(rc, "open " + data_path_ + " and lock.mdb beside it");
+  }
+  if (map_bytes > this->map_bytes()) {
+    rc = mdb_env_set_mapsize(env_.get(), map_bytes);
+  }
+  if (rc != 0) {
+    return failure_of(rc, "map " + data_path_);
+  }
+  MDB_stat stat = {};
+  mdb_env_stat(env_.get(), &stat);
+  page_size_ = stat.ms_psize;
+  struct stat lock = {};
+  has_lock_file_ = (flags & MDB_NOLOCK) == 0 && ::stat(lock_path_.c_str(), &lock) == 0;
+  lock_ = identity_of(lock);
+  status = keep_owner();
+  return status.ok() ? check_size() : status;
+}
+
+// The worker that comes after root's command needs lock.mdb, so that is made beforehand with the right owner.
+StoreStatus Environment::prepare_lock_file(unsigned *flags) const {
+  struct stat st = {};
+  if (stat(lock_path_.c_str(), &st) == 0) {
+    return {};
+  }
+  if (access_ != Access::probe) {
+    Owner owner;
+    StoreStatus status = owner_of(folder_, &owner);
+    return status.ok() ? create_if_missing(lock_path_, owner, nullptr) : status;
+  }
+  if (faccessat(AT_FDCWD, folder_.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+    return failure(StoreCode::permission, lock_path_ + " is missing and can't be created");
+  }
+  *flags |= MDB_NOLOCK;
+  return {};
+}
+
+StoreStatus Environment::keep_owner() const {
+  if (geteuid() != 0 || access_ == Access::probe) {
+    return {};
+  }
+  Owner owner;
+  StoreStatus status = owner_of(folder_, &owner);
+  status = status.ok() ? give_to(data_path_, owner) : status;
+  return status.ok() && has_lock_file_ ? give_to(lock_path_, owner) : status;
+}
+
+// Before any transaction: touching a page behind the file's end is SIGBUS.
+StoreStatus Environment::check_size() const {
+  struct stat st = {};
+  int fd = -1;
+  if (mdb_env_get_fd(env_.get(), &fd) != 0 || fstat(fd, &st) != 0) {
+    return failure_of(errno, "look at " + data_path_);
+  }
+  const auto size = static_cast<std::uint64_t>(st.st_size);
+  if (size < 2 * page_size_ || size < used_bytes()) {
+    return failure(StoreCode::truncated, data_path_ + " is truncated to " + std::to_string(size) + " bytes");
+  }
+  return {};
+}
+
+StoreStatus Environment::open_schema() {
+  clear_stale_readers();
+  lmdb::Txn txn;
+  int rc = txn.begin(env_.get(), access_ == Access::create ? 0 : MDB_RDONLY);
+  if (rc == MDB_MAP_RESIZED) {  // grown between opening and now
+    rc = mdb_env_set_mapsize(env_.get(), 0);
+    rc = rc == 0 ? txn.begin(env_.get(), MDB_RDONLY) : rc;
+  }
+  if (rc != 0) {
+    return failure_of(rc, "read " + data_path_);
+  }
+  StoreStatus status = open_tables(txn.get());
+  if (status.ok()) {
+    status = access_ == Access::create ? create_schema(txn.get()) : read_schema(txn.get());
+  }
+  rc = status.ok() ? txn.commit() : 0;  // of a reader's transaction, too: an abort would close the tables' handles
+  return rc == 0 ? status : failure_of(rc, "write " + data_path_);
+}
+
+StoreStatus Environment::open_tables(MDB_txn *txn) {
+  const unsigned flags = access_ == Access::create ? MDB_CREATE : 0;
+  for (const NamedTable &table : kTables) {
+    if (table.kind != kind_) {
+      continue;
+    }
+    const int rc = mdb_dbi_open(txn, table.name, flags, &tables_[static_cast<std::size_t>(table.table)]);
+    if (rc == MDB_NOTFOUND) {
+      return failure(StoreCode::no_schema, data_path_ + " has no table '" + table.name + "': not a store of keyward's");
+    }
+    if (rc != 0) {
+      return failure_of(rc, "read " + data_path_);
+    }
+  }
+  return {};
+}
+
+StoreStatus Environment::read_schema(MDB_txn *txn) {
+  const Table meta = meta_of(kind_);
+  std::string_view stored, content;
+  std::uint32_t version = 0;
+  int rc = lmdb::get(txn, handle(meta), kSchemaKey, &stored);
+  if (rc == MDB_NOTFOUND || (rc == 0 && !schema_version(stored, &version))) {
+    return failure(StoreCode::no_schema, data_path_ + " has no schema record: not a store of keyward's");
+  }
+  if (rc != 0) {
+    return failure_of(rc, "read " + data_path_);
+  }
+  if (version != kSchemaVersion) {
+    return failure(StoreCode::other_version, data_path_ + " is of version " + std::to_string(version) +
+                                                 "; this is for version " + std::to_string(kSchemaVersion));
+  }
+  if (!seal_.open(meta, kSchemaKey, stored, &content) || !decode(content, &schema_)) {
+    return failure(StoreCode::damaged,
+                   "the schema record in " + data_path_ + " is damaged, or not sealed with " + secret_file(store_));
+  }
+  rc = lmdb::get(txn, handle(meta), kRetiredKey, &stored);
+  if (rc == MDB_SUCCESS) {
+    return failure(StoreCode::damaged, data_path_ + " is retired: a store that took its place should lie there");
+  }
+  return rc == MDB_NOTFOUND ? StoreStatus() : failure_of(rc, "read " + data_path_);
+}
+
+StoreStatus Environment::create_schema(MDB_txn *txn) {
+  schema_.version = kSchemaVersion;
+  schema_.instance = random_bytes<16>();
+  schema_.created_at_s = std::time(nullptr);
+  const Table meta = meta_of(kind_);
+  const std::string value = seal_.sealed(meta, kSchemaKey, encode(schema_));
+  const int rc = lmdb::put(txn, handle(meta), kSchemaKey, value, MDB_NOOVERWRITE);
+  return rc == 0 ? StoreStatus() : failure_of(rc, "write " + data_path_);
+}
+
+StoreStatus Environment::compare_with_disk(bool *replaced) const {
+  struct stat data = {}, lock = {}, secret = {};
+  *replaced = false;
+  if (stat(data_path_.c_str(), &data) != 0) {
+    return failure_of(errno, "look at " + data_path_);
+  }
+  const bool other_data = identity_of(data) != data_;
+  const bool other_lock = has_lock_file_ && (stat(lock_path_.c_str(), &lock) != 0 || identity_of(lock) != lock_);
+  const bool other_secret = stat(secret_file(store_).c_str(), &secret) != 0 || !(stamp_of(secret) == secret_);
+  *replaced = other_data || other_lock || other_secret;
+  return other_data ? StoreStatus() : check_size();
+}
+
+void Environment::clear_stale_readers() noexcept {
+  int dead = 0;
+  mdb_reader_check(env_.get(), &dead);
+}
+
+StoreStatus Environment::adopt_map() {
+  const int rc = mdb_env_set_mapsize(env_.get(), 0);
+  return rc == 0 ? StoreStatus() : failure_of(rc, "map " + data_path_);
+}
+
+std::uint64_t Environment::map_bytes() const noexcept {
+  MDB_envinfo info = {};
+  mdb_env_info(env_.get(), &info);
+  return info.me_mapsize;
+}
+
+std::uint64_t Environment::used_bytes() const noexcept {
+  MDB_envinfo info = {};
+  mdb_env_info(env_.get(), &info);
+  return (std::uint64_t{info.me_last_pgno} + 1) * page_size_;
+}
+
+std::uint64_t Environment::file_bytes() const noexcept {
+  struct stat st = {};
+  int fd = -1;
+  const bool known = mdb_env_get_fd(env_.get(), &fd) == 0 && fstat(fd, &st) == 0;
+  return known ? static_cast<std::uint64_t>(st.st_size) : 0;
+}
+
+}  // namespace keyward

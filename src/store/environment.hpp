@@ -1,0 +1,102 @@
+// One of the store's LMDB environments, opened with every check that facts of LMDB's ask for. A process opens each at most once, and
+// never on both sides of a fork.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "store/files.hpp"
+#include "store/fork_guard.hpp"
+#include "store/layout.hpp"
+#include "store/lmdb.hpp"
+#include "store/schema.hpp"
+#include "store/seal.hpp"
+#include "store/status.hpp"
+#include "store/write_scope.hpp"
+
+namespace keyward {
+
+enum class EnvironmentKind : std::uint8_t { credentials, usage };
+
+enum class Access : std::uint8_t {
+  read,
+  write,
+  probe,   // reads, and creates nothing: not even lock.mdb
+  create,  // init_store() only: makes the files and the schema
+};
+
+class Environment {
+ public:
+  Environment() = default;
+  ~Environment() { close(); }
+  Environment(const Environment &) = delete;
+  Environment &operator=(const Environment &) = delete;
+
+  // map_bytes: a starting size; 0: what the file says.
+  StoreStatus open(const std::string &store, EnvironmentKind kind, Access access, std::size_t map_bytes);
+  // In a process that inherited it by a fork: forgets it, touching nothing of the parent's.
+  void close() noexcept;
+  bool is_open() const noexcept { return static_cast<bool>(env_); }
+  bool inherited() const noexcept { return guard_ != nullptr && guard_->inherited(); }
+
+  // Compares what is open with what lies on the disk. ok and !*replaced: the same files, whole. ok and *replaced: others lie there by
+  // now. Else what is wrong with them.
+  StoreStatus compare_with_disk(bool *replaced) const;
+  // Frees the places of readers that died.
+  void clear_stale_readers() noexcept;
+  // Takes over a map that another process has enlarged. No transaction may be active in this process.
+  StoreStatus adopt_map();
+
+  // Runs body in a write transaction and commits if it answered ok and all of its operations worked; ok: it is on the disk. Where the
+  // map is too small, it grows and body runs again. gate (may be nullptr) is held while the map changes: no snapshot may be in use then.
+  // *stale: the environment must be opened anew, by its path, before anything can be written.
+  using Body = std::function<StoreStatus(WriteScope &)>;
+  StoreStatus write(const Body &body, std::mutex *gate, bool *stale);
+
+  MDB_env *get() const noexcept { return env_.get(); }
+  MDB_dbi handle(Table table) const noexcept { return tables_[static_cast<std::size_t>(table)]; }
+  const Seal &seal() const noexcept { return seal_; }
+  const Schema &schema() const noexcept { return schema_; }
+  const std::string &data_path() const noexcept { return data_path_; }
+  std::uint64_t map_bytes() const noexcept;
+  std::uint64_t used_bytes() const noexcept;  // up to the last page
+  std::uint64_t file_bytes() const noexcept;
+
+ private:
+  StoreStatus claim(const FileIdentity &file);
+  StoreStatus open_environment(std::size_t map_bytes);
+  StoreStatus check_size() const;
+  StoreStatus open_tables(MDB_txn *txn);
+  StoreStatus open_checked(std::size_t map_bytes);
+  StoreStatus open_schema();
+  StoreStatus read_schema(MDB_txn *txn);
+  StoreStatus create_schema(MDB_txn *txn);
+  StoreStatus prepare_lock_file(unsigned *flags) const;
+  StoreStatus keep_owner() const;
+  int resize(std::uint64_t bytes, std::mutex *gate);
+  int commit(lmdb::Txn *txn, const WriteScope &scope);
+  void lengthen(std::uint64_t bytes) const noexcept;
+  StoreStatus write_failure(int rc, std::string_view what) const;
+
+  std::string store_, folder_, data_path_, lock_path_;
+  EnvironmentKind kind_ = EnvironmentKind::credentials;
+  Access access_ = Access::read;
+  std::unique_ptr<ForkGuard> guard_;
+  lmdb::Env env_;
+  std::array<MDB_dbi, kTableCount> tables_ = {};
+  Seal seal_;
+  Schema schema_;
+  SecretStamp secret_;
+  FileIdentity data_, lock_;
+  bool has_lock_file_ = false;
+  bool claimed_ = false;
+  std::uint64_t page_size_ = 0;
+};
+
+}  // namespace keyward

@@ -1,0 +1,97 @@
+// Write transactions: the map that grows, the disk that is full, the file that must hold its last page.
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "store/environment.hpp"
+#include "store/failure.hpp"
+
+namespace keyward {
+
+StoreStatus Environment::write(const Body &body, std::mutex *gate, bool *stale) {
+  constexpr int kTries = 48;  // the map doubles each time
+  const std::string what = "write " + data_path_;
+  *stale = false;
+  int rc = 0;
+  for (int i = 0; i < kTries; ++i) {
+    lmdb::Txn txn;
+    rc = txn.begin(env_.get(), 0);
+    std::uint64_t wanted = 0;  // 0: what the file says
+    if (rc == 0) {
+      WriteScope scope(txn.get(), tables_, seal_);
+      std::string_view retired;
+      rc = kind_ == EnvironmentKind::credentials ? lmdb::get(txn.get(), handle(Table::meta), kRetiredKey, &retired)
+                                                 : MDB_NOTFOUND;
+      if (rc != MDB_NOTFOUND) {
+        *stale = rc == MDB_SUCCESS;
+        return *stale ? failure(StoreCode::io, data_path_ + " was replaced") : failure_of(rc, what);
+      }
+      StoreStatus status = body(scope);
+      if (scope.failed() == 0 && !status.ok()) {
+        return status;
+      }
+      rc = scope.failed() == 0 ? commit(&txn, scope) : scope.failed();
+      if (rc == 0) {
+        return {};
+      }
+      wanted = std::max(2 * map_bytes(), scope.wanted_bytes());
+    }
+    txn.abort();
+    if (rc != MDB_MAP_FULL && rc != MDB_MAP_RESIZED) {
+      break;
+    }
+    rc = resize(rc == MDB_MAP_FULL ? wanted : 0, gate);
+    if (rc != 0) {
+      *stale = true;  // LMDB has no map now
+      return failure_of(rc, "map " + data_path_);
+    }
+  }
+  *stale = rc == MDB_PANIC;
+  return write_failure(rc, what);
+}
+
+int Environment::resize(std::uint64_t bytes, std::mutex *gate) {
+  std::unique_lock<std::mutex> lock;
+  if (gate != nullptr) {
+    lock = std::unique_lock<std::mutex>(*gate);
+  }
+  return mdb_env_set_mapsize(env_.get(), bytes);
+}
+
+int Environment::commit(lmdb::Txn *txn, const WriteScope &scope) {
+  const std::uint64_t pages = used_bytes() / page_size_;
+  const std::uint64_t bound = scope.growth_bound(page_size_, pages);
+  if (bound != 0) {
+    lengthen(std::min((pages + bound) * page_size_, map_bytes()));
+  }
+  const int rc = txn->commit();
+  if (rc == 0) {
+    lengthen(used_bytes());
+  }
+  return rc;
+}
+
+// Sparse: takes no room on the disk. What can't be lengthened here is found too short when it is opened, no worse.
+void Environment::lengthen(std::uint64_t bytes) const noexcept {
+  struct stat st = {};
+  int fd = -1;
+  if (mdb_env_get_fd(env_.get(), &fd) == 0 && fstat(fd, &st) == 0 && static_cast<std::uint64_t>(st.st_size) < bytes) {
+    const int rc = ftruncate(fd, static_cast<off_t>(bytes));
+    static_cast<void>(rc);
+  }
+}
+
+// LMDB takes a short write, the mark of a full disk, for an I/O error.
+StoreStatus Environment::write_failure(int rc, std::string_view what) const {
+  struct statvfs disk = {};
+  constexpr std::uint64_t kFullBytes = std::uint64_t{1} << 20;
+  if (rc == EIO && statvfs(folder_.c_str(), &disk) == 0 && std::uint64_t{disk.f_bavail} * disk.f_frsize < kFullBytes) {
+    rc = ENOSPC;
+  }
+  return failure_of(rc, what);
+}
+
+}  // namespace keyward

@@ -1,0 +1,98 @@
+// System calls behind files.hpp.
+#include "store/files.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "store/failure.hpp"
+
+namespace keyward {
+
+void File::close() noexcept {
+  if (fd_ >= 0) {
+    ::close(release());
+  }
+}
+
+StoreStatus owner_of(const std::string &path, Owner *owner) {
+  struct stat st = {};
+  if (stat(path.c_str(), &st) != 0) {
+    return failure_of(errno, "look at " + path);
+  }
+  *owner = {st.st_uid, st.st_gid};
+  return {};
+}
+
+StoreStatus give_to(const std::string &path, const Owner &owner) {
+  struct stat st = {};
+  if (geteuid() != 0) {
+    return {};
+  }
+  if (lstat(path.c_str(), &st) != 0) {
+    return failure_of(errno, "look at " + path);
+  }
+  if (st.st_uid == owner.user && st.st_gid == owner.group) {
+    return {};
+  }
+  if (!S_ISDIR(st.st_mode) && (!S_ISREG(st.st_mode) || st.st_nlink != 1)) {
+    return failure(StoreCode::permission, path + " is a link, or has a second name: its owner stays as it is");
+  }
+  if (lchown(path.c_str(), owner.user, owner.group) != 0) {
+    return failure_of(errno, "change the owner of " + path);
+  }
+  return {};
+}
+
+StoreStatus create_if_missing(const std::string &path, const Owner &owner, bool *created) {
+  const File file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (created != nullptr) {
+    *created = static_cast<bool>(file);
+  }
+  if (!file) {
+    return errno == EEXIST ? StoreStatus() : failure_of(errno, "create " + path);
+  }
+  if (geteuid() == 0 && fchown(file.get(), owner.user, owner.group) != 0) {
+    return failure_of(errno, "change the owner of " + path);
+  }
+  return {};
+}
+
+SecretStamp stamp_of(const struct stat &st) noexcept {
+  return {identity_of(st), st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_size};
+}
+
+StoreStatus read_secret(const std::string &path, Bytes<kSecretBytes> *secret, SecretStamp *stamp) {
+  const File file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat st = {};
+  if (!file || fstat(file.get(), &st) != 0) {
+    return failure(StoreCode::no_secret, failure_of(errno, "read the secret " + path).text);
+  }
+  std::size_t got = 0;
+  while (got < secret->size()) {
+    const ssize_t n = read(file.get(), secret->data() + got, secret->size() - got);
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n <= 0) {
+      break;
+    }
+    got += static_cast<std::size_t>(n);
+  }
+  if (got != secret->size() || st.st_size != static_cast<off_t>(secret->size())) {
+    return failure(StoreCode::no_secret, "the secret " + path + " must have " + std::to_string(kSecretBytes) + " bytes");
+  }
+  *stamp = stamp_of(st);
+  return {};
+}
+
+StoreStatus sync_folder(const std::string &path) {
+  const File folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder || fsync(folder.get()) != 0) {
+    return failure_of(errno, "sync " + path);
+  }
+  return {};
+}
+
+}  // namespace keyward

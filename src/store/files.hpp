@@ -1,0 +1,82 @@
+// What the store needs of the file system: who a file is, whose it is, reading the secret, syncing folders.
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "base/bytes.hpp"
+#include "store/seal.hpp"
+#include "store/status.hpp"
+
+namespace keyward {
+
+// An open file, closed in its destructor. Never for lock.mdb or FOLDER/lock while those are in use: closing any descriptor of a
+// file drops all of the process's fcntl locks on it.
+class File {
+ public:
+  File() = default;
+  explicit File(int fd) noexcept : fd_(fd) {}
+  ~File() { close(); }
+  File(File &&other) noexcept : fd_(other.release()) {}
+  File &operator=(File &&other) noexcept {
+    if (this != &other) {
+      close();
+      fd_ = other.release();
+    }
+    return *this;
+  }
+
+  void close() noexcept;
+  int release() noexcept { return std::exchange(fd_, -1); }
+  int get() const noexcept { return fd_; }
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+// Which file a path leads to.
+struct FileIdentity {
+  dev_t device = 0;
+  ino_t inode = 0;
+
+  friend bool operator==(const FileIdentity &a, const FileIdentity &b) noexcept {
+    return a.device == b.device && a.inode == b.inode;
+  }
+  friend bool operator!=(const FileIdentity &a, const FileIdentity &b) noexcept { return !(a == b); }
+};
+inline FileIdentity identity_of(const struct stat &st) noexcept { return {st.st_dev, st.st_ino}; }
+
+struct Owner {
+  uid_t user = 0;
+  gid_t group = 0;
+};
+
+// Of the folder that path is.
+StoreStatus owner_of(const std::string &path, Owner *owner);
+// Gives a file to owner if this process is root's and the file isn't owner's already. Never through a symbolic link, and never a file
+// that has a second name. Opens nothing.
+StoreStatus give_to(const std::string &path, const Owner &owner);
+
+// Creates an empty file of mode 0600 that is owner's if there is none at path. *created tells (may be nullptr).
+StoreStatus create_if_missing(const std::string &path, const Owner &owner, bool *created);
+
+// When and how large the secret was when it was read.
+struct SecretStamp {
+  FileIdentity file;
+  std::int64_t modified_s = 0, modified_ns = 0, size = 0;
+
+  friend bool operator==(const SecretStamp &a, const SecretStamp &b) noexcept {
+    return a.file == b.file && a.modified_s == b.modified_s && a.modified_ns == b.modified_ns && a.size == b.size;
+  }
+};
+SecretStamp stamp_of(const struct stat &st) noexcept;
+StoreStatus read_secret(const std::string &path, Bytes<kSecretBytes> *secret, SecretStamp *stamp);
+
+StoreStatus sync_folder(const std::string &path);
+
+}  // namespace keyward

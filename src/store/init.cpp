@@ -1,0 +1,171 @@
+// Making a store: all of it, or nothing.
+#include <fcntl.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/digest.hpp"
+#include "store/environment.hpp"
+#include "store/failure.hpp"
+#include "store/files.hpp"
+#include "store/layout.hpp"
+#include "store/writer.hpp"
+
+namespace keyward {
+
+namespace {
+
+StoreStatus find_user(const std::string &name, Owner *owner) {
+  std::vector<char> buffer(1024);
+  struct passwd entry = {};
+  struct passwd *found = nullptr;
+  int rc = 0;
+  while ((rc = getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found)) == ERANGE) {
+    buffer.resize(buffer.size() * 2);
+  }
+  if (found == nullptr) {
+    return rc == 0 ? failure(StoreCode::not_found, "there is no user '" + name + "'")
+                   : failure_of(rc, "look up user '" + name + "'");
+  }
+  *owner = {found->pw_uid, found->pw_gid};
+  return {};
+}
+
+// What this call has made so far; removed again unless keep() was reached.
+class Made {
+ public:
+  Made() = default;
+  ~Made() {
+    while (!paths_.empty()) {
+      const std::string &path = paths_.back();
+      if (unlink(path.c_str()) != 0) {
+        rmdir(path.c_str());
+      }
+      paths_.pop_back();
+    }
+  }
+  Made(const Made &) = delete;
+  Made &operator=(const Made &) = delete;
+
+  void add(std::string path) { paths_.push_back(std::move(path)); }
+  void keep() noexcept { paths_.clear(); }
+
+ private:
+  std::vector<std::string> paths_;
+};
+
+StoreStatus own(const std::string &path, const Owner &owner) {
+  const bool own_already = geteuid() != 0 && owner.user == geteuid();
+  return own_already || lchown(path.c_str(), owner.user, owner.group) == 0
+             ? StoreStatus()
+             : failure_of(errno, "change the owner of " + path);
+}
+
+StoreStatus make_folder(const std::string &path, const Owner &owner, Made *made) {
+  if (mkdir(path.c_str(), 0700) != 0) {
+    return failure_of(errno, "create " + path);
+  }
+  made->add(path);
+  return own(path, owner);
+}
+
+StoreStatus make_secret(const std::string &path, const Owner &owner, Made *made) {
+  const File file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) {
+    return failure_of(errno, "create " + path);
+  }
+  made->add(path);
+  Bytes<kSecretBytes> secret = random_bytes<kSecretBytes>();
+  const ssize_t n = write(file.get(), secret.data(), secret.size());
+  wipe(secret.data(), secret.size());
+  if (n != static_cast<ssize_t>(secret.size()) || fsync(file.get()) != 0) {
+    return failure_of(n >= 0 && errno == 0 ? ENOSPC : errno, "write " + path);
+  }
+  return own(path, owner);
+}
+
+StoreStatus make_environment(const std::string &store, EnvironmentKind kind, std::size_t map_bytes, const Owner &owner,
+                             Made *made) {
+  const std::string folder = kind == EnvironmentKind::credentials ? credentials_folder(store) : usage_folder(store);
+  StoreStatus status = make_folder(folder, owner, made);
+  if (!status.ok()) {
+    return status;
+  }
+  made->add(folder + "/data.mdb");
+  made->add(folder + "/lock.mdb");
+  Environment environment;
+  status = environment.open(store, kind, Access::create, map_bytes);
+  environment.close();
+  status = status.ok() ? own(folder + "/data.mdb", owner) : status;
+  status = status.ok() ? own(folder + "/lock.mdb", owner) : status;
+  return status.ok() ? sync_folder(folder) : status;
+}
+
+// Any part of a store, a broken one too: its records may be all that somebody has.
+StoreStatus look_for_store(const std::string &folder) {
+  for (const std::string &part :
+       {credentials_folder(folder), usage_folder(folder), secret_file(folder), lock_file(folder)}) {
+    struct stat st = {};
+    if (lstat(part.c_str(), &st) == 0) {
+      return failure(StoreCode::exists, "there is a store at " + folder + " already (" + part + ")");
+    }
+    if (errno != ENOENT && errno != ENOTDIR) {
+      return failure_of(errno, "look at " + part);
+    }
+  }
+  return {};
+}
+
+StoreStatus make_store(const std::string &folder, const Owner &owner, std::size_t map_bytes, Made *made) {
+  StoreStatus status = make_secret(secret_file(folder), owner, made);
+  if (status.ok()) {
+    bool created = false;
+    status = create_if_missing(lock_file(folder), owner, &created);
+    if (created) {
+      made->add(lock_file(folder));
+    }
+  }
+  status = status.ok() ? make_environment(folder, EnvironmentKind::credentials, map_bytes, owner, made) : status;
+  status = status.ok() ? make_environment(folder, EnvironmentKind::usage, map_bytes, owner, made) : status;
+  return status.ok() ? sync_folder(folder) : status;
+}
+
+}  // namespace
+
+StoreStatus init_store(const std::string &folder, const InitOptions &options) {
+  Owner owner = {geteuid(), getegid()};
+  StoreStatus status = options.user.empty() ? StoreStatus() : find_user(options.user, &owner);
+  status = status.ok() ? look_for_store(folder) : status;
+  if (!status.ok()) {
+    return status;
+  }
+  std::string path = folder;
+  while (path.size() > 1 && path.back() == '/') {
+    path.pop_back();
+  }
+  Made made;
+  if (mkdir(path.c_str(), 0700) == 0) {
+    made.add(path);
+    status = own(path, owner);
+  } else if (errno != EEXIST) {
+    return failure_of(errno, "create " + path);
+  } else if (!options.user.empty()) {
+    status = own(path, owner);
+  } else if (geteuid() == 0) {
+    status = owner_of(path, &owner);
+  }
+  status = status.ok() ? make_store(folder, owner, options.map_bytes != 0 ? options.map_bytes : kDefaultMapBytes, &made)
+                       : status;
+  if (status.ok()) {
+    const std::size_t slash = path.rfind('/');
+    sync_folder(slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash));  // as far as it may be read
+    made.keep();
+  }
+  return status;
+}
+
+}  // namespace keyward

@@ -1,0 +1,26 @@
+// The store's folder: which file is what.
+//
+//   FOLDER/credentials/{data.mdb,lock.mdb}   keys, plans, subjects; workers read it
+//   FOLDER/usage/{data.mdb,lock.mdb}         use counts and what else may be lost by a second
+//   FOLDER/secret                            32 bytes, mode 0600: the checksums' key
+//   FOLDER/lock                              our writers' lock (fcntl): byte 0 credentials, byte 1 usage
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace keyward {
+
+inline constexpr const char kDefaultStore[] = "/var/lib/keyward";
+inline constexpr std::size_t kDefaultMapBytes = std::size_t{1} << 30;
+inline constexpr unsigned kMaxReaders = 1024;
+inline constexpr unsigned kMaxTables = 16;
+inline constexpr std::uint32_t kSchemaVersion = 1;
+
+inline std::string credentials_folder(const std::string &store) { return store + "/credentials"; }
+inline std::string usage_folder(const std::string &store) { return store + "/usage"; }
+inline std::string secret_file(const std::string &store) { return store + "/secret"; }
+inline std::string lock_file(const std::string &store) { return store + "/lock"; }
+
+}  // namespace keyward

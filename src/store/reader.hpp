@@ -1,0 +1,101 @@
+// Reading credentials: what a worker does for each request. One environment per process, opened after the fork,
+// one read transaction that is renewed and reset; nothing is copied.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "store/record.hpp"
+#include "store/seal.hpp"
+#include "store/status.hpp"
+
+namespace keyward {
+
+// Which state of the store something was read from. Two equal generations of one CredentialReader are one snapshot.
+struct Generation {
+  std::uint64_t incarnation = 0;  // raised whenever this reader (re)opens the files; 0: none
+  std::uint64_t txn_id = 0;       // mdb_txn_id of the renewed transaction, never mdb_env_info
+
+  friend bool operator==(const Generation &a, const Generation &b) noexcept {
+    return a.incarnation == b.incarnation && a.txn_id == b.txn_id;
+  }
+  friend bool operator!=(const Generation &a, const Generation &b) noexcept { return !(a == b); }
+};
+
+// Not thread-safe: one thread uses it (the event loop, or the command). Never throws but for memory.
+class CredentialReader {
+ public:
+  CredentialReader();
+  ~CredentialReader();
+  CredentialReader(const CredentialReader &) = delete;
+  CredentialReader &operator=(const CredentialReader &) = delete;
+
+  // Opens the store read-only: secret, files (never created), size against last page, schema. Clears stale readers.
+  StoreStatus open(const std::string &folder);
+  void close() noexcept;
+  bool is_open() const noexcept;
+
+  // Once a second: reopens when the file on disk is no longer the opened one (renamed over, replaced), when the secret
+  // changed or when nothing is open; clears stale readers now and then (every 60th call). Errors leave it closed: every
+  // begin() then fails until a later refresh() succeeds: never open in doubt.
+  StoreStatus refresh();
+
+  // Begins a snapshot: renews the read transaction. On MAP_RESIZED, READERS_FULL and a `retired` record (the store was
+  // compacted or restored elsewhere) it does what mends it, once. Every begin() that returned ok is followed by one end().
+  StoreStatus begin();
+  void end() noexcept;
+  Generation generation() const noexcept;  // between begin() and end()
+
+  // Between begin() and end(). Views live until end(). not_found is a normal value; damaged: a checksum or a form failed,
+  // or an index entry leads nowhere.
+  struct FoundKey {
+    std::string_view id;
+    KeyView key;
+    Digest tag = {};    // the record's seal: changes with any change of the record
+    Digest usage_name = {};
+  };
+  StoreCode find_key(const Locator &locator, FoundKey *found) noexcept;
+  StoreCode find_key_by_id(std::string_view id, FoundKey *found) noexcept;
+  StoreCode find_subject(std::string_view subject, SubjectView *view) noexcept;
+  StoreCode find_plan(std::string_view name, PlanView *view) noexcept;
+  // The store's default plan, if it has one; the name is a view, too.
+  StoreCode find_default_plan(std::string_view *name, PlanView *view) noexcept;
+  // Keys of the legacy-prefix kind under this plain prefix, in order of id; stops when visit answers false. 
+  StoreCode for_each_candidate(std::string_view prefix, const std::function<bool(const FoundKey &)> &visit);
+  // Whether any legacy-prefix entry exists; and how long their plain prefixes are: bit i set for length i (up to 63).
+  std::uint64_t legacy_prefix_lengths() noexcept;
+
+  // Walks a whole table in order; stops when visit answers false. A record that is damaged is reported by its id to `damaged`
+  // (may be empty) and skipped; returns damaged if there was any. `after`: begins behind this id (for paging).
+  using DamagedVisitor = std::function<void(std::string_view id)>;
+  StoreCode for_each_key(std::string_view after, const std::function<bool(const FoundKey &)> &visit, const DamagedVisitor &damaged);
+  StoreCode for_each_key_of(std::string_view subject, const std::function<bool(const FoundKey &)> &visit, const DamagedVisitor &damaged);
+  StoreCode for_each_subject(const std::function<bool(std::string_view, const SubjectView &)> &visit, const DamagedVisitor &damaged);
+  StoreCode for_each_plan(const std::function<bool(std::string_view, const PlanView &)> &visit, const DamagedVisitor &damaged);
+
+  const Seal &seal() const noexcept;
+
+  struct Stats {
+    std::uint64_t keys = 0, subjects = 0, plans = 0, indexed = 0, legacy = 0;
+    std::uint64_t map_bytes = 0, file_bytes = 0, used_bytes = 0, last_txn_id = 0;
+    unsigned readers = 0, max_readers = 0;
+    std::string instance_id;  // hex
+    std::int64_t created_at_s = 0;
+  };
+  StoreStatus stats(Stats *stats);
+
+ private:
+  friend class CredentialWriter;  // which shares the environment
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Whether a process that may become `uid`/`gid` could use the store as a worker does: opened, schema checked, nothing created.
+// For a child process only (it opens LMDB): `nginx -t`, and `keyward store check`.
+StoreStatus probe_store(const std::string &folder);
+
+}  // namespace keyward

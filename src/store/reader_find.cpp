@@ -1,0 +1,97 @@
+// Look-ups in a snapshot. The hot one is find_key(): two searches, two checksums, nothing copied.
+#include <algorithm>
+
+#include "base/little_endian.hpp"
+#include "store/failure.hpp"
+#include "store/reader.hpp"
+#include "store/reader_state.hpp"
+
+namespace keyward {
+
+// What can't be a key of LMDB's isn't found; everything else that goes wrong is told.
+StoreCode CredentialReader::State::get(Table table, std::string_view key, std::string_view *content,
+                                       Digest *tag) noexcept {
+  constexpr std::size_t kMaxKeyBytes = 511;
+  if (!in_snapshot) {
+    return StoreCode::io;
+  }
+  if (key.empty() || key.size() > kMaxKeyBytes) {
+    return StoreCode::not_found;
+  }
+  std::string_view stored;
+  const int rc = lmdb::get(txn.get(), environment.handle(table), key, &stored);
+  if (rc != 0) {
+    return store_code(rc);
+  }
+  return environment.seal().open(table, key, stored, content, tag) ? StoreCode::ok : StoreCode::damaged;
+}
+
+StoreCode CredentialReader::State::key_by_id(std::string_view id, FoundKey *found) noexcept {
+  std::string_view content;
+  const StoreCode code = get(Table::keys, id, &content, &found->tag);
+  if (code != StoreCode::ok) {
+    return code;
+  }
+  if (!decode(content, &found->key)) {
+    return StoreCode::damaged;
+  }
+  found->id = id;
+  found->usage_name = environment.seal().usage_name(id);
+  return StoreCode::ok;
+}
+
+StoreCode CredentialReader::find_key(const Locator &locator, FoundKey *found) noexcept {
+  std::string_view id;
+  StoreCode code = state_->get(Table::index, view_of(locator), &id);
+  if (code != StoreCode::ok) {
+    return code;
+  }
+  code = state_->key_by_id(id, found);
+  if (code != StoreCode::ok) {
+    return code == StoreCode::not_found ? StoreCode::damaged : code;
+  }
+  return found->key.indexed && found->key.locator == view_of(locator) ? StoreCode::ok : StoreCode::damaged;
+}
+
+StoreCode CredentialReader::find_key_by_id(std::string_view id, FoundKey *found) noexcept {
+  return state_->key_by_id(id, found);
+}
+
+StoreCode CredentialReader::find_subject(std::string_view subject, SubjectView *view) noexcept {
+  std::string_view content;
+  const StoreCode code = state_->get(Table::subjects, subject, &content);
+  return code == StoreCode::ok && !decode(content, view) ? StoreCode::damaged : code;
+}
+
+StoreCode CredentialReader::find_plan(std::string_view name, PlanView *view) noexcept {
+  std::string_view content;
+  const StoreCode code = state_->get(Table::plans, name, &content);
+  return code == StoreCode::ok && !decode(content, view) ? StoreCode::damaged : code;
+}
+
+StoreCode CredentialReader::find_default_plan(std::string_view *name, PlanView *view) noexcept {
+  StoreCode code = state_->get(Table::meta, kDefaultPlanKey, name);
+  if (code != StoreCode::ok) {
+    return code;
+  }
+  code = find_plan(*name, view);
+  return code == StoreCode::not_found || (code == StoreCode::ok && !view->is_default) ? StoreCode::damaged : code;
+}
+
+std::uint64_t CredentialReader::legacy_prefix_lengths() noexcept {
+  std::string_view counts;
+  const StoreCode code = state_->get(Table::meta, kPrefixLengthsKey, &counts);
+  if (code == StoreCode::not_found || code == StoreCode::io) {
+    return 0;
+  }
+  if (code != StoreCode::ok) {
+    return ~std::uint64_t{1};  // in doubt there may be one of each: whoever looks it up is told what is wrong
+  }
+  std::uint64_t lengths = 0, count = 0;
+  for (std::size_t length = 0; length < kPrefixLengths && take_int(&counts, &count); ++length) {
+    lengths |= count != 0 ? std::uint64_t{1} << length : 0;
+  }
+  return lengths;
+}
+
+}  // namespace keyward

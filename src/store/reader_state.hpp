@@ -1,0 +1,56 @@
+// What a CredentialReader consists of; a CredentialWriter's threads share it.
+//
+// A reader of its own: one thread, no locks. A writer's reader: its thread holds `gate` from begin() to end(); a writing thread holds
+// `writing` throughout, and `gate` where it changes the map or opens the files anew. Order: `writing`, then `gate`.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "store/environment.hpp"
+#include "store/lmdb.hpp"
+#include "store/reader.hpp"
+
+namespace keyward {
+
+struct CredentialReader::State {
+  std::string folder;
+  Access access = Access::read;
+  Environment environment;
+  lmdb::Txn txn;             // reset between snapshots
+  bool in_snapshot = false;
+  std::uint64_t clean_txn_id = 0;  // no `retired` record in this one
+  Generation generation;
+  unsigned refreshes = 0;
+
+  bool shared = false;  // with a writer; doesn't change once it is open
+  std::mutex gate;
+  std::timed_mutex writing;
+  std::atomic<std::thread::id> snapshot_thread = {};  // only where shared
+
+  ~State() { close(); }
+
+  bool is_open() const noexcept { return static_cast<bool>(txn); }
+  bool inherited() const noexcept { return environment.inherited(); }
+  void close() noexcept;
+  // Closes what is open and opens what lies at the path. Where shared: with `writing` and `gate` held.
+  StoreStatus reopen();
+  StoreStatus begin_slowly();
+  StoreStatus mend();
+  // Renews the transaction and looks whether its snapshot is retired.
+  int renew(bool *retired) noexcept;
+
+  void lock_gate() noexcept;
+  void unlock_gate() noexcept;
+  // Whether this very thread is between begin() and end().
+  bool reads_here() const noexcept { return shared && snapshot_thread.load() == std::this_thread::get_id(); }
+
+  // Look-ups, in the snapshot.
+  StoreCode get(Table table, std::string_view key, std::string_view *content, Digest *tag = nullptr) noexcept;
+  StoreCode key_by_id(std::string_view id, FoundKey *found) noexcept;
+};
+
+}  // namespace keyward

@@ -1,0 +1,131 @@
+// Walks over whole tables, and over parts of them.
+#include <string>
+
+#include "store/failure.hpp"
+#include "store/reader.hpp"
+#include "store/reader_state.hpp"
+#include "store/walk.hpp"
+
+namespace keyward {
+
+namespace {
+
+void tell(const CredentialReader::DamagedVisitor &damaged, std::string_view id) {
+  if (damaged) {
+    damaged(id);
+  }
+}
+
+}  // namespace
+
+StoreCode CredentialReader::for_each_key(std::string_view after, const std::function<bool(const FoundKey &)> &visit,
+                                         const DamagedVisitor &damaged) {
+  State &state = *state_;
+  if (!state.in_snapshot) {
+    return StoreCode::io;
+  }
+  bool any_damaged = false;
+  const Walk walk(state.txn.get(), state.environment.handle(Table::keys));
+  const StoreCode code = walk.after(after, [&](std::string_view id, std::string_view stored) {
+    FoundKey found;
+    std::string_view content;
+    if (!state.environment.seal().open(Table::keys, id, stored, &content, &found.tag) ||
+        !decode(content, &found.key)) {
+      any_damaged = true;
+      tell(damaged, id);
+      return true;
+    }
+    found.id = id;
+    found.usage_name = state.environment.seal().usage_name(id);
+    return visit(found);
+  });
+  return code == StoreCode::ok && any_damaged ? StoreCode::damaged : code;
+}
+
+StoreCode CredentialReader::for_each_key_of(std::string_view subject,
+                                            const std::function<bool(const FoundKey &)> &visit,
+                                            const DamagedVisitor &damaged) {
+  State &state = *state_;
+  if (!state.in_snapshot) {
+    return StoreCode::io;
+  }
+  bool any_damaged = false;
+  const Walk walk(state.txn.get(), state.environment.handle(Table::subject_keys));
+  const StoreCode code = walk.under(subject, [&](std::string_view entry, std::string_view id, std::string_view stored) {
+    FoundKey found;
+    std::string_view content;
+    if (!state.environment.seal().open(Table::subject_keys, entry, stored, &content) ||
+        state.key_by_id(id, &found) != StoreCode::ok || found.key.subject != subject) {
+      any_damaged = true;
+      tell(damaged, id);
+      return true;
+    }
+    return visit(found);
+  });
+  return code == StoreCode::ok && any_damaged ? StoreCode::damaged : code;
+}
+
+StoreCode CredentialReader::for_each_candidate(std::string_view prefix,
+                                               const std::function<bool(const FoundKey &)> &visit) {
+  State &state = *state_;
+  if (!state.in_snapshot) {
+    return StoreCode::io;
+  }
+  bool any_damaged = false;
+  const Walk walk(state.txn.get(), state.environment.handle(Table::prefixes));
+  const StoreCode code = walk.under(prefix, [&](std::string_view entry, std::string_view id, std::string_view stored) {
+    FoundKey found;
+    std::string_view content;
+    if (!state.environment.seal().open(Table::prefixes, entry, stored, &content) ||
+        state.key_by_id(id, &found) != StoreCode::ok || found.key.legacy_prefix != prefix || found.key.indexed) {
+      any_damaged = true;
+      return true;
+    }
+    return visit(found);
+  });
+  return code == StoreCode::ok && any_damaged ? StoreCode::damaged : code;
+}
+
+StoreCode CredentialReader::for_each_subject(const std::function<bool(std::string_view, const SubjectView &)> &visit,
+                                             const DamagedVisitor &damaged) {
+  State &state = *state_;
+  if (!state.in_snapshot) {
+    return StoreCode::io;
+  }
+  bool any_damaged = false;
+  const Walk walk(state.txn.get(), state.environment.handle(Table::subjects));
+  const StoreCode code = walk.after({}, [&](std::string_view subject, std::string_view stored) {
+    SubjectView view;
+    std::string_view content;
+    if (!state.environment.seal().open(Table::subjects, subject, stored, &content) || !decode(content, &view)) {
+      any_damaged = true;
+      tell(damaged, subject);
+      return true;
+    }
+    return visit(subject, view);
+  });
+  return code == StoreCode::ok && any_damaged ? StoreCode::damaged : code;
+}
+
+StoreCode CredentialReader::for_each_plan(const std::function<bool(std::string_view, const PlanView &)> &visit,
+                                          const DamagedVisitor &damaged) {
+  State &state = *state_;
+  if (!state.in_snapshot) {
+    return StoreCode::io;
+  }
+  bool any_damaged = false;
+  const Walk walk(state.txn.get(), state.environment.handle(Table::plans));
+  const StoreCode code = walk.after({}, [&](std::string_view name, std::string_view stored) {
+    PlanView view;
+    std::string_view content;
+    if (!state.environment.seal().open(Table::plans, name, stored, &content) || !decode(content, &view)) {
+      any_damaged = true;
+      tell(damaged, name);
+      return true;
+    }
+    return visit(name, view);
+  });
+  return code == StoreCode::ok && any_damaged ? StoreCode::damaged : code;
+}
+
+}  // namespace keyward

@@ -1,0 +1,148 @@
+// What the store keeps about keys, subjects and plans, and its form on disk (version 1, little-endian).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/rate.hpp"
+#include "key/verifier.hpp"
+
+namespace keyward {
+
+inline constexpr std::uint8_t kRecordVersion = 1;
+
+// Longest texts, in bytes; LMDB's own keys end at 511.
+inline constexpr std::size_t kMaxIdBytes = 128;
+inline constexpr std::size_t kMaxSubjectBytes = 256;
+inline constexpr std::size_t kMaxPlanBytes = 64;
+inline constexpr std::size_t kMaxNameBytes = 200;
+inline constexpr std::size_t kMaxScopeListBytes = 4096;
+inline constexpr std::size_t kMaxPreviewBytes = 64;
+inline constexpr std::size_t kMaxLimits = 8;
+
+// Ids, subjects and plans go into header fields and logs: printable ASCII without space, '"', ',' and '\\' for ids and plans; for
+// subjects valid UTF-8 without control characters, at most kMaxSubjectBytes, and no white space at either end.
+bool is_id(std::string_view text) noexcept;
+bool is_plan_name(std::string_view text) noexcept;
+bool is_subject(std::string_view text) noexcept;
+bool is_display_name(std::string_view text) noexcept;  // valid UTF-8, no control characters, up to kMaxNameBytes; may be empty
+
+enum class KeyState : std::uint8_t { active = 1, suspended = 2, pending = 3, revoked = 4 };
+std::string_view to_text(KeyState state) noexcept;
+bool parse_key_state(std::string_view text, KeyState *state) noexcept;
+
+// A list that may be absent: "no list" (not narrowed) differs from "an empty list" (grants nothing).
+template <typename T>
+struct OptionalList {
+  bool present = false;
+  std::vector<T> items;
+};
+
+// Times are Unix seconds; 0 is "none".
+struct KeyRecord {
+  std::string id;  // the record's key in the table, not part of its content
+  KeyState state = KeyState::active;
+  VerifierKind verifier_kind = VerifierKind::bcrypt;
+  std::string verifier;        // bcrypt and legacy_prefix: 60 characters; sha256: 32 bytes
+  bool indexed = false;        // has an entry in `index` under locator (legacy_prefix: after its first success)
+  Locator locator = {};
+  std::string legacy_prefix;   // legacy_prefix only
+  std::string subject, plan;   // empty: none
+  OptionalList<std::string> scopes;
+  OptionalList<Rate> limits;
+  std::int64_t created_at_s = 0;
+  std::int64_t expires_at_s = 0;
+  std::int64_t changed_at_s = 0;       // when `state` last changed
+  std::int64_t overlap_until_s = 0;    // rotated: lives until then
+  std::string predecessor, successor;  // ids, by rotation
+  std::string counter_id;              // whose counters it shares (the first of its rotations); empty: its own
+  std::string pkce_challenge;          // pending keys
+  std::uint8_t pkce_tries = 0;
+  std::string name, preview;
+};
+
+// The same as it lies in the store: views into the transaction's snapshot. Nothing is copied.
+struct KeyView {
+  KeyState state = KeyState::active;
+  VerifierKind verifier_kind = VerifierKind::bcrypt;
+  bool indexed = false;
+  bool has_scopes = false;
+  bool has_limits = false;
+  std::uint8_t pkce_tries = 0;
+  std::int64_t created_at_s = 0, expires_at_s = 0, changed_at_s = 0, overlap_until_s = 0;
+  std::string_view locator;   // 16 bytes
+  std::string_view verifier, subject, plan;
+  std::string_view scopes;    // separated by single spaces
+  std::string_view limits;    // count u32, window_s u32, repeated
+  std::string_view name, preview, legacy_prefix, predecessor, successor, counter_id, pkce_challenge;
+};
+
+std::string encode(const KeyRecord &record);
+// false for anything that encode() would not have written: other versions, lengths that don't add up, an
+// unknown state or verifier, a verifier that isn't one (spec: a stored DES, MD5, $2x$, cost 31 hash is refused), bad
+// scopes, rates out of range, trailing bytes. Never reads out of bounds.
+bool decode(std::string_view content, KeyView *view) noexcept;
+KeyRecord to_record(std::string_view id, const KeyView &view);
+// The i-th limit of a packed list; 0 <= i < limit_count().
+std::size_t limit_count(std::string_view packed) noexcept;
+Rate limit_at(std::string_view packed, std::size_t i) noexcept;
+
+enum class SubjectState : std::uint8_t { active = 1, blocked = 2 };
+
+struct SubjectRecord {
+  std::string subject;  // the record's key
+  SubjectState state = SubjectState::active;
+  std::string plan;
+  OptionalList<std::string> scopes;
+  bool has_credits = false;
+  std::uint64_t credits = 0;
+  std::int64_t created_at_s = 0, changed_at_s = 0;
+};
+struct SubjectView {
+  SubjectState state = SubjectState::active;
+  bool has_scopes = false, has_credits = false;
+  std::uint64_t credits = 0;
+  std::int64_t created_at_s = 0, changed_at_s = 0;
+  std::string_view plan, scopes;
+};
+std::string encode(const SubjectRecord &record);
+bool decode(std::string_view content, SubjectView *view) noexcept;
+SubjectRecord to_record(std::string_view subject, const SubjectView &view);
+
+struct PlanRecord {
+  std::string name;  // the record's key
+  OptionalList<std::string> scopes;
+  OptionalList<Rate> limits;
+  std::uint32_t max_keys = 0;  // with has_max_keys
+  bool has_max_keys = false;
+  Allowance credits;
+  bool no_access = false;
+  bool is_default = false;  // at most one in a store
+};
+struct PlanView {
+  bool has_scopes = false, has_limits = false, has_max_keys = false, no_access = false, is_default = false;
+  std::uint32_t max_keys = 0;
+  Allowance credits;
+  std::string_view scopes, limits;
+};
+std::string encode(const PlanRecord &record);
+bool decode(std::string_view content, PlanView *view) noexcept;
+PlanRecord to_record(std::string_view name, const PlanView &view);
+
+// What the usage environment keeps of a key.
+struct UsageRecord {
+  std::uint64_t uses = 0;
+  std::int64_t last_used_s = 0;
+  std::uint8_t refusal = 0;  // a Reason
+  std::int64_t refused_s = 0;
+};
+std::string encode(const UsageRecord &record);
+bool decode(std::string_view content, UsageRecord *record) noexcept;
+
+// A new id: `prefix` and 22 base62 characters: 6 bytes of time, 10 of chance, so that ids sort by creation.
+std::string new_id(std::string_view prefix, std::int64_t now_ms);
+
+}  // namespace keyward

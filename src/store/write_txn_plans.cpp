@@ -1,0 +1,137 @@
+// Subjects and plans, inside a write transaction.
+#include <utility>
+
+#include "store/failure.hpp"
+#include "store/walk.hpp"
+#include "store/write_txn_state.hpp"
+#include "store/writer.hpp"
+
+namespace keyward {
+
+namespace {
+
+StoreStatus invalid(std::string_view what) {
+  return failure(StoreCode::damaged, "what is to be stored of " + std::string(what) + " is not valid");
+}
+
+}  // namespace
+
+// Subjects.
+
+StoreStatus WriteTxn::get_subject(std::string_view subject, SubjectRecord *record) {
+  if (!is_subject(subject)) {
+    return {StoreCode::not_found, {}};
+  }
+  std::string_view content;
+  SubjectView view;
+  StoreStatus status = state_->scope.get(Table::subjects, subject, &content);
+  if (status.ok() && !decode(content, &view)) {
+    status.code = StoreCode::damaged;
+  }
+  if (status.ok()) {
+    *record = to_record(subject, view);
+  }
+  return about(std::move(status), "subject " + std::string(subject));
+}
+
+StoreStatus WriteTxn::put_subject(const SubjectRecord &record) {
+  const std::string content = encode(record);
+  SubjectView view;
+  if (!is_subject(record.subject) || !decode(content, &view)) {
+    return invalid("subject " + record.subject);
+  }
+  return state_->scope.put(Table::subjects, record.subject, content);
+}
+
+StoreStatus WriteTxn::remove_subject(std::string_view subject) {
+  return is_subject(subject) ? state_->scope.remove(Table::subjects, subject) : StoreStatus{StoreCode::not_found, {}};
+}
+
+// Plans. The default one is named in `meta`, too, so that a look-up needs no walk.
+
+StoreStatus WriteTxn::get_plan(std::string_view name, PlanRecord *record) {
+  if (!is_plan_name(name)) {
+    return {StoreCode::not_found, {}};
+  }
+  std::string_view content;
+  PlanView view;
+  StoreStatus status = state_->scope.get(Table::plans, name, &content);
+  if (status.ok() && !decode(content, &view)) {
+    status.code = StoreCode::damaged;
+  }
+  if (status.ok()) {
+    *record = to_record(name, view);
+  }
+  return about(std::move(status), "plan " + std::string(name));
+}
+
+StoreStatus WriteTxn::put_plan(const PlanRecord &record) {
+  WriteScope &scope = state_->scope;
+  const std::string content = encode(record);
+  PlanView view;
+  if (!is_plan_name(record.name) || !decode(content, &view)) {
+    return invalid("plan " + record.name);
+  }
+  std::string_view named;
+  StoreStatus status = scope.get(Table::meta, kDefaultPlanKey, &named);
+  if (!status.ok() && status.code != StoreCode::not_found) {
+    return about(std::move(status), kDefaultPlanKey);
+  }
+  const std::string old_default(status.ok() ? named : std::string_view());
+  status = {};
+  if (record.is_default && old_default != record.name) {
+    PlanRecord old;
+    status = old_default.empty() ? StoreStatus{StoreCode::not_found, {}} : get_plan(old_default, &old);
+    if (status.ok()) {
+      old.is_default = false;
+      status = scope.put(Table::plans, old.name, encode(old));
+    }
+    status = status.ok() || status.code == StoreCode::not_found
+                 ? scope.put(Table::meta, kDefaultPlanKey, record.name)
+                 : status;
+  } else if (!record.is_default && old_default == record.name) {
+    status = scope.remove(Table::meta, kDefaultPlanKey);
+  }
+  return status.ok() ? scope.put(Table::plans, record.name, content) : status;
+}
+
+StoreStatus WriteTxn::remove_plan(std::string_view name) {
+  WriteScope &scope = state_->scope;
+  std::string_view named;
+  StoreStatus status = is_plan_name(name) ? scope.get(Table::meta, kDefaultPlanKey, &named)
+                                          : StoreStatus{StoreCode::not_found, {}};
+  if (status.ok() && named == name) {
+    status = scope.remove(Table::meta, kDefaultPlanKey);
+  }
+  const bool go_on = status.ok() || status.code == StoreCode::not_found;
+  return go_on && is_plan_name(name) ? scope.remove(Table::plans, name) : about(std::move(status), kDefaultPlanKey);
+}
+
+StoreStatus WriteTxn::plan_in_use(std::string_view plan, std::string *who) {
+  WriteScope &scope = state_->scope;
+  StoreStatus status{StoreCode::not_found, {}};
+  const auto look = [&](Table table, std::string_view key, std::string_view stored, auto *view, auto uses) {
+    std::string_view content;
+    if (!scope.seal().open(table, key, stored, &content) || !decode(content, view)) {
+      status = about({StoreCode::damaged, {}}, key);
+    } else if (uses(*view)) {
+      *who = key;
+      status = {};
+    }
+    return status.code == StoreCode::not_found;
+  };
+  StoreCode code = Walk(scope.txn(), scope.handle(Table::keys)).after({}, [&](std::string_view id, std::string_view stored) {
+    KeyView view;
+    return look(Table::keys, id, stored, &view,
+                [plan](const KeyView &key) { return key.plan == plan && key.state != KeyState::revoked; });
+  });
+  if (code == StoreCode::ok && status.code == StoreCode::not_found) {
+    code = Walk(scope.txn(), scope.handle(Table::subjects)).after({}, [&](std::string_view id, std::string_view stored) {
+      SubjectView view;
+      return look(Table::subjects, id, stored, &view, [plan](const SubjectView &subject) { return subject.plan == plan; });
+    });
+  }
+  return code == StoreCode::ok ? status : about({code, {}}, "the store");
+}
+
+}  // namespace keyward

@@ -1,0 +1,90 @@
+// Changing credentials: the command, and workers' threads for the keys API. One writer at a time over all processes, by our own lock
+// file in front of LMDB's mutex, so that a writer that hangs can be named.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/reader.hpp"
+#include "store/record.hpp"
+#include "store/status.hpp"
+
+namespace keyward {
+
+struct InitOptions {
+  std::string user;  // owner of all files; empty: whoever runs this
+  std::size_t map_bytes = 0;  // 0: kDefaultMapBytes
+};
+// Makes a new store. Refused with `exists` if anything of a store is there already (also a file of 0 bytes).
+StoreStatus init_store(const std::string &folder, const InitOptions &options);
+
+// What a write transaction can do; made by CredentialWriter::run(). Every put replaces the whole record, keeps the indexes, and refuses
+// what decode() would refuse.
+class WriteTxn {
+ public:
+  // What has a record, read inside this transaction. not_found is a normal value.
+  StoreStatus get_key(std::string_view id, KeyRecord *record);
+  StoreStatus get_subject(std::string_view subject, SubjectRecord *record);
+  StoreStatus get_plan(std::string_view name, PlanRecord *record);
+  StoreStatus find_id(const Locator &locator, std::string *id);
+  // exists if the id, or the locator of an indexed one, is taken (by a revoked one, too).
+  StoreStatus add_key(const KeyRecord &record);
+  StoreStatus replace_key(const KeyRecord &record);
+  // Removes the record, its index entries, for good (key purge).
+  StoreStatus remove_key(std::string_view id);
+  StoreStatus put_subject(const SubjectRecord &record);
+  StoreStatus remove_subject(std::string_view subject);
+  // A plan with is_default takes that from the one which had it.
+  StoreStatus put_plan(const PlanRecord &record);
+  StoreStatus remove_plan(std::string_view name);
+  // Ids of a subject's keys, in order.
+  StoreStatus keys_of(std::string_view subject, std::vector<std::string> *ids);
+  // How many legacy-prefix keys stand under this plain prefix.
+  StoreStatus count_candidates(std::string_view prefix, std::size_t *count);
+  // Whether any key (not revoked) or subject names this plan; who is its id or name.
+  StoreStatus plan_in_use(std::string_view plan, std::string *who);
+  // Many new keys at once: sorts what it must so that LMDB appends where it can; exists names the first that is taken.
+  StoreStatus add_keys(std::vector<KeyRecord> *records, const std::function<void(std::size_t done)> &progress);
+  // The last thing ever written here (compact, restore): whoever meets it opens the path anew.
+  StoreStatus retire();
+
+ private:
+  friend class CredentialWriter;
+  struct State;
+  explicit WriteTxn(State *state) : state_(state) {}
+  State *state_;
+};
+
+// run() may be called from several threads, one of which writes at a time; reader() belongs to one thread, which may go on reading
+// meanwhile. open() and the destructor: when no other thread is in here.
+class CredentialWriter {
+ public:
+  CredentialWriter();
+  ~CredentialWriter();
+
+  // Opens an existing store for writing (never creates one; the same checks as CredentialReader::open). When root runs it, whatever
+  // files come into being keep the folder's owner.
+  StoreStatus open(const std::string &folder);
+
+  // Runs `body` in one write transaction under the lock and commits if it returned ok; else nothing has changed. On MAP_FULL the map
+  // grows and body runs again from the start (so it must be re-runnable); likewise MAP_RESIZED. Waits up to wait_ms for the lock;
+  // then `busy`, whose text names the process that holds it. ok means: it is on the disk. Not between begin() and end() of reader()
+  // in the same thread: there the map could not grow.
+  StoreStatus run(std::uint64_t wait_ms, const std::function<StoreStatus(WriteTxn &)> &body);
+
+  // Reading with the same environment (LMDB must not be opened twice in one process).
+  CredentialReader &reader() noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+inline constexpr std::uint64_t kUrgentWaitMs = 60000;  // revocations, suspensions, blocks
+inline constexpr std::uint64_t kWaitMs = 5000;         // everything else
+
+}  // namespace keyward
