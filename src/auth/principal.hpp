@@ -1,0 +1,63 @@
+// Who a credential turned out to be, as one snapshot of the store and one configuration say.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/scope.hpp"
+#include "base/bytes.hpp"
+#include "base/rate.hpp"
+#include "store/reader.hpp"
+
+namespace keyward {
+
+// A plan's terms, from the configuration or from the store; the configuration owns the names it has.
+struct Plan {
+  std::string name;
+  bool has_scopes = false;
+  std::string scopes;  // separated by single spaces
+  bool has_limits = false;
+  std::vector<Rate> limits;
+  bool has_max_keys = false;
+  std::uint32_t max_keys = 0;
+  Allowance credits;
+  bool no_access = false;
+};
+
+// What the configuration says about principals; const once it was read.
+struct Policy {
+  std::map<std::string, Plan, std::less<>> plans;
+  std::string default_plan;  // a name in plans; empty: the store's default, if any
+  Implications implications;
+};
+
+enum class Kind : std::uint8_t { none, key, token, anonymous };
+std::string_view to_text(Kind kind) noexcept;
+
+// Immutable once built. Holds no secret: neither the key nor its verifier.
+struct Principal {
+  Kind kind = Kind::none;
+  std::string key_id, subject, plan;
+  std::string counter;  // whose limits `by=key` counts: the key's id, or that of the first of its rotations
+  Grants grants;        // effective: own, within the plan's, within the subject's
+  bool no_access = false;  // its plan says so, or is named and doesn't exist
+  // The limits of the key's record, else of the plan; has_limits is false only where there is neither a list nor a plan.
+  bool has_limits = false;
+  std::vector<Rate> limits;
+  Digest usage_name = {};
+  // The earliest Unix second at which anything of this changes by itself (expiry, end of an overlap): it stands before that
+  // only. INT64_MAX: never.
+  std::int64_t stands_until_s = 0;
+};
+
+enum class Built { ok, blocked_subject, damaged };
+
+// Builds the principal of a key whose verifier and state hold. Reads subject and plan in the reader's current snapshot.
+Built build_key_principal(CredentialReader &reader, const CredentialReader::FoundKey &found, const Policy &policy, Principal *principal);
+
+}  // namespace keyward

@@ -1,0 +1,45 @@
+// What one worker remembers of keys it has seen: principals, never verdicts or refusals.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "auth/principal.hpp"
+#include "base/digest.hpp"
+#include "store/reader.hpp"
+
+namespace keyward {
+
+// Found by a 128-bit keyed digest of the whole credential under a secret of this process; an entry stands only in the
+// store's snapshot that it was read from, and until the earliest second at which anything in it changes. Single-threaded.
+class PrincipalCache {
+ public:
+  // entries is rounded up to a power of two.
+  explicit PrincipalCache(std::size_t entries);
+
+  Digest name_of(std::string_view credential) const noexcept { return keyed_digest(secret_, credential); }
+
+  // nullptr unless it stands in `generation` at now_s. A clock that stepped back ends every entry that was made later.
+  std::shared_ptr<const Principal> find(const Digest &name, const Generation &generation, std::int64_t now_s) noexcept;
+  void put(const Digest &name, const Generation &generation, std::int64_t now_s, std::shared_ptr<const Principal> principal) noexcept;
+
+ private:
+  static constexpr std::size_t kWays = 4;
+  struct Entry {
+    Digest name = {};
+    Generation generation;
+    std::int64_t made_at_s = 0;
+    std::uint64_t used = 0;
+    std::shared_ptr<const Principal> principal;
+  };
+  Entry *set_of(const Digest &name) noexcept;
+
+  DigestKey secret_;
+  std::uint64_t tick_ = 0;
+  std::size_t mask_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace keyward
