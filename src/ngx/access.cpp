@@ -1,0 +1,155 @@
+// The access phase: one decision for each location that a request comes to.
+#include "ngx/access.hpp"
+
+#include "ngx/decision.hpp"
+#include "ngx/identity.hpp"
+#include "ngx/request.hpp"
+#include "ngx/worker.hpp"
+
+namespace keyward {
+namespace {
+
+// Ids and subjects are printable (record.hpp), and a reason is one of ours: nothing here can hold a secret.
+void log_refusal(const RequestContext *ctx, const char *verb) noexcept {
+  const ReasonInfo &why = info(ctx->reason);
+  const ngx_str_t name = borrow(why.name);
+  const ngx_uint_t level = why.fault == Fault::ours ? NGX_LOG_ERR : NGX_LOG_INFO;
+  if (ctx->principal) {
+    const ngx_str_t id = borrow(ctx->principal->key_id);
+    const ngx_str_t subject = borrow(ctx->principal->subject);
+    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, key \"%V\", subject \"%V\"", verb, &name, &id, &subject);
+  } else {
+    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V", verb, &name);
+  }
+}
+
+// Use counts and refusals of recognised keys go to shared memory, and from there to the store.
+void count(Worker &worker, RequestContext *ctx) noexcept {
+  worker.zone.count_decision(static_cast<std::uint8_t>(ctx->reason));
+  if (!ctx->has_usage_name && ctx->principal) {
+    ctx->usage_name = ctx->principal->usage_name;
+    ctx->has_usage_name = true;
+  }
+  if (!ctx->has_usage_name || (ctx->reason == Reason::none && ctx->use_counted)) {
+    return;
+  }
+  bool kept;
+  if (ctx->reason == Reason::none) {
+    ctx->use_counted = true;
+    kept = worker.zone.keys->count_use(ctx->usage_name, ngx_time());
+  } else {
+    kept = worker.zone.keys->note_refusal(ctx->usage_name, static_cast<std::uint8_t>(ctx->reason), ngx_time());
+  }
+  if (!kept) {
+    worker.zone.count_lost_usage();
+  }
+}
+
+ngx_int_t refuse(RequestContext *ctx, Reason reason) noexcept {
+  ctx->decision = Decision::refused;
+  ctx->reason = reason;
+  ctx->passed_otherwise = false;
+  ctx->answered_elsewhere = false;
+  return (*ctx->location->answers)[static_cast<std::size_t>(reason)].status;
+}
+
+ngx_int_t admit(RequestContext *ctx, const LocationConfiguration &location) noexcept {
+  const bool keep = location.forward_credential.value_or(false);
+  if (!set_identity(ctx, !keep)) {
+    return refuse(ctx, Reason::internal_error);
+  }
+  if (location.has_methods && !remove_method_overrides(ctx->r)) {
+    return refuse(ctx, Reason::internal_error);
+  }
+  ctx->decision = Decision::allowed;
+  return NGX_OK;
+}
+
+// Shadow decides, logs and counts, and changes nothing but the identity of whom it would have admitted.
+ngx_int_t shadow(RequestContext *ctx) noexcept {
+  ctx->decision = Decision::shadow;
+  if (ctx->reason == Reason::none) {
+    if (!set_identity(ctx, false)) {
+      return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+  } else {
+    log_refusal(ctx, "would have refused (shadow)");
+  }
+  // Never NGX_OK, which would satisfy `satisfy any` for everyone.
+  return NGX_DECLINED;
+}
+
+ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &location, Mode mode) {
+  Worker *own = worker();
+  RequestContext *ctx = current_context(r);
+  if (ctx == nullptr) {
+    ctx = obtain_context(r);
+    if (ctx == nullptr || own == nullptr) {
+      return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    set_current_context(r, ctx);
+    if (ctx->refused_for_good() && !ctx->answered_elsewhere) {
+      // error_page has taken our own refusal here: its answer isn't decided again, or an error page in a guarded location
+      // could never be shown. Only this first redirect: where it leads on to is decided.
+      ctx->answered_elsewhere = true;
+      return NGX_DECLINED;
+    }
+  }
+  if (ctx->waiting) {
+    return NGX_AGAIN;
+  }
+  if (decide(*own, ctx, location) == Step::wait) {
+    return NGX_AGAIN;
+  }
+  ctx->wait_expired = ctx->wait_failed = false;
+  count(*own, ctx);
+  if (mode == Mode::shadow) {
+    return shadow(ctx);
+  }
+  if (ctx->reason == Reason::none) {
+    return admit(ctx, location);
+  }
+  if (!withdraw_identity(ctx)) {
+    ctx->reason = Reason::internal_error;
+  }
+  log_refusal(ctx, "refused");
+  return refuse(ctx, ctx->reason);
+}
+
+// The location's mode at this moment.
+Mode mode_of(const LocationConfiguration &location) noexcept { return location.enforcement->at(ngx_time()); }
+
+}  // namespace
+
+ngx_int_t on_access(ngx_http_request_t *r) noexcept {
+  const LocationConfiguration &location = location_configuration(r);
+  const Mode mode = mode_of(location);
+  if (mode == Mode::off) {
+    return NGX_DECLINED;
+  }
+  // Memory that was refused ends a request with 500, never with a pass.
+  return guarded(static_cast<ngx_int_t>(NGX_HTTP_INTERNAL_SERVER_ERROR), [&] { return decide_access(r, location, mode); });
+}
+
+ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
+  if (r == r->main || mode_of(location_configuration(r)) != Mode::on) {
+    return NGX_DECLINED;
+  }
+  const RequestContext *ctx = current_context(r->main);
+  if (ctx != nullptr && ctx->decision == Decision::allowed) {
+    return NGX_DECLINED;
+  }
+  const ngx_str_t name = borrow(info(Reason::not_accepted).name);
+  ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "keyward refused: %V, a subrequest of a request that it did not admit", &name);
+  return NGX_HTTP_FORBIDDEN;
+}
+
+ngx_int_t on_precontent(ngx_http_request_t *r) noexcept {
+  RequestContext *ctx = r == r->main ? current_context(r) : nullptr;
+  if (ctx != nullptr && ctx->decision == Decision::refused && !ctx->answered_elsewhere) {
+    ctx->passed_otherwise = true;
+  }
+  return NGX_DECLINED;
+}
+
+}  // namespace keyward

@@ -1,0 +1,245 @@
+// Refusals in words: json, problem (RFC 9457), the challenge (RFC 6750), and limits in header fields.
+#include "ngx/answer.hpp"
+
+#include <algorithm>
+
+#include "json/json.hpp"
+#include "ngx/compat.hpp"
+#include "ngx/header_list.hpp"
+
+namespace keyward {
+namespace {
+
+const Answer &answer_of(const RequestContext *ctx) noexcept {
+  return (*ctx->location->answers)[static_cast<std::size_t>(ctx->reason)];
+}
+
+ngx_str_t number_text(ngx_pool_t *pool, std::uint64_t value) noexcept {
+  ngx_str_t text;
+  text.data = static_cast<u_char *>(ngx_pnalloc(pool, NGX_INT64_LEN));
+  if (text.data != nullptr) {
+    text.len = static_cast<std::size_t>(ngx_sprintf(text.data, "%uL", value) - text.data);
+  }
+  return text;
+}
+
+// Hides every field of this name that the answer has already.
+void clear_answer_field(ngx_http_request_t *r, std::string_view lowcase) noexcept {
+  for_each_header(&r->headers_out.headers, [&](ngx_table_elt_t *header) {
+    if (is_same_name(header, lowcase)) {
+      header->hash = 0;
+    }
+    return true;
+  });
+}
+
+bool replace_answer_field(ngx_http_request_t *r, std::string_view name, std::string_view lowcase, ngx_str_t value) noexcept {
+  clear_answer_field(r, lowcase);
+  return value.data != nullptr && add_answer_header(r, name, value) != nullptr;
+}
+
+std::uint64_t seconds_up(std::uint64_t ms) noexcept { return (ms + 999) / 1000; }
+
+bool add_limit_fields(RequestContext *ctx) {
+  ngx_http_request_t *r = ctx->r;
+  const LimitHeaderStyle style = ctx->location->limit_headers.value_or(LimitHeaderStyle());
+  const WindowState &limit = ctx->limit;
+  const std::uint64_t reset_s = seconds_up(limit.reset_ms);
+  if (style.names == LimitHeaders::x || style.names == LimitHeaders::both) {
+    const std::uint64_t reset = style.reset_is_delta ? reset_s : static_cast<std::uint64_t>(ngx_time()) + reset_s;
+    if (!replace_answer_field(r, "X-RateLimit-Limit", "x-ratelimit-limit", number_text(r->pool, limit.limit)) ||
+        !replace_answer_field(r, "X-RateLimit-Remaining", "x-ratelimit-remaining", number_text(r->pool, limit.remaining)) ||
+        !replace_answer_field(r, "X-RateLimit-Reset", "x-ratelimit-reset", number_text(r->pool, reset))) {
+      return false;
+    }
+  }
+  if (style.names == LimitHeaders::ietf || style.names == LimitHeaders::both) {
+    const std::string name = '"' + std::string(ctx->limit_name) + '"';
+    const std::string policy = name + ";q=" + std::to_string(limit.limit) + ";w=" + std::to_string(ctx->limit_window_s);
+    const std::string state = name + ";r=" + std::to_string(limit.remaining) + ";t=" + std::to_string(reset_s);
+    if (!replace_answer_field(r, "RateLimit-Policy", "ratelimit-policy", copy(r->pool, policy)) ||
+        !replace_answer_field(r, "RateLimit", "ratelimit", copy(r->pool, state))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// RFC 6750, section 3. Values are quoted-strings: what may not stand in one (section 3: %x20-21 / %x23-5B / %x5D-7E) is left out. The
+// official MCP clients read this by regular expressions: Bearer first, no blank after '=', error_description last and without
+// quotes, "scope=" or "error=" in it (facts.md).
+std::string challenge(const RequestContext *ctx) {
+  std::string text;
+  const auto add = [&](const char *name, std::string_view value) {
+    if (value.empty()) {
+      return;
+    }
+    text += text.empty() ? "Bearer " : ", ";
+    text += name;
+    text += "=\"";
+    std::copy_if(value.begin(), value.end(), std::back_inserter(text), [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+    text += '"';
+  };
+  add("realm", ctx->location->realm.value_or(std::string()));
+  const std::string_view error = info(ctx->reason).bearer_error;
+  add("error", error);
+  if (ctx->reason == Reason::insufficient_scope) {
+    add("scope", view(ctx->challenge_scope));
+  }
+  const std::string &message = answer_of(ctx).message;
+  const bool misread = message.find("scope=") != std::string::npos || message.find("error=") != std::string::npos;
+  if (!error.empty() && !misread) {
+    add("error_description", message);
+  }
+  return text.empty() ? "Bearer" : text;
+}
+
+bool needs_challenge(const RequestContext *ctx) noexcept {
+  return info(ctx->reason).status == NGX_HTTP_UNAUTHORIZED || ctx->reason == Reason::insufficient_scope ||
+         ctx->reason == Reason::method_not_covered;
+}
+
+// Ours comes first, also where auth_basic (`satisfy any`) has put its own there.
+bool add_challenge(RequestContext *ctx) {
+  ngx_http_request_t *r = ctx->r;
+  const ngx_str_t value = copy(r->pool, challenge(ctx));
+  if (value.data == nullptr) {
+    return false;
+  }
+  ngx_table_elt_t *other = r->headers_out.www_authenticate;
+  if (other != nullptr && other->hash != 0) {
+    ngx_table_elt_t *second = add_answer_header(r, "WWW-Authenticate", other->value);
+    other->value = value;
+    return second != nullptr;
+  }
+  ngx_table_elt_t *header = add_answer_header(r, "WWW-Authenticate", value);
+  r->headers_out.www_authenticate = header;
+  return header != nullptr;
+}
+
+bool set_cache_control(ngx_http_request_t *r, std::string_view value) noexcept {
+  clear_cache_control(r);
+  ngx_table_elt_t *header = add_answer_header(r, "Cache-Control", borrow(value));
+  return header != nullptr && register_cache_control(r, header);
+}
+
+bool add_refusal_fields(RequestContext *ctx) {
+  ngx_http_request_t *r = ctx->r;
+  if (!set_cache_control(r, "no-store")) {
+    return false;
+  }
+  // error_page may have made it another status, to which these don't belong.
+  if (r->headers_out.status != answer_of(ctx).status) {
+    return true;
+  }
+  if (needs_challenge(ctx) && (r->headers_out.status == NGX_HTTP_UNAUTHORIZED || r->headers_out.status == NGX_HTTP_FORBIDDEN) &&
+      !add_challenge(ctx)) {
+    return false;
+  }
+  return ctx->retry_after_s == 0 ||
+         replace_answer_field(r, "Retry-After", "retry-after", number_text(r->pool, ctx->retry_after_s));
+}
+
+// --- bodies ----------------------------------------------------------------------------------------------------
+
+std::string json_body(const RequestContext *ctx) {
+  static const std::vector<std::pair<ErrorField, std::string>> kDefaultFields = {
+      {ErrorField::error, "error"},
+      {ErrorField::code, "code"},
+      {ErrorField::required_scope, "required_scope"},
+      {ErrorField::retry_after, "retry_after"},
+  };
+  const Answer &answer = answer_of(ctx);
+  const auto &chosen = ctx->location->errors->fields;
+  json::Writer out;
+  out.begin_object();
+  for (const auto &[field, name] : chosen.empty() ? kDefaultFields : chosen) {
+    switch (field) {
+      case ErrorField::error:
+        out.member(name, answer.message);
+        break;
+      case ErrorField::code:
+        out.member(name, answer.code);
+        break;
+      case ErrorField::reason:
+        out.member(name, info(ctx->reason).name);
+        break;
+      case ErrorField::status:
+        out.key(name).number(answer.status);
+        break;
+      case ErrorField::required_scope:
+        if (ctx->reason == Reason::insufficient_scope) {
+          out.member(name, ctx->required_scope);
+        }
+        break;
+      case ErrorField::retry_after:
+        if (ctx->retry_after_s != 0) {
+          out.key(name).number(ctx->retry_after_s);
+        }
+        break;
+    }
+  }
+  return out.end_object().text();
+}
+
+std::string problem_body(const RequestContext *ctx) {
+  const Answer &answer = answer_of(ctx);
+  json::Writer out;
+  out.begin_object();
+  out.member("type", "urn:keyward:problem:" + std::string(info(ctx->reason).name));
+  out.member("title", answer.message);
+  out.key("status").number(answer.status);
+  out.member("code", answer.code);
+  if (ctx->reason == Reason::insufficient_scope) {
+    out.member("required_scope", ctx->required_scope);
+  }
+  if (ctx->retry_after_s != 0) {
+    out.key("retry_after").number(ctx->retry_after_s);
+  }
+  return out.end_object().text();
+}
+
+// Whether an Accept field names problem+json: enough to know that its sender reads that.
+bool asks_for_problem(ngx_http_request_t *r) noexcept {
+  bool asks = false;
+  for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
+    asks = asks || (is_same_name(header, "accept") && view(header->value).find("application/problem+json") != std::string_view::npos);
+    return !asks;
+  });
+  return asks;
+}
+
+}  // namespace
+
+bool add_answer_fields(RequestContext *ctx) noexcept {
+  return guarded(false, [&] {
+    if (ctx->decision == Decision::shadow || ctx->decision == Decision::none || ctx->passed_otherwise) {
+      return true;
+    }
+    if (ctx->has_limit && ctx->principal && !add_limit_fields(ctx)) {
+      return false;
+    }
+    if (ctx->decision == Decision::refused) {
+      return add_refusal_fields(ctx);
+    }
+    // RFC 9111, section 3.5 keeps shared caches from answers to Authorization only; a credential from elsewhere needs this.
+    const bool elsewhere = ctx->credential.source != nullptr && ctx->credential.source->kind != SourceKind::bearer;
+    return !elsewhere || has_cache_control(ctx->r) || set_cache_control(ctx->r, "private");
+  });
+}
+
+bool make_refusal_body(RequestContext *ctx, ngx_str_t *body, ngx_str_t *content_type) {
+  ErrorFormat format = ctx->location->errors->format;
+  if (format == ErrorFormat::automatic) {
+    format = asks_for_problem(ctx->r) ? ErrorFormat::problem : ErrorFormat::json;
+  }
+  if (format == ErrorFormat::off) {
+    *body = borrow({});
+    return true;
+  }
+  *content_type = borrow(format == ErrorFormat::problem ? "application/problem+json" : "application/json");
+  *body = copy(ctx->r->pool, format == ErrorFormat::problem ? problem_body(ctx) : json_body(ctx));
+  return body->data != nullptr;
+}
+
+}  // namespace keyward

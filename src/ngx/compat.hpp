@@ -1,0 +1,91 @@
+// The one place that knows where nginx's versions differ.
+//
+// 1.23.0 linked header fields of one name (ngx_table_elt_t::next) and made headers_out.cache_control and headers_in.cookie such
+// lists, which were arrays before.
+#pragma once
+
+#include "ngx/ngx.hpp"
+
+namespace keyward {
+
+#if (nginx_version >= 1023000)
+inline void unlink_same_name(ngx_table_elt_t *header) noexcept { header->next = nullptr; }
+#else
+inline void unlink_same_name(ngx_table_elt_t * /*header*/) noexcept {}
+#endif
+
+// Whether the answer has a Cache-Control field yet.
+inline bool has_cache_control(ngx_http_request_t *r) noexcept {
+#if (nginx_version >= 1023000)
+  for (ngx_table_elt_t *h = r->headers_out.cache_control; h != nullptr; h = h->next) {
+    if (h->hash != 0) {
+      return true;
+    }
+  }
+#else
+  auto **fields = static_cast<ngx_table_elt_t **>(r->headers_out.cache_control.elts);
+  for (ngx_uint_t i = 0; fields != nullptr && i < r->headers_out.cache_control.nelts; ++i) {
+    if (fields[i]->hash != 0) {
+      return true;
+    }
+  }
+#endif
+  return false;
+}
+
+// Hides every Cache-Control field of the answer.
+inline void clear_cache_control(ngx_http_request_t *r) noexcept {
+#if (nginx_version >= 1023000)
+  for (ngx_table_elt_t *h = r->headers_out.cache_control; h != nullptr; h = h->next) {
+    h->hash = 0;
+  }
+  r->headers_out.cache_control = nullptr;
+#else
+  auto **fields = static_cast<ngx_table_elt_t **>(r->headers_out.cache_control.elts);
+  for (ngx_uint_t i = 0; fields != nullptr && i < r->headers_out.cache_control.nelts; ++i) {
+    fields[i]->hash = 0;
+  }
+  r->headers_out.cache_control.nelts = 0;
+#endif
+}
+
+// Makes a field that was pushed to headers_out the answer's Cache-Control, so that `expires` finds it.
+inline bool register_cache_control(ngx_http_request_t *r, ngx_table_elt_t *header) noexcept {
+#if (nginx_version >= 1023000)
+  header->next = nullptr;
+  r->headers_out.cache_control = header;
+#else
+  ngx_array_t *fields = &r->headers_out.cache_control;
+  if (fields->elts == nullptr && ngx_array_init(fields, r->pool, 1, sizeof(ngx_table_elt_t *)) != NGX_OK) {
+    return false;
+  }
+  auto **slot = static_cast<ngx_table_elt_t **>(ngx_array_push(fields));
+  if (slot == nullptr) {
+    return false;
+  }
+  *slot = header;
+#endif
+  return true;
+}
+
+// Lets nothing of headers_in point at a field that is about to go: nginx's own pointers, and from 1.23 on the lists they begin.
+inline void forget_request_header(ngx_http_request_t *r, ngx_table_elt_t *header) noexcept {
+  for (ngx_http_header_t *known = ngx_http_headers_in; known->name.len != 0; ++known) {
+    auto **slot = reinterpret_cast<ngx_table_elt_t **>(reinterpret_cast<char *>(&r->headers_in) + known->offset);
+#if (nginx_version >= 1023000)
+    while (*slot != nullptr && *slot != header) {
+      slot = &(*slot)->next;
+    }
+    if (*slot == header) {
+      *slot = header->next;
+    }
+#else
+    // Fields that may repeat are arrays here: their first word is never the address of a field.
+    if (*slot == header) {
+      *slot = nullptr;
+    }
+#endif
+  }
+}
+
+}  // namespace keyward

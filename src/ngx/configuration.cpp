@@ -1,0 +1,296 @@
+// Creating, inheriting and judging the configuration.
+#include "ngx/configuration.hpp"
+
+#include <algorithm>
+
+#include "base/digest.hpp"
+
+namespace keyward {
+namespace {
+
+template <typename T>
+void inherit(std::optional<T> &child, const std::optional<T> &parent) {
+  if (!child) {
+    child = parent;
+  }
+}
+
+std::shared_ptr<const AnswerTable> default_answers() {
+  auto table = std::make_shared<AnswerTable>();
+  for (std::size_t i = 0; i < kReasonCount; ++i) {
+    const ReasonInfo &row = info(static_cast<Reason>(i));
+    (*table)[i] = {row.status, std::string(row.code), std::string(row.message)};
+  }
+  return table;
+}
+
+// A rule for a code holds for all of its reasons; a rule that names the reason wins, wherever it stands.
+std::shared_ptr<const AnswerTable> answers_with(const std::vector<MessageRule> &rules) {
+  auto table = std::make_shared<AnswerTable>(*default_answers());
+  const auto apply = [&](const MessageRule &rule, std::size_t i) {
+    Answer &answer = (*table)[i];
+    answer.message = rule.text;
+    answer.status = rule.status.value_or(answer.status);
+    answer.code = rule.code.value_or(answer.code);
+  };
+  for (const MessageRule &rule : rules) {
+    for (const std::string &code : rule.codes) {
+      for (std::size_t i = 1; i < kReasonCount; ++i) {
+        if (info(static_cast<Reason>(i)).code == code) {
+          apply(rule, i);
+        }
+      }
+    }
+  }
+  for (const MessageRule &rule : rules) {
+    for (const Reason reason : rule.reasons) {
+      apply(rule, static_cast<std::size_t>(reason));
+    }
+  }
+  return table;
+}
+
+// An unnamed limit is known by where it is written, never by its rate or its line, so that its counts survive a reload.
+void name_limits(MainConfiguration *main, std::vector<LimitRule> *limits, std::string_view server, std::string_view location) {
+  const bool needed = std::any_of(limits->begin(), limits->end(), [](const LimitRule &rule) { return rule.identity == 0; });
+  if (!needed) {
+    return;
+  }
+  std::string place = std::string(server) + '\n' + std::string(location);
+  const auto twins = std::count(main->limit_places.begin(), main->limit_places.end(), place);
+  main->limit_places.push_back(place);
+  std::size_t position = 0;
+  for (LimitRule &rule : *limits) {
+    // Plan limits count over all locations: the principal is all that names their windows.
+    std::string identity = rule.plan ? "plan\n" + rule.name
+                           : !rule.name.empty()
+                               ? "name\n" + rule.name
+                               : "place\n" + place + '\n' + std::to_string(twins) + '\n' + std::to_string(position);
+    identity += '\n' + std::to_string(static_cast<int>(rule.by));
+    // Not a secret and the same in every process and after every reload, so under a fixed key.
+    const Digest digest = keyed_digest(DigestKey{}, identity);
+    std::memcpy(&rule.identity, digest.data(), sizeof(rule.identity));
+    ++position;
+  }
+}
+
+bool drops_all(const std::vector<ScopeRule> &parent, const std::vector<ScopeRule> &child) {
+  for (const ScopeRule &old_rule : parent) {
+    for (const RequiredScope &old_scope : old_rule.scopes) {
+      for (const ScopeRule &rule : child) {
+        for (const RequiredScope &scope : rule.scopes) {
+          if (scope.text == old_scope.text) {
+            return false;
+          }
+        }
+      }
+    }
+  }
+  return !parent.empty();
+}
+
+bool has_plan_limit(const std::vector<LimitRule> &limits) {
+  return std::any_of(limits.begin(), limits.end(), [](const LimitRule &rule) { return rule.plan; });
+}
+
+// A set of methods that some rule looks at.
+template <typename Rules>
+bool names_methods(const std::optional<Rules> &rules) {
+  return rules && std::any_of(rules->begin(), rules->end(), [](const auto &rule) { return rule.methods != 0; });
+}
+
+void name_identity(ServerConfiguration *server) {
+  static constexpr const char *kNames[kIdentityFields] = {"Subject", "Key-Id", "Plan", "Scopes", "Kind", "Issuer", "Assertion"};
+  server->identity_on = !server->identity_prefix->empty();
+  // What is off is protected all the same, under the default names.
+  const std::string prefix = server->identity_on ? *server->identity_prefix : "X-Keyward";
+  for (std::size_t i = 0; i < kIdentityFields; ++i) {
+    IdentityName &field = server->identity[i];
+    field.name = prefix + '-' + kNames[i];
+    field.lowcase = field.name;
+    for (char &c : field.lowcase) {
+      c = static_cast<char>(ngx_tolower(c));
+    }
+    const ngx_str_t lowcase = borrow(field.lowcase);
+    field.hash = ngx_hash_key(lowcase.data, lowcase.len);
+  }
+}
+
+}  // namespace
+
+std::string place_of(ngx_conf_t *cf) {
+  if (cf->conf_file == nullptr || cf->conf_file->file.fd == NGX_INVALID_FILE) {
+    return "on the command line";
+  }
+  return "in " + std::string(view(cf->conf_file->file.name)) + ':' + std::to_string(cf->conf_file->line);
+}
+
+MainConfiguration *main_configuration(ngx_conf_t *cf) noexcept {
+  return static_cast<MainConfiguration *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_keyward_module));
+}
+
+ServerConfiguration *server_configuration(ngx_conf_t *cf) noexcept {
+  return static_cast<ServerConfiguration *>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_keyward_module));
+}
+
+LocationConfiguration *location_configuration(ngx_conf_t *cf) noexcept {
+  return static_cast<LocationConfiguration *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_keyward_module));
+}
+
+const MainConfiguration &main_configuration(ngx_http_request_t *r) noexcept {
+  return *static_cast<MainConfiguration *>(ngx_http_get_module_main_conf(r, ngx_http_keyward_module));
+}
+
+const ServerConfiguration &server_configuration(ngx_http_request_t *r) noexcept {
+  return *static_cast<ServerConfiguration *>(ngx_http_get_module_srv_conf(r, ngx_http_keyward_module));
+}
+
+const LocationConfiguration &location_configuration(ngx_http_request_t *r) noexcept {
+  return *static_cast<LocationConfiguration *>(ngx_http_get_module_loc_conf(r, ngx_http_keyward_module));
+}
+
+MainConfiguration *main_configuration(ngx_cycle_t *cycle) noexcept {
+  if (ngx_get_conf(cycle->conf_ctx, ngx_http_module) == nullptr) {
+    return nullptr;
+  }
+  return static_cast<MainConfiguration *>(ngx_http_cycle_get_module_main_conf(cycle, ngx_http_keyward_module));
+}
+
+void *create_main(ngx_conf_t *cf) noexcept { return pool_new<MainConfiguration>(cf->pool); }
+
+void *create_server(ngx_conf_t *cf) noexcept { return pool_new<ServerConfiguration>(cf->pool); }
+
+void *create_location(ngx_conf_t *cf) noexcept { return pool_new<LocationConfiguration>(cf->pool); }
+
+char *init_main(ngx_conf_t * /*cf*/, void *conf) noexcept {
+  return guarded(static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
+    auto *main = static_cast<MainConfiguration *>(conf);
+    if (!main->formats_set) {
+      main->formats = {default_key_format()};
+    }
+    if (main->bcrypt_concurrency == 0) {
+      main->bcrypt_concurrency = static_cast<std::size_t>(std::max<ngx_int_t>(1, ngx_ncpu / 2));
+    }
+    main->bcrypt_concurrency = std::min(main->bcrypt_concurrency, Gate::kMaxPlaces);
+    return NGX_CONF_OK;
+  });
+}
+
+char *merge_server(ngx_conf_t * /*cf*/, void *parent, void *child) noexcept {
+  return guarded(static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
+    auto *server = static_cast<ServerConfiguration *>(child);
+    inherit(server->identity_prefix, static_cast<ServerConfiguration *>(parent)->identity_prefix);
+    if (!server->identity_prefix) {
+      server->identity_prefix = "X-Keyward";
+    }
+    name_identity(server);
+    return NGX_CONF_OK;
+  });
+}
+
+char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexcept {
+  return guarded(static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
+    auto *parent = static_cast<LocationConfiguration *>(parent_conf);
+    auto *child = static_cast<LocationConfiguration *>(child_conf);
+    MainConfiguration *main = main_configuration(cf);
+    auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    auto *core_server = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
+
+    if (child->scopes && parent->scopes && drops_all(*parent->scopes, *child->scopes)) {
+      ngx_log_error(NGX_LOG_WARN, cf->log, 0, "keyward_scope %s drops all scopes that were required around it",
+                    child->scopes_place.c_str());
+    }
+    if (child->limits && parent->limits && has_plan_limit(*parent->limits) && !has_plan_limit(*child->limits)) {
+      ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                    "keyward_limit %s replaces the \"keyward_limit plan\" around it; add \"keyward_limit plan;\" to keep the plan's limits",
+                    child->limits_place.c_str());
+    }
+    if (parent->limits) {
+      name_limits(main, &*parent->limits, "http", "");
+    }
+    if (child->limits) {
+      std::string location(view(core->name));
+      if (core->noname) {
+        location += "\nif or limit_except";
+      }
+      name_limits(main, &*child->limits, view(core_server->server_name), location);
+    }
+
+    child->parent = parent;
+    inherit(child->enforcement, parent->enforcement);
+    inherit(child->sources, parent->sources);
+    inherit(child->accept, parent->accept);
+    inherit(child->scopes, parent->scopes);
+    inherit(child->limits, parent->limits);
+    inherit(child->limit_headers, parent->limit_headers);
+    inherit(child->errors, parent->errors);
+    inherit(child->realm, parent->realm);
+    inherit(child->forward_credential, parent->forward_credential);
+
+    if (!parent->answers) {
+      parent->answers = parent->messages ? answers_with(*parent->messages) : default_answers();
+    }
+    child->answers = child->messages ? answers_with(*child->messages) : parent->answers;
+    inherit(child->messages, parent->messages);
+
+    if (!child->enforcement) {
+      child->enforcement = Enforcement();
+    }
+    if (!child->sources) {
+      child->sources = std::vector<Source>{{SourceKind::bearer, "authorization"}, {SourceKind::header, "x-api-key"}};
+    }
+    if (!child->accept) {
+      AcceptRule rule;
+      rule.key = rule.token = true;
+      child->accept = std::vector<AcceptRule>{rule};
+    }
+    if (!child->errors) {
+      child->errors = ErrorStyle();
+    }
+    child->has_methods = names_methods(child->scopes) || names_methods(child->accept) || names_methods(child->limits);
+
+    if (child->touched || child->enforcement->mode != Mode::off) {
+      server_configuration(cf)->guarded = true;
+    }
+    if (child->enforcement->mode != Mode::off) {
+      main->any_on = true;
+      for (LocationConfiguration *around = child; around != nullptr; around = around->parent) {
+        around->effective = true;
+      }
+      const bool accepts_key = std::any_of(child->accept->begin(), child->accept->end(), [](const AcceptRule &rule) { return rule.key; });
+      const bool accepts_other = std::any_of(child->accept->begin(), child->accept->end(),
+                                             [](const AcceptRule &rule) { return rule.anonymous || rule.preflight; });
+      if (accepts_key && !accepts_other && main->store.empty()) {
+        main->problems.push_back({"keyward is on " + (child->place.empty() ? "here" : child->place) +
+                                  " and accepts keys, but there is no store; write \"keyward_store /var/lib/keyward;\" in http"});
+      }
+    }
+    return NGX_CONF_OK;
+  });
+}
+
+bool check_configuration(ngx_conf_t *cf) noexcept {
+  return guarded(false, [&] {
+    MainConfiguration *main = main_configuration(cf);
+    for (const auto &[plan, place] : main->plans_named) {
+      if (main->policy.plans.find(plan) == main->policy.plans.end()) {
+        main->problems.push_back({"unknown plan \"" + plan + "\" " + place + "; define it with \"keyward_plan " + plan + " ...;\" in http"});
+      }
+    }
+    for (const LocationConfiguration *location : main->touched) {
+      if (!location->effective && location->first_directive != "keyward") {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0, "%s has no effect %s: keyward is off here; write \"keyward on;\" to turn it on",
+                      location->first_directive.c_str(), location->place.c_str());
+      }
+    }
+    const ngx_uint_t level = main->any_on ? NGX_LOG_EMERG : NGX_LOG_WARN;
+    bool good = true;
+    for (const Problem &problem : main->problems) {
+      ngx_log_error(level, cf->log, 0, "%s", problem.text.c_str());
+      good = good && !main->any_on;
+    }
+    return good;
+  });
+}
+
+}  // namespace keyward

@@ -1,0 +1,204 @@
+// What nginx.conf says about keyward. Written while the configuration is read, const at request time.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "auth/principal.hpp"
+#include "auth/reason.hpp"
+#include "base/rate.hpp"
+#include "key/key_format.hpp"
+#include "limit/zone.hpp"
+#include "ngx/ngx.hpp"
+
+namespace keyward {
+
+// Where a directive stands, for messages that come once everything is read: "in /etc/nginx/nginx.conf:12".
+std::string place_of(ngx_conf_t *cf);
+
+enum class Mode : std::uint8_t { off, on, shadow };
+
+// keyward on|off|shadow [until=DATE]
+struct Enforcement {
+  Mode mode = Mode::off;
+  std::int64_t until_s = 0;  // shadow only; 0: without end
+
+  Mode at(std::int64_t now_s) const noexcept {
+    return mode == Mode::shadow && until_s != 0 && now_s >= until_s ? Mode::on : mode;
+  }
+};
+
+// A set of request methods as nginx's bits; 0 is "all".
+using Methods = std::uint32_t;
+inline bool applies(Methods methods, ngx_uint_t method) noexcept {
+  return methods == 0 || (methods & method) != 0;
+}
+
+enum class SourceKind : std::uint8_t { bearer, header };
+// One place where a credential may come from (keyward_credential).
+struct Source {
+  SourceKind kind;
+  std::string name;  // header: in lower case, every character but letters and digits as '-'
+
+  friend bool operator==(const Source &a, const Source &b) noexcept { return a.kind == b.kind && a.name == b.name; }
+};
+
+// No more sources than fields that FoundCredential can hold.
+inline constexpr std::size_t kMaxSources = 4;
+
+// What a location accepts (keyward_accept).
+struct AcceptRule {
+  Methods methods = 0;
+  bool key = false, token = false, anonymous = false, preflight = false;
+};
+
+// One scope of keyward_scope; with variables it is computed for each request.
+struct RequiredScope {
+  std::string text;
+  ngx_http_complex_value_t *value = nullptr;  // in the cycle's pool; nullptr: text is it
+};
+struct ScopeRule {
+  Methods methods = 0;
+  bool any = false;  // match=any
+  std::vector<RequiredScope> scopes;
+};
+
+enum class CountBy : std::uint8_t { key, subject, address };
+// How many keyward_limit directives one list may have, and of "plan" one for each way of counting.
+inline constexpr std::size_t kMaxLimitRules = 16;
+// One keyward_limit.
+struct LimitRule {
+  bool plan = false;  // the principal's own limits; else rate
+  Rate rate;
+  CountBy by = CountBy::key;
+  bool sliding = false;
+  std::uint32_t cost = 1;
+  Methods methods = 0;
+  std::string name;          // name=; empty: known by where it is written
+  std::string default_plan;  // plan only: whose limits apply to a principal without any
+  std::uint64_t identity = 0;  // what its windows are named after; set once its place is known
+};
+
+enum class LimitHeaders : std::uint8_t { x, ietf, both, off };
+struct LimitHeaderStyle {
+  LimitHeaders names = LimitHeaders::x;
+  bool reset_is_delta = false;
+};
+
+enum class ErrorFormat : std::uint8_t { automatic, json, problem, off };
+enum class ErrorField : std::uint8_t { error, code, reason, status, required_scope, retry_after };
+struct ErrorStyle {
+  ErrorFormat format = ErrorFormat::automatic;
+  // Which members a json body has, and under which names.
+  std::vector<std::pair<ErrorField, std::string>> fields;
+};
+
+// What a refusal says: a row of the table of reasons, as keyward_message may have changed it.
+struct Answer {
+  std::uint16_t status;
+  std::string code, message;
+};
+using AnswerTable = std::array<Answer, kReasonCount>;
+
+struct MessageRule {
+  std::vector<Reason> reasons;  // named one by one
+  std::vector<std::string> codes;
+  std::string text;
+  std::optional<std::uint16_t> status;
+  std::optional<std::string> code;
+};
+
+struct LocationConfiguration {
+  std::optional<Enforcement> enforcement;
+  std::optional<std::vector<Source>> sources;
+  std::optional<std::vector<AcceptRule>> accept;
+  std::optional<std::vector<ScopeRule>> scopes;
+  std::optional<std::vector<LimitRule>> limits;
+  std::optional<LimitHeaderStyle> limit_headers;
+  std::optional<ErrorStyle> errors;
+  std::optional<std::vector<MessageRule>> messages;
+  std::optional<std::string> realm;
+  std::optional<bool> forward_credential;
+
+  // Derived when the locations are merged.
+  std::shared_ptr<const AnswerTable> answers;
+  bool has_methods = false;  // a rule looks at the method: overrides of it are removed
+
+  LocationConfiguration *parent = nullptr;  // set when merged
+  bool touched = false;                     // a directive of ours stands here
+  bool effective = false;                   // keyward is on or in shadow here, or somewhere inside
+  std::string place;                        // of the first directive, and which it was
+  std::string first_directive;
+  std::string scopes_place, limits_place;
+};
+
+enum IdentityField : std::size_t { kSubject, kKeyId, kPlan, kScopes, kKind, kIssuer, kAssertion, kIdentityFields };
+struct IdentityName {
+  std::string name, lowcase;
+  ngx_uint_t hash = 0;
+};
+struct ServerConfiguration {
+  std::optional<std::string> identity_prefix;  // empty: off
+  bool guarded = false;                        // keyward is configured somewhere in this server
+  // The fields that tell the backend who it is; also those that clients may not send.
+  std::array<IdentityName, kIdentityFields> identity;
+  bool identity_on = true;
+};
+
+// A mistake that only matters where keyward is on: an error then, else a warning (`keyward off;` in an incident must
+// never make a reload fail).
+struct Problem {
+  std::string text;  // with its place
+};
+
+struct MainConfiguration {
+  std::string store;  // absolute; empty: none
+  std::string store_place;
+  std::size_t usage_map_bytes = 0;  // 0: the default
+  std::size_t zone_bytes = 16U << 20;
+  bool zone_set = false;
+  std::vector<KeyFormat> formats;  // never empty once read
+  bool formats_set = false;
+  Policy policy;
+  std::size_t bcrypt_concurrency = 0;  // 0: the default; never 0 once read
+
+  bool any_on = false;      // some location is on or in shadow
+  bool configured = false;  // any directive of ours at all
+  std::vector<Problem> problems;
+  std::vector<LocationConfiguration *> touched;
+  std::vector<std::pair<std::string, std::string>> plans_named;  // by a directive, and its place
+  std::vector<std::string> limit_places;  // identities given so far, so that two equal places differ
+
+  const ngx_cycle_t *cycle = nullptr;  // the one this configuration is for
+  ngx_shm_zone_t *shm_zone = nullptr;
+  Zone zone;  // valid once the zone is set up
+};
+
+MainConfiguration *main_configuration(ngx_conf_t *cf) noexcept;
+ServerConfiguration *server_configuration(ngx_conf_t *cf) noexcept;
+LocationConfiguration *location_configuration(ngx_conf_t *cf) noexcept;
+const MainConfiguration &main_configuration(ngx_http_request_t *r) noexcept;
+const ServerConfiguration &server_configuration(ngx_http_request_t *r) noexcept;
+const LocationConfiguration &location_configuration(ngx_http_request_t *r) noexcept;
+// The running cycle's, or nullptr if it has no http block.
+MainConfiguration *main_configuration(ngx_cycle_t *cycle) noexcept;
+
+// nginx's callbacks for creating and merging (module.cpp lists them).
+void *create_main(ngx_conf_t *cf) noexcept;
+char *init_main(ngx_conf_t *cf, void *conf) noexcept;
+void *create_server(ngx_conf_t *cf) noexcept;
+char *merge_server(ngx_conf_t *cf, void *parent, void *child) noexcept;
+void *create_location(ngx_conf_t *cf) noexcept;
+char *merge_location(ngx_conf_t *cf, void *parent, void *child) noexcept;
+
+// Everything that can only be judged once all is read; false after having logged an error.
+bool check_configuration(ngx_conf_t *cf) noexcept;
+
+// All directives (directives.cpp), ended by ngx_null_command.
+extern ngx_command_t directives[];
+
+}  // namespace keyward

@@ -1,0 +1,20 @@
+// Whether a location admits a request: the order of spec 2, cheapest first.
+#pragma once
+
+#include "auth/reason.hpp"
+#include "ngx/request.hpp"
+
+namespace keyward {
+
+struct Worker;
+
+enum class Step : std::uint8_t {
+  decided,  // ctx->reason says how
+  wait,     // for bcrypt: decide again when woken
+};
+
+// Decides for the location that the request is in. Re-entrant: after a wait everything that may have changed meanwhile is read
+// again. Fills ctx's principal, kind, reason and limit; touches neither request nor answer.
+Step decide(Worker &worker, RequestContext *ctx, const LocationConfiguration &location);
+
+}  // namespace keyward

@@ -1,0 +1,696 @@
+// keyward's directives: each setter reads one, checks it, and says what to write instead.
+#include <algorithm>
+#include <cstdarg>
+
+#include "auth/scope.hpp"
+#include "base/time_text.hpp"
+#include "ngx/configuration.hpp"
+
+namespace keyward {
+namespace {
+
+using Words = std::vector<std::string_view>;
+
+// What a setter answers: nothing, or what is wrong (without a final stop; nginx adds file and line).
+using Wrong = std::optional<std::string>;
+const Wrong kGood = std::nullopt;
+
+std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
+
+// If word is NAME=VALUE of this name, its value.
+std::optional<std::string_view> option(std::string_view word, std::string_view name) {
+  if (word.size() > name.size() && word.substr(0, name.size()) == name && word[name.size()] == '=') {
+    return word.substr(name.size() + 1);
+  }
+  return std::nullopt;
+}
+
+struct MethodName {
+  std::string_view name;
+  Methods bits;
+};
+constexpr MethodName kMethods[] = {
+    {"GET", NGX_HTTP_GET | NGX_HTTP_HEAD},  // GET includes HEAD (spec 6)
+    {"HEAD", NGX_HTTP_HEAD},
+    {"POST", NGX_HTTP_POST},
+    {"PUT", NGX_HTTP_PUT},
+    {"PATCH", NGX_HTTP_PATCH},
+    {"DELETE", NGX_HTTP_DELETE},
+    {"OPTIONS", NGX_HTTP_OPTIONS},
+    {"MKCOL", NGX_HTTP_MKCOL},
+    {"COPY", NGX_HTTP_COPY},
+    {"MOVE", NGX_HTTP_MOVE},
+    {"PROPFIND", NGX_HTTP_PROPFIND},
+    {"PROPPATCH", NGX_HTTP_PROPPATCH},
+    {"LOCK", NGX_HTTP_LOCK},
+    {"UNLOCK", NGX_HTTP_UNLOCK},
+};
+
+Wrong parse_methods(std::string_view list, Methods *methods) {
+  for (const std::string_view name : split_list(list, ',')) {
+    const auto *known = std::find_if(std::begin(kMethods), std::end(kMethods), [&](const MethodName &m) { return m.name == name; });
+    if (known == std::end(kMethods)) {
+      return "unknown method " + quoted(name) + "; write names that nginx knows in capitals, such as methods=GET,POST";
+    }
+    *methods |= known->bits;
+  }
+  return *methods == 0 ? Wrong("\"methods=\" names no method; write methods=GET,POST") : kGood;
+}
+
+Wrong parse_on_off(std::string_view word, bool *value) {
+  if (word != "on" && word != "off") {
+    return "invalid value " + quoted(word) + "; it must be \"on\" or \"off\"";
+  }
+  *value = word == "on";
+  return kGood;
+}
+
+Wrong parse_size(std::string_view word, std::size_t *bytes) {
+  ngx_str_t text = borrow(word);
+  const off_t size = ngx_parse_offset(&text);
+  if (size == NGX_ERROR || size <= 0) {
+    return "invalid size " + quoted(word) + "; write a number with k, m or g, such as 16m";
+  }
+  *bytes = static_cast<std::size_t>(size);
+  return kGood;
+}
+
+Wrong parse_grants(std::string_view list, std::string *scopes) {
+  std::vector<std::string> grants;
+  for (const std::string_view grant : split_list(list, ',')) {
+    if (!is_grant(grant)) {
+      return quoted(grant) + " is not a scope; write a name such as posts:read, a wildcard such as posts:*, or *";
+    }
+    grants.emplace_back(grant);
+  }
+  *scopes = join(grants, ' ');
+  return kGood;
+}
+
+// --- in every location -------------------------------------------------------------------------------------
+
+Wrong set_keyward(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
+  if (conf->enforcement) {
+    return "is duplicate";
+  }
+  Enforcement enforcement;
+  if (words[1] == "on") {
+    enforcement.mode = Mode::on;
+  } else if (words[1] == "shadow") {
+    enforcement.mode = Mode::shadow;
+  } else if (words[1] != "off") {
+    return "invalid value " + quoted(words[1]) + "; it must be \"on\", \"off\" or \"shadow\"";
+  }
+  if (words.size() == 3) {
+    const auto until = option(words[2], "until");
+    if (!until) {
+      return "invalid parameter " + quoted(words[2]) + "; only until=DATE may follow";
+    }
+    if (enforcement.mode != Mode::shadow) {
+      return "\"until=\" is for \"shadow\" only";
+    }
+    if (!parse_time(*until, &enforcement.until_s) || enforcement.until_s <= 0) {
+      return quoted(*until) + " is not a date; write until=2026-12-31 or until=2026-12-31T18:00:00Z";
+    }
+  }
+  conf->enforcement = enforcement;
+  return kGood;
+}
+
+Wrong set_credential(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
+  if (conf->sources) {
+    return "is duplicate; name all sources in one";
+  }
+  std::vector<Source> sources;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    Source source;
+    if (words[i] == "bearer") {
+      source = {SourceKind::bearer, "authorization"};
+    } else if (const auto name = option(words[i], "header")) {
+      source.kind = SourceKind::header;
+      for (const char c : *name) {
+        const bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!alnum && c != '-') {
+          return quoted(*name) + " is not a header's name; write letters, digits and hyphens, such as header=X-API-Key";
+        }
+        source.name += static_cast<char>(ngx_tolower(c));
+      }
+      if (source.name.empty() || source.name == "authorization") {
+        return "\"header=\" needs a name other than Authorization; for that write \"bearer\"";
+      }
+    } else {
+      return "unknown source " + quoted(words[i]) + "; it must be \"bearer\" or header=NAME";
+    }
+    if (std::find(sources.begin(), sources.end(), source) != sources.end()) {
+      return quoted(words[i]) + " is there twice";
+    }
+    if (sources.size() == kMaxSources) {
+      return "names too many sources; " + std::to_string(kMaxSources) + " are the most";
+    }
+    sources.push_back(std::move(source));
+  }
+  conf->sources = std::move(sources);
+  return kGood;
+}
+
+Wrong set_accept(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
+  AcceptRule rule;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (const auto methods = option(words[i], "methods"); methods && i == 1) {
+      if (Wrong wrong = parse_methods(*methods, &rule.methods)) {
+        return wrong;
+      }
+    } else if (words[i] == "key") {
+      rule.key = true;
+    } else if (words[i] == "token") {
+      rule.token = true;
+    } else if (words[i] == "anonymous") {
+      rule.anonymous = true;
+    } else if (words[i] == "preflight") {
+      rule.preflight = true;
+    } else {
+      return "unknown kind " + quoted(words[i]) + "; it must be \"key\", \"token\", \"anonymous\" or \"preflight\"";
+    }
+  }
+  if (!rule.key && !rule.token && !rule.anonymous && !rule.preflight) {
+    return "names nothing to accept; write \"keyward_accept key;\"";
+  }
+  if (!conf->accept) {
+    conf->accept.emplace();
+  }
+  conf->accept->push_back(rule);
+  return kGood;
+}
+
+Wrong parse_scope(ngx_conf_t *cf, std::string_view word, RequiredScope *scope) {
+  scope->text = word;
+  ngx_str_t text = borrow(word);
+  if (ngx_http_script_variables_count(&text) == 0) {
+    return is_scope(word) ? kGood
+                          : Wrong(quoted(word) + " is not a scope that can be required; write a name without blanks, quotes or *, "
+                                                 "such as posts:read");
+  }
+  scope->value = static_cast<ngx_http_complex_value_t *>(ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t)));
+  ngx_str_t copied = copy(cf->pool, word);
+  if (scope->value == nullptr || copied.data == nullptr) {
+    throw std::bad_alloc();
+  }
+  ngx_http_compile_complex_value_t compile = {};
+  compile.cf = cf;
+  compile.value = &copied;
+  compile.complex_value = scope->value;
+  return ngx_http_compile_complex_value(&compile) == NGX_OK ? kGood : Wrong("has a bad variable in " + quoted(word));
+}
+
+Wrong set_scope(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
+  const bool first = !conf->scopes;
+  if (first) {
+    conf->scopes.emplace();
+    conf->scopes_place = place_of(cf);
+  }
+  if (words[1] == "none") {
+    return words.size() == 2 && first ? kGood : Wrong("\"none\" must stand alone");
+  }
+  if (!first && conf->scopes->empty()) {
+    return "can't follow \"keyward_scope none\"; remove one of them";
+  }
+  ScopeRule rule;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (const auto methods = option(words[i], "methods")) {
+      if (Wrong wrong = parse_methods(*methods, &rule.methods)) {
+        return wrong;
+      }
+    } else if (const auto match = option(words[i], "match")) {
+      if (*match != "any" && *match != "all") {
+        return "invalid value " + quoted(words[i]) + "; it must be match=any (or match=all, the default)";
+      }
+      rule.any = *match == "any";
+    } else {
+      RequiredScope scope;
+      if (Wrong wrong = parse_scope(cf, words[i], &scope)) {
+        return wrong;
+      }
+      rule.scopes.push_back(std::move(scope));
+    }
+  }
+  if (rule.scopes.empty()) {
+    return "names no scope; write \"keyward_scope posts:read;\" or \"keyward_scope none;\"";
+  }
+  conf->scopes->push_back(std::move(rule));
+  return kGood;
+}
+
+Wrong parse_limit_option(ngx_conf_t *cf, std::string_view word, LimitRule *rule) {
+  if (const auto name = option(word, "name")) {
+    if (!is_id(*name)) {
+      return "bad name in " + quoted(word) + "; write letters, digits, \"-\" and \"_\"";
+    }
+    rule->name = *name;
+  } else if (const auto by = option(word, "by")) {
+    if (*by == "key") {
+      rule->by = CountBy::key;
+    } else if (*by == "subject") {
+      rule->by = CountBy::subject;
+    } else if (*by == "address") {
+      rule->by = CountBy::address;
+    } else {
+      return "invalid value " + quoted(word) + "; it must be by=key, by=subject or by=address";
+    }
+  } else if (const auto window = option(word, "window")) {
+    if (*window != "fixed" && *window != "sliding") {
+      return "invalid value " + quoted(word) + "; it must be window=fixed or window=sliding";
+    }
+    rule->sliding = *window == "sliding";
+  } else if (const auto cost = option(word, "cost")) {
+    const ngx_int_t value = ngx_atoi(borrow(*cost).data, cost->size());
+    if (value < 1 || value > static_cast<ngx_int_t>(kMaxRateCount)) {
+      return "invalid value " + quoted(word) + "; cost= is a whole number from 1 on";
+    }
+    rule->cost = static_cast<std::uint32_t>(value);
+  } else if (const auto methods = option(word, "methods")) {
+    return parse_methods(*methods, &rule->methods);
+  } else if (const auto plan = option(word, "default"); plan && rule->plan) {
+    if (!is_plan_name(*plan)) {
+      return "bad plan in " + quoted(word);
+    }
+    rule->default_plan = *plan;
+    main_configuration(cf)->plans_named.emplace_back(*plan, place_of(cf));
+  } else {
+    return "unknown parameter " + quoted(word) +
+           (rule->plan ? "; after \"plan\" it may be default=PLAN, cost=, methods=, by=, window="
+                       : "; it may be name=, by=, window=, cost=, methods=");
+  }
+  return kGood;
+}
+
+Wrong set_limit(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
+  const bool first = !conf->limits;
+  if (first) {
+    conf->limits.emplace();
+    conf->limits_place = place_of(cf);
+  }
+  if (words[1] == "none") {
+    return words.size() == 2 && first ? kGood : Wrong("\"none\" must stand alone");
+  }
+  if (!first && conf->limits->empty()) {
+    return "can't follow \"keyward_limit none\"; remove one of them";
+  }
+  LimitRule rule;
+  rule.plan = words[1] == "plan";
+  std::string error;
+  if (!rule.plan && !parse_rate(words[1], &rule.rate, &error)) {
+    return error;
+  }
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    if (Wrong wrong = parse_limit_option(cf, words[i], &rule)) {
+      return wrong;
+    }
+  }
+  if (!rule.plan && rule.cost > rule.rate.count) {
+    return "\"cost=\" is more than the rate ever admits; write at most cost=" + std::to_string(rule.rate.count);
+  }
+  if (rule.plan && rule.by == CountBy::address) {
+    return "\"plan\" can't count by address: a plan belongs to a principal";
+  }
+  if (conf->limits->size() == kMaxLimitRules) {
+    return "is there more than " + std::to_string(kMaxLimitRules) + " times here";
+  }
+  for (const LimitRule &other : *conf->limits) {
+    if (rule.plan && other.plan && rule.by == other.by) {
+      return "has \"plan\" twice here";
+    }
+  }
+  conf->limits->push_back(std::move(rule));
+  return kGood;
+}
+
+Wrong set_limit_headers(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
+  if (conf->limit_headers) {
+    return "is duplicate";
+  }
+  LimitHeaderStyle style;
+  if (words[1] == "x") {
+    style.names = LimitHeaders::x;
+  } else if (words[1] == "ietf") {
+    style.names = LimitHeaders::ietf;
+  } else if (words[1] == "both") {
+    style.names = LimitHeaders::both;
+  } else if (words[1] == "off") {
+    style.names = LimitHeaders::off;
+  } else {
+    return "invalid value " + quoted(words[1]) + "; it must be \"x\", \"ietf\", \"both\" or \"off\"";
+  }
+  if (words.size() == 3) {
+    if (words[2] != "reset=unix" && words[2] != "reset=delta") {
+      return "invalid parameter " + quoted(words[2]) + "; it must be reset=unix or reset=delta";
+    }
+    style.reset_is_delta = words[2] == "reset=delta";
+  }
+  conf->limit_headers = style;
+  return kGood;
+}
+
+constexpr std::pair<std::string_view, ErrorField> kErrorFields[] = {
+    {"error", ErrorField::error},   {"code", ErrorField::code},
+    {"reason", ErrorField::reason}, {"status", ErrorField::status},
+    {"required_scope", ErrorField::required_scope}, {"retry_after", ErrorField::retry_after},
+};
+
+Wrong set_errors(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
+  if (conf->errors) {
+    return "is duplicate";
+  }
+  ErrorStyle style;
+  if (words[1] == "auto") {
+    style.format = ErrorFormat::automatic;
+  } else if (words[1] == "json") {
+    style.format = ErrorFormat::json;
+  } else if (words[1] == "problem") {
+    style.format = ErrorFormat::problem;
+  } else if (words[1] == "off") {
+    style.format = ErrorFormat::off;
+  } else {
+    return "invalid value " + quoted(words[1]) + "; it must be \"auto\", \"json\", \"problem\" or \"off\"";
+  }
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    const auto fields = option(words[i], "fields");
+    if (!fields || !style.fields.empty()) {
+      return "invalid parameter " + quoted(words[i]) + "; only one fields=NAME[:AS],... may follow";
+    }
+    for (const std::string_view field : split_list(*fields, ',')) {
+      const std::size_t colon = field.find(':');
+      const std::string_view name = field.substr(0, colon);
+      const std::string_view as = colon == std::string_view::npos ? name : field.substr(colon + 1);
+      const auto *known = std::find_if(std::begin(kErrorFields), std::end(kErrorFields), [&](const auto &f) { return f.first == name; });
+      if (known == std::end(kErrorFields)) {
+        return "unknown field " + quoted(name) + "; it must be error, code, reason, status, required_scope or retry_after";
+      }
+      if (!is_id(as)) {
+        return "bad member name in " + quoted(field) + "; write fields=error:message";
+      }
+      style.fields.emplace_back(known->second, as);
+    }
+    if (style.fields.empty()) {
+      return "\"fields=\" names no field; write fields=error,code";
+    }
+  }
+  conf->errors = std::move(style);
+  return kGood;
+}
+
+Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *conf) {
+  Words words(all_words.begin() + 1, all_words.end());
+  MessageRule rule;
+  while (words.size() > 2) {
+    if (const auto status = option(words.back(), "status")) {
+      const ngx_int_t value = ngx_atoi(borrow(*status).data, status->size());
+      // 444 closes the connection, 494 to 499 are nginx's own: none is an answer.
+      if (value < 400 || value > 599 || value == 444 || (value >= 494 && value <= 499)) {
+        return "invalid value " + quoted(words.back()) + "; status= is an error's status from 400 to 599, but not one of nginx's own";
+      }
+      rule.status = static_cast<std::uint16_t>(value);
+    } else if (const auto code = option(words.back(), "code")) {
+      if (!is_id(*code)) {
+        return "invalid value " + quoted(words.back()) + "; code= is a word such as code=invalid_key";
+      }
+      rule.code = std::string(*code);
+    } else {
+      break;
+    }
+    words.pop_back();
+  }
+  if (words.size() < 2) {
+    return "needs a reason or a code, and a text: keyward_message invalid_key \"no such key\";";
+  }
+  rule.text = words.back();
+  words.pop_back();
+  for (const std::string_view name : words) {
+    // A word may be both (insufficient_credits is no code, but not_found is both): then the reason is meant.
+    if (const auto reason = reason_by_name(name); reason && *reason != Reason::none) {
+      rule.reasons.push_back(*reason);
+    } else if (is_reason_code(name)) {
+      rule.codes.emplace_back(name);
+    } else {
+      return "unknown reason or code " + quoted(name) + "; docs/directives.md lists them, for example invalid_key or unauthorized";
+    }
+  }
+  if (!conf->messages) {
+    conf->messages.emplace();
+  }
+  conf->messages->push_back(std::move(rule));
+  return kGood;
+}
+
+Wrong set_realm(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
+  if (conf->realm) {
+    return "is duplicate";
+  }
+  const auto bad = [](char c) { return c < ' ' || c > '~' || c == '"' || c == '\\'; };
+  if (words[1].empty() || std::any_of(words[1].begin(), words[1].end(), bad)) {
+    return "invalid value " + quoted(words[1]) + "; write printable ASCII without quotes and backslashes";
+  }
+  conf->realm = std::string(words[1]);
+  return kGood;
+}
+
+Wrong set_forward_credential(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
+  if (conf->forward_credential) {
+    return "is duplicate";
+  }
+  conf->forward_credential.emplace();
+  return parse_on_off(words[1], &*conf->forward_credential);
+}
+
+// --- in http (and server) ----------------------------------------------------------------------------------
+
+Wrong set_identity(ngx_conf_t *, const Words &words, ServerConfiguration *conf) {
+  if (conf->identity_prefix) {
+    return "is duplicate";
+  }
+  if (words[1] == "off") {
+    conf->identity_prefix = "";
+    return kGood;
+  }
+  const auto good = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'; };
+  if (words[1].empty() || !std::all_of(words[1].begin(), words[1].end(), good) || words[1].back() == '-') {
+    return "bad prefix " + quoted(words[1]) + "; write letters, digits and hyphens, such as X-Keyward, or \"off\"";
+  }
+  conf->identity_prefix = std::string(words[1]);
+  return kGood;
+}
+
+Wrong set_store(ngx_conf_t *cf, const Words &words, MainConfiguration *conf) {
+  if (!conf->store.empty()) {
+    return "is duplicate";
+  }
+  ngx_str_t path = copy(cf->pool, words[1]);
+  if (path.data == nullptr || ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) {
+    throw std::bad_alloc();
+  }
+  conf->store = std::string(view(path));
+  while (conf->store.size() > 1 && conf->store.back() == '/') {
+    conf->store.pop_back();
+  }
+  conf->store_place = place_of(cf);
+  if (words.size() == 3) {
+    const auto size = option(words[2], "map_size");
+    if (!size) {
+      return "invalid parameter " + quoted(words[2]) + "; only map_size=SIZE may follow";
+    }
+    if (Wrong wrong = parse_size(*size, &conf->usage_map_bytes)) {
+      return wrong;
+    }
+    if (conf->usage_map_bytes < (1U << 20)) {
+      return "\"map_size=\" is less than 1m; leave it out, it grows by itself";
+    }
+  }
+  return kGood;
+}
+
+Wrong set_zone(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
+  if (conf->zone_set) {
+    return "is duplicate";
+  }
+  conf->zone_set = true;
+  if (Wrong wrong = parse_size(words[1], &conf->zone_bytes)) {
+    return wrong;
+  }
+  if (conf->zone_bytes < 2 * kMinZoneBytes) {
+    return quoted(words[1]) + " is too small; write at least " + std::to_string(2 * kMinZoneBytes / 1024) + "k";
+  }
+  return kGood;
+}
+
+Wrong set_key_format(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
+  KeyFormat format;
+  std::string error;
+  if (!parse_key_format(Words(words.begin() + 1, words.end()), &format, &error)) {
+    return error;
+  }
+  for (const KeyFormat &other : conf->formats) {
+    if (other.prefix == format.prefix) {
+      return "is there twice for " + quoted(format.prefix);
+    }
+  }
+  conf->formats.push_back(std::move(format));
+  conf->formats_set = true;
+  return kGood;
+}
+
+Wrong set_plan(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
+  Plan plan;
+  if (!is_plan_name(words[1])) {
+    return "bad name " + quoted(words[1]) + "; write printable ASCII without blanks, quotes and commas";
+  }
+  plan.name = words[1];
+  if (conf->policy.plans.count(plan.name) != 0) {
+    return "defines " + quoted(words[1]) + " twice";
+  }
+  bool is_default = false;
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    std::string error;
+    if (const auto scopes = option(words[i], "scope"); scopes && !plan.has_scopes) {
+      plan.has_scopes = true;
+      if (Wrong wrong = parse_grants(*scopes, &plan.scopes)) {
+        return wrong;
+      }
+    } else if (const auto limits = option(words[i], "limit"); limits && !plan.has_limits) {
+      plan.has_limits = true;
+      for (const std::string_view text : split_list(*limits, ',')) {
+        Rate rate;
+        if (!parse_rate(text, &rate, &error)) {
+          return error;
+        }
+        plan.limits.push_back(rate);
+      }
+      if (plan.limits.empty() || plan.limits.size() > kMaxLimits) {
+        return "\"limit=\" takes one to " + std::to_string(kMaxLimits) + " rates, such as limit=60r/m,1000r/d";
+      }
+    } else if (const auto max_keys = option(words[i], "max_keys"); max_keys && !plan.has_max_keys) {
+      const ngx_int_t value = ngx_atoi(borrow(*max_keys).data, max_keys->size());
+      if (value < 0 || value > 1000000) {
+        return "invalid value " + quoted(words[i]) + "; max_keys= is a whole number up to 1000000";
+      }
+      plan.has_max_keys = true;
+      plan.max_keys = static_cast<std::uint32_t>(value);
+    } else if (const auto credits = option(words[i], "credits"); credits && plan.credits.window_s == 0) {
+      if (!parse_allowance(*credits, &plan.credits, &error)) {
+        return error;
+      }
+    } else if (words[i] == "no_access") {
+      plan.no_access = true;
+    } else if (words[i] == "default") {
+      is_default = true;
+    } else {
+      return "unknown or repeated parameter " + quoted(words[i]) +
+             "; it may be scope=A,B, limit=RATE,RATE, max_keys=N, credits=N/WINDOW, no_access or default";
+    }
+  }
+  if (is_default) {
+    if (!conf->policy.default_plan.empty()) {
+      return "\"default\" is " + quoted(conf->policy.default_plan) + " already; only one plan can be";
+    }
+    conf->policy.default_plan = plan.name;
+  }
+  conf->policy.plans.emplace(plan.name, std::move(plan));
+  return kGood;
+}
+
+Wrong set_scope_implies(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
+  Implication implication;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (!is_grant(words[i])) {
+      return quoted(words[i]) + " is not a scope; write a name such as mcp:full, or a wildcard such as mcp:*";
+    }
+    if (i == 1) {
+      implication.grant = words[i];
+    } else {
+      implication.implied.emplace_back(words[i]);
+    }
+  }
+  conf->policy.implications.push_back(std::move(implication));
+  return kGood;
+}
+
+Wrong set_bcrypt_concurrency(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
+  if (conf->bcrypt_concurrency != 0) {
+    return "is duplicate";
+  }
+  const ngx_int_t value = ngx_atoi(borrow(words[1]).data, words[1].size());
+  if (value < 1 || value > static_cast<ngx_int_t>(Gate::kMaxPlaces)) {
+    return "invalid value " + quoted(words[1]) + "; it is a whole number from 1 to " + std::to_string(Gate::kMaxPlaces);
+  }
+  conf->bcrypt_concurrency = static_cast<std::size_t>(value);
+  return kGood;
+}
+
+// --- how nginx calls them ------------------------------------------------------------------------------------
+
+void note_touch(ngx_conf_t *cf, std::string_view directive, LocationConfiguration *conf) {
+  if (!conf->touched) {
+    conf->touched = true;
+    conf->place = place_of(cf);
+    conf->first_directive = directive;
+    main_configuration(cf)->touched.push_back(conf);
+  } else if (conf->first_directive == "keyward") {
+    conf->first_directive = directive;
+  }
+}
+void note_touch(ngx_conf_t *cf, std::string_view, ServerConfiguration *conf) {
+  // At http level it only says how servers are named that are guarded anyway.
+  conf->guarded = conf->guarded || (cf->cmd_type & NGX_HTTP_SRV_CONF) != 0;
+}
+void note_touch(ngx_conf_t *, std::string_view, MainConfiguration *) {}
+
+// One way from nginx to every setter: words out, exceptions caught, mistakes logged with the directive's name.
+template <typename Conf, Wrong (*Set)(ngx_conf_t *, const Words &, Conf *)>
+char *directive(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
+  return guarded(static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
+    main_configuration(cf)->configured = true;
+    auto *own = static_cast<Conf *>(conf);
+    note_touch(cf, view(command->name), own);
+    Words words;
+    const auto *args = static_cast<ngx_str_t *>(cf->args->elts);
+    for (ngx_uint_t i = 0; i < cf->args->nelts; ++i) {
+      words.push_back(view(args[i]));
+    }
+    if (const Wrong wrong = Set(cf, words, own)) {
+      ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" directive: %s", &command->name, wrong->c_str());
+      return static_cast<char *>(NGX_CONF_ERROR);
+    }
+    return NGX_CONF_OK;
+  });
+}
+
+constexpr ngx_uint_t kEverywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF | NGX_HTTP_LMT_CONF;
+
+}  // namespace
+
+#define KEYWARD_LOCATION(name, arguments, setter) \
+  { ngx_string(name), kEverywhere | (arguments), directive<LocationConfiguration, setter>, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr }
+#define KEYWARD_MAIN(name, arguments, setter) \
+  { ngx_string(name), NGX_HTTP_MAIN_CONF | (arguments), directive<MainConfiguration, setter>, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr }
+
+ngx_command_t directives[] = {
+    KEYWARD_LOCATION("keyward", NGX_CONF_TAKE12, set_keyward),
+    KEYWARD_LOCATION("keyward_credential", NGX_CONF_1MORE, set_credential),
+    KEYWARD_LOCATION("keyward_accept", NGX_CONF_1MORE, set_accept),
+    KEYWARD_LOCATION("keyward_scope", NGX_CONF_1MORE, set_scope),
+    KEYWARD_LOCATION("keyward_limit", NGX_CONF_1MORE, set_limit),
+    KEYWARD_LOCATION("keyward_limit_headers", NGX_CONF_TAKE12, set_limit_headers),
+    KEYWARD_LOCATION("keyward_errors", NGX_CONF_1MORE, set_errors),
+    KEYWARD_LOCATION("keyward_message", NGX_CONF_2MORE, set_message),
+    KEYWARD_LOCATION("keyward_realm", NGX_CONF_TAKE1, set_realm),
+    KEYWARD_LOCATION("keyward_forward_credential", NGX_CONF_TAKE1, set_forward_credential),
+    {ngx_string("keyward_identity"), NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_CONF_TAKE1,
+     directive<ServerConfiguration, set_identity>, NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
+    KEYWARD_MAIN("keyward_store", NGX_CONF_TAKE12, set_store),
+    KEYWARD_MAIN("keyward_zone", NGX_CONF_TAKE1, set_zone),
+    KEYWARD_MAIN("keyward_key_format", NGX_CONF_2MORE, set_key_format),
+    KEYWARD_MAIN("keyward_plan", NGX_CONF_1MORE, set_plan),
+    KEYWARD_MAIN("keyward_scope_implies", NGX_CONF_2MORE, set_scope_implies),
+    KEYWARD_MAIN("keyward_bcrypt_concurrency", NGX_CONF_TAKE1, set_bcrypt_concurrency),
+    {ngx_null_string, 0, nullptr, 0, 0, nullptr},
+};
+
+}  // namespace keyward

@@ -1,0 +1,69 @@
+// Editing the request's header fields: nginx's list has no removal, and everything that points into it must stay good.
+#pragma once
+
+#include <string_view>
+
+#include "ngx/compat.hpp"
+
+#include "ngx/ngx.hpp"
+
+namespace keyward {
+
+// A place in a list: a part of it, and an element there.
+struct ListPlace {
+  ngx_list_part_t *part;
+  ngx_uint_t i;
+};
+
+// Takes the element out of the list; no other one moves. place is then that of the element behind. false when memory was refused:
+// nothing has changed.
+bool remove_from_list(ngx_list_t *list, ListPlace *place) noexcept;
+
+// Takes every field that `unwanted(ngx_table_elt_t *)` says so of out of r->headers_in for good, so that no handler passes it on.
+// One pass. false when memory was refused.
+template <typename Unwanted>
+bool remove_request_headers(ngx_http_request_t *r, Unwanted &&unwanted) noexcept {
+  ngx_list_t *list = &r->headers_in.headers;
+  ListPlace place{&list->part, 0};
+  while (place.part != nullptr) {
+    if (place.i >= place.part->nelts) {
+      place = {place.part->next, 0};
+      continue;
+    }
+    auto *header = static_cast<ngx_table_elt_t *>(place.part->elts) + place.i;
+    if (!unwanted(header)) {
+      ++place.i;
+      continue;
+    }
+    forget_request_header(r, header);
+    if (!remove_from_list(list, &place)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Adds a field to r->headers_in. All texts must outlive the request.
+bool add_request_header(ngx_http_request_t *r, std::string_view name, std::string_view lowcase, ngx_uint_t hash, ngx_str_t value) noexcept;
+
+// Adds a field to the answer; nullptr when memory was refused. name must outlive the request.
+ngx_table_elt_t *add_answer_header(ngx_http_request_t *r, std::string_view name, ngx_str_t value) noexcept;
+
+// Calls visit(ngx_table_elt_t *) for each field that is there, until it answers false.
+template <typename Visit>
+void for_each_header(ngx_list_t *list, Visit &&visit) noexcept {
+  for (ngx_list_part_t *part = &list->part; part != nullptr; part = part->next) {
+    auto *fields = static_cast<ngx_table_elt_t *>(part->elts);
+    for (ngx_uint_t i = 0; i < part->nelts; ++i) {
+      if (fields[i].hash != 0 && !visit(&fields[i])) {
+        return;
+      }
+    }
+  }
+}
+
+// Whether a field's name is `lowcase` to backends that take every character but letters and digits for the same (CGI's rule):
+// X_Api_Key and X.API.Key are X-API-Key.
+bool is_same_name(const ngx_table_elt_t *header, std::string_view lowcase) noexcept;
+
+}  // namespace keyward

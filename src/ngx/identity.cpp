@@ -1,0 +1,106 @@
+// Identity fields in the request that goes to the backend.
+#include "ngx/identity.hpp"
+
+#include <algorithm>
+
+#include "ngx/header_list.hpp"
+
+namespace keyward {
+namespace {
+
+constexpr std::string_view kMethodOverrides[] = {"x-http-method-override", "x-http-method", "x-method-override"};
+
+bool remove_identity(ngx_http_request_t *r, const ServerConfiguration &server) noexcept {
+  return remove_request_headers(r, [&](const ngx_table_elt_t *header) {
+    return std::any_of(server.identity.begin(), server.identity.end(), [&](const IdentityName &name) {
+      return header->key.len == name.lowcase.size() && is_same_name(header, name.lowcase);
+    });
+  });
+}
+
+// Puts an identity field where a credential was: the cheapest removal there is, as nothing moves.
+void replace(ngx_http_request_t *r, ngx_table_elt_t *header, const IdentityName &name, ngx_str_t value) noexcept {
+  forget_request_header(r, header);
+  header->hash = name.hash;
+  header->key = borrow(name.name);
+  header->lowcase_key = borrow(name.lowcase).data;
+  header->value = value;
+  unlink_same_name(header);
+}
+
+}  // namespace
+
+ngx_int_t on_post_read(ngx_http_request_t *r) noexcept {
+  const ServerConfiguration &server = server_configuration(r);
+  if (!server.guarded) {
+    return NGX_DECLINED;
+  }
+  return remove_identity(r, server) ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+bool withdraw_identity(RequestContext *ctx) noexcept {
+  if (!ctx->identity_set) {
+    return true;
+  }
+  ctx->identity_set = false;
+  return remove_identity(ctx->r, server_configuration(ctx->r));
+}
+
+bool set_identity(RequestContext *ctx, bool strip) noexcept {
+  ngx_http_request_t *r = ctx->r;
+  const ServerConfiguration &server = server_configuration(r);
+  // An earlier location's decision about this request may have been another.
+  if (!withdraw_identity(ctx)) {
+    return false;
+  }
+  std::size_t free_fields = strip && !ctx->stripped ? ctx->credential.header_count : 0;
+  ctx->stripped = ctx->stripped || strip;
+
+  if (server.identity_on && ctx->kind != Kind::none) {
+    ctx->identity_set = true;
+    const Principal *principal = ctx->principal.get();
+    const std::string_view values[kIdentityFields] = {
+        principal != nullptr ? std::string_view(principal->subject) : std::string_view(),
+        principal != nullptr ? std::string_view(principal->key_id) : std::string_view(),
+        principal != nullptr ? std::string_view(principal->plan) : std::string_view(),
+        principal != nullptr ? std::string_view(principal->grants.text()) : std::string_view(),
+        to_text(ctx->kind),
+        {},
+        {},
+    };
+    for (std::size_t i = 0; i < kIdentityFields; ++i) {
+      if (values[i].empty()) {
+        continue;
+      }
+      const IdentityName &name = server.identity[i];
+      // Copied: a later location's decision may let go of this principal.
+      const ngx_str_t value = i == kKind ? borrow(values[i]) : copy(r->pool, values[i]);
+      if (value.data == nullptr) {
+        return false;
+      }
+      if (free_fields != 0) {
+        replace(r, ctx->credential.headers[--free_fields], name, value);
+      } else if (!add_request_header(r, name.name, name.lowcase, name.hash, value)) {
+        return false;
+      }
+    }
+  }
+  if (free_fields == 0) {
+    return true;
+  }
+  const auto &fields = ctx->credential.headers;
+  return remove_request_headers(r, [&](const ngx_table_elt_t *header) {
+    const auto end = fields.begin() + static_cast<std::ptrdiff_t>(free_fields);
+    return std::find(fields.begin(), end, header) != end;
+  });
+}
+
+bool remove_method_overrides(ngx_http_request_t *r) noexcept {
+  return remove_request_headers(r, [](const ngx_table_elt_t *header) {
+    return std::any_of(std::begin(kMethodOverrides), std::end(kMethodOverrides), [&](std::string_view name) {
+      return header->key.len == name.size() && is_same_name(header, name);
+    });
+  });
+}
+
+}  // namespace keyward

@@ -1,0 +1,207 @@
+// Which windows a request is counted in, and the all-or-none of several limits.
+#include "ngx/limits.hpp"
+
+#include <algorithm>
+
+#include "ngx/worker.hpp"
+
+namespace keyward {
+namespace {
+
+// One limit, ready to be charged.
+struct Due {
+  Charge charge;
+  WindowTable *table = nullptr;
+  std::string_view name;  // for RateLimit-Policy
+  bool paid = false;      // by an earlier location of this request
+  std::uint64_t charged_ms = 0;
+};
+
+// directives.cpp bounds a location's list, record.hpp a plan's, so that this is enough for all.
+constexpr std::size_t kMaxDue = 32;
+static_assert(kMaxLimitRules - 2 + 2 * kMaxLimits <= kMaxDue);
+struct DueList {
+  std::array<Due, kMaxDue> items;
+  std::size_t count = 0;
+};
+
+// Who an address is: IPv4 whole, IPv6 as /64 (spec 7), an IPv4 address in IPv6 clothes as IPv4.
+std::string_view address_of(ngx_connection_t *c) noexcept {
+  switch (c->sockaddr->sa_family) {
+    case AF_INET: {
+      const auto *in = reinterpret_cast<const sockaddr_in *>(c->sockaddr);
+      return {reinterpret_cast<const char *>(&in->sin_addr), sizeof(in->sin_addr)};
+    }
+#if (NGX_HAVE_INET6)
+    case AF_INET6: {
+      const auto *in6 = reinterpret_cast<const sockaddr_in6 *>(c->sockaddr);
+      const auto *bytes = reinterpret_cast<const char *>(&in6->sin6_addr);
+      if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+        return {bytes + 12, 4};
+      }
+      return {bytes, 8};
+    }
+#endif
+    default:
+      return "unix";  // all of a local socket's clients are one
+  }
+}
+
+// What a rule counts by, for this request: `kind` keeps principals, subjects and addresses apart.
+struct Who {
+  char kind;
+  std::string_view name;
+};
+
+Who who_of(RequestContext *ctx, CountBy by) noexcept {
+  const Principal *principal = ctx->principal.get();
+  if (principal == nullptr || by == CountBy::address) {
+    return {'a', address_of(ctx->r->connection)};
+  }
+  if (by == CountBy::subject && !principal->subject.empty()) {
+    return {'s', principal->subject};
+  }
+  return {'k', principal->counter};
+}
+
+bool already_paid(const RequestContext *ctx, std::uint64_t identity) noexcept {
+  const auto end = ctx->charged.begin() + static_cast<std::ptrdiff_t>(ctx->charged_count);
+  return std::find(ctx->charged.begin(), end, identity) != end;
+}
+
+// false when there is no room: a limit that can't be applied must refuse.
+bool add_due(Worker &worker, RequestContext *ctx, const LimitRule &rule, std::uint64_t identity, const Rate &rate,
+             std::string_view name, DueList *list) noexcept {
+  if (list->count == kMaxDue) {
+    return false;
+  }
+  Due &due = list->items[list->count++];
+  const Who who = who_of(ctx, rule.by);
+  char what[sizeof(identity) + 1];
+  std::memcpy(what, &identity, sizeof(identity));
+  what[sizeof(identity)] = who.kind;
+  due.charge.name = keyed_digest(*worker.zone.secret, {what, sizeof(what)}, who.name);
+  due.charge.limit_name = identity;
+  due.charge.rate = rate;
+  due.charge.cost = rule.cost;
+  due.charge.sliding = rule.sliding;
+  due.table = who.kind == 'a' ? worker.zone.addresses : worker.zone.principals;
+  due.name = name;
+  due.paid = already_paid(ctx, identity);
+  return true;
+}
+
+// The limits that apply; no_access where `plan` is demanded and there is nothing that it could mean.
+Reason collect(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, DueList *list) noexcept {
+  for (const LimitRule &rule : *location.limits) {
+    if (!applies(rule.methods, ctx->r->method)) {
+      continue;
+    }
+    if (!rule.plan) {
+      const std::string_view name = rule.name.empty() ? "default" : std::string_view(rule.name);
+      if (!add_due(worker, ctx, rule, rule.identity, rule.rate, name, list)) {
+        return Reason::internal_error;
+      }
+      continue;
+    }
+    const Principal *principal = ctx->principal.get();
+    const std::vector<Rate> *limits = principal != nullptr && principal->has_limits ? &principal->limits : nullptr;
+    std::string_view name = "plan";
+    if (limits == nullptr && !rule.default_plan.empty()) {
+      const auto plan = worker.configuration.policy.plans.find(rule.default_plan);
+      if (plan != worker.configuration.policy.plans.end()) {
+        limits = &plan->second.limits;
+        name = plan->second.name;
+      }
+    }
+    if (limits == nullptr) {
+      return Reason::no_access;
+    }
+    for (std::size_t i = 0; i < limits->size(); ++i) {
+      if (!add_due(worker, ctx, rule, rule.identity + i, (*limits)[i], name, list)) {
+        return Reason::internal_error;
+      }
+    }
+  }
+  return Reason::none;
+}
+
+// The tightest of those that were looked at: what is left of it, then what takes longest to come back.
+void note_tightest(RequestContext *ctx, const Due &due, const WindowState &state) noexcept {
+  const bool tighter = !ctx->has_limit || (ctx->limit.admitted && !state.admitted) ||
+                       (ctx->limit.admitted == state.admitted &&
+                        (state.remaining < ctx->limit.remaining ||
+                         (state.remaining == ctx->limit.remaining && state.reset_ms > ctx->limit.reset_ms)));
+  if (tighter) {
+    ctx->has_limit = true;
+    ctx->limit = state;
+    ctx->limit_window_s = due.charge.rate.window_s;
+    ctx->limit_name = due.name;
+  }
+}
+
+std::uint32_t to_seconds_up(std::uint64_t ms) noexcept {
+  return std::max<std::uint32_t>(1, static_cast<std::uint32_t>((ms + 999) / 1000));
+}
+
+}  // namespace
+
+Reason charge_limits(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) {
+  if (!location.limits || location.limits->empty()) {
+    return Reason::none;
+  }
+  DueList list;
+  const Reason reason = collect(worker, ctx, location, &list);
+  if (reason != Reason::none) {
+    return reason;
+  }
+  const std::uint64_t now_ms = ngx_current_msec;
+  std::size_t refused = list.count;
+  for (std::size_t i = 0; i < list.count && refused == list.count; ++i) {
+    Due &due = list.items[i];
+    const WindowState state = due.paid ? due.table->look(due.charge, now_ms) : due.table->charge(due.charge, now_ms);
+    due.charged_ms = state.charged_ms;
+    if (!due.paid && !state.admitted) {
+      refused = i;
+      ctx->has_limit = false;
+      ctx->retry_after_s = to_seconds_up(state.retry_ms);
+    }
+    WindowState seen = state;
+    seen.admitted = seen.admitted || due.paid;
+    note_tightest(ctx, due, seen);
+  }
+  if (refused == list.count) {
+    for (std::size_t i = 0; i < list.count; ++i) {
+      if (!list.items[i].paid && ctx->charged_count < ctx->charged.size()) {
+        ctx->charged[ctx->charged_count++] = list.items[i].charge.limit_name;
+      }
+    }
+    return Reason::none;
+  }
+  for (std::size_t i = 0; i < refused; ++i) {
+    if (!list.items[i].paid) {
+      list.items[i].table->give_back(list.items[i].charge, list.items[i].charged_ms, now_ms);
+    }
+  }
+  // A client that waits for the one that refused may meet another: it is told the longest.
+  for (std::size_t i = refused + 1; i < list.count; ++i) {
+    const WindowState state = list.items[i].table->look(list.items[i].charge, now_ms);
+    if (!list.items[i].paid && !state.admitted) {
+      note_tightest(ctx, list.items[i], state);
+      ctx->retry_after_s = std::max(ctx->retry_after_s, to_seconds_up(state.retry_ms));
+    }
+  }
+  return Reason::rate_limited;
+}
+
+void look_at_limits(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) {
+  DueList list;
+  if (!ctx->principal || !location.limits || collect(worker, ctx, location, &list) != Reason::none) {
+    return;
+  }
+  for (std::size_t i = 0; i < list.count; ++i) {
+    note_tightest(ctx, list.items[i], list.items[i].table->look(list.items[i].charge, ngx_current_msec));
+  }
+}
+
+}  // namespace keyward

@@ -1,0 +1,144 @@
+// The two nginx modules: what they are called, and where they hook into nginx.
+#include "base/digest.hpp"
+#include "ngx/access.hpp"
+#include "ngx/configuration.hpp"
+#include "ngx/filters.hpp"
+#include "ngx/identity.hpp"
+#include "ngx/ngx.hpp"
+#include "ngx/store_check.hpp"
+#include "ngx/variables.hpp"
+#include "ngx/worker.hpp"
+
+namespace keyward {
+namespace {
+
+bool add_handler(ngx_conf_t *cf, ngx_http_phases phase, ngx_http_handler_pt handler) noexcept {
+  auto *core = static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+  auto *slot = static_cast<ngx_http_handler_pt *>(ngx_array_push(&core->phases[phase].handlers));
+  if (slot == nullptr) {
+    return false;
+  }
+  *slot = handler;
+  return true;
+}
+
+// A store that workers couldn't use is found here, for `nginx -t`, a start and a reload alike: a failure in init_module would make a
+// running master exit.
+bool check_store(ngx_cycle_t *cycle, const MainConfiguration &main) {
+  if (main.store.empty()) {
+    return true;
+  }
+  const StoreStatus status = check_store_as_worker(cycle, main.store);
+  if (status.ok()) {
+    return true;
+  }
+  const ngx_uint_t level = main.any_on ? NGX_LOG_EMERG : NGX_LOG_WARN;
+  ngx_log_error(level, cycle->log, 0, "keyward_store: %s %s", status.text.c_str(), main.store_place.c_str());
+  return !main.any_on;
+}
+
+// The whole zone is one piece of ours; nginx's slab allocator gives it out once, page-aligned, and is not used again.
+ngx_int_t on_init_zone(ngx_shm_zone_t *shm_zone, void *old_data) noexcept {
+  return guarded(static_cast<ngx_int_t>(NGX_ERROR), [&]() -> ngx_int_t {
+    auto *main = static_cast<MainConfiguration *>(shm_zone->data);
+    auto *pool = reinterpret_cast<ngx_slab_pool_t *>(shm_zone->shm.addr);
+    if (!init_crypto()) {
+      ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0, "keyward: libsodium can't be used");
+      return NGX_ERROR;
+    }
+    // What init_zone sees as the cycle is the one that is being made.
+    if (!check_store(const_cast<ngx_cycle_t *>(main->cycle), *main)) {
+      return NGX_ERROR;
+    }
+    if (old_data != nullptr) {
+      auto *size = static_cast<std::size_t *>(pool->data);
+      if (Zone::adopt(size + 8, *size, &main->zone)) {
+        return NGX_OK;
+      }
+      ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                    "keyward_zone: the running zone was made by another version of keyward; restart nginx, or change the zone's size");
+      return NGX_ERROR;
+    }
+    // nginx's own room comes off the size that was asked for.
+    const std::size_t pages = pool->pfree;
+    auto *memory = static_cast<std::size_t *>(ngx_slab_alloc(pool, pages * ngx_pagesize));
+    if (memory == nullptr) {
+      return NGX_ERROR;
+    }
+    ngx_memzero(memory, pages * ngx_pagesize);
+    memory[0] = pages * ngx_pagesize - 8 * sizeof(std::size_t);
+    pool->data = memory;
+    return Zone::create(memory + 8, memory[0], &main->zone) ? NGX_OK : NGX_ERROR;
+  });
+}
+
+ngx_int_t preconfigure(ngx_conf_t *cf) noexcept { return add_variables(cf); }
+
+ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
+  return guarded(static_cast<ngx_int_t>(NGX_ERROR), [&]() -> ngx_int_t {
+    MainConfiguration *main = main_configuration(cf);
+    if (!main->configured) {
+      return NGX_OK;
+    }
+    if (!check_configuration(cf)) {
+      return NGX_ERROR;
+    }
+    main->cycle = cf->cycle;
+    ngx_str_t name = ngx_string("keyward");
+    main->shm_zone = ngx_shared_memory_add(cf, &name, main->zone_bytes, &ngx_http_keyward_module);
+    if (main->shm_zone == nullptr) {
+      return NGX_ERROR;
+    }
+    main->shm_zone->init = on_init_zone;
+    main->shm_zone->data = main;
+    take_remote_user(cf);
+    const bool added = add_handler(cf, NGX_HTTP_POST_READ_PHASE, on_post_read) && add_handler(cf, NGX_HTTP_PREACCESS_PHASE, on_preaccess) &&
+                       add_handler(cf, NGX_HTTP_ACCESS_PHASE, on_access) && add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, on_precontent);
+    return added ? NGX_OK : NGX_ERROR;
+  });
+}
+
+ngx_int_t postconfigure_filters(ngx_conf_t *cf) noexcept {
+  return main_configuration(cf)->configured ? install_filters(cf) : NGX_OK;
+}
+
+ngx_http_module_t access_context = {
+    preconfigure, postconfigure, create_main, init_main, create_server, merge_server, create_location, merge_location,
+};
+
+ngx_http_module_t filter_context = {
+    nullptr, postconfigure_filters, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
+};
+
+}  // namespace
+}  // namespace keyward
+
+ngx_module_t ngx_http_keyward_module = {
+    NGX_MODULE_V1,
+    &keyward::access_context,
+    keyward::directives,
+    NGX_HTTP_MODULE,
+    nullptr,                   // init master
+    nullptr,                   // init module
+    keyward::on_init_process,  // init process
+    nullptr,                   // init thread
+    nullptr,                   // exit thread
+    keyward::on_exit_process,  // exit process
+    nullptr,                   // exit master
+    NGX_MODULE_V1_PADDING,
+};
+
+ngx_module_t ngx_http_keyward_filter_module = {
+    NGX_MODULE_V1,
+    &keyward::filter_context,
+    nullptr,
+    NGX_HTTP_MODULE,
+    nullptr,
+    nullptr,
+    nullptr,
+    nullptr,
+    nullptr,
+    nullptr,
+    nullptr,
+    NGX_MODULE_V1_PADDING,
+};

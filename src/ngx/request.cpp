@@ -1,0 +1,83 @@
+// The life of a request's context: made at the first decision, found again after redirects, destroyed with the pool.
+#include "ngx/request.hpp"
+
+#include "ngx/verification.hpp"
+
+namespace keyward {
+namespace {
+
+// Also what a context is recognised by among the pool's cleanups.
+void destroy_context(void *data) noexcept {
+  auto *ctx = static_cast<RequestContext *>(data);
+  stop_waiting(ctx);
+  ctx->~RequestContext();
+}
+
+}  // namespace
+
+std::string_view to_text(Decision decision) noexcept {
+  switch (decision) {
+    case Decision::allowed:
+      return "allowed";
+    case Decision::refused:
+      return "refused";
+    case Decision::shadow:
+      return "shadow";
+    case Decision::off:
+      return "off";
+    case Decision::none:
+      break;
+  }
+  return "";
+}
+
+const Verdicts::One *Verdicts::find(const Digest &tag) const noexcept {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (items[i].tag == tag) {
+      return &items[i];
+    }
+  }
+  return nullptr;
+}
+
+void Verdicts::add(const Digest &tag, bool matched) noexcept {
+  if (count < kMax) {
+    items[count++] = {tag, matched};
+  }
+}
+
+RequestContext *current_context(ngx_http_request_t *r) noexcept {
+  return static_cast<RequestContext *>(ngx_http_get_module_ctx(r, ngx_http_keyward_module));
+}
+
+void set_current_context(ngx_http_request_t *r, RequestContext *ctx) noexcept {
+  ngx_http_set_ctx(r, ctx, ngx_http_keyward_module);
+}
+
+RequestContext *find_context(ngx_http_request_t *r) noexcept {
+  if (RequestContext *ctx = current_context(r)) {
+    return ctx;
+  }
+  for (ngx_pool_cleanup_t *cleanup = r->pool->cleanup; cleanup != nullptr; cleanup = cleanup->next) {
+    if (cleanup->handler == destroy_context) {
+      return static_cast<RequestContext *>(cleanup->data);
+    }
+  }
+  return nullptr;
+}
+
+RequestContext *obtain_context(ngx_http_request_t *r) noexcept {
+  if (RequestContext *ctx = find_context(r)) {
+    return ctx;
+  }
+  static_assert(alignof(RequestContext) <= 8, "a cleanup's storage is aligned to 8 bytes");
+  ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(r->pool, sizeof(RequestContext));
+  if (cleanup == nullptr) {
+    return nullptr;
+  }
+  auto *ctx = new (cleanup->data) RequestContext(r);
+  cleanup->handler = destroy_context;
+  return ctx;
+}
+
+}  // namespace keyward

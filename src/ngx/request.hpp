@@ -1,0 +1,106 @@
+// What keyward knows of one request, from its first decision to its end, over all internal redirects.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "auth/principal.hpp"
+#include "auth/reason.hpp"
+#include "limit/windows.hpp"
+#include "ngx/configuration.hpp"
+#include "ngx/ngx.hpp"
+
+namespace keyward {
+
+enum class Decision : std::uint8_t { none, allowed, refused, shadow, off };
+std::string_view to_text(Decision decision) noexcept;
+
+class Verification;
+
+// A request's place among those that wait for one bcrypt run. Unlinked when the request ends, however it ends.
+struct Waiter {
+  Waiter *next = nullptr, *previous = nullptr;
+  Verification *run = nullptr;
+  ngx_event_t timer = {};  // bounds the wait, and keeps a worker that shuts down alive for it
+};
+
+// What bcrypt runs have said about this request's credential: a verdict is for one record as it then was (its seal).
+struct Verdicts {
+  struct One {
+    Digest tag;
+    bool matched;
+  };
+  static constexpr std::size_t kMax = 64;  // candidates of one legacy prefix, at most
+  std::array<One, kMax> items;
+  std::size_t count = 0;
+
+  const One *find(const Digest &tag) const noexcept;
+  void add(const Digest &tag, bool matched) noexcept;
+};
+
+// Where the credential was found.
+struct FoundCredential {
+  std::string_view text;                // into the request's buffers, which live as long as it does
+  const Source *source = nullptr;       // of the configuration; nullptr: none was found
+  Kind kind = Kind::none;               // key or token, by its form
+  const KeyFormat *format = nullptr;    // of a key
+  std::array<ngx_table_elt_t *, kMaxSources> headers = {};  // the fields that hold it
+  std::size_t header_count = 0;
+};
+
+struct RequestContext {
+  explicit RequestContext(ngx_http_request_t *request) noexcept : r(request) {}
+
+  ngx_http_request_t *r;
+  Waiter waiter;
+  bool waiting = false;
+  bool wait_expired = false;    // the bound on the wait was reached
+  bool wait_failed = false;     // bcrypt could not run
+  std::unique_ptr<Verdicts> verdicts;
+
+  FoundCredential credential;
+  bool stripped = false;        // the credential's fields are gone from the request
+  bool identity_set = false;    // the identity fields are there
+  bool use_counted = false;
+
+  // The latest decision.
+  Decision decision = Decision::none;
+  Reason reason = Reason::none;
+  const LocationConfiguration *location = nullptr;  // by which it was made
+  std::shared_ptr<const Principal> principal;       // nullptr: nobody, or not known yet
+  Kind kind = Kind::none;
+  bool has_usage_name = false;  // a key was recognised, whatever became of it
+  Digest usage_name = {};
+  std::string_view required_scope;  // insufficient_scope: what was needed; in the request's pool or the configuration
+  ngx_str_t challenge_scope = {};   // granted together with needed
+  std::uint32_t retry_after_s = 0;
+
+  // Limits: what this request was charged for, and the tightest one's state.
+  std::array<std::uint64_t, 32> charged = {};
+  std::size_t charged_count = 0;
+  bool has_limit = false;
+  WindowState limit;
+  std::uint32_t limit_window_s = 0;
+  std::string_view limit_name;
+
+  bool passed_otherwise = false;      // we refused, but `satisfy any` let another module admit it
+  bool answered_elsewhere = false;    // error_page took our refusal to another location
+  bool body_replaced = false;         // the filters give the answer our body
+  bool body_sent = false;
+  ngx_str_t body = {};
+
+  bool refused_for_good() const noexcept { return decision == Decision::refused && !passed_otherwise; }
+};
+
+// The context that belongs to the location that the request is in now: nullptr before keyward's access phase there.
+RequestContext *current_context(ngx_http_request_t *r) noexcept;
+// The request's context even after an internal redirect, which clears nginx's pointer to it; nullptr if it has none. Of a
+// subrequest: its main request's.
+RequestContext *find_context(ngx_http_request_t *r) noexcept;
+void set_current_context(ngx_http_request_t *r, RequestContext *ctx) noexcept;
+// find_context(), or a new one; nullptr when memory was refused.
+RequestContext *obtain_context(ngx_http_request_t *r) noexcept;
+
+}  // namespace keyward

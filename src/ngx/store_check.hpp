@@ -1,0 +1,15 @@
+// Whether a worker will be able to use the store, found out when the configuration is read.
+#pragma once
+
+#include <string>
+
+#include "ngx/ngx.hpp"
+#include "store/status.hpp"
+
+namespace keyward {
+
+// Opens the store as a worker would, in a child process that has become the worker's user and creates nothing: LMDB opened in the
+// master would reset the readers' table under the running workers (facts.md).
+StoreStatus check_store_as_worker(ngx_cycle_t *cycle, const std::string &folder);
+
+}  // namespace keyward

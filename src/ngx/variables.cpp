@@ -1,0 +1,137 @@
+// Variables are computed from the request's context at each reading: empty before the access phase, never stale after a redirect.
+#include "ngx/variables.hpp"
+
+#include "ngx/request.hpp"
+
+namespace keyward {
+namespace {
+
+enum class Variable : std::uintptr_t { decision, reason, kind, key_id, subject, plan, scopes, issuer, limit, remaining, reset };
+
+struct Definition {
+  const char *name;
+  Variable variable;
+};
+constexpr Definition kVariables[] = {
+    {"keyward_decision", Variable::decision}, {"keyward_reason", Variable::reason},       {"keyward_kind", Variable::kind},
+    {"keyward_key_id", Variable::key_id},     {"keyward_subject", Variable::subject},     {"keyward_plan", Variable::plan},
+    {"keyward_scopes", Variable::scopes},     {"keyward_issuer", Variable::issuer},       {"keyward_limit", Variable::limit},
+    {"keyward_remaining", Variable::remaining}, {"keyward_reset", Variable::reset},
+};
+
+// Whose decision speaks for the request where it is now: that of this location, or, while an error page answers for it, our refusal. Of a
+// subrequest: its main request's.
+const RequestContext *speaking_context(ngx_http_request_t *r) noexcept {
+  if (const RequestContext *ctx = current_context(r->main)) {
+    return ctx->decision == Decision::none ? nullptr : ctx;
+  }
+  const RequestContext *earlier = r->main->internal ? find_context(r->main) : nullptr;
+  return earlier != nullptr && earlier->refused_for_good() ? earlier : nullptr;
+}
+
+ngx_int_t empty(ngx_http_variable_value_t *value) noexcept {
+  value->not_found = 1;
+  return NGX_OK;
+}
+
+ngx_int_t give(ngx_http_request_t *r, ngx_http_variable_value_t *value, std::string_view text) noexcept {
+  if (text.empty()) {
+    return empty(value);
+  }
+  const ngx_str_t copied = copy(r->pool, text);
+  if (copied.data == nullptr) {
+    return NGX_ERROR;
+  }
+  value->data = copied.data;
+  value->len = static_cast<unsigned>(copied.len) & 0xfffffffU;
+  value->valid = 1;
+  value->no_cacheable = 1;
+  value->not_found = 0;
+  return NGX_OK;
+}
+
+ngx_int_t give(ngx_http_request_t *r, ngx_http_variable_value_t *value, std::uint64_t number) noexcept {
+  u_char digits[NGX_INT64_LEN];
+  u_char *end = ngx_sprintf(digits, "%uL", number);
+  return give(r, value, std::string_view(reinterpret_cast<char *>(digits), static_cast<std::size_t>(end - digits)));
+}
+
+ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data) noexcept {
+  const auto variable = static_cast<Variable>(data);
+  const RequestContext *ctx = speaking_context(r);
+  if (ctx == nullptr) {
+    const bool off = variable == Variable::decision && location_configuration(r->main).enforcement->at(ngx_time()) == Mode::off;
+    return off ? give(r, value, to_text(Decision::off)) : empty(value);
+  }
+  const Principal *principal = ctx->principal.get();
+  switch (variable) {
+    case Variable::decision:
+      return give(r, value, to_text(ctx->decision));
+    case Variable::reason:
+      return give(r, value, info(ctx->reason).name);
+    case Variable::kind:
+      return give(r, value, to_text(ctx->kind));
+    case Variable::limit:
+      return ctx->has_limit ? give(r, value, std::uint64_t{ctx->limit.limit}) : empty(value);
+    case Variable::remaining:
+      return ctx->has_limit ? give(r, value, std::uint64_t{ctx->limit.remaining}) : empty(value);
+    case Variable::reset:
+      return ctx->has_limit ? give(r, value, static_cast<std::uint64_t>(ngx_time()) + (ctx->limit.reset_ms + 999) / 1000)
+                            : empty(value);
+    case Variable::key_id:
+      return principal != nullptr ? give(r, value, principal->key_id) : empty(value);
+    case Variable::subject:
+      return principal != nullptr ? give(r, value, principal->subject) : empty(value);
+    case Variable::plan:
+      return principal != nullptr ? give(r, value, principal->plan) : empty(value);
+    case Variable::scopes:
+      return principal != nullptr ? give(r, value, principal->grants.text()) : empty(value);
+    case Variable::issuer:
+      break;
+  }
+  return empty(value);
+}
+
+ngx_http_get_variable_pt basic_remote_user;
+
+ngx_int_t get_remote_user(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data) noexcept {
+  const RequestContext *ctx = speaking_context(r);
+  if (ctx != nullptr && ctx->principal && !ctx->principal->subject.empty() && !ctx->passed_otherwise) {
+    return give(r, value, ctx->principal->subject);
+  }
+  return basic_remote_user(r, value, data);
+}
+
+}  // namespace
+
+ngx_int_t add_variables(ngx_conf_t *cf) noexcept {
+  for (const Definition &definition : kVariables) {
+    ngx_str_t name = copy(cf->pool, definition.name);
+    ngx_http_variable_t *variable =
+        name.data == nullptr ? nullptr : ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
+    if (variable == nullptr) {
+      return NGX_ERROR;
+    }
+    variable->get_handler = get_variable;
+    variable->data = static_cast<uintptr_t>(definition.variable);
+  }
+  return NGX_OK;
+}
+
+void take_remote_user(ngx_conf_t *cf) noexcept {
+  auto *core = static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+  auto *keys = static_cast<ngx_hash_key_t *>(core->variables_keys->keys.elts);
+  for (ngx_uint_t i = 0; i < core->variables_keys->keys.nelts; ++i) {
+    if (view(keys[i].key) == "remote_user") {
+      auto *variable = static_cast<ngx_http_variable_t *>(keys[i].value);
+      if (variable->get_handler != get_remote_user) {
+        basic_remote_user = variable->get_handler;
+        variable->get_handler = get_remote_user;
+        // nginx would keep the first value it read, from before the decision.
+        variable->flags |= NGX_HTTP_VAR_NOCACHEABLE;
+      }
+    }
+  }
+}
+
+}  // namespace keyward

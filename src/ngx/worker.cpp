@@ -1,0 +1,306 @@
+// Opening what a worker needs after the fork, looking after it once a second, and closing it.
+#include "ngx/worker.hpp"
+
+#include <array>
+
+#include "store/layout.hpp"
+
+namespace keyward {
+namespace {
+
+constexpr ngx_msec_t kTickMs = 1000;
+// How long a worker may flush for all before another one may: a few ticks, so that a dead worker's turn passes on.
+constexpr std::uint64_t kFlushLeaseMs = 3000;
+// Runs that no thread has taken yet, for each thread: two seconds of work at cost 10. What is beyond gets 503 at once.
+constexpr std::size_t kQueuePerThread = 32;
+// About 600 bytes each where a principal has scopes and limits; a set of these is what a busy edge sees in a minute.
+constexpr std::size_t kPrincipals = 16384;
+constexpr std::uint64_t kUsageLockWaitMs = 200;
+constexpr std::uint64_t kRefileLockWaitMs = 1000;
+
+std::unique_ptr<Worker> the_worker;
+
+}  // namespace
+
+bool PoolWatch::begin(ThreadPool *pool, ngx_log_t *log) noexcept {
+  pool_ = pool;
+  connection_.fd = pool->event_fd();
+  connection_.read = &read_;
+  connection_.write = &write_;
+  connection_.log = log;
+  connection_.data = this;
+  read_.data = write_.data = &connection_;
+  read_.log = write_.log = log;
+  read_.handler = on_event;
+  write_.write = 1;
+  ngx_uint_t how = NGX_LEVEL_EVENT;
+  if ((ngx_event_flags & NGX_USE_CLEAR_EVENT) != 0) {
+    how = NGX_CLEAR_EVENT;
+  }
+  return ngx_add_event(&read_, NGX_READ_EVENT, how) == NGX_OK;
+}
+
+void PoolWatch::end() noexcept {
+  if (read_.active) {
+    ngx_del_event(&read_, NGX_READ_EVENT, 0);
+  }
+}
+
+void PoolWatch::on_event(ngx_event_t *event) noexcept {
+  auto *connection = static_cast<ngx_connection_t *>(event->data);
+  static_cast<PoolWatch *>(connection->data)->pool_->collect();
+}
+
+// Stores a batch of use counts; what can't be stored goes back to shared memory.
+class UsageJob final : public Job {
+ public:
+  explicit UsageJob(Worker &worker) : worker_(worker) {}
+
+  void run() noexcept override {
+    try {
+      store();
+    } catch (...) {
+      status_ = {StoreCode::io, std::string()};
+    }
+  }
+
+  void finish() noexcept override {
+    worker_.flushing_ = false;
+    worker_.note_usage(status_);
+  }
+
+  const StoreStatus &status() const noexcept { return status_; }
+
+ private:
+  void store() {
+    std::array<UsageDelta, 512> batch;
+    std::size_t count = worker_.zone.keys->drain(batch.data(), batch.size());
+    if (count == 0) {
+      return;
+    }
+    const std::string &folder = worker_.configuration.store;
+    const std::size_t map_bytes = worker_.configuration.usage_map_bytes;
+    status_ = worker_.usage_.is_open() ? worker_.usage_.refresh()
+                                       : worker_.usage_.open(folder, false, map_bytes != 0 ? map_bytes : kDefaultMapBytes);
+    while (count != 0) {
+      if (status_.ok()) {
+        status_ = worker_.usage_.add(batch.data(), count, kUsageLockWaitMs);
+      }
+      if (!status_.ok()) {
+        for (std::size_t i = 0; i < count; ++i) {
+          if (!worker_.zone.keys->put_back(batch[i])) {
+            worker_.zone.count_lost_usage();
+          }
+        }
+        return;
+      }
+      count = worker_.zone.keys->drain(batch.data(), batch.size());
+    }
+  }
+
+  Worker &worker_;
+  StoreStatus status_;
+};
+
+// Files a legacy-prefix key under its SHA-256, now that a request has shown the whole of it. Only the index changes: whatever was
+// done to the record meanwhile (a revocation, say) stays, as it is read again inside the transaction.
+class RefileJob final : public Job {
+ public:
+  RefileJob(Worker &worker, std::string_view id, const Digest &usage_name, const Digest &tag, const Sha256 &sha)
+      : worker_(worker), id_(id), usage_name_(usage_name), tag_(tag), sha_(sha) {}
+
+  void run() noexcept override {
+    guarded(false, [&] {
+      Digest filed_tag = {};
+      bool filed = false;
+      const StoreStatus status = worker_.writer_->run(kRefileLockWaitMs, [&](WriteTxn &txn) -> StoreStatus {
+        const Seal &seal = worker_.writer_->reader().seal();
+        KeyRecord record;
+        StoreStatus found = txn.get_key(id_, &record);
+        // Another worker was first, or the key is gone.
+        if (!found.ok() || record.indexed || seal.tag(Table::keys, id_, encode(record)) != tag_) {
+          return {StoreCode::not_found, {}};
+        }
+        record.indexed = true;
+        record.locator = locator_of(sha_);
+        StoreStatus replaced = txn.replace_key(record);
+        filed_tag = seal.tag(Table::keys, id_, encode(record));
+        filed = replaced.ok();
+        return replaced;
+      });
+      if (status.ok() && filed) {
+        // The verifier is the one that was proved, under a record with a new seal.
+        worker_.zone.keys->remember(usage_name_, sha_, filed_tag);
+      }
+      return true;
+    });
+  }
+
+  // What failed is done at the key's next use.
+  void finish() noexcept override {}
+
+ private:
+  Worker &worker_;
+  std::string id_;
+  Digest usage_name_, tag_;
+  Sha256 sha_;
+};
+
+Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
+    : configuration(conf), cycle(running_cycle), zone(conf.zone), principals(kPrincipals), bcrypt_concurrency(conf.bcrypt_concurrency) {
+  if (configuration.store.empty()) {
+    return;
+  }
+  note_store(reader_.open(configuration.store));
+
+  bcrypt_pool = ThreadPool::create(bcrypt_concurrency, bcrypt_concurrency * kQueuePerThread, "keyward bcrypt");
+  store_pool = ThreadPool::create(1, 16, "keyward store");
+  if (!bcrypt_pool || !store_pool || !bcrypt_watch_.begin(bcrypt_pool.get(), cycle->log) ||
+      !store_watch_.begin(store_pool.get(), cycle->log)) {
+    // Keys that aren't proven yet get 503; never bcrypt on the event loop.
+    ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno, "keyward: can't start threads; keys that weren't seen yet are refused with 503");
+    bcrypt_pool.reset();
+  }
+
+  refresh_store();
+
+  tick_connection_.fd = static_cast<ngx_socket_t>(-1);
+  tick_connection_.data = this;
+  tick_.data = &tick_connection_;
+  tick_.handler = on_tick;
+  tick_.log = cycle->log;
+  tick_.cancelable = 1;
+  ngx_add_timer(&tick_, kTickMs);
+}
+
+Worker::~Worker() {
+  closing = true;
+  if (tick_.timer_set) {
+    ngx_del_timer(&tick_);
+  }
+  if (bcrypt_pool) {
+    bcrypt_watch_.end();
+    bcrypt_pool.reset();
+  }
+  if (store_pool) {
+    store_watch_.end();
+    store_pool.reset();
+  }
+  if (!configuration.store.empty()) {
+    UsageJob last(*this);
+    last.run();
+    note_usage(last.status());
+  }
+}
+
+void Worker::flush_usage() noexcept {
+  if (flushing_ || !store_pool || !zone.take_flush_lease(static_cast<std::int32_t>(ngx_pid), ngx_current_msec, kFlushLeaseMs)) {
+    return;
+  }
+  guarded(false, [&] {
+    std::unique_ptr<Job> job = std::make_unique<UsageJob>(*this);
+    flushing_ = store_pool->post(job);
+    return true;
+  });
+}
+
+void Worker::refile_key(std::string_view id, const Digest &usage_name, const Digest &tag, const Sha256 &sha) {
+  if (writer_ && store_pool) {
+    std::unique_ptr<Job> job = std::make_unique<RefileJob>(*this, id, usage_name, tag, sha);
+    store_pool->post(job);  // a full queue: at its next use
+  }
+}
+
+// Looks after the files, and opens them for writing once there are keys that have to be filed anew.
+void Worker::refresh_store() {
+  StoreStatus status = store().refresh();
+  if (status.ok() && !writer_ && store_pool) {
+    bool legacy = false;
+    status = reader_.begin();
+    if (status.ok()) {
+      legacy = reader_.legacy_prefix_lengths() != 0;
+      reader_.end();
+    }
+    if (legacy && !writer_refused_) {
+      // LMDB must not be open twice in one process: the one closes before the other opens.
+      reader_.close();
+      auto writer = std::make_unique<CredentialWriter>();
+      const StoreStatus opened = writer->open(configuration.store);
+      if (opened.ok()) {
+        writer_ = std::move(writer);
+      } else {
+        writer.reset();
+        writer_refused_ = true;
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "keyward: keys with a plain prefix can't be filed under their SHA-256, which makes each look-up of them slow: %s",
+                      opened.text.c_str());
+        status = reader_.open(configuration.store);
+      }
+    }
+  }
+  note_store(status);
+}
+
+void Worker::note_store(const StoreStatus &status) noexcept {
+  guarded(false, [&] {
+    if (status.ok() && !store_failure_.empty()) {
+      ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0, "keyward: the store is readable again");
+    } else if (!status.ok() && status.text != store_failure_) {
+      ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "keyward: %s; requests with keys get 503 meanwhile", status.text.c_str());
+    }
+    store_failure_ = status.ok() ? std::string() : status.text;
+    return true;
+  });
+}
+
+void Worker::note_usage(const StoreStatus &status) noexcept {
+  guarded(false, [&] {
+    if (!status.ok() && status.text != usage_failure_) {
+      ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "keyward: can't store use counts, will try again: %s", status.text.c_str());
+    }
+    usage_failure_ = status.ok() ? std::string() : status.text;
+    return true;
+  });
+}
+
+void Worker::on_tick(ngx_event_t *event) noexcept {
+  auto *self = static_cast<Worker *>(static_cast<ngx_connection_t *>(event->data)->data);
+  guarded(false, [&] {
+    self->refresh_store();
+    return true;
+  });
+  self->flush_usage();
+  ngx_add_timer(event, kTickMs);
+}
+
+Worker *worker() noexcept {
+  // A single process that was told to reload goes on without init_process: what it has is the old cycle's then.
+  if (the_worker && the_worker->cycle != ngx_cycle && ngx_process == NGX_PROCESS_SINGLE) {
+    on_init_process(const_cast<ngx_cycle_t *>(ngx_cycle));
+  }
+  return the_worker.get();
+}
+
+ngx_int_t on_init_process(ngx_cycle_t *cycle) noexcept {
+  // Not in cache processes, which have nothing to decide: LMDB is opened by workers only.
+  if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE) {
+    return NGX_OK;
+  }
+  return guarded(static_cast<ngx_int_t>(NGX_ERROR), [&]() -> ngx_int_t {
+    the_worker.reset();
+    const MainConfiguration *conf = main_configuration(cycle);
+    if (conf == nullptr || conf->shm_zone == nullptr) {
+      return NGX_OK;
+    }
+    if (!init_crypto()) {
+      ngx_log_error(NGX_LOG_ALERT, cycle->log, 0, "keyward: libsodium can't be used");
+      return NGX_ERROR;
+    }
+    the_worker = std::make_unique<Worker>(*conf, cycle);
+    return NGX_OK;
+  });
+}
+
+void on_exit_process(ngx_cycle_t * /*cycle*/) noexcept { the_worker.reset(); }
+
+}  // namespace keyward

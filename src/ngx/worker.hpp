@@ -1,0 +1,84 @@
+// What one worker process has open: the store, its threads, what it remembers. Made after the fork, gone with the process.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "auth/principal_cache.hpp"
+#include "base/thread_pool.hpp"
+#include "limit/zone.hpp"
+#include "ngx/configuration.hpp"
+#include "ngx/ngx.hpp"
+#include "ngx/verification.hpp"
+#include "store/reader.hpp"
+#include "store/usage.hpp"
+#include "store/writer.hpp"
+
+namespace keyward {
+
+// Lets nginx's event loop collect what a thread pool has done: an eventfd of our own, as nginx's ngx_notify() has one handler
+// slot, which nginx's own pool uses. Not one of nginx's connections, so that none is taken from clients.
+class PoolWatch {
+ public:
+  bool begin(ThreadPool *pool, ngx_log_t *log) noexcept;
+  void end() noexcept;
+
+ private:
+  static void on_event(ngx_event_t *event) noexcept;
+  ThreadPool *pool_ = nullptr;
+  ngx_connection_t connection_ = {};
+  ngx_event_t read_ = {}, write_ = {};
+};
+
+struct Worker {
+  Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle);
+  ~Worker();
+
+  const MainConfiguration &configuration;
+  ngx_cycle_t *cycle;
+  Zone zone;
+
+  // Read-only, unless keys of the legacy-prefix kind have to be filed anew: then this process writes as well, in a thread.
+  CredentialReader &store() noexcept { return writer_ ? writer_->reader() : reader_; }
+
+  PrincipalCache principals;
+  std::size_t bcrypt_concurrency;
+  std::atomic<bool> closing{false};
+  Verifications verifications;
+  std::unique_ptr<ThreadPool> bcrypt_pool, store_pool;
+
+  // Once a second, and at the end: hands counted uses to the store's thread.
+  void flush_usage() noexcept;
+  // Has the store's thread file a legacy-prefix key under its SHA-256, where its record is still the one with this seal.
+  void refile_key(std::string_view id, const Digest &usage_name, const Digest &tag, const Sha256 &sha);
+  void note_store(const StoreStatus &status) noexcept;
+
+ private:
+  friend class UsageJob;
+  friend class RefileJob;
+  static void on_tick(ngx_event_t *event) noexcept;
+  void refresh_store();
+  void note_usage(const StoreStatus &status) noexcept;
+
+  CredentialReader reader_;
+  std::unique_ptr<CredentialWriter> writer_;
+  bool writer_refused_ = false;  // the log was told
+  std::string store_failure_;    // what the log was last told; empty: all is well
+
+  UsageStore usage_;  // used by store_pool's one thread only, while that runs
+  std::string usage_failure_;
+  bool flushing_ = false;
+  PoolWatch bcrypt_watch_, store_watch_;
+  ngx_event_t tick_ = {};
+  ngx_connection_t tick_connection_ = {};  // what nginx's debug log looks at
+};
+
+// This process's worker; nullptr where there is none: in the master, in cache processes, and where keyward isn't configured.
+Worker *worker() noexcept;
+
+// nginx's callbacks.
+ngx_int_t on_init_process(ngx_cycle_t *cycle) noexcept;
+void on_exit_process(ngx_cycle_t *cycle) noexcept;
+
+}  // namespace keyward
