@@ -18,6 +18,8 @@ void log_refusal(const RequestContext *ctx, const char *verb) noexcept {
     const ngx_str_t id = borrow(ctx->principal->key_id);
     const ngx_str_t subject = borrow(ctx->principal->subject);
     ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, key \"%V\", subject \"%V\"", verb, &name, &id, &subject);
+  } else if (ctx->refused_key_id.len != 0) {
+    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, key \"%V\"", verb, &name, &ctx->refused_key_id);
   } else {
     ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V", verb, &name);
   }

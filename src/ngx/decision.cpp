@@ -68,7 +68,10 @@ class KeyLookup {
     } else {
       *reason = Reason::store_error;
     }
-    if (ctx_->principal && *reason == Reason::none) {
+    if (step == Step::decided && !ctx_->principal && !found_id_.empty()) {
+      ctx_->refused_key_id = copy(ctx_->r->pool, found_id_);
+    }
+    if (step == Step::decided && ctx_->principal) {
       worker_.principals.put(cache_name, generation, now_s_, ctx_->principal);
     }
     return step;
@@ -78,8 +81,7 @@ class KeyLookup {
   // A key that was found under its SHA-256: nobody gets here without having the whole key, so its state may be told, and is looked at
   // first: a revoked key costs no bcrypt.
   Step judge(const CredentialReader::FoundKey &found, Reason *reason) {
-    ctx_->usage_name = found.usage_name;
-    ctx_->has_usage_name = true;
+    recognise(found);
     *reason = state_of(found.key);
     if (*reason != Reason::none) {
       return Step::decided;
@@ -129,8 +131,7 @@ class KeyLookup {
           return true;
         case Verdict::matched:
           // Only now may its state be told.
-          ctx_->usage_name = found.usage_name;
-          ctx_->has_usage_name = true;
+          recognise(found);
           *reason = state_of(found.key);
           if (*reason == Reason::none) {
             build(found, reason);
@@ -154,6 +155,12 @@ class KeyLookup {
       worker_.zone.addresses->charge(failures, ngx_current_msec);
     }
     return step;
+  }
+
+  void recognise(const CredentialReader::FoundKey &found) noexcept {
+    ctx_->usage_name = found.usage_name;
+    ctx_->has_usage_name = true;
+    found_id_ = found.id;
   }
 
   enum class Verdict { matched, not_matched, unknown };
@@ -238,6 +245,7 @@ class KeyLookup {
   std::string_view key_;
   std::int64_t now_s_;
   Sha256 sha_ = {};
+  std::string_view found_id_;  // in the snapshot
 };
 
 bool is_preflight(ngx_http_request_t *r) noexcept {
@@ -406,6 +414,7 @@ Step decide(Worker &worker, RequestContext *ctx, const LocationConfiguration &lo
   ctx->kind = Kind::none;
   ctx->has_limit = false;
   ctx->has_usage_name = false;
+  ctx->refused_key_id = {};
   ctx->retry_after_s = 0;
   Reason reason = Reason::none;
   if (identify(worker, ctx, location, &reason) == Step::wait) {

@@ -33,14 +33,13 @@ inline ngx_str_t borrow(std::string_view text) noexcept {
   return out;
 }
 
-// A copy in a pool; data is nullptr only when memory was refused.
+// A copy in a pool; data is nullptr (and the text empty) only when memory was refused.
 inline ngx_str_t copy(ngx_pool_t *pool, std::string_view text) noexcept {
-  ngx_str_t out;
-  out.len = text.size();
-  out.data = static_cast<u_char *>(ngx_pnalloc(pool, text.size() + 1));
+  ngx_str_t out = {0, static_cast<u_char *>(ngx_pnalloc(pool, text.size() + 1))};
   if (out.data != nullptr) {
     ngx_memcpy(out.data, text.data(), text.size());
     out.data[text.size()] = '\0';
+    out.len = text.size();
   }
   return out;
 }

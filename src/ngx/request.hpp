@@ -73,6 +73,7 @@ struct RequestContext {
   Kind kind = Kind::none;
   bool has_usage_name = false;  // a key was recognised, whatever became of it
   Digest usage_name = {};
+  ngx_str_t refused_key_id = {};  // of one that was recognised and has no principal: revoked, expired, its subject blocked
   std::string_view required_scope;  // insufficient_scope: what was needed; in the request's pool or the configuration
   ngx_str_t challenge_scope = {};   // granted together with needed
   std::uint32_t retry_after_s = 0;

@@ -79,7 +79,7 @@ ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, 
       return ctx->has_limit ? give(r, value, static_cast<std::uint64_t>(ngx_time()) + (ctx->limit.reset_ms + 999) / 1000)
                             : empty(value);
     case Variable::key_id:
-      return principal != nullptr ? give(r, value, principal->key_id) : empty(value);
+      return give(r, value, principal != nullptr ? std::string_view(principal->key_id) : view(ctx->refused_key_id));
     case Variable::subject:
       return principal != nullptr ? give(r, value, principal->subject) : empty(value);
     case Variable::plan:

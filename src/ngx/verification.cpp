@@ -22,15 +22,14 @@ void resume(RequestContext *ctx) noexcept {
   ngx_http_run_posted_requests(c);
 }
 
+// Out of its run, where it is in one, and no longer waiting.
 void unlink(RequestContext *ctx) noexcept {
   Waiter &waiter = ctx->waiter;
-  if (waiter.previous != nullptr) {
-    waiter.previous->next = waiter.next;
-  } else {
-    waiter.run->waiters = waiter.next;
-  }
-  if (waiter.next != nullptr) {
-    waiter.next->previous = waiter.previous;
+  if (waiter.run != nullptr) {
+    (waiter.previous != nullptr ? waiter.previous->next : waiter.run->waiters) = waiter.next;
+    if (waiter.next != nullptr) {
+      waiter.next->previous = waiter.previous;
+    }
   }
   waiter.next = waiter.previous = nullptr;
   waiter.run = nullptr;
@@ -42,7 +41,6 @@ void unlink(RequestContext *ctx) noexcept {
 
 void on_wait_expired(ngx_event_t *event) noexcept {
   auto *ctx = static_cast<RequestContext *>(event->data);
-  ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ctx->r->connection->log, 0, "keyward: waited too long for a bcrypt run");
   unlink(ctx);
   ctx->wait_expired = true;
   resume(ctx);
@@ -162,9 +160,22 @@ Started start_verification(Worker &worker, RequestContext *ctx, const Verificati
 }
 
 void stop_waiting(RequestContext *ctx) noexcept {
-  if (ctx->waiter.run != nullptr) {
+  if (ctx->waiting) {
     unlink(ctx);
   }
+}
+
+void abandon_runs(Verifications *verifications) noexcept {
+  for (const auto &[name, run] : verifications->runs) {
+    while (run->waiters != nullptr) {
+      RequestContext *ctx = context_of(run->waiters);
+      unlink(ctx);
+      // Not from here, where nothing may be decided: from the event loop.
+      ctx->waiting = true;
+      ngx_add_timer(&ctx->waiter.timer, 1);
+    }
+  }
+  verifications->runs.clear();
 }
 
 }  // namespace keyward

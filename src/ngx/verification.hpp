@@ -43,6 +43,9 @@ struct VerificationRequest {
 // Makes the request wait for its run: joins one, or starts it. busy when the queue is full.
 Started start_verification(Worker &worker, RequestContext *ctx, const VerificationRequest &request);
 
+// Ends all runs of a worker that closes: whoever waits goes on soon, without a verdict.
+void abandon_runs(Verifications *verifications) noexcept;
+
 // Takes the request out of the run that it waits for, if any. Called when it ends.
 void stop_waiting(RequestContext *ctx) noexcept;
 

@@ -182,6 +182,7 @@ Worker::~Worker() {
     bcrypt_watch_.end();
     bcrypt_pool.reset();
   }
+  abandon_runs(&verifications);
   if (store_pool) {
     store_watch_.end();
     store_pool.reset();
