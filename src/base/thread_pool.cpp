@@ -136,8 +136,8 @@ struct ThreadPool::State {
   }
 
   void stop() noexcept {
-    JobChain dropped;
     {
+      JobChain dropped;  // destroyed outside the lock
       const std::lock_guard<std::mutex> lock(mutex);
       stopping = true;
       dropped.swap(queue);

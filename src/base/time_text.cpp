@@ -38,8 +38,7 @@ Date date_from(std::int64_t days) noexcept {
   const std::int64_t since_march = days + kEpochDays;
   const std::int64_t era = since_march / kEraDays;
   const std::int64_t day_of_era = since_march % kEraDays;
-  const std::int64_t year_of_era =
-      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const std::int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
   const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const std::int64_t shifted_month = (5 * day_of_year + 2) / 153;  // 0: March
   const std::int64_t month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
@@ -150,10 +149,10 @@ std::string to_rfc3339(std::int64_t time_s) {
   const Date date = date_from(time / kDay);
   const std::int64_t second = time % kDay;
   char text[32];
-  const int length = std::snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02dZ", static_cast<int>(date.year),
-                                   static_cast<int>(date.month), static_cast<int>(date.day),
-                                   static_cast<int>(second / 3600), static_cast<int>(second / 60 % 60),
-                                   static_cast<int>(second % 60));
+  const int length =
+      std::snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02dZ", static_cast<int>(date.year),
+                    static_cast<int>(date.month), static_cast<int>(date.day), static_cast<int>(second / 3600),
+                    static_cast<int>(second / 60 % 60), static_cast<int>(second % 60));
   return {text, static_cast<std::size_t>(length)};
 }
 
@@ -198,9 +197,10 @@ bool parse_deadline(std::string_view text, std::int64_t now_s, std::int64_t *tim
   const bool bare = text.find_first_not_of("0123456789") == std::string_view::npos;
   std::int64_t seconds = 0;
   if (bare || !parse_duration(text, &seconds)) {
-    *error = quote(text) +
-             " is neither a duration nor a date; write a number and one of s m h d w y, such as 90d, or a date, such as "
-             "2026-01-02 or 2026-01-02T03:04:05Z";
+    *error =
+        quote(text) +
+        " is neither a duration nor a date; write a number and one of s m h d w y, such as 90d, or a date, such as "
+        "2026-01-02 or 2026-01-02T03:04:05Z";
     return false;
   }
   if (now_s < 0 || now_s > kLastSecond - seconds) {

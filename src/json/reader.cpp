@@ -56,9 +56,9 @@ class Builder {
   }
 
   bool name(std::string_view text) {
-    const std::size_t offset = yajl_get_bytes_consumed(handle_);
+    const std::size_t offset = yajl_get_bytes_consumed(handle_) - 1;  // the closing quote
     if (text.find('\0') != std::string_view::npos) {
-      return refuse("a NUL in a member's name before", offset);
+      return refuse("a NUL in a member's name", offset);
     }
     open_.back().value->members.emplace_back(std::string(text), Value());
     open_.back().name_offsets.push_back(offset);
@@ -85,7 +85,7 @@ class Builder {
       return members[a].first == members[b].first;
     });
     if (twin != order.end()) {
-      return refuse("a member's name given twice before", offsets[*(twin + 1)]);
+      return refuse("a member's name given twice", offsets[*(twin + 1)]);
     }
     open_.pop_back();
     return true;
@@ -106,7 +106,7 @@ class Builder {
  private:
   struct Open {
     Value *value;
-    std::vector<std::size_t> name_offsets;  // where each member's name ends
+    std::vector<std::size_t> name_offsets;  // where each member's name is
   };
 
   bool refuse(const char *problem, std::size_t offset) noexcept {
@@ -134,8 +134,9 @@ int on_boolean(void *context, int truth) noexcept {
   return Builder::guarded(context, [truth](Builder &builder) { return builder.boolean(truth != 0); });
 }
 int on_number(void *context, const char *text, std::size_t size) noexcept {
-  return Builder::guarded(
-      context, [text, size](Builder &builder) { return builder.scalar(Value::Type::number, {text, size}); });
+  return Builder::guarded(context, [text, size](Builder &builder) {
+    return builder.scalar(Value::Type::number, {text, size});
+  });
 }
 int on_string(void *context, const unsigned char *text, std::size_t size) noexcept {
   return Builder::guarded(
@@ -179,8 +180,7 @@ bool run_yajl(std::string_view text, Value *value, std::string *error) {
     throw std::bad_alloc();
   }
   builder.set_handle(handle.get());
-  yajl_status status =
-      yajl_parse(handle.get(), reinterpret_cast<const unsigned char *>(text.data()), text.size());
+  yajl_status status = yajl_parse(handle.get(), reinterpret_cast<const unsigned char *>(text.data()), text.size());
   // The last call only tells yajl that no more follows, and counts from 0 again.
   std::size_t offset = yajl_get_bytes_consumed(handle.get());
   if (status == yajl_status_ok) {

@@ -165,7 +165,8 @@ bool parse_key_format(const std::vector<std::string_view> &words, KeyFormat *for
   Seen seen;
   const std::string_view prefix = words.empty() ? std::string_view() : words.front();
   if (prefix.empty() || !is_of(Alphabet::base64url, prefix)) {
-    return fail(error, quote(prefix) + " is not a key prefix; write one of letters, digits, \"-\" and \"_\", such as kw_");
+    return fail(error,
+                quote(prefix) + " is not a key prefix; write one of letters, digits, \"-\" and \"_\", such as kw_");
   }
   parsed.prefix = prefix;
   for (std::size_t i = 1; i < words.size(); ++i) {
@@ -207,7 +208,8 @@ std::string preview_of(std::string_view key, std::string_view prefix, std::size_
   out += "...";
   out += rest.substr(rest.size() - tail);
   // An imported key may hold anything, and a preview is shown on terminals.
-  std::replace_if(out.begin(), out.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
   return out;
 }
 

@@ -93,8 +93,8 @@ bool parse_verifier(std::string_view text, VerifierChoice *choice, std::string *
 }
 
 bool is_bcrypt_hash(std::string_view hash) noexcept {
-  if (hash.size() != kBcryptHashLength || hash.substr(0, 2) != "$2" || !is_one_of(hash[2], "aby") ||
-      hash[3] != '$' || hash[6] != '$') {
+  if (hash.size() != kBcryptHashLength || hash.substr(0, 2) != "$2" || !is_one_of(hash[2], "aby") || hash[3] != '$' ||
+      hash[6] != '$') {
     return false;
   }
   std::string_view cost_digits = hash.substr(4, 2);

@@ -64,59 +64,90 @@ std::uint64_t bytes_for(const std::vector<KeyRecord> &records) {
   return 2 * bytes;
 }
 
-StoreStatus fill_keys(WriteScope *scope, const std::vector<KeyRecord> &records, const Progress &progress) {
-  Filler filler(scope, Table::keys);
-  StoreStatus status = filler.open(records.front().id);
-  std::string content;
-  for (std::size_t i = 0; status.ok() && i < records.size(); ++i) {
-    status = encode_checked(records[i], &content);
-    status = status.ok() ? about(filler.put(records[i].id, content), "key " + records[i].id) : status;
-    if (progress && (i + 1) % kProgressStep == 0) {
-      progress(i + 1);
+using Order = std::vector<const KeyRecord *>;
+
+// The records that `wanted` accepts, sorted. What is sorted are pointers: a record is large.
+template <typename Wanted, typename Less>
+Order ordered(const std::vector<KeyRecord> &records, Wanted wanted, Less less) {
+  Order order;
+  order.reserve(records.size());
+  for (const KeyRecord &record : records) {
+    if (wanted(record)) {
+      order.push_back(&record);
     }
+  }
+  const auto by_pointer = [&less](const KeyRecord *a, const KeyRecord *b) { return less(*a, *b); };
+  if (!std::is_sorted(order.begin(), order.end(), by_pointer)) {
+    std::sort(order.begin(), order.end(), by_pointer);
+  }
+  return order;
+}
+
+// `put` for each, in order.
+template <typename Put>
+StoreStatus fill(const Order &order, Put put) {
+  StoreStatus status;
+  for (auto at = order.begin(); status.ok() && at != order.end(); ++at) {
+    status = put(**at);
   }
   return status;
 }
 
-StoreStatus fill_index(WriteScope *scope, const std::vector<KeyRecord> &records) {
-  std::vector<const KeyRecord *> order;
-  order.reserve(records.size());
-  for (const KeyRecord &record : records) {
-    if (record.indexed) {
-      order.push_back(&record);
-    }
+StoreStatus fill_keys(WriteScope *scope, const std::vector<KeyRecord> &records, const Progress &progress) {
+  const Order order = ordered(records, [](const KeyRecord &) { return true; },
+                              [](const KeyRecord &a, const KeyRecord &b) { return a.id < b.id; });
+  const auto twice = std::adjacent_find(order.begin(), order.end(),
+                                        [](const KeyRecord *a, const KeyRecord *b) { return a->id == b->id; });
+  if (twice != order.end()) {
+    return about({StoreCode::exists, {}}, "key " + (*twice)->id);
   }
-  const auto by_locator = [](const KeyRecord *a, const KeyRecord *b) { return a->locator < b->locator; };
-  std::sort(order.begin(), order.end(), by_locator);
+  Filler filler(scope, Table::keys);
+  StoreStatus opened = filler.open(order.front()->id);
+  std::string content;
+  std::size_t done = 0;
+  return !opened.ok() ? opened : fill(order, [&](const KeyRecord &record) {
+    StoreStatus status = encode_checked(record, &content);
+    status = status.ok() ? filler.put(record.id, content) : status;
+    if (progress && ++done % kProgressStep == 0) {
+      progress(done);
+    }
+    return status.ok() ? status : about(std::move(status), "key " + record.id);
+  });
+}
+
+StoreStatus fill_index(WriteScope *scope, const std::vector<KeyRecord> &records) {
+  const Order order = ordered(records, [](const KeyRecord &record) { return record.indexed; },
+                              [](const KeyRecord &a, const KeyRecord &b) { return a.locator < b.locator; });
   if (order.empty()) {
     return {};
   }
   Filler filler(scope, Table::index);
-  StoreStatus status = filler.open(view_of(order.front()->locator));
+  StoreStatus opened = filler.open(view_of(order.front()->locator));
   const KeyRecord *last = nullptr;
-  for (const KeyRecord *record : order) {
-    if (!status.ok()) {
-      break;
-    }
-    status = last != nullptr && last->locator == record->locator ? StoreStatus{StoreCode::exists, {}}
-                                                                 : filler.put(view_of(record->locator), record->id);
-    status = about(std::move(status), "a key with the hash of " + record->id);
-    last = record;
-  }
-  return status;
+  return !opened.ok() ? opened : fill(order, [&](const KeyRecord &record) {
+    const bool twice = last != nullptr && last->locator == record.locator;
+    last = &record;
+    StoreStatus status = twice ? StoreStatus{StoreCode::exists, {}} : filler.put(view_of(record.locator), record.id);
+    return status.ok() ? status : about(std::move(status), "a key with the hash of " + record.id);
+  });
 }
 
-StoreStatus fill_entries(WriteScope *scope, Table table, std::vector<std::string> *entries) {
-  std::sort(entries->begin(), entries->end());
-  if (entries->empty()) {
+// PREFIX \0 ID for `prefixes` and `subject_keys`: their order is that of the pairs, as no prefix has a NUL.
+template <typename Prefix>
+StoreStatus fill_entries(WriteScope *scope, Table table, const std::vector<KeyRecord> &records, Prefix prefix) {
+  const Order order = ordered(records, [&prefix](const KeyRecord &record) { return !prefix(record).empty(); },
+                              [&prefix](const KeyRecord &a, const KeyRecord &b) {
+                                const int difference = prefix(a).compare(prefix(b));
+                                return difference != 0 ? difference < 0 : a.id < b.id;
+                              });
+  if (order.empty()) {
     return {};
   }
   Filler filler(scope, table);
-  StoreStatus status = filler.open(entries->front());
-  for (std::size_t i = 0; status.ok() && i < entries->size(); ++i) {
-    status = about(filler.put((*entries)[i], {}), "an index entry");
-  }
-  return status;
+  StoreStatus opened = filler.open(entry_of(prefix(*order.front()), order.front()->id));
+  return !opened.ok() ? opened : fill(order, [&](const KeyRecord &record) {
+    return about(filler.put(entry_of(prefix(record), record.id), {}), "an index entry");
+  });
 }
 
 }  // namespace
@@ -131,29 +162,17 @@ StoreStatus WriteTxn::add_keys(std::vector<KeyRecord> *records, const Progress &
   if (!status.ok()) {
     return status;
   }
-  const auto by_id = [](const KeyRecord &a, const KeyRecord &b) { return a.id < b.id; };
-  if (!std::is_sorted(records->begin(), records->end(), by_id)) {
-    std::sort(records->begin(), records->end(), by_id);
-  }
-  for (std::size_t i = 1; i < records->size(); ++i) {
-    if ((*records)[i - 1].id == (*records)[i].id) {
-      return about({StoreCode::exists, {}}, "key " + (*records)[i].id);
-    }
-  }
   status = fill_keys(&scope, *records, progress);
   status = status.ok() ? fill_index(&scope, *records) : status;
-  std::vector<std::string> prefixes, subjects;
-  for (const KeyRecord &record : *records) {
-    if (status.ok() && is_candidate(record)) {
-      prefixes.push_back(entry_of(record.legacy_prefix, record.id));
-      status = state_->count_prefix(record.legacy_prefix, true);
-    }
-    if (!record.subject.empty()) {
-      subjects.push_back(entry_of(record.subject, record.id));
-    }
+  const auto prefix = [](const KeyRecord &record) {
+    return std::string_view(is_candidate(record) ? record.legacy_prefix : std::string_view());
+  };
+  status = status.ok() ? fill_entries(&scope, Table::prefixes, *records, prefix) : status;
+  for (auto record = records->begin(); status.ok() && record != records->end(); ++record) {
+    status = is_candidate(*record) ? state_->count_prefix(record->legacy_prefix, true) : status;
   }
-  status = status.ok() ? fill_entries(&scope, Table::prefixes, &prefixes) : status;
-  status = status.ok() ? fill_entries(&scope, Table::subject_keys, &subjects) : status;
+  const auto subject = [](const KeyRecord &record) { return std::string_view(record.subject); };
+  status = status.ok() ? fill_entries(&scope, Table::subject_keys, *records, subject) : status;
   if (status.ok() && progress) {
     progress(records->size());
   }

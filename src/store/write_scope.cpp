@@ -25,7 +25,7 @@ StoreStatus WriteScope::get(Table table, std::string_view key, std::string_view 
   std::string_view stored;
   StoreStatus status = note(lmdb::get(txn_, handle(table), key, &stored), "read from the store");
   if (status.ok() && !seal_.open(table, key, stored, content)) {
-    return failure(StoreCode::damaged, "a record's checksum doesn't hold");
+    status.code = StoreCode::damaged;
   }
   return status;
 }

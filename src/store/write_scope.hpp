@@ -19,7 +19,7 @@ class WriteScope {
   WriteScope(MDB_txn *txn, const std::array<MDB_dbi, kTableCount> &tables, const Seal &seal) noexcept
       : txn_(txn), tables_(tables), seal_(seal) {}
 
-  // The content of a record whose seal holds. not_found is a normal value.
+  // The content of a record whose seal holds. not_found is a normal value; damaged has no text yet: who asks knows what it is.
   StoreStatus get(Table table, std::string_view key, std::string_view *content);
   // Seals and writes; replaces what is there, or (fresh) answers `exists`, which is a normal value, too.
   StoreStatus put(Table table, std::string_view key, std::string_view content);

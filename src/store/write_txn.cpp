@@ -10,6 +10,9 @@
 namespace keyward {
 
 StoreStatus about(StoreStatus status, std::string_view what) {
+  if (!status.text.empty()) {
+    return status;
+  }
   if (status.code == StoreCode::exists) {
     status.text = std::string(what) + " exists already";
   } else if (status.code == StoreCode::damaged) {

@@ -31,7 +31,7 @@ struct WriteTxn::State {
   StoreStatus key(std::string_view id, KeyRecord *record);
 };
 
-// `code` with what it is about: for a status whose text says nothing yet.
+// Says what an `exists` or `damaged` that has no text yet is about.
 StoreStatus about(StoreStatus status, std::string_view what);
 // PREFIX \0 ID: the keys of `prefixes` and `subject_keys`.
 std::string entry_of(std::string_view prefix, std::string_view id);

@@ -47,7 +47,7 @@ class WriteTxn {
   StoreStatus count_candidates(std::string_view prefix, std::size_t *count);
   // Whether any key (not revoked) or subject names this plan; who is its id or name.
   StoreStatus plan_in_use(std::string_view plan, std::string *who);
-  // Many new keys at once: sorts what it must so that LMDB appends where it can; exists names the first that is taken.
+  // Many new keys at once: every table is filled in its own order, so that LMDB appends where it can; exists names the first that is taken.
   StoreStatus add_keys(std::vector<KeyRecord> *records, const std::function<void(std::size_t done)> &progress);
   // The last thing ever written here (compact, restore): whoever meets it opens the path anew.
   StoreStatus retire();
