@@ -1,0 +1,117 @@
+# keyward. `make help` lists the targets. CMake does the building; this file installs, drives and tests.
+
+BUILD       ?= build
+JOBS        ?= $(shell nproc)
+PYTEST_JOBS ?= 4
+PYTHON      ?= /usr/bin/python3
+PREFIX      ?= /usr/local
+export PATH := $(PATH):/usr/sbin
+
+# NGINX_SRC is another configured and built nginx tree; without it: the nginx of this machine, from its packages.
+NGINX       ?= $(if $(NGINX_SRC),$(abspath $(NGINX_SRC))/objs/nginx,nginx)
+MODULES_DIR ?= $(or $(shell $(NGINX) -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p'),/usr/lib/nginx/modules)
+SO          := ngx_http_keyward_module.so
+
+DEPS := g++ make cmake ninja-build ccache liblmdb-dev libyajl-dev libsodium-dev libssl-dev libcrypt-dev \
+        libcurl4-openssl-dev libcli11-dev libgtest-dev libgmock-dev python3 python3-pytest python3-pytest-xdist \
+        python3-h2 python3-bcrypt python3-lmdb python3-cryptography curl $(if $(NGINX_SRC),,nginx nginx-dev)
+CHECK_DEPS := clang-format clang-tidy
+BENCH_DEPS := wrk libbenchmark-dev
+
+.PHONY: all deps check-deps bench-deps asan demo run test test-asan format check bench install clean help
+
+all: deps  ## build build/ngx_http_keyward_module.so, build/keyward and the unit tests
+	$(call build,$(BUILD))
+
+deps:  ## install the Debian packages that building, running and testing need
+	$(call install_packages,$(DEPS))
+
+check-deps: deps
+	$(call install_packages,$(CHECK_DEPS))
+
+bench-deps: deps
+	$(call install_packages,$(BENCH_DEPS))
+
+asan: deps  ## the same with AddressSanitizer and UndefinedBehaviorSanitizer, into build/asan
+	$(call build,$(BUILD)/asan,-DKEYWARD_SANITIZE=ON)
+
+demo: all  ## a backend and nginx with keyward in front: shows allowed and refused requests, and stops them
+	KEYWARD_BUILD=$(abspath $(BUILD)) NGINX=$(NGINX) t/demo/demo.sh
+
+run: all  ## the same, left running
+	KEYWARD_BUILD=$(abspath $(BUILD)) NGINX=$(NGINX) t/demo/demo.sh --stay
+
+test: all  ## every test; ONE=unit:Base62* or ONE=t/e2e/test_build.py::test_loads for one
+	$(call test,$(BUILD))
+
+test-asan: asan  ## the same in build/asan; takes ONE= too
+	$(call test,$(BUILD)/asan)
+
+format: check-deps  ## lay out the C++ sources
+	clang-format -i $(cpp_files)
+
+check: check-deps all  ## formatting, static analysis, every test, every test with sanitizers
+	clang-format --dry-run -Werror $(cpp_files)
+	run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) -extra-arg=-Wno-unknown-warning-option '^$(CURDIR)/src/'
+	$(call test,$(BUILD))
+	$(MAKE) test-asan
+
+bench: bench-deps all  ## the benchmarks: t/bench/run.sh
+	@test -x t/bench/run.sh || { echo "make bench runs t/bench/run.sh, which isn't there yet"; exit 1; }
+	KEYWARD_BUILD=$(abspath $(BUILD)) NGINX=$(NGINX) t/bench/run.sh
+
+install: all  ## the module into nginx's modules path, the command into PREFIX/bin; DESTDIR= goes before both
+	install -D -m 644 $(BUILD)/$(SO) $(DESTDIR)$(MODULES_DIR)/$(SO)
+	install -D -m 755 $(BUILD)/keyward $(DESTDIR)$(PREFIX)/bin/keyward
+
+clean:  ## remove everything that was built
+	rm -rf $(BUILD)
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@echo "Variables: NGINX_SRC, BUILD, JOBS, PYTEST_JOBS, ONE, PREFIX, MODULES_DIR, DESTDIR. DEPS= installs nothing."
+
+cpp_files = $(shell find src t -name '*.[ch]pp')
+
+define build
+@cmake -S . -B $(1) -G Ninja --log-level=WARNING -DNGINX_SRC=$(abspath $(NGINX_SRC)) $(2) >/dev/null
+@cmake --build $(1) -j $(JOBS)
+endef
+
+pytest = $(PYTHON) -m pytest --rootdir=. -o cache_dir=$(abspath $(BUILD))/.pytest_cache --build-dir=$(1) --nginx=$(NGINX)
+
+ifeq ($(ONE),)
+define test
+$(1)/unit_tests --gtest_brief=1
+$(call pytest,$(1)) -q -n $(PYTEST_JOBS) --dist=loadgroup t/e2e
+endef
+else ifneq ($(filter unit:%,$(ONE)),)
+test = $(1)/unit_tests --gtest_filter='$(ONE:unit:%=%)'
+else
+test = $(call pytest,$(1)) -v '$(ONE)'
+endif
+
+# Costs one dpkg-query when nothing is missing.
+define install_packages
+@installed=" $$(dpkg-query -W -f='$${Package} $${db:Status-Status} ' $(1) 2>/dev/null)"; missing=; \
+for package in $(1); do \
+    case "$$installed" in *" $$package installed "*) ;; *) missing="$$missing $$package" ;; esac; \
+done; \
+[ -z "$$missing" ] || { echo "Installing$$missing"; $(if $(filter 0,$(shell id -u)),,sudo) sh -c "$$APT_INSTALL" apt $$missing; }
+endef
+
+# Debian starts nginx on port 80 as soon as it is installed, which nobody asked for: policy-rc.d says no.
+define APT_INSTALL
+set -e
+command -v apt-get >/dev/null || { echo "No apt-get here: install what matches these, then make DEPS="; exit 1; }
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $$policy ]; then
+    trap "rm -f $$policy" EXIT
+    printf '#!/bin/sh\nexit 101\n' > $$policy
+    chmod 755 $$policy
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get install -s "$$@" >/dev/null 2>&1 || apt-get update -qq
+apt-get install -y -qq --no-install-recommends "$$@"
+endef
+export APT_INSTALL

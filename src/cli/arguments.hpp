@@ -1,0 +1,34 @@
+// The values of options, read and checked: each error says what to write instead.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/rate.hpp"
+#include "cli/command_line.hpp"
+#include "cli/outcome.hpp"
+#include "store/record.hpp"
+
+namespace keyward::cli {
+
+// --scope: separated by commas and blanks, repeatable; `--scope ''` is a list with nothing in it.
+Outcome parse_grants(const TextList &list, OptionalList<std::string> *grants);
+// --limit: the same.
+Outcome parse_limits(const TextList &list, OptionalList<Rate> *limits);
+
+// A whole number from low to high.
+Outcome parse_number(const char *option, std::string_view text, std::uint64_t low, std::uint64_t high,
+                     std::uint64_t *number);
+// "4g", "512m": bytes.
+Outcome parse_bytes(const char *option, std::string_view text, std::size_t *bytes);
+
+Outcome check_subject(std::string_view subject);
+Outcome check_plan_name(std::string_view plan);
+
+// Adds grants (or limits) that aren't there yet; the error says what is wrong with one. Shared with the import.
+bool add_grant(std::string_view text, OptionalList<std::string> *grants, std::string *error);
+bool add_limit(std::string_view text, OptionalList<Rate> *limits, std::string *error);
+
+}  // namespace keyward::cli

@@ -1,0 +1,246 @@
+// CLI11 behind command_line.hpp, and its errors in our words. An error never repeats an argument that might be a key.
+#include "cli/command_line.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+#include "base/quote.hpp"
+#include "cli/version.hpp"
+#include "store/layout.hpp"
+
+namespace keyward::cli {
+namespace {
+
+constexpr const char kEverywhere[] =
+    "Everywhere: --store PATH (or KEYWARD_STORE; else /var/lib/keyward), --json, --help.\n";
+
+// CLI11's form of an option's value: one for each time that it is given, empty ones too.
+CLI::Option *value_option(CLI::App *app, const char *names, const char *value_name, const char *help,
+                          CLI::callback_t callback) {
+  auto *option = app->add_option(names, std::move(callback), help);
+  option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(false)->type_size(1)->expected(1);
+  option->option_text(value_name);
+  return option;
+}
+
+CLI::callback_t into(const std::string &name, Text *value) {
+  return [name, value](const CLI::results_t &results) {
+    if (results.size() > 1) {
+      throw CLI::ValidationError(name, "given more than once");
+    }
+    value->given = true;
+    value->value = results.empty() ? std::string() : results.front();
+    return true;
+  };
+}
+
+// "-q,--quiet" -> "--quiet".
+std::string long_name(std::string_view names) { return std::string(names.substr(names.find_last_of(',') + 1)); }
+
+const CLI::App *deepest(const CLI::App &root) {
+  const auto *app = &root;
+  for (auto chosen = app->get_subcommands(); !chosen.empty(); chosen = app->get_subcommands()) {
+    app = chosen.front();
+  }
+  return app;
+}
+
+std::string path_of(const CLI::App *app) {
+  return app->get_parent() == nullptr ? app->get_name() : path_of(app->get_parent()) + " " + app->get_name();
+}
+
+std::string names_of(const CLI::App *group) {
+  std::string names;
+  for (const auto *command : group->get_subcommands([](const CLI::App *) { return true; })) {
+    names += (names.empty() ? "" : ", ") + command->get_name();
+  }
+  return names;
+}
+
+bool may_be_repeated(std::string_view word) {
+  return word.size() <= 16 &&
+         std::all_of(word.begin(), word.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; });
+}
+
+std::string missing_command(const CLI::App *group, const std::vector<std::string> &rest) {
+  const auto path = path_of(group);
+  const auto there_are = "; there are " + names_of(group) + "; see `" + path + " --help`";
+  const auto word =
+      std::find_if(rest.begin(), rest.end(), [](const auto &arg) { return !arg.empty() && arg[0] != '-'; });
+  if (word == rest.end()) {
+    return "a command is missing after `" + path + "`" + there_are;
+  }
+  return may_be_repeated(*word) ? "there is no command `" + path + " " + *word + "`" + there_are
+                                : "there is no such command after `" + path + "`" + there_are;
+}
+
+std::string unexpected(const CLI::App *app, const std::vector<std::string> &rest) {
+  const auto path = path_of(app);
+  const auto option =
+      std::find_if(rest.begin(), rest.end(), [](const auto &arg) { return arg.size() > 1 && arg[0] == '-'; });
+  std::string text;
+  if (option == rest.end()) {
+    text = "an argument too many for `" + path + "`";
+    if (path == "keyward key check") {
+      text += ": the key is read from standard input, never from the command line, where others can see it";
+    }
+  } else {
+    const auto shown =
+        (*option)[1] == '-' ? option->substr(0, std::min(option->find('='), std::size_t{32})) : option->substr(0, 2);
+    text = "`" + path + "` has no option " + quote(shown);
+  }
+  return text + "; see `" + path + " --help`";
+}
+
+// what() of CLI11 for an option without its value begins with the option's name.
+std::string without_value(const CLI::App *app, std::string_view what) {
+  return std::string(what.substr(0, what.find(':'))) + " needs a value; see `" + path_of(app) + " --help`";
+}
+
+// `--plan=` is an empty value for us; CLI11 would take the next argument for it.
+std::vector<std::string> reversed_arguments(int argc, char **argv) {
+  std::vector<std::string> arguments;
+  bool options = true;
+  for (int i = 1; i < argc; ++i) {
+    std::string argument = argv[i];
+    options = options && argument != "--";
+    if (options && argument.size() > 3 && argument.compare(0, 2, "--") == 0 &&
+        argument.find('=') == argument.size() - 1) {
+      argument.pop_back();
+      arguments.push_back(std::move(argument));
+      arguments.emplace_back();
+    } else {
+      arguments.push_back(std::move(argument));
+    }
+  }
+  std::reverse(arguments.begin(), arguments.end());
+  return arguments;
+}
+
+}  // namespace
+
+struct CommandLine::State {
+  CLI::App root{"API keys, subjects and plans of the nginx module keyward.", "keyward"};
+  std::map<const CLI::App *, Action> actions;
+  Text store;
+  bool json = false;
+};
+
+CommandLine::CommandLine() : state_(std::make_unique<State>()) {
+  auto &root = state_->root;
+  value_option(&root, "--store", "PATH", "the store's folder (default: $KEYWARD_STORE, else /var/lib/keyward)",
+               into("--store", &state_->store));
+  root.add_flag("--json", state_->json, "JSON instead of tables, also for errors")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  root.set_help_flag("-h,--help", "this help");
+  root.set_version_flag("--version", std::string("keyward ") + kVersion, "the version");
+  root.get_formatter()->label("SUBCOMMAND", "COMMAND");
+  root.get_formatter()->label("REQUIRED", "");
+  root.get_formatter()->column_width(34);
+  root.require_subcommand(1);
+  root.footer(
+      "Exit status: 0 done; 1 a clear no (not found, not valid, there already); 2 wrong usage; 3 the store failed.\n\n"
+      "Example:\n"
+      "  keyward init --user www-data\n"
+      "  keyward plan set pro --scope 'posts:*' --limit 60r/m\n"
+      "  keyward key create --name laptop --subject alice --plan pro\n"
+      "  keyward key list --subject alice");
+}
+
+CommandLine::~CommandLine() = default;
+
+void CommandLine::group(const char *name, const char *help) {
+  auto *app = state_->root.add_subcommand(name, help);
+  app->group("Commands")->require_subcommand(1)->fallthrough();
+  app->footer(std::string(kEverywhere) + "\nExample:\n  keyward " + name + " list");
+}
+
+Command CommandLine::command(std::string_view path, const std::string &help, const std::string &more,
+                             const std::string &example) {
+  CLI::App *parent = &state_->root;
+  const auto space = path.find(' ');
+  if (space != std::string_view::npos) {
+    parent = parent->get_subcommand(std::string(path.substr(0, space)));
+    path.remove_prefix(space + 1);
+  }
+  auto *app = parent->add_subcommand(std::string(path), help);
+  app->group("Commands")->fallthrough();
+  app->footer((more.empty() ? "" : more + "\n\n") + kEverywhere + "\nExample:\n  " + example);
+  return {app, &state_->actions[app]};
+}
+
+Command &Command::argument(const char *name, Text *value, const char *help) {
+  value_option(app_, name, "", help, into(name, value))->required();
+  return *this;
+}
+
+Command &Command::option(const char *names, const char *value_name, Text *value, const char *help) {
+  value_option(app_, names, value_name, help, into(long_name(names), value));
+  return *this;
+}
+
+Command &Command::required(const char *names, const char *value_name, Text *value, const char *help) {
+  value_option(app_, names, value_name, help, into(long_name(names), value))->required();
+  return *this;
+}
+
+Command &Command::list(const char *names, const char *value_name, TextList *values, const char *help) {
+  value_option(app_, names, value_name, help, [values](const CLI::results_t &results) {
+    values->given = true;
+    values->values = results;
+    return true;
+  });
+  return *this;
+}
+
+Command &Command::flag(const char *names, bool *value, const char *help) {
+  app_->add_flag(names, *value, help)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  return *this;
+}
+
+Command &Command::action(Action action) {
+  *action_ = std::move(action);
+  return *this;
+}
+
+CommandLine::Parsed CommandLine::parse(int argc, char **argv) {
+  Parsed parsed;
+  auto &root = state_->root;
+  auto arguments = reversed_arguments(argc, argv);
+  parsed.json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+  try {
+    root.parse(arguments);
+    const auto *chosen = deepest(root);
+    const char *environment = std::getenv("KEYWARD_STORE");
+    parsed.action = state_->actions[chosen];
+    parsed.json = state_->json;
+    parsed.store = state_->store.given                              ? state_->store.value
+                   : environment != nullptr && *environment != '\0' ? environment
+                                                                    : kDefaultStore;
+    if (parsed.store.empty()) {
+      parsed.outcome = wrong_usage("--store needs the path of the store's folder");
+    }
+  } catch (const CLI::CallForVersion &version) {
+    parsed.answer = std::string(version.what()) + "\n";
+  } catch (const CLI::CallForHelp &) {
+    parsed.answer = root.help();
+  } catch (const CLI::ArgumentMismatch &error) {
+    parsed.outcome = wrong_usage(without_value(deepest(root), error.what()));
+  } catch (const CLI::ParseError &error) {
+    const auto *app = deepest(root);
+    const auto rest = root.remaining(true);
+    if (!app->get_subcommands([](const CLI::App *) { return true; }).empty()) {
+      parsed.outcome = wrong_usage(missing_command(app, rest));
+    } else if (!rest.empty()) {
+      parsed.outcome = wrong_usage(unexpected(app, rest));
+    } else {
+      parsed.outcome = wrong_usage(std::string(error.what()) + "; see `" + path_of(app) + " --help`");
+    }
+  }
+  return parsed;
+}
+
+}  // namespace keyward::cli

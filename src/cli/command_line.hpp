@@ -1,0 +1,85 @@
+// The language of the command line: a thin front of CLI11, so that one file pays for compiling it and each group of commands
+// declares its options beside its code.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/context.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace keyward::cli {
+
+// An option's value: empty and absent differ.
+struct Text {
+  bool given = false;
+  std::string value;
+};
+struct TextList {
+  bool given = false;
+  std::vector<std::string> values;
+};
+
+using Action = std::function<Outcome(Context &)>;
+
+// One command; values are filled before its action runs. All values are text: each command says itself what is wrong with one.
+class Command {
+ public:
+  Command &argument(const char *name, Text *value, const char *help);
+  Command &option(const char *names, const char *value_name, Text *value, const char *help);
+  Command &required(const char *names, const char *value_name, Text *value, const char *help);
+  Command &list(const char *names, const char *value_name, TextList *values, const char *help);
+  Command &flag(const char *names, bool *value, const char *help);
+  Command &action(Action action);
+
+ private:
+  friend class CommandLine;
+  Command(CLI::App *app, Action *action) : app_(app), action_(action) {}
+  CLI::App *app_;
+  Action *action_;
+};
+
+class CommandLine {
+ public:
+  CommandLine();
+  ~CommandLine();
+  CommandLine(const CommandLine &) = delete;
+  CommandLine &operator=(const CommandLine &) = delete;
+
+  void group(const char *name, const char *help);
+  // path: "init", or a group's name and the command's: "plan set". more: what else its help says; may be empty.
+  Command command(std::string_view path, const std::string &help, const std::string &more, const std::string &example);
+
+  struct Parsed {
+    Outcome outcome;     // wrong usage, if not ok
+    std::string answer;  // help or version: to be printed, nothing is to be run
+    Action action;
+    std::string store;
+    bool json = false;  // known also if parsing failed
+  };
+  Parsed parse(int argc, char **argv);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Each group's declarations.
+void add_init(CommandLine &line);
+void add_plan_commands(CommandLine &line);
+void add_subject_commands(CommandLine &line);
+void add_key_create(CommandLine &line);
+void add_key_list(CommandLine &line);
+void add_key_states(CommandLine &line);
+void add_key_check(CommandLine &line);
+void add_key_import(CommandLine &line);
+void add_key_export(CommandLine &line);
+void add_store_commands(CommandLine &line);
+
+}  // namespace keyward::cli

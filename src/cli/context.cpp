@@ -1,0 +1,155 @@
+// What commands share: warnings, walks, transactions.
+#include "cli/context.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+namespace keyward::cli {
+namespace {
+
+constexpr std::size_t kPageKeys = 5000;
+constexpr std::size_t kNamedPlans = 20;
+
+}  // namespace
+
+Outcome from_store(const StoreStatus &status) {
+  switch (status.code) {
+    case StoreCode::ok:
+      return done();
+    case StoreCode::not_found:
+      return no(status.text.empty() ? "not found" : status.text);
+    case StoreCode::exists:
+      return no(status.text.empty() ? "it is there already" : status.text);
+    case StoreCode::missing:
+      return store_failed(status.text + "; `keyward init` makes a store, --store or KEYWARD_STORE names another");
+    default:
+      return store_failed(status.text.empty() ? "the store failed" : status.text);
+  }
+}
+
+void Context::warn(std::string_view text) const {
+  if (json) {
+    json::Writer writer;
+    writer.begin_object().member("warning", text).end_object();
+    std::fprintf(stderr, "%s\n", writer.text().c_str());
+  } else {
+    std::fprintf(stderr, "keyward: warning: %s\n", printable(text).c_str());
+  }
+}
+
+void Context::note(std::string_view text) const {
+  if (!json) {
+    std::fprintf(stderr, "%s\n", printable(text).c_str());
+  }
+}
+
+void Context::print(const json::Writer &writer) const { out.line(writer.text()); }
+
+Outcome walk_keys(CredentialReader &reader, const std::string &subject, const KeyWalk &walk) {
+  bool going = true;
+  bool damage = false;
+  const auto damaged = [&](std::string_view id) {
+    damage = true;
+    if (walk.damaged) {
+      walk.damaged(id);
+    }
+  };
+  std::string after;
+  for (std::size_t page = kPageKeys; going && page == kPageKeys;) {
+    Snapshot snapshot(reader);
+    if (!snapshot.status().ok()) {
+      return from_store(snapshot.status());
+    }
+    page = 0;
+    const auto visit = [&](const CredentialReader::FoundKey &found) {
+      going = walk.visit(found);
+      if (++page == kPageKeys) {
+        after = found.id;
+      }
+      return going && (page < kPageKeys || !subject.empty());
+    };
+    const auto code =
+        subject.empty() ? reader.for_each_key(after, visit, damaged) : reader.for_each_key_of(subject, visit, damaged);
+    if (code != StoreCode::ok && code != StoreCode::not_found && code != StoreCode::damaged) {
+      return store_failed("the keys could not be read");
+    }
+    damage = damage || code == StoreCode::damaged;
+    if (!subject.empty()) {
+      page = 0;
+    }
+    if (walk.between) {
+      going = walk.between() && going;
+    }
+  }
+  return damage ? store_failed("the store has damaged records; `keyward store check` names them") : done();
+}
+
+Outcome change(CredentialWriter &writer, std::uint64_t wait_ms,
+               const std::function<StoreStatus(WriteTxn &, Outcome *)> &body) {
+  Outcome refusal;
+  const auto status = writer.run(wait_ms, [&](WriteTxn &txn) {
+    refusal = done();
+    return body(txn, &refusal);
+  });
+  return refusal.ok() ? from_store(status) : refusal;
+}
+
+StoreStatus refused(Outcome *outcome, Outcome refusal) {
+  *outcome = std::move(refusal);
+  return {StoreCode::exists, {}};
+}
+
+Usage::Usage(const Context &context) {
+  const auto status = store_.open(context.store, true, 0);
+  open_ = status.ok();
+  if (!open_ && status.code != StoreCode::missing && status.code != StoreCode::no_schema) {
+    context.warn("uses are not known: " + status.text);
+  }
+}
+
+UsageRecord Usage::of(const Digest &usage_name) {
+  UsageRecord record;
+  if (open_ && store_.find(usage_name, &record) != StoreCode::ok) {
+    record = {};
+  }
+  return record;
+}
+
+Outcome damaged_record(std::string_view what, std::string_view name) {
+  return store_failed("the record of " + std::string(what) + " " + std::string(name) + " is damaged");
+}
+
+Outcome check_plans(const Context &context, CredentialReader &reader, const std::set<std::string> &plans,
+                    std::vector<std::string> *warnings) {
+  Snapshot snapshot(reader);
+  if (!snapshot.status().ok()) {
+    return from_store(snapshot.status());
+  }
+  for (const auto &plan : plans) {
+    PlanView view;
+    if (plan.empty() || reader.find_plan(plan, &view) != StoreCode::not_found) {
+      continue;
+    }
+    std::string names;
+    std::size_t count = 0;
+    reader.for_each_plan(
+        [&](std::string_view name, const PlanView &) {
+          if (++count <= kNamedPlans) {
+            names.append(names.empty() ? "" : ", ").append(name);
+          }
+          return count <= kNamedPlans;
+        },
+        [](std::string_view) {});
+    auto text = "the store has no plan \"" + plan + "\" (nginx's configuration may have it); ";
+    text += names.empty() ? "it has none" : "it has " + names + (count > kNamedPlans ? " and others" : "");
+    if (warnings != nullptr) {
+      warnings->push_back(std::move(text));
+    } else {
+      context.warn(text);
+    }
+  }
+  return done();
+}
+
+}  // namespace keyward::cli

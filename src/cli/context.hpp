@@ -1,0 +1,88 @@
+// What every command is given, and the ways to the store that they share.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/outcome.hpp"
+#include "cli/output.hpp"
+#include "json/json.hpp"
+#include "store/reader.hpp"
+#include "store/record.hpp"
+#include "store/usage.hpp"
+#include "store/writer.hpp"
+
+namespace keyward::cli {
+
+struct Context {
+  std::string store;
+  bool json = false;
+  std::int64_t now_s = 0;
+  Output &out;
+
+  // A line on standard error; with --json an object.
+  void warn(std::string_view text) const;
+  // A remark for people; nothing with --json.
+  void note(std::string_view text) const;
+  // One JSON document on standard output.
+  void print(const json::Writer &writer) const;
+  // For terminals indented, for programs not.
+  json::Writer json_writer() const { return json::Writer(out.terminal()); }
+};
+
+// A read snapshot for a scope.
+class Snapshot {
+ public:
+  explicit Snapshot(CredentialReader &reader) : reader_(reader), status_(reader.begin()) {}
+  ~Snapshot() {
+    if (status_.ok()) {
+      reader_.end();
+    }
+  }
+  Snapshot(const Snapshot &) = delete;
+  Snapshot &operator=(const Snapshot &) = delete;
+  const StoreStatus &status() const noexcept { return status_; }
+
+ private:
+  CredentialReader &reader_;
+  StoreStatus status_;
+};
+
+// Calls visit with a KeyView of each key, in pages of one snapshot each, so that a slow reader of our output holds no
+// snapshot open. between is called after each page. Both stop the walk by answering false.
+struct KeyWalk {
+  std::function<bool(const CredentialReader::FoundKey &)> visit;
+  std::function<bool()> between;
+  std::function<void(std::string_view id)> damaged;
+};
+Outcome walk_keys(CredentialReader &reader, const std::string &subject, const KeyWalk &walk);
+
+// body decides inside one write transaction; a refusal of its own it leaves in the Outcome, and then nothing is changed.
+Outcome change(CredentialWriter &writer, std::uint64_t wait_ms,
+               const std::function<StoreStatus(WriteTxn &, Outcome *)> &body);
+// What a body returns with its refusal.
+StoreStatus refused(Outcome *outcome, Outcome refusal);
+
+// What is known of each key's use. A usage environment that isn't there knows nothing.
+class Usage {
+ public:
+  explicit Usage(const Context &context);
+  UsageRecord of(const Digest &usage_name);
+
+ private:
+  UsageStore store_;
+  bool open_ = false;
+};
+
+// A record that could not be read, of a value the store itself answered.
+Outcome damaged_record(std::string_view what, std::string_view name);
+
+// Warns of those plans that the store doesn't have, and names the ones it has. Adds to `warnings` instead where given.
+Outcome check_plans(const Context &context, CredentialReader &reader, const std::set<std::string> &plans,
+                    std::vector<std::string> *warnings = nullptr);
+
+}  // namespace keyward::cli

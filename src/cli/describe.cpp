@@ -1,0 +1,104 @@
+// Keys and lists in words and in JSON.
+#include "cli/describe.hpp"
+
+#include "auth/scope.hpp"
+#include "base/time_text.hpp"
+
+namespace keyward::cli {
+
+std::string_view to_text(VerifierKind kind) noexcept {
+  switch (kind) {
+    case VerifierKind::bcrypt:
+      return "bcrypt";
+    case VerifierKind::sha256:
+      return "sha256";
+    case VerifierKind::legacy_prefix:
+      return "legacy-prefix";
+  }
+  return "unknown";
+}
+
+void put_text(json::Writer &writer, std::string_view name, std::string_view text) {
+  writer.key(name);
+  if (text.empty()) {
+    writer.null();
+  } else {
+    writer.string(text);
+  }
+}
+
+void put_time(json::Writer &writer, std::string_view name, std::int64_t time_s) {
+  put_text(writer, name, time_s == 0 ? std::string() : to_rfc3339(time_s));
+}
+
+void put_scopes(json::Writer &writer, const OptionalList<std::string> &scopes) {
+  writer.key("scopes");
+  if (!scopes.present) {
+    writer.null();
+    return;
+  }
+  writer.begin_array();
+  for (const auto &scope : scopes.items) {
+    writer.string(scope);
+  }
+  writer.end_array();
+}
+
+void put_limits(json::Writer &writer, const OptionalList<Rate> &limits) {
+  writer.key("limits");
+  if (!limits.present) {
+    writer.null();
+    return;
+  }
+  writer.begin_array();
+  for (const auto &limit : limits.items) {
+    writer.string(to_text(limit));
+  }
+  writer.end_array();
+}
+
+std::string text_of(std::string_view text) { return text.empty() ? "-" : std::string(text); }
+
+std::string scopes_text(const OptionalList<std::string> &scopes) {
+  return !scopes.present ? "-" : scopes.items.empty() ? "(nothing)" : join(scopes.items, ' ');
+}
+
+std::string limits_text(const OptionalList<Rate> &limits) {
+  std::string text;
+  for (const auto &limit : limits.items) {
+    text += (text.empty() ? "" : " ") + to_text(limit);
+  }
+  return !limits.present ? "-" : text.empty() ? "(none)" : text;
+}
+
+std::string time_text(std::int64_t time_s) { return time_s == 0 ? "-" : to_rfc3339(time_s); }
+
+std::string ago_text(std::int64_t time_s, std::int64_t now_s) {
+  if (time_s == 0) {
+    return "-";
+  }
+  const auto words = to_words(now_s - time_s);
+  return words == "just now" ? words : words + " ago";
+}
+
+bool is_expired(const KeyRecord &key, std::int64_t now_s) noexcept {
+  return (key.expires_at_s != 0 && key.expires_at_s <= now_s) ||
+         (key.overlap_until_s != 0 && key.overlap_until_s <= now_s);
+}
+
+bool is_active(const KeyRecord &key, std::int64_t now_s) noexcept {
+  return key.state == KeyState::active && !is_expired(key, now_s);
+}
+
+std::string_view effective_state(const KeyRecord &key, std::int64_t now_s) noexcept {
+  return key.state == KeyState::active && is_expired(key, now_s) ? "expired" : keyward::to_text(key.state);
+}
+
+Cell state_cell(const KeyRecord &key, std::int64_t now_s) {
+  const auto colour = is_active(key, now_s)            ? Colour::green
+                      : key.state == KeyState::revoked ? Colour::red
+                                                       : Colour::yellow;
+  return {std::string(effective_state(key, now_s)), colour};
+}
+
+}  // namespace keyward::cli

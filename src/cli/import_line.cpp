@@ -1,0 +1,343 @@
+// The members of an import's line.
+//
+// id, name, subject, plan, scopes, limits, created_at, expires_at, last_used_at, preview, state; one of sha256, sha256 and
+// bcrypt, bcrypt and prefix, key. An export adds what else a record holds: locator (in place of sha256, beside bcrypt: all that is
+// kept of the hash of a bcrypt key), changed_at, overlap_until, predecessor, successor, counter_id, pkce_challenge, pkce_tries, uses.
+#include "cli/import_line.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/hex.hpp"
+#include "base/quote.hpp"
+#include "base/time_text.hpp"
+#include "cli/arguments.hpp"
+#include "cli/key_strength.hpp"
+#include "json/json.hpp"
+
+namespace keyward::cli {
+namespace {
+
+using Type = json::Value::Type;
+
+constexpr std::int64_t kLastTime = 253402300799;  // the end of the year 9999
+
+// What is gathered before it is clear which kind of verifier the line has.
+struct Draft {
+  ImportedKey *key;
+  Sha256 sha = {};
+  Locator locator = {};
+  std::string_view bcrypt, prefix, plain;
+  bool has_sha256 = false, has_bcrypt = false, has_prefix = false, has_plain = false, has_locator = false;
+  std::string *error;
+
+  bool fail(std::string text) {
+    *error = std::move(text);
+    return false;
+  }
+};
+
+bool text_of_member(const json::Value &value, const char *what, Draft *draft, std::string_view *text) {
+  if (value.type != Type::string) {
+    return draft->fail(std::string(what) + " has to be a string");
+  }
+  *text = value.text;
+  return true;
+}
+
+bool take_text(const json::Value &value, const char *name, bool (*is_valid)(std::string_view) noexcept, Draft *draft,
+               std::string *out) {
+  std::string_view text;
+  if (!text_of_member(value, name, draft, &text)) {
+    return false;
+  }
+  if (!is_valid(text)) {
+    return draft->fail(std::string(name) + " is too long, or has characters that it may not have");
+  }
+  *out = text;
+  return true;
+}
+
+// RFC 3339, or whole Unix seconds.
+bool take_time(const json::Value &value, const char *name, Draft *draft, std::int64_t *time_s) {
+  const bool read = value.type == Type::string ? parse_time(value.text, time_s) : value.as_int(time_s);
+  if (!read || *time_s <= 0 || *time_s > kLastTime) {
+    return draft->fail(std::string(name) +
+                       " is not a time; write one such as \"2026-01-02T03:04:05Z\", or Unix seconds");
+  }
+  return true;
+}
+
+template <typename T>
+bool take_list(const json::Value &value, const char *name,
+               bool (*add)(std::string_view, OptionalList<T> *, std::string *), Draft *draft, OptionalList<T> *list) {
+  if (value.type != Type::array) {
+    return draft->fail(std::string(name) + " has to be an array of strings");
+  }
+  list->present = true;
+  for (const auto &item : value.items) {
+    std::string problem;
+    if (item.type != Type::string) {
+      return draft->fail(std::string(name) + " has to be an array of strings");
+    }
+    if (!add(item.text, list, &problem)) {
+      return draft->fail(std::string(name) + ": " + problem);
+    }
+  }
+  return true;
+}
+
+bool take_hex(const json::Value &value, const char *name, Draft *draft, std::uint8_t *out, std::size_t size) {
+  if (value.type != Type::string || !from_hex(value.text, out, size)) {
+    return draft->fail(std::string(name) + " has to be " + std::to_string(2 * size) + " hexadecimal digits");
+  }
+  return true;
+}
+
+bool take_number(const json::Value &value, const char *name, std::int64_t most, Draft *draft, std::int64_t *number) {
+  if (!value.as_int(number) || *number < 0 || *number > most) {
+    return draft->fail(std::string(name) + " has to be a whole number from 0 to " + std::to_string(most));
+  }
+  return true;
+}
+
+bool is_preview(std::string_view text) noexcept { return text.size() <= kMaxPreviewBytes && is_display_name(text); }
+
+bool is_challenge(std::string_view text) noexcept {
+  return !text.empty() && text.size() <= 128 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+           std::strchr("-._~", c) != nullptr;
+  });
+}
+
+bool take_state(const json::Value &value, Draft *draft) {
+  if (value.type != Type::string || !parse_key_state(value.text, &draft->key->record.state)) {
+    return draft->fail("state has to be \"active\", \"suspended\", \"pending\" or \"revoked\"");
+  }
+  return true;
+}
+
+struct MemberRule {
+  std::string_view name;
+  bool (*take)(const json::Value &value, Draft *draft);
+};
+
+// By first come in our own exports, which makes the search short.
+constexpr MemberRule kMembers[] = {
+    {"id", [](const json::Value &v, Draft *d) { return take_text(v, "id", is_id, d, &d->key->record.id); }},
+    {"name",
+     [](const json::Value &v, Draft *d) { return take_text(v, "name", is_display_name, d, &d->key->record.name); }},
+    {"subject",
+     [](const json::Value &v, Draft *d) { return take_text(v, "subject", is_subject, d, &d->key->record.subject); }},
+    {"plan",
+     [](const json::Value &v, Draft *d) { return take_text(v, "plan", is_plan_name, d, &d->key->record.plan); }},
+    {"scopes",
+     [](const json::Value &v, Draft *d) { return take_list(v, "scopes", add_grant, d, &d->key->record.scopes); }},
+    {"limits",
+     [](const json::Value &v, Draft *d) { return take_list(v, "limits", add_limit, d, &d->key->record.limits); }},
+    {"state", [](const json::Value &v, Draft *d) { return take_state(v, d); }},
+    {"created_at",
+     [](const json::Value &v, Draft *d) { return take_time(v, "created_at", d, &d->key->record.created_at_s); }},
+    {"expires_at",
+     [](const json::Value &v, Draft *d) { return take_time(v, "expires_at", d, &d->key->record.expires_at_s); }},
+    {"last_used_at",
+     [](const json::Value &v, Draft *d) { return take_time(v, "last_used_at", d, &d->key->last_used_s); }},
+    {"preview",
+     [](const json::Value &v, Draft *d) { return take_text(v, "preview", is_preview, d, &d->key->record.preview); }},
+    {"sha256",
+     [](const json::Value &v, Draft *d) {
+       d->has_sha256 = true;
+       return take_hex(v, "sha256", d, d->sha.data(), d->sha.size());
+     }},
+    {"locator",
+     [](const json::Value &v, Draft *d) {
+       d->has_locator = true;
+       return take_hex(v, "locator", d, d->locator.data(), d->locator.size());
+     }},
+    {"bcrypt",
+     [](const json::Value &v, Draft *d) {
+       d->has_bcrypt = true;
+       return text_of_member(v, "bcrypt", d, &d->bcrypt);
+     }},
+    {"prefix",
+     [](const json::Value &v, Draft *d) {
+       d->has_prefix = true;
+       return text_of_member(v, "prefix", d, &d->prefix);
+     }},
+    {"key",
+     [](const json::Value &v, Draft *d) {
+       d->has_plain = true;
+       return text_of_member(v, "key", d, &d->plain);
+     }},
+    {"changed_at",
+     [](const json::Value &v, Draft *d) { return take_time(v, "changed_at", d, &d->key->record.changed_at_s); }},
+    {"overlap_until",
+     [](const json::Value &v, Draft *d) { return take_time(v, "overlap_until", d, &d->key->record.overlap_until_s); }},
+    {"predecessor",
+     [](const json::Value &v, Draft *d) { return take_text(v, "predecessor", is_id, d, &d->key->record.predecessor); }},
+    {"successor",
+     [](const json::Value &v, Draft *d) { return take_text(v, "successor", is_id, d, &d->key->record.successor); }},
+    {"counter_id",
+     [](const json::Value &v, Draft *d) { return take_text(v, "counter_id", is_id, d, &d->key->record.counter_id); }},
+    {"pkce_challenge",
+     [](const json::Value &v, Draft *d) {
+       return take_text(v, "pkce_challenge", is_challenge, d, &d->key->record.pkce_challenge);
+     }},
+    {"pkce_tries",
+     [](const json::Value &v, Draft *d) {
+       std::int64_t number = 0;
+       const bool read = take_number(v, "pkce_tries", 255, d, &number);
+       d->key->record.pkce_tries = static_cast<std::uint8_t>(number);
+       return read;
+     }},
+    {"uses",
+     [](const json::Value &v, Draft *d) {
+       std::int64_t number = 0;
+       const bool read = take_number(v, "uses", std::int64_t{1} << 53, d, &number);
+       d->key->uses = static_cast<std::uint64_t>(number);
+       return read;
+     }},
+};
+
+// A name that is one, and not a key in the wrong place.
+bool may_be_shown(std::string_view name) {
+  return name.size() <= 24 &&
+         std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_' || c == '-'; });
+}
+
+bool take_members(const json::Value &object, Draft *draft) {
+  for (const auto &[name, value] : object.members) {
+    const auto rule = std::find_if(std::begin(kMembers), std::end(kMembers),
+                                   [&member = name](const auto &each) { return each.name == member; });
+    if (rule == std::end(kMembers)) {
+      return draft->fail(may_be_shown(name) ? "there is no member " + quote(name) : "a member that there is not");
+    }
+    if (value.type != Type::null && !rule->take(value, draft)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool index_by(const Locator &locator, KeyRecord *record) {
+  record->indexed = true;
+  record->locator = locator;
+  return true;
+}
+
+bool take_bcrypt(Draft *draft) {
+  if (!is_bcrypt_hash(draft->bcrypt)) {
+    return draft->fail("bcrypt is not a bcrypt hash that can be verified: 60 characters, $2a$, $2b$ or $2y$, cost " +
+                       std::to_string(kMinBcryptCost) + " to " + std::to_string(kMaxBcryptCost));
+  }
+  draft->key->record.verifier = draft->bcrypt;
+  draft->key->record.verifier_kind = draft->has_prefix ? VerifierKind::legacy_prefix : VerifierKind::bcrypt;
+  return true;
+}
+
+bool take_prefix(Draft *draft) {
+  const auto prefix = draft->prefix;
+  if (prefix.size() < kMinImportPrefixBytes || prefix.size() > kMaxImportPrefixBytes ||
+      !std::all_of(prefix.begin(), prefix.end(), [](char c) { return c > ' ' && c <= '~'; })) {
+    return draft->fail("prefix has to be the key's first " + std::to_string(kMinImportPrefixBytes) + " to " +
+                       std::to_string(kMaxImportPrefixBytes) + " characters, printable ASCII without blanks");
+  }
+  draft->key->record.legacy_prefix = prefix;
+  if (draft->key->record.preview.empty()) {
+    draft->key->record.preview = std::string(prefix) + "...";
+  }
+  return true;
+}
+
+bool take_plain(const ImportRules &rules, Draft *draft) {
+  const auto plain = draft->plain;
+  if (plain.empty() || !std::all_of(plain.begin(), plain.end(), [](char c) { return c > ' ' && c <= '~'; })) {
+    return draft->fail("key has to be printable ASCII without blanks, as it is sent in a header field");
+  }
+  if (rules.verifier.kind == VerifierKind::bcrypt && !fits_bcrypt(plain)) {
+    return draft->fail("key is longer than " + std::to_string(kMaxBcryptKeyBytes) +
+                       " bytes, and bcrypt reads no further; use --verifier sha256");
+  }
+  const auto format =
+      std::find_if(rules.formats.begin(), rules.formats.end(), [&](const auto &each) { return each.matches(plain); });
+  if (format == rules.formats.end() && !rules.weak && !looks_strong(plain)) {
+    return draft->fail(
+        "key seems to have less than 128 random bits; replace it, name its form with --format, or use --weak");
+  }
+  auto &record = draft->key->record;
+  const auto sha = sha256(plain);
+  index_by(locator_of(sha), &record);
+  record.verifier_kind = rules.verifier.kind;
+  if (rules.verifier.kind == VerifierKind::sha256) {
+    record.verifier = view_of(sha);
+  } else {
+    draft->key->key = Secret(plain);
+  }
+  if (record.preview.empty()) {
+    record.preview =
+        preview_of(plain, format == rules.formats.end() ? kind_of(plain) : std::string_view(format->prefix));
+  }
+  return true;
+}
+
+bool take_sha256(Draft *draft) {
+  draft->key->record.verifier_kind = VerifierKind::sha256;
+  draft->key->record.verifier = view_of(draft->sha);
+  return index_by(locator_of(draft->sha), &draft->key->record);
+}
+
+bool take_verifier(const ImportRules &rules, Draft *draft) {
+  const bool hashed = draft->has_sha256 || draft->has_bcrypt || draft->has_prefix || draft->has_locator;
+  if (draft->has_plain && !hashed) {
+    return take_plain(rules, draft);
+  }
+  if (draft->has_plain || !hashed || (draft->has_sha256 && (draft->has_prefix || draft->has_locator)) ||
+      (!draft->has_bcrypt && !draft->has_sha256) ||
+      (draft->has_bcrypt && !draft->has_sha256 && !draft->has_prefix && !draft->has_locator)) {
+    return draft->fail("needs exactly one of sha256, sha256 and bcrypt, bcrypt and prefix, or key");
+  }
+  if (!draft->has_bcrypt) {
+    return take_sha256(draft);
+  }
+  if (!take_bcrypt(draft) || (draft->has_prefix && !take_prefix(draft))) {
+    return false;
+  }
+  return (!draft->has_sha256 && !draft->has_locator) ||
+         index_by(draft->has_sha256 ? locator_of(draft->sha) : draft->locator, &draft->key->record);
+}
+
+}  // namespace
+
+bool parse_import_line(std::string_view line, const ImportRules &rules, ImportedKey *key, std::string *error) {
+  *key = {};
+  json::Value object;
+  if (!json::parse(line, {4, kMaxImportLineBytes}, &object, error)) {
+    return false;
+  }
+  if (object.type != Type::object) {
+    *error = "not a JSON object";
+    return false;
+  }
+  Draft draft{};
+  draft.key = key;
+  draft.error = error;
+  const bool taken = take_members(object, &draft) && take_verifier(rules, &draft);
+  if (draft.has_plain) {
+    for (auto &[name, value] : object.members) {
+      wipe(value.text.data(), value.text.size());
+    }
+  }
+  if (!taken) {
+    return false;
+  }
+  auto &record = key->record;
+  if (record.state == KeyState::pending && record.pkce_challenge.empty()) {
+    *error = "state \"pending\" needs pkce_challenge, as nothing else can activate the key";
+    return false;
+  }
+  record.created_at_s = record.created_at_s == 0 ? rules.now_s : record.created_at_s;
+  record.changed_at_s = record.changed_at_s == 0 ? record.created_at_s : record.changed_at_s;
+  return true;
+}
+
+}  // namespace keyward::cli

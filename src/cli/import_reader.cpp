@@ -1,0 +1,103 @@
+// Blocks of lines, parsed in threads and added in order.
+#include "cli/import_reader.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace keyward::cli {
+namespace {
+
+constexpr std::size_t kBlockLines = 8192;
+constexpr std::size_t kBlockBytes = std::size_t{4} << 20;
+
+}  // namespace
+
+ImportReader::~ImportReader() { wipe(text_.data(), text_.size()); }
+
+Outcome ImportReader::read(const std::string &path, bool with_progress) {
+  LineSource source(kMaxImportLineBytes);
+  const auto name = path == "-" ? std::string("standard input") : path;
+  if (!source.open(path)) {
+    return no("can't open " + name + ": " + std::strerror(errno));
+  }
+  Progress progress("reading", source.size(), with_progress);
+  text_.reserve(kBlockBytes + kMaxImportLineBytes);
+  std::string_view text;
+  for (std::uint32_t number = 1; source.next(&text); ++number) {
+    if (source.too_long()) {
+      batch_->add_bad(number, "longer than " + std::to_string(kMaxImportLineBytes) + " bytes");
+    } else if (text.find_first_not_of(" \t\r") != std::string_view::npos) {
+      Line line;
+      line.number = number;
+      line.begin = text_.size();
+      line.size = text.size();
+      text_.append(text);
+      lines_.push_back(std::move(line));
+    }
+    if (lines_.size() == kBlockLines || text_.size() >= kBlockBytes) {
+      finish_block();
+      progress.at(source.taken());
+    }
+  }
+  finish_block();
+  return source.error() == 0 ? done() : no("can't read " + name + ": " + std::strerror(source.error()));
+}
+
+void ImportReader::parse_slice(std::size_t begin, std::size_t end) {
+  for (auto i = begin; i < end; ++i) {
+    auto &line = lines_[i];
+    line.good =
+        parse_import_line(std::string_view(text_).substr(line.begin, line.size), rules_, &line.key, &line.error);
+    if (line.good) {
+      ImportBatch::prepare(&line.key);
+    }
+  }
+}
+
+void ImportReader::finish_block() {
+  const std::size_t most = std::max(1U, std::thread::hardware_concurrency());
+  const auto slice = std::max<std::size_t>(lines_.size() / most + 1, 512);
+  std::atomic<bool> exhausted{false};
+  const auto work = [this, &exhausted](std::size_t begin, std::size_t end) noexcept {
+    try {
+      parse_slice(begin, end);
+    } catch (const std::bad_alloc &) {
+      exhausted = true;
+    }
+  };
+  std::vector<std::thread> threads;
+  threads.reserve(most);
+  std::size_t begin = 0;
+  for (; begin + slice < lines_.size(); begin += slice) {
+    try {
+      threads.emplace_back(work, begin, begin + slice);
+    } catch (const std::system_error &) {
+      work(begin, begin + slice);  // no more threads to be had
+    }
+  }
+  work(begin, lines_.size());
+  for (auto &thread : threads) {
+    thread.join();
+  }
+  if (exhausted) {
+    throw std::bad_alloc();
+  }
+  for (auto &line : lines_) {
+    if (line.good) {
+      batch_->add(line.number, std::move(line.key));
+    } else {
+      batch_->add_bad(line.number, std::move(line.error));
+    }
+  }
+  lines_.clear();
+  wipe(text_.data(), text_.size());
+  text_.clear();
+}
+
+}  // namespace keyward::cli

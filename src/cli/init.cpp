@@ -1,0 +1,91 @@
+// keyward init: makes a store.
+#include <pwd.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "base/quote.hpp"
+#include "cli/arguments.hpp"
+#include "cli/command_line.hpp"
+
+namespace keyward::cli {
+namespace {
+
+struct Options {
+  Text user, map_size;
+};
+
+std::string owner_of(const Options &options) {
+  if (options.user.given) {
+    return options.user.value;
+  }
+  const auto *entry = getpwuid(geteuid());
+  return entry == nullptr ? std::to_string(geteuid()) : entry->pw_name;
+}
+
+std::string absolute(const std::string &path) {
+  std::unique_ptr<char, decltype(&free)> resolved(realpath(path.c_str(), nullptr), &free);
+  return resolved ? resolved.get() : path;
+}
+
+Outcome init(Context &context, const Options &options) {
+  InitOptions choice;
+  choice.user = options.user.value;
+  if (options.user.given && getpwnam(choice.user.c_str()) == nullptr) {
+    return wrong_usage("--user: there is no user " + quote(choice.user) +
+                       " on this machine; nginx's own is www-data or nginx");
+  }
+  if (options.map_size.given) {
+    if (auto outcome = parse_bytes("--map-size", options.map_size.value, &choice.map_bytes); !outcome.ok()) {
+      return outcome;
+    }
+  }
+  if (const auto status = init_store(context.store, choice); !status.ok()) {
+    return from_store(status);
+  }
+  const auto owner = owner_of(options);
+  const auto path = absolute(context.store);
+  if (context.json) {
+    auto writer = context.json_writer();
+    writer.begin_object().member("store", path).member("user", owner).end_object();
+    context.print(writer);
+    return done();
+  }
+  context.out.line("A new store is in " + path + "; its files belong to " + owner + ".");
+  if (geteuid() == 0 && !options.user.given) {
+    context.note(
+        "keyward: warning: nginx's workers can't read root's files; `keyward init --user www-data` makes them theirs");
+  }
+  context.out.line("Next, in nginx.conf:");
+  context.out.line("");
+  context.out.line("    load_module modules/ngx_http_keyward_module.so;");
+  context.out.line("    http {");
+  context.out.line("        keyward_store " + path + ";");
+  context.out.line("        server {");
+  context.out.line("            location / {");
+  context.out.line("                keyward on;");
+  context.out.line("                proxy_pass http://127.0.0.1:9000;");
+  context.out.line("            }");
+  context.out.line("        }");
+  context.out.line("    }");
+  context.out.line("");
+  context.out.line("and a first key: keyward key create --name first --subject me");
+  return done();
+}
+
+}  // namespace
+
+void add_init(CommandLine &line) {
+  auto options = std::make_shared<Options>();
+  line.command(
+          "init", "make a store",
+          "Makes the folder of --store with a new secret and no keys in it. Nothing that is there is ever overwritten.",
+          "keyward --store /var/lib/keyward init --user www-data")
+      .option("--user", "USER", &options->user,
+              "owner of all files: the user that nginx's workers run as (default: yourself)")
+      .option("--map-size", "SIZE", &options->map_size,
+              "room to start with, such as 4g (default 1g; it grows by itself)")
+      .action([options](Context &context) { return init(context, *options); });
+}
+
+}  // namespace keyward::cli

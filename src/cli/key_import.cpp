@@ -1,0 +1,172 @@
+// keyward key import: JSON lines in.
+#include <memory>
+
+#include "base/quote.hpp"
+#include "cli/arguments.hpp"
+#include "cli/command_line.hpp"
+#include "cli/import_batch.hpp"
+#include "cli/import_reader.hpp"
+
+namespace keyward::cli {
+namespace {
+
+constexpr std::uint64_t kDefaultCandidates = 8;
+constexpr std::uint64_t kMostCandidates = 64;
+
+struct Options {
+  Text file, candidates, verifier;
+  TextList formats;
+  bool weak = false;
+  bool dry_run = false;
+};
+
+struct Request {
+  ImportRules rules;
+  std::uint64_t candidates = kDefaultCandidates;
+};
+
+Outcome read_request(const Options &options, std::int64_t now_s, Request *request) {
+  if (options.candidates.given) {
+    if (auto outcome = parse_number("--candidates", options.candidates.value, 1, kMostCandidates, &request->candidates);
+        !outcome.ok()) {
+      return outcome;
+    }
+  }
+  auto &rules = request->rules;
+  std::string error;
+  for (const auto &text : options.formats.values) {
+    KeyFormat format;
+    if (!parse_key_format(text, &format, &error)) {
+      return wrong_usage("--format: " + error);
+    }
+    rules.formats.push_back(std::move(format));
+  }
+  rules.formats.push_back(default_key_format());
+  rules.verifier = rules.formats.front().verifier;
+  if (options.verifier.given && !parse_verifier(options.verifier.value, &rules.verifier, &error)) {
+    return wrong_usage("--verifier: " + error);
+  }
+  rules.weak = options.weak;
+  rules.now_s = now_s;
+  return done();
+}
+
+Outcome bad_lines(ImportBatch *batch) {
+  auto outcome = no("nothing was imported: " + std::to_string(batch->bad_count()) + " bad lines");
+  if (batch->bad_count() == 1) {
+    outcome.error = "nothing was imported: 1 bad line";
+  }
+  outcome.bad_lines = batch->take_bad_lines();
+  return outcome;
+}
+
+Outcome write_usage(const Context &context, const ImportBatch &batch, const Seal &seal) {
+  const auto deltas = batch.usage(seal);
+  if (deltas.empty()) {
+    return done();
+  }
+  UsageStore usage;
+  auto status = usage.open(context.store, false, 0);
+  if (status.ok()) {
+    status = usage.add(deltas.data(), deltas.size(), kWaitMs);
+  }
+  return status.ok() ? done()
+                     : store_failed("the keys were imported, but not when they were last used: " + status.text);
+}
+
+Outcome write_batch(const Context &context, ImportBatch *batch, CredentialWriter &writer, const Request &request) {
+  if (batch->plain_keys() > 0) {
+    Progress progress("hashing", batch->plain_keys(), !context.json);
+    if (auto outcome = batch->hash(request.rules.verifier.cost, [&](std::size_t count) { progress.at(count); });
+        !outcome.ok()) {
+      return outcome;
+    }
+  }
+  {
+    Progress progress("writing", batch->size(), !context.json);
+    auto outcome = change(writer, kWaitMs, [&](WriteTxn &txn, Outcome *) {
+      return batch->write(txn, request.candidates, [&](std::size_t count) { progress.at(count); });
+    });
+    if (!outcome.ok()) {
+      return outcome;
+    }
+  }
+  return write_usage(context, *batch, writer.reader().seal());
+}
+
+void report(Context &context, const ImportBatch &batch, bool dry_run, const std::vector<std::string> &warnings) {
+  if (!context.json) {
+    context.out.line(std::to_string(batch.size()) + (batch.size() == 1 ? " key" : " keys") +
+                     (dry_run ? " would be imported" : " imported"));
+    return;
+  }
+  auto writer = context.json_writer();
+  writer.begin_object().key("imported").number(dry_run ? 0 : static_cast<std::int64_t>(batch.size()));
+  if (dry_run) {
+    writer.key("would_import").number(static_cast<std::int64_t>(batch.size()));
+  }
+  writer.key("warnings").begin_array();
+  for (const auto &warning : warnings) {
+    writer.string(warning);
+  }
+  writer.end_array().end_object();
+  context.print(writer);
+}
+
+Outcome import_keys(Context &context, const Options &options) {
+  Request request;
+  if (auto outcome = read_request(options, context.now_s, &request); !outcome.ok()) {
+    return outcome;
+  }
+  CredentialWriter writer;
+  if (const auto status = writer.open(context.store); !status.ok()) {
+    return from_store(status);
+  }
+  ImportBatch batch;
+  if (auto outcome = ImportReader(request.rules, &batch).read(options.file.value, !context.json); !outcome.ok()) {
+    return outcome;
+  }
+  if (auto outcome = batch.check(writer.reader(), request.candidates); !outcome.ok()) {
+    return outcome;
+  }
+  if (batch.bad_count() > 0) {
+    return bad_lines(&batch);
+  }
+  std::vector<std::string> warnings;
+  if (auto outcome = check_plans(context, writer.reader(), batch.plans(), context.json ? &warnings : nullptr);
+      !outcome.ok()) {
+    return outcome;
+  }
+  if (!options.dry_run && batch.size() > 0) {
+    if (auto outcome = write_batch(context, &batch, writer, request); !outcome.ok()) {
+      return outcome;
+    }
+  }
+  report(context, batch, options.dry_run, warnings);
+  return done();
+}
+
+}  // namespace
+
+void add_key_import(CommandLine &line) {
+  auto options = std::make_shared<Options>();
+  line.command("key import", "take over keys from another system: JSON lines",
+               "One object in each line: {\"id\"?, \"name\"?, \"subject\"?, \"plan\"?, \"scopes\"?, \"limits\"?, "
+               "\"created_at\"?, \"expires_at\"?,\n"
+               "\"last_used_at\"?, \"preview\"?, \"state\"?} and exactly one of {\"sha256\",\"bcrypt\"}, {\"sha256\"}, "
+               "{\"bcrypt\",\"prefix\"}, {\"key\"}.\n"
+               "sha256 is that of the whole key, 64 hexadecimal digits. All lines are checked first; either all are "
+               "imported or none.",
+               "keyward key import old-keys.jsonl --dry-run")
+      .argument("FILE", &options->file, "a file, or - for standard input")
+      .option("--candidates", "N", &options->candidates,
+              "keys that may share a prefix, 1 to 64 (default 8): each costs a bcrypt run")
+      .list("--format", "FORMAT", &options->formats, "what plain keys look like, as for key create; repeatable")
+      .option("--verifier", "bcrypt[:COST]|sha256", &options->verifier,
+              "how plain keys are stored (default: the first format's)")
+      .flag("--weak", &options->weak, "accept plain keys of less than 128 random bits")
+      .flag("--dry-run", &options->dry_run, "check everything and write nothing")
+      .action([options](Context &context) { return import_keys(context, *options); });
+}
+
+}  // namespace keyward::cli

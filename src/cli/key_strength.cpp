@@ -1,0 +1,41 @@
+// Guessing how much chance is in a key.
+#include "cli/key_strength.hpp"
+
+#include <cstddef>
+
+namespace keyward::cli {
+
+std::string_view kind_of(std::string_view key) noexcept {
+  std::size_t end = 0;
+  while (true) {
+    std::size_t next = end;
+    while (next < key.size() && next - end <= 12 &&
+           ((key[next] >= 'a' && key[next] <= 'z') || (key[next] >= '0' && key[next] <= '9'))) {
+      ++next;
+    }
+    if (next == end || next >= key.size() || key[next] != '_') {
+      return key.substr(0, end);
+    }
+    end = next + 1;
+  }
+}
+
+bool looks_strong(std::string_view key) noexcept {
+  const auto secret = key.substr(kind_of(key).size());
+  bool digits = true, hex = true, word = true;
+  bool seen[256] = {};
+  std::size_t distinct = 0;
+  for (const char c : secret) {
+    const bool digit = c >= '0' && c <= '9';
+    digits = digits && digit;
+    hex = hex && (digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'));
+    word = word && (digit || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_');
+    auto &known = seen[static_cast<unsigned char>(c)];
+    distinct += known ? 0 : 1;
+    known = true;
+  }
+  const std::size_t least = digits ? 39 : hex ? 32 : 22;  // characters that can hold 128 bits
+  return word && secret.size() >= least && distinct >= 8;
+}
+
+}  // namespace keyward::cli

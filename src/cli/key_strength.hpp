@@ -1,0 +1,14 @@
+// What can be said of another system's plain key, from its characters alone.
+#pragma once
+
+#include <string_view>
+
+namespace keyward::cli {
+
+// The part that names its kind: sk_live_ of sk_live_4eC39HqLyjWDarjt...
+std::string_view kind_of(std::string_view key) noexcept;
+
+// Whether what follows may hold 128 random bits: 39 digits, 32 hexadecimal digits or 22 of [A-Za-z0-9_-], 8 of them different.
+bool looks_strong(std::string_view key) noexcept;
+
+}  // namespace keyward::cli

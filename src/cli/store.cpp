@@ -1,0 +1,187 @@
+// keyward store: check and stats.
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "cli/command_line.hpp"
+#include "cli/describe.hpp"
+#include "cli/store_check.hpp"
+#include "store/layout.hpp"
+
+namespace keyward::cli {
+namespace {
+
+void print_json(Context &context, const CheckReport &report) {
+  auto writer = context.json_writer();
+  const auto number = [&](const char *name, std::uint64_t value) {
+    writer.key(name).number(static_cast<std::int64_t>(value));
+  };
+  writer.begin_object().key("ok").boolean(report.damage.empty());
+  number("keys", report.keys);
+  number("indexed", report.indexed);
+  number("legacy_prefix", report.legacy);
+  number("subjects", report.subjects);
+  number("plans", report.plans);
+  writer.key("damaged").begin_array();
+  for (const auto &item : report.damage) {
+    writer.begin_object().member("what", item.table);
+    put_text(writer, "name", item.name);
+    writer.member("problem", item.what).end_object();
+  }
+  writer.end_array().key("remarks").begin_array();
+  for (const auto &remark : report.remarks) {
+    writer.string(remark);
+  }
+  writer.end_array().end_object();
+  context.print(writer);
+}
+
+void print_text(Context &context, const CheckReport &report) {
+  Table table(context.out, {"DAMAGED", "NAME", "PROBLEM"});
+  for (const auto &item : report.damage) {
+    table.row({{item.table, Colour::red}, text_of(item.name), item.what});
+  }
+  table.finish();
+  for (const auto &remark : report.remarks) {
+    context.out.line("remark: " + printable(remark));
+  }
+  context.out.line(std::to_string(report.keys) + " keys, " + std::to_string(report.subjects) + " subjects, " +
+                   std::to_string(report.plans) + " plans" + (report.damage.empty() ? ": all whole" : " are whole"));
+}
+
+Outcome check_here(Context &context) {
+  CheckReport report;
+  if (auto outcome = check_store(context, &report); !outcome.ok()) {
+    return outcome;
+  }
+  if (context.json) {
+    print_json(context, report);
+  } else {
+    print_text(context, report);
+  }
+  if (!context.out.flush()) {
+    return store_failed(std::string("standard output: ") + std::strerror(context.out.error()));
+  }
+  return report.damage.empty() ? done()
+                               : store_failed("the store is damaged: " + std::to_string(report.damage.size()) +
+                                              " problems; what is damaged is refused, never taken for something else");
+}
+
+// What the child has to say: its status, then its error.
+Outcome from_child(int fd, pid_t child) {
+  std::string text;
+  char part[4096];
+  for (ssize_t count = 0; (count = read(fd, part, sizeof part)) != 0;) {
+    if (count > 0) {
+      text.append(part, static_cast<std::size_t>(count));
+    } else if (errno != EINTR) {
+      break;
+    }
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFSIGNALED(status)) {
+    return store_failed("the store is damaged so that it can't be read: looking at it ended with signal " +
+                        std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + "); restore a backup");
+  }
+  return Outcome{WEXITSTATUS(status), text, {}};
+}
+
+// LMDB trusts its file: a damaged one may crash whoever reads it. So a child does.
+Outcome check(Context &context) {
+  int ends[2] = {-1, -1};
+  if (pipe(ends) != 0) {
+    return store_failed(std::string("no pipe: ") + std::strerror(errno));
+  }
+  const auto child = fork();
+  if (child < 0) {
+    return store_failed(std::string("no child process: ") + std::strerror(errno));
+  }
+  if (child == 0) {
+    close(ends[0]);
+    const auto outcome = check_here(context);
+    const auto written = write(ends[1], outcome.error.data(), outcome.error.size());
+    _exit(written < 0 ? kStoreFailed : outcome.status);
+  }
+  close(ends[1]);
+  auto outcome = from_child(ends[0], child);
+  close(ends[0]);
+  return outcome;
+}
+
+std::uint64_t size_of(const std::string &path) {
+  struct stat about = {};
+  return stat(path.c_str(), &about) == 0 ? static_cast<std::uint64_t>(about.st_size) : 0;
+}
+
+Outcome stats(Context &context) {
+  CredentialReader reader;
+  if (const auto status = reader.open(context.store); !status.ok()) {
+    return from_store(status);
+  }
+  CredentialReader::Stats stats;
+  if (const auto status = reader.stats(&stats); !status.ok()) {
+    return from_store(status);
+  }
+  const auto usage_bytes = size_of(usage_folder(context.store) + "/data.mdb");
+  if (context.json) {
+    auto writer = context.json_writer();
+    const auto number = [&](const char *name, std::uint64_t value) {
+      writer.key(name).number(static_cast<std::int64_t>(value));
+    };
+    writer.begin_object().member("store", context.store).member("instance_id", stats.instance_id);
+    put_time(writer, "created_at", stats.created_at_s);
+    number("keys", stats.keys);
+    number("indexed", stats.indexed);
+    number("legacy_prefix", stats.legacy);
+    number("subjects", stats.subjects);
+    number("plans", stats.plans);
+    number("map_bytes", stats.map_bytes);
+    number("file_bytes", stats.file_bytes);
+    number("used_bytes", stats.used_bytes);
+    number("usage_file_bytes", usage_bytes);
+    number("last_txn_id", stats.last_txn_id);
+    number("readers", stats.readers);
+    number("max_readers", stats.max_readers);
+    writer.end_object();
+    context.print(writer);
+    return done();
+  }
+  Fields fields;
+  fields.add("store", context.store);
+  fields.add("instance", stats.instance_id);
+  fields.add("created", time_text(stats.created_at_s));
+  fields.add("keys", std::to_string(stats.keys));
+  fields.add("found by hash", std::to_string(stats.indexed));
+  fields.add("found by prefix", std::to_string(stats.legacy));
+  fields.add("subjects", std::to_string(stats.subjects));
+  fields.add("plans", std::to_string(stats.plans));
+  fields.add("file", human_bytes(stats.file_bytes));
+  fields.add("in use", human_bytes(stats.used_bytes));
+  fields.add("room until it grows", human_bytes(stats.map_bytes));
+  fields.add("usage file", human_bytes(usage_bytes));
+  fields.add("changes so far", std::to_string(stats.last_txn_id));
+  fields.add("readers", std::to_string(stats.readers) + " of " + std::to_string(stats.max_readers));
+  fields.print(context.out);
+  return done();
+}
+
+}  // namespace
+
+void add_store_commands(CommandLine &line) {
+  line.group("store", "the store itself");
+  line.command("store check", "look at every record and every index entry",
+               "Names each record whose checksum doesn't hold and each index entry that leads astray; then the exit "
+               "status is 3.\n"
+               "The store stays in use meanwhile.",
+               "keyward store check")
+      .action(check);
+  line.command("store stats", "how much is in the store, and how large it is", "", "keyward store stats").action(stats);
+}
+
+}  // namespace keyward::cli

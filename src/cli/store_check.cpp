@@ -1,0 +1,219 @@
+// Every record's checksum and form, and whether the tables lead to each other.
+#include "cli/store_check.hpp"
+
+#include <map>
+#include <set>
+
+#include "base/quote.hpp"
+
+namespace keyward::cli {
+namespace {
+
+constexpr std::size_t kNamedPlans = 20;
+
+class Check {
+ public:
+  Check(const Context &context, CredentialReader &reader, CheckReport *report)
+      : context_(context), reader_(reader), report_(report) {}
+
+  Outcome run() {
+    Snapshot snapshot(reader_);
+    if (!snapshot.status().ok()) {
+      return from_store(snapshot.status());
+    }
+    open_usage();
+    walk_plans();
+    walk_subjects();
+    walk_keys();
+    check_subject_keys();
+    check_prefixes();
+    return check_counts();
+  }
+
+ private:
+  void add(const char *table, std::string_view name, std::string what) {
+    report_->damage.push_back({table, std::string(name), std::move(what)});
+  }
+
+  void note_table(const char *table, StoreCode code, bool named) {
+    if (code != StoreCode::ok && !(code == StoreCode::damaged && named)) {
+      add(table, "", "the table can't be walked to its end");
+    }
+  }
+
+  void open_usage() {
+    const auto status = usage_.open(context_.store, true, 0);
+    usage_open_ = status.ok();
+    if (status.code == StoreCode::missing) {
+      report_->remarks.push_back("there is no usage environment: uses are not known");
+    } else if (!status.ok()) {
+      add("usage", "", status.text);
+    }
+  }
+
+  void walk_plans() {
+    bool named = false;
+    const auto code = reader_.for_each_plan(
+        [&](std::string_view name, const PlanView &) {
+          plans_.emplace(name);
+          ++report_->plans;
+          return true;
+        },
+        [&](std::string_view name) {
+          named = true;
+          add("plan", name, kBroken);
+        });
+    note_table("plan", code, named);
+    std::string_view name;
+    PlanView plan;
+    if (const auto found = reader_.find_default_plan(&name, &plan);
+        found != StoreCode::ok && found != StoreCode::not_found) {
+      add("plan", "", "the default plan's entry leads to no plan that is the default");
+    }
+  }
+
+  void walk_subjects() {
+    bool named = false;
+    const auto code = reader_.for_each_subject(
+        [&](std::string_view, const SubjectView &subject) {
+          ++report_->subjects;
+          note_plan(subject.plan);
+          return true;
+        },
+        [&](std::string_view name) {
+          named = true;
+          add("subject", name, kBroken);
+        });
+    note_table("subject", code, named);
+  }
+
+  void walk_keys() {
+    bool named = false;
+    const auto code = reader_.for_each_key(
+        {},
+        [&](const CredentialReader::FoundKey &found) {
+          look_at(found);
+          return true;
+        },
+        [&](std::string_view id) {
+          named = true;
+          ++broken_keys_;
+          add("key", id, kBroken);
+        });
+    note_table("key", code, named);
+  }
+
+  void look_at(const CredentialReader::FoundKey &found) {
+    ++report_->keys;
+    note_plan(found.key.plan);
+    if (!found.key.subject.empty()) {
+      ++keys_of_[std::string(found.key.subject)];
+    }
+    if (found.key.indexed) {
+      ++report_->indexed;
+      Locator locator;
+      std::memcpy(locator.data(), found.key.locator.data(), locator.size());
+      CredentialReader::FoundKey back;
+      const auto code = reader_.find_key(locator, &back);
+      if (code == StoreCode::not_found) {
+        add("index", found.id, "no entry leads to this key: it is refused as unknown");
+      } else if (code != StoreCode::ok) {
+        add("index", found.id, "the entry that should lead to this key is damaged");
+      } else if (back.id != found.id) {
+        add("index", found.id, "the entry leads to another key, " + std::string(back.id));
+      }
+    } else {
+      ++report_->legacy;
+      ++keys_under_[std::string(found.key.legacy_prefix)];
+    }
+    UsageRecord usage;
+    if (usage_open_ && usage_.find(found.usage_name, &usage) == StoreCode::damaged) {
+      add("usage", found.id, kBroken);
+    }
+  }
+
+  void check_subject_keys() {
+    for (const auto &[subject, count] : keys_of_) {
+      std::uint64_t entries = 0;
+      const auto code = reader_.for_each_key_of(subject,
+                                                [&entries](const CredentialReader::FoundKey &) {
+                                                  ++entries;
+                                                  return true;
+                                                },
+                                                {});
+      if (code != StoreCode::ok || entries != count) {
+        add("subject_keys", subject,
+            "its entries lead to " + std::to_string(entries) + " of its " + std::to_string(count) + " keys");
+      }
+    }
+  }
+
+  void check_prefixes() {
+    for (const auto &[prefix, count] : keys_under_) {
+      std::uint64_t entries = 0;
+      const auto code = reader_.for_each_candidate(prefix, [&entries](const CredentialReader::FoundKey &) {
+        ++entries;
+        return true;
+      });
+      if (code != StoreCode::ok || entries != count) {
+        add("prefixes", prefix,
+            "its entries lead to " + std::to_string(entries) + " of its " + std::to_string(count) + " keys");
+      }
+      if ((reader_.legacy_prefix_lengths() >> prefix.size() & 1U) == 0) {
+        add("prefixes", prefix, "prefixes of its length are not looked for");
+      }
+    }
+  }
+
+  // Entries that lead from nowhere: there are more of them than keys. Broken records may explain some.
+  Outcome check_counts() {
+    CredentialReader::Stats stats;
+    if (const auto status = reader_.stats(&stats); !status.ok()) {
+      return from_store(status);
+    }
+    const auto beyond = [&](const char *table, std::uint64_t entries, std::uint64_t keys) {
+      if (entries > keys + broken_keys_) {
+        add(table, "", std::to_string(entries - keys) + " entries lead to no key");
+      }
+    };
+    beyond("index", stats.indexed, report_->indexed);
+    beyond("prefixes", stats.legacy, report_->legacy);
+    if (missing_plans_.size() > 0) {
+      std::string text = "plans that keys or subjects name and the store doesn't have (nginx's configuration may):";
+      for (const auto &plan : missing_plans_) {
+        text += " " + plan;
+      }
+      report_->remarks.push_back(std::move(text));
+    }
+    return done();
+  }
+
+  void note_plan(std::string_view plan) {
+    if (!plan.empty() && missing_plans_.size() < kNamedPlans && plans_.find(plan) == plans_.end()) {
+      missing_plans_.emplace(plan);
+    }
+  }
+
+  static constexpr const char *kBroken = "its record's checksum or form doesn't hold";
+
+  const Context &context_;
+  CredentialReader &reader_;
+  CheckReport *report_;
+  UsageStore usage_;
+  bool usage_open_ = false;
+  std::uint64_t broken_keys_ = 0;
+  std::set<std::string, std::less<>> plans_, missing_plans_;
+  std::map<std::string, std::uint64_t> keys_of_, keys_under_;
+};
+
+}  // namespace
+
+Outcome check_store(const Context &context, CheckReport *report) {
+  CredentialReader reader;
+  if (const auto status = reader.open(context.store); !status.ok()) {
+    return from_store(status);
+  }
+  return Check(context, reader, report).run();
+}
+
+}  // namespace keyward::cli

@@ -1,0 +1,329 @@
+// keyward subject: the users and companies that keys and tokens belong to.
+#include <limits>
+#include <map>
+#include <memory>
+
+#include "base/quote.hpp"
+#include "base/rate.hpp"
+#include "cli/arguments.hpp"
+#include "cli/command_line.hpp"
+#include "cli/describe.hpp"
+
+namespace keyward::cli {
+namespace {
+
+struct SetOptions {
+  Text id, plan, state, credits;
+  TextList scopes;
+  bool no_scopes = false;
+  bool no_credits = false;
+};
+
+// What the options change; the rest of a record stays as it is.
+struct Change {
+  Text plan;
+  bool set_scopes = false, set_credits = false, set_state = false;
+  OptionalList<std::string> scopes;
+  bool has_credits = false;
+  std::uint64_t credits = 0;
+  SubjectState state = SubjectState::active;
+};
+
+std::string_view text_of_state(SubjectState state) { return state == SubjectState::blocked ? "blocked" : "active"; }
+
+void write_members(json::Writer &writer, const SubjectRecord &subject) {
+  writer.member("id", subject.subject).member("state", text_of_state(subject.state));
+  put_text(writer, "plan", subject.plan);
+  put_scopes(writer, subject.scopes);
+  writer.key("credits");
+  if (subject.has_credits) {
+    writer.number(static_cast<std::int64_t>(subject.credits));
+  } else {
+    writer.null();
+  }
+  put_time(writer, "created_at", subject.created_at_s);
+  put_time(writer, "changed_at", subject.changed_at_s);
+}
+
+Cell subject_state_cell(const SubjectRecord &subject) {
+  return {std::string(text_of_state(subject.state)),
+          subject.state == SubjectState::blocked ? Colour::red : Colour::green};
+}
+
+// keys: how many of each state; nullptr: not shown.
+void print_subject(Context &context, const SubjectRecord &subject, const std::map<std::string, std::size_t> *keys) {
+  if (context.json) {
+    auto writer = context.json_writer();
+    writer.begin_object();
+    write_members(writer, subject);
+    if (keys != nullptr) {
+      writer.key("keys").begin_object();
+      for (const auto &[state, count] : *keys) {
+        writer.key(state).number(static_cast<std::int64_t>(count));
+      }
+      writer.end_object();
+    }
+    writer.end_object();
+    context.print(writer);
+    return;
+  }
+  Fields fields;
+  fields.add("id", subject.subject);
+  fields.add("state", subject_state_cell(subject));
+  fields.add("plan", text_of(subject.plan));
+  fields.add("scopes", scopes_text(subject.scopes));
+  fields.add("credits", subject.has_credits ? std::to_string(subject.credits) : "-");
+  fields.add("created", time_text(subject.created_at_s));
+  fields.add("changed", time_text(subject.changed_at_s));
+  if (keys != nullptr) {
+    std::string text;
+    for (const auto &[state, count] : *keys) {
+      text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + state;
+    }
+    fields.add("keys", text_of(text));
+  }
+  fields.print(context.out);
+}
+
+Outcome read_change(const SetOptions &options, Change *change) {
+  if (auto outcome = check_subject(options.id.value); !outcome.ok()) {
+    return outcome;
+  }
+  change->plan = options.plan;
+  if (!options.plan.value.empty()) {
+    if (auto outcome = check_plan_name(options.plan.value); !outcome.ok()) {
+      return outcome;
+    }
+  }
+  if (options.scopes.given && options.no_scopes) {
+    return wrong_usage("--scope and --no-scopes contradict each other; give one of them");
+  }
+  change->set_scopes = options.scopes.given || options.no_scopes;
+  if (auto outcome = parse_grants(options.scopes, &change->scopes); !outcome.ok()) {
+    return outcome;
+  }
+  if (options.credits.given && options.no_credits) {
+    return wrong_usage("--credits and --no-credits contradict each other; give one of them");
+  }
+  change->set_credits = options.credits.given || options.no_credits;
+  change->has_credits = options.credits.given;
+  if (options.credits.given) {
+    if (auto outcome = parse_number("--credits", options.credits.value, 0, kMaxCredits, &change->credits);
+        !outcome.ok()) {
+      return outcome;
+    }
+  }
+  change->set_state = options.state.given;
+  if (options.state.given && options.state.value != "active" && options.state.value != "blocked") {
+    return wrong_usage("--state: " + quote(options.state.value) + " is not a subject's state; write active or blocked");
+  }
+  change->state = options.state.value == "blocked" ? SubjectState::blocked : SubjectState::active;
+  return done();
+}
+
+void apply(const Change &change, std::int64_t now_s, SubjectRecord *record) {
+  if (change.plan.given) {
+    record->plan = change.plan.value;
+  }
+  if (change.set_scopes) {
+    record->scopes = change.scopes;
+  }
+  if (change.set_credits) {
+    record->has_credits = change.has_credits;
+    record->credits = change.credits;
+  }
+  if (change.set_state) {
+    record->state = change.state;
+  }
+  record->changed_at_s = now_s;
+}
+
+Outcome set_subject(Context &context, const SetOptions &options) {
+  Change wanted;
+  if (auto outcome = read_change(options, &wanted); !outcome.ok()) {
+    return outcome;
+  }
+  CredentialWriter writer;
+  if (const auto status = writer.open(context.store); !status.ok()) {
+    return from_store(status);
+  }
+  SubjectRecord record;
+  const bool blocks = wanted.set_state && wanted.state == SubjectState::blocked;
+  auto outcome = change(writer, blocks ? kUrgentWaitMs : kWaitMs, [&](WriteTxn &txn, Outcome *) {
+    record = {};
+    const auto status = txn.get_subject(options.id.value, &record);
+    if (!status.ok() && status.code != StoreCode::not_found) {
+      return status;
+    }
+    if (status.code == StoreCode::not_found) {
+      record = {};
+      record.subject = options.id.value;
+      record.created_at_s = context.now_s;
+    }
+    apply(wanted, context.now_s, &record);
+    return txn.put_subject(record);
+  });
+  if (!outcome.ok()) {
+    return outcome;
+  }
+  print_subject(context, record, nullptr);
+  return check_plans(context, writer.reader(), {wanted.plan.value});
+}
+
+Outcome show_subject(Context &context, const Text &id) {
+  CredentialReader reader;
+  if (const auto status = reader.open(context.store); !status.ok()) {
+    return from_store(status);
+  }
+  SubjectRecord record;
+  {
+    Snapshot snapshot(reader);
+    if (!snapshot.status().ok()) {
+      return from_store(snapshot.status());
+    }
+    SubjectView view;
+    const auto code = reader.find_subject(id.value, &view);
+    if (code == StoreCode::not_found) {
+      return no("there is no subject " + quote(id.value) +
+                " in the store (a key's subject needs no record of its own)");
+    }
+    if (code != StoreCode::ok) {
+      return damaged_record("subject", quote(id.value));
+    }
+    record = to_record(id.value, view);
+  }
+  std::map<std::string, std::size_t> keys;
+  KeyWalk walk;
+  walk.visit = [&](const CredentialReader::FoundKey &found) {
+    ++keys[std::string(effective_state(to_record(found.id, found.key), context.now_s))];
+    return true;
+  };
+  auto outcome = walk_keys(reader, id.value, walk);
+  print_subject(context, record, &keys);
+  return outcome;
+}
+
+Outcome list_subjects(Context &context) {
+  CredentialReader reader;
+  if (const auto status = reader.open(context.store); !status.ok()) {
+    return from_store(status);
+  }
+  Snapshot snapshot(reader);
+  if (!snapshot.status().ok()) {
+    return from_store(snapshot.status());
+  }
+  Table table(context.out, {"ID", "STATE", "PLAN", "SCOPES", "CREDITS", "CREATED"});
+  std::string damaged;
+  const char *separator = "[\n";
+  reader.for_each_subject(
+      [&](std::string_view name, const SubjectView &view) {
+        const auto subject = to_record(name, view);
+        if (context.json) {
+          json::Writer writer;
+          writer.begin_object();
+          write_members(writer, subject);
+          writer.end_object();
+          context.out.write(separator);
+          context.out.write(writer.text());
+          separator = ",\n";
+        } else {
+          table.row({subject.subject, subject_state_cell(subject), text_of(subject.plan), scopes_text(subject.scopes),
+                     subject.has_credits ? std::to_string(subject.credits) : "-", time_text(subject.created_at_s)});
+        }
+        return !context.out.failed();
+      },
+      [&](std::string_view name) { damaged = name; });
+  table.finish();
+  if (context.json) {
+    context.out.write(*separator == '[' ? "[]\n" : "\n]\n");
+  }
+  return damaged.empty() ? done() : damaged_record("subject", quote(damaged));
+}
+
+// The first key of a subject that isn't revoked; empty: none.
+StoreStatus live_key_of(WriteTxn &txn, const std::string &subject, std::string *id) {
+  std::vector<std::string> ids;
+  if (auto status = txn.keys_of(subject, &ids); !status.ok() && status.code != StoreCode::not_found) {
+    return status;
+  }
+  for (const auto &candidate : ids) {
+    KeyRecord key;
+    if (auto status = txn.get_key(candidate, &key); !status.ok()) {
+      return status;
+    }
+    if (key.state != KeyState::revoked) {
+      *id = candidate;
+      break;
+    }
+  }
+  return {};
+}
+
+Outcome remove_subject(Context &context, const Text &id) {
+  CredentialWriter writer;
+  if (const auto status = writer.open(context.store); !status.ok()) {
+    return from_store(status);
+  }
+  auto outcome = change(writer, kWaitMs, [&](WriteTxn &txn, Outcome *refusal) {
+    SubjectRecord record;
+    if (auto status = txn.get_subject(id.value, &record); !status.ok()) {
+      return status.code == StoreCode::not_found
+                 ? refused(refusal, no("there is no subject " + quote(id.value) + " in the store"))
+                 : status;
+    }
+    std::string key;
+    if (auto status = live_key_of(txn, id.value, &key); !status.ok()) {
+      return status;
+    }
+    if (!key.empty()) {
+      return refused(refusal, no("subject " + quote(id.value) + " has a key that isn't revoked, " + key +
+                                 "; revoke its keys first, or block it with `keyward subject set --state blocked`"));
+    }
+    return txn.remove_subject(id.value);
+  });
+  if (!outcome.ok()) {
+    return outcome;
+  }
+  if (context.json) {
+    auto json = context.json_writer();
+    json.begin_object().member("id", id.value).key("removed").boolean(true).end_object();
+    context.print(json);
+  } else {
+    context.out.line("subject " + printable(id.value) + " is removed");
+  }
+  return done();
+}
+
+}  // namespace
+
+void add_subject_commands(CommandLine &line) {
+  line.group("subject", "users and companies that keys belong to");
+  auto set = std::make_shared<SetOptions>();
+  line.command(
+          "subject set", "make a subject, or change what is given of one",
+          "Only what is given changes: --state blocked keeps plan, scopes and credits. --plan '' takes the plan away,\n"
+          "--scope '' leaves a list that grants nothing, --no-scopes no list at all: then nothing is narrowed.\n"
+          "A blocked subject's keys and tokens are refused from the moment that this command returns.",
+          "keyward subject set alice --plan pro --scope 'posts:*' --credits 1000")
+      .argument("ID", &set->id, "the subject")
+      .option("--plan", "PLAN", &set->plan, "the plan of its keys that have none; '' takes it away")
+      .list("--scope", "SCOPE", &set->scopes, "no key of it has more than these; repeatable, also a,b")
+      .flag("--no-scopes", &set->no_scopes, "take the list of scopes away")
+      .option("--state", "active|blocked", &set->state, "blocked refuses all its keys and tokens")
+      .option("--credits", "N", &set->credits, "its balance from now on")
+      .flag("--no-credits", &set->no_credits, "take the balance away")
+      .action([set](Context &context) { return set_subject(context, *set); });
+  line.command("subject list", "list all subjects", "", "keyward subject list").action(list_subjects);
+  auto shown = std::make_shared<Text>();
+  line.command("subject show", "show a subject, and how many keys it has", "", "keyward subject show alice")
+      .argument("ID", shown.get(), "the subject")
+      .action([shown](Context &context) { return show_subject(context, *shown); });
+  auto removed = std::make_shared<Text>();
+  line.command("subject remove", "remove a subject's record",
+               "Refused while it has keys that aren't revoked: otherwise a blocked subject's keys would work again.",
+               "keyward subject remove alice")
+      .argument("ID", removed.get(), "the subject")
+      .action([removed](Context &context) { return remove_subject(context, *removed); });
+}
+
+}  // namespace keyward::cli
