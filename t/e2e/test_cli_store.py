@@ -1,0 +1,167 @@
+"""keyward store, and what the command does about a store that fails."""
+
+import fcntl
+import json
+import os
+import pwd
+import random
+import shutil
+import subprocess
+
+import pytest
+from cli_helper import bcrypt, lines, refuses, sha256
+
+WRITERS_BYTE = 0  # of FOLDER/lock
+
+
+def fill(kw, store):
+    kw("plan", "set", "pro", "--default")
+    kw("subject", "set", "alice", "--plan", "pro")
+    for i in range(20):
+        store.key(f"n{i}", subject="alice", verifier="sha256")
+    kw("key", "import", "-", input=lines({"id": "old", "bcrypt": bcrypt("x"), "prefix": "abcd", "plan": "elsewhere"}))
+
+
+def test_check_of_a_whole_store(kw, store):
+    fill(kw, store)
+    report = kw("store", "check")
+    assert report == {
+        "ok": True, "keys": 21, "indexed": 20, "legacy_prefix": 1, "subjects": 1, "plans": 1, "damaged": [],
+        "remarks": ["plans that keys or subjects name and the store doesn't have (nginx's configuration may): elsewhere"],
+    }
+    assert kw("store", "check", json=False).endswith("21 keys, 1 subjects, 1 plans: all whole\n")
+
+
+def test_stats(kw, store):
+    fill(kw, store)
+    stats = kw("store", "stats")
+    assert (stats["keys"], stats["indexed"], stats["legacy_prefix"], stats["subjects"], stats["plans"]) == (21, 20, 1, 1, 1)
+    assert stats["used_bytes"] <= stats["file_bytes"] <= stats["map_bytes"]
+    assert len(stats["instance_id"]) == 32 and stats["max_readers"] == 1024
+    text = kw("store", "stats", json=False)
+    assert "1.0 GB" in text and "of 1024" in text
+
+
+def damage(store, old, new, count=-1):
+    """Overwrites bytes in the file: LMDB has no checksums of its own."""
+    path = store.path / "credentials/data.mdb"
+    data = path.read_bytes()
+    assert old in data and len(old) == len(new)
+    with open(path, "r+b") as file:
+        file.write(data.replace(old, new, count))
+
+
+def test_a_damaged_record_is_named(kw, store):
+    fill(kw, store)
+    (key,) = [key for key in kw("key", "list") if key["name"] == "n7"]
+    damage(store, b"\x02n7", b"\x02m7")
+    run = kw.run("store", "check", "--json")
+    assert run.rc == 3
+    report = run.json()
+    assert not report["ok"] and report["keys"] == 20
+    assert {"what": "key", "name": key["id"], "problem": "its record's checksum or form doesn't hold"} in report["damaged"]
+    text = kw.run("store", "check").stdout
+    assert key["id"] in text and "DAMAGED" in text
+    refuses(kw, "key", "show", key["id"], status=3, says="damaged")
+    refuses(kw, "key", "revoke", key["id"], status=3, says="damaged")
+    run = kw.run("key", "list", "--json")
+    assert run.rc == 3 and "store check" in run.stderr
+    assert len(run.json()) == 20  # the others
+
+
+def test_an_index_entry_that_leads_nowhere(kw, store):
+    fill(kw, store)
+    listed = kw("key", "list")
+    export = {key["id"]: key for key in map(json.loads, kw("key", "export", json=False).splitlines())}
+    locator = bytes.fromhex(export[listed[3]["id"]]["sha256"])[:16]
+    # the same locator stands in the record and in the index: only the index has it in front of the id
+    path = store.path / "credentials/data.mdb"
+    data = path.read_bytes()
+    needle = locator + listed[3]["id"].encode()
+    assert needle in data
+    damage(store, needle, locator[:15] + bytes([locator[15] ^ 1]) + needle[16:])
+    report = kw("store", "check", ok=False)
+    assert not report["ok"] and "index" in {item["what"] for item in report["damaged"]}
+
+
+@pytest.mark.parametrize("change", ["empty", "short", "garbage", "no_secret", "wrong_secret", "gone", "lock_is_a_folder"])
+def test_a_store_that_fails(kw, store, change):
+    fill(kw, store)
+    data = store.path / "credentials/data.mdb"
+    if change == "empty":
+        data.write_bytes(b"")
+    elif change == "short":
+        os.truncate(data, 8192)
+    elif change == "garbage":
+        data.write_bytes(os.urandom(data.stat().st_size))
+    elif change == "no_secret":
+        (store.path / "secret").unlink()
+    elif change == "wrong_secret":
+        (store.path / "secret").write_bytes(os.urandom(32))
+    elif change == "gone":
+        shutil.rmtree(store.path / "credentials")
+    elif change == "lock_is_a_folder":
+        (store.path / "lock").unlink(missing_ok=True)
+        (store.path / "lock").mkdir()
+    commands = [["key", "create", "--name", "x", "--verifier", "sha256"], ["plan", "set", "p"], ["key", "revoke", "old"]]
+    if change != "lock_is_a_folder":  # which only writers need
+        commands += [["key", "list"], ["key", "list", "--json"], ["key", "show", "old"], ["key", "export"], ["store", "check"], ["store", "stats"]]
+    for command in commands:
+        run = kw.run(*command)
+        assert run.rc == 3, (command, run)
+        assert run.stderr.count("\n") == 1 and (run.stderr.startswith("keyward: ") or "--json" in command)
+        assert run.stdout == "", command
+
+
+def test_random_damage_never_hangs_and_always_answers(kw, store):
+    """LMDB may crash on a damaged file; `store check` lets a child find out."""
+    fill(kw, store)
+    data = store.path / "credentials/data.mdb"
+    whole = data.read_bytes()
+    dice = random.Random(7)
+    outcomes = set()
+    for _ in range(30):
+        broken = bytearray(whole)
+        for _ in range(20):
+            broken[dice.randrange(len(broken))] = dice.randrange(256)
+        with open(data, "r+b") as file:
+            file.write(broken)
+        run = kw.run("store", "check", "--json")
+        assert run.rc in (0, 3)
+        outcomes.add(run.rc)
+    assert 3 in outcomes
+
+
+def test_a_reader_without_rights(build, kw, store):
+    if os.getuid() != 0:
+        pytest.skip("needs root, to become somebody else")
+    fill(kw, store)
+    run = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", build.command, "--store", str(store.path), "key", "list"],
+        capture_output=True, text=True, env=build.environment(),
+    )
+    assert (run.returncode, run.stdout) == (3, "") and run.stderr.count("\n") == 1
+    assert "ermission" in run.stderr or "not allowed" in run.stderr
+
+
+@pytest.mark.time_limit(60)
+def test_another_writer_is_named(kw, store):
+    """Every change but the urgent ones gives up after 5 s, and names who holds the lock."""
+    key = store.key(verifier="sha256")
+    with open(store.path / "lock", "r+b") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX, 1, WRITERS_BYTE)
+        assert str(os.getpid()) in refuses(kw, "plan", "set", "pro", status=3)
+        assert kw("key", "list")[0]["state"] == "active"  # readers don't wait
+        fcntl.lockf(lock, fcntl.LOCK_UN, 1, WRITERS_BYTE)
+    kw("key", "revoke", key["id"])
+
+
+def test_files_keep_their_owner(build, kw, store):
+    if build.worker_user is None:
+        pytest.skip("needs root")
+    fill(kw, store)
+    uid = pwd.getpwnam(build.worker_user[0]).pw_uid
+    for folder, _, files in os.walk(store.path):
+        for name in [".", *files]:
+            assert os.stat(os.path.join(folder, name)).st_uid == uid, (folder, name)
+            assert os.stat(os.path.join(folder, name)).st_mode & 0o007 == 0

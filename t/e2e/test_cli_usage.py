@@ -1,0 +1,173 @@
+"""The command's language: help, errors, exit statuses, and where its output goes."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from cli_helper import on_terminal, raw, refuses
+
+COMMANDS = [
+    "init",
+    *(f"plan {command}" for command in ("set", "list", "show", "remove")),
+    *(f"subject {command}" for command in ("set", "list", "show", "remove")),
+    *(f"key {command}" for command in ("create", "list", "show", "revoke", "suspend", "resume", "check", "import", "export")),
+    "store check",
+    "store stats",
+]
+
+
+def test_version(kw):
+    run = kw.run("--version")
+    assert run.rc == 0 and run.stdout.startswith("keyward ") and run.stderr == ""
+
+
+@pytest.mark.parametrize("command", ["", "plan", "subject", "key", "store", *COMMANDS])
+def test_help_has_an_example(kw, command):
+    for flag in ("--help", "-h"):
+        run = kw.run(*command.split(), flag)
+        assert run.rc == 0 and run.stderr == ""
+        assert f"Usage: keyward{' ' + command if command else ''} " in run.stdout
+        assert "\nExample:\n  keyward " in run.stdout
+
+
+def test_all_commands_are_tested_here(kw):
+    def names(*group):
+        return [line.split()[0] for line in kw.run(*group, "--help").stdout.split("Commands:\n")[1].split("\n\n")[0].splitlines()]
+
+    found = [f"{group} {name}" if group else name for group in ("plan", "subject", "key", "store") for name in names(group)]
+    assert sorted(found + ["init"]) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        ([], "a command is missing"),
+        (["frob"], "no command `keyward frob`; there are init, plan"),
+        (["key"], "a command is missing after `keyward key`; there are create"),
+        (["key", "frob"], "no command `keyward key frob`; there are create"),
+        (["key", "create"], "--name is required"),
+        (["key", "create", "--name"], "--name needs a value"),
+        (["key", "create", "--name", "a", "--name", "b"], "--name: given more than once"),
+        (["key", "list", "--frob"], 'has no option "--frob"'),
+        (["key", "list", "--frob=x"], 'has no option "--frob"'),
+        (["key", "show"], "ID is required"),
+        (["key", "show", "a", "b"], "an argument too many for `keyward key show`"),
+        (["key", "list", "--store", ""], "--store needs the path"),
+    ],
+)
+def test_wrong_usage(kw, arguments, says):
+    refuses(kw, *arguments, status=2, says=says)
+
+
+def test_an_error_repeats_no_key(kw):
+    secret = "kw_s3cretS3cretS3cret"
+    for arguments in (["key", "check", secret], [secret], ["key", secret], ["key", "create", "--name", "x", secret], ["key", f"--{secret}"]):
+        assert "s3cret" not in refuses(kw, *arguments, status=2)
+    assert "standard input" in refuses(kw, "key", "check", secret, status=2)
+
+
+def test_errors_as_json(kw):
+    for arguments in (["--json", "key", "show", "nope"], ["key", "--json", "show", "nope"], ["key", "show", "nope", "--json"]):
+        run = kw.run(*arguments)
+        assert (run.rc, run.stdout) == (1, "")
+        assert json.loads(run.stderr) == {"error": "there is no key with this id; `keyward key list` shows the ids", "status": 1}
+    run = kw.run("key", "frob", "--json")
+    assert run.rc == 2 and json.loads(run.stderr)["status"] == 2
+
+
+def test_where_the_store_is(kw, make_store):
+    other = make_store("other")
+    other.kw("plan", "set", "there")
+    assert kw("plan", "list") == []
+    for arguments in (["--store", other.path, "plan", "list"], ["plan", "list", "--store", other.path], ["plan", "list", f"--store={other.path}"]):
+        assert [plan["name"] for plan in kw(*arguments)] == ["there"]
+
+
+def test_a_missing_store(kw, folder):
+    for command in (["key", "list"], ["key", "create", "--name", "x"], ["store", "check"], ["store", "stats"], ["key", "export"], ["plan", "set", "p"]):
+        error = refuses(kw, *command, "--store", folder / "nowhere", status=3, says="nowhere")
+        assert "keyward init" in error
+    assert not (folder / "nowhere").exists()
+
+
+def test_init_refuses_what_is_there(kw, folder):
+    refuses(kw, "init", says="already")
+    refuses(kw, "init", "--store", folder / "new", "--user", "no-such-user", status=2, says='no user "no-such-user"')
+    refuses(kw, "init", "--store", folder / "new", "--map-size", "lots", status=2, says="4g")
+    assert not (folder / "new").exists()
+
+
+def test_init_says_what_comes_next(kw, folder):
+    run = kw.run("init", "--store", folder / "new", "--map-size", "64m")
+    assert run.rc == 0
+    assert f"keyward_store {folder}/new;" in run.stdout and "keyward on;" in run.stdout
+    made = kw("init", "--store", folder / "new2")
+    assert made["store"] == f"{folder}/new2"
+    assert (folder / "new/secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_output_to_a_full_disk_is_an_error(build, kw, store):
+    kw("plan", "set", "p")
+    for command in (["plan", "list"], ["plan", "list", "--json"], ["--version"], ["store", "check"], ["key", "list", "--json"]):
+        with open("/dev/full", "w") as full:
+            run = raw(build, store.path, *command, stdout=full)
+        assert run.returncode == 3, command
+        assert b"No space left" in run.stderr
+
+
+def test_a_key_that_could_not_be_shown_is_named(build, kw, store):
+    with open("/dev/full", "w") as full:
+        run = raw(build, store.path, "key", "create", "--name", "x", "--verifier", "sha256", stdout=full)
+    assert run.returncode == 3
+    (key,) = kw("key", "list")
+    assert key["id"].encode() in run.stderr and b"revoke it" in run.stderr
+
+
+def test_a_closed_pipe_is_an_error(build, kw, store):
+    for i in range(3):
+        store.key(f"key {i}", verifier="sha256")
+    read, write = os.pipe()
+    os.close(read)
+    run = raw(build, store.path, "key", "list", stdout=write)
+    os.close(write)
+    assert run.returncode == 3 and b"Broken pipe" in run.stderr
+
+
+def test_closed_descriptors_never_become_the_stores(build, kw, store):
+    """A process without descriptor 1 that opens the store would get it as descriptor 1, and print into it."""
+    kw("plan", "set", "p")
+    for closing in (">&-", "2>&-", "<&-", "<&- >&- 2>&-"):
+        for command in ("plan set q", "plan list", "key create --name x --verifier sha256", "frob"):
+            subprocess.run(["sh", "-c", f"{build.command} {command} {closing}"], env=build.environment(KEYWARD_STORE=store.path), capture_output=True)
+        assert kw("store", "check")["ok"]
+
+
+def test_an_argument_after_two_dashes(kw):
+    assert kw.run("subject", "set", "--", "--odd").rc == 0
+    assert kw.run("--json", "subject", "show", "--", "--odd").json()["id"] == "--odd"
+
+
+def test_a_group_name_may_be_an_id(kw):
+    kw("subject", "set", "key")
+    kw("plan", "set", "plan", "--limit", "1r/s")
+    assert kw("subject", "show", "key")["id"] == "key"
+    assert kw("plan", "show", "plan")["limits"] == ["1r/s"]
+
+
+def test_colours_are_for_terminals(build, store):
+    store.key("laptop", verifier="sha256")
+    status, shown = on_terminal(build, store.path, "key", "list")
+    assert status == 0 and "\x1b[32mactive\x1b[0m" in shown
+    status, shown = on_terminal(build, store.path, "key", "list", env={"NO_COLOR": "1"})
+    assert status == 0 and "\x1b" not in shown and "active" in shown
+    plain = store.kw("key", "list", json=False)
+    assert "\x1b" not in plain and "\t" not in plain
+    header, row = plain.splitlines()
+    assert header.index("STATE") == row.index("active")
+
+
+def test_names_cannot_move_a_terminal(kw, store):
+    kw("subject", "set", "a\u202eb")
+    assert "a?b" in kw("subject", "list", json=False)
+    assert "\u202e" not in kw("subject", "show", "a\u202eb", json=False)

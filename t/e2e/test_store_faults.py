@@ -1,0 +1,516 @@
+"""What happens to the store, and what workers and nginx -t make of it (row 34): 503 or a refused start, never open."""
+
+import json
+import hashlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import lmdb
+import pytest
+from harness.client import Closed
+from harness.drive import TELL, statuses, volley
+from harness.load import Load
+from harness.wait import until
+
+SERVER = f"{TELL} keyward on; keepalive_requests 1000000; location / {{ empty_gif; }}"
+SOON = 4  # seconds: the store is looked at once in one; the rest is for a busy machine
+
+FORMATS = "keyward_key_format kw_ base62=43 checksum;\nkeyward_key_format many_ hex=40;"
+
+
+def status(e, key):
+    """The status of one request; 0 where the connection was closed."""
+    try:
+        return e.get(headers={"X-API-Key": key["key"]}).status
+    except (Closed, ConnectionError):
+        return 0
+
+
+def until_status(e, key, wanted, seconds=SOON):
+    until(lambda: status(e, key) == wanted, seconds, f"{wanted} (it is {status(e, key)})")
+
+
+def stays(e, key, wanted, seconds=1.5):
+    """It is wanted for longer than the second after which the store is looked at."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert status(e, key) == wanted
+
+
+def refusal(e, key):
+    response = e.get(headers={"X-API-Key": key["key"]})
+    return response.status, response.header("X-Reason")
+
+
+STORE_ERROR = (503, "store_error")
+
+
+def contents(folder):
+    """All that is there: name, size, owner and mode."""
+    found = {}
+    for path in sorted(Path(folder).rglob("*")):
+        stat = path.lstat()
+        found[str(path.relative_to(folder))] = (stat.st_size if path.is_file() else None, stat.st_uid, stat.st_mode)
+    return found
+
+
+@pytest.fixture
+def live(edge, store):
+    """An edge that has admitted (and so remembers) .key; .fresh has never been seen."""
+    key, fresh = store.key(), store.key(verifier="sha256")
+    e = edge(server=SERVER)
+    assert status(e, key) == 200
+    e.key, e.fresh = key, fresh
+    return e
+
+
+# nginx -t and a start.
+
+
+def remove_folder(path):
+    shutil.rmtree(path)
+
+
+def remove_data(path):
+    (path / "credentials/data.mdb").unlink()
+
+
+def empty_data(path):
+    os.truncate(path / "credentials/data.mdb", 0)
+
+
+def truncate_to_two_pages(path):
+    os.truncate(path / "credentials/data.mdb", 8192)
+
+
+def truncate_by_a_page(path):
+    file = path / "credentials/data.mdb"
+    os.truncate(file, file.stat().st_size - 4096)
+
+
+def garbage(path):
+    file = path / "credentials/data.mdb"
+    with open(file, "r+b") as opened:
+        opened.write(os.urandom(file.stat().st_size))
+
+
+def without_schema(path):
+    """A good LMDB environment that isn't ours."""
+    folder = path / "credentials"
+    owner = (folder / "data.mdb").stat()
+    for file in ("data.mdb", "lock.mdb"):
+        (folder / file).unlink()
+    with lmdb.open(str(folder), max_dbs=16) as environment, environment.begin(write=True) as transaction:
+        transaction.put(b"hello", b"world", db=environment.open_db(b"keys", txn=transaction))
+    for file in ("data.mdb", "lock.mdb"):
+        os.chown(folder / file, owner.st_uid, owner.st_gid)
+
+
+def remove_secret(path):
+    (path / "secret").unlink()
+
+
+def empty_secret(path):
+    os.truncate(path / "secret", 0)
+
+
+def change_secret(path):
+    secret = path / "secret"
+    secret.write_bytes(os.urandom(len(secret.read_bytes())))
+
+
+def as_root_only(path):
+    os.chown(path / "credentials/data.mdb", 0, 0)
+    os.chmod(path / "credentials/data.mdb", 0o600)
+
+
+def folder_of_root(path):
+    os.chown(path, 0, 0)
+    os.chmod(path, 0o700)
+
+
+def unwritable_lock(path):
+    os.chown(path / "credentials/lock.mdb", 0, 0)
+    os.chmod(path / "credentials/lock.mdb", 0o444)
+
+
+ROOT_ONLY = {as_root_only, folder_of_root, unwritable_lock}
+FAULTS = [remove_folder, remove_data, empty_data, truncate_to_two_pages, truncate_by_a_page, garbage, without_schema,
+          remove_secret, empty_secret, change_secret, as_root_only, folder_of_root, unwritable_lock]
+
+
+def named(function):
+    return function.__name__
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=named)
+def test_nginx_t_refuses_and_changes_nothing(fault, config_test, store):
+    # Row 34.
+    if fault in ROOT_ONLY and os.getuid() != 0:
+        pytest.skip("needs root")
+    store.key()
+    fault(store.path)
+    before = contents(store.path.parent / "store")
+    rc, output = config_test(http="keyward_store @STORE@;", server=SERVER, STORE=store.path)
+    assert rc == 1, output
+    assert "[emerg]" in output and str(store.path) in output, output
+    assert contents(store.path.parent / "store") == before
+
+
+def test_nginx_t_leaves_a_good_store_as_it_is(config_test, store):
+    store.key()
+    before = contents(store.path)
+    for _ in range(3):
+        rc, output = config_test(server=SERVER)
+        assert rc == 0, output
+    assert contents(store.path) == before
+
+
+def test_a_store_without_its_lock_file_is_not_made_by_nginx_t(config_test, store):
+    # Refused or not: nginx -t creates nothing, least of all for root.
+    store.key()
+    (store.path / "credentials/lock.mdb").unlink()
+    before = contents(store.path)
+    config_test(server=SERVER)
+    assert contents(store.path) == before
+
+
+def test_off_in_an_incident_never_makes_a_reload_fail(live, store):
+    # Spec 12: where no location is on or in shadow, errors of the store are warnings.
+    hidden = store.path.with_name("hidden")
+    os.rename(store.path, hidden)
+    live.reload(refused=True)
+    assert "[warn]" in live.reload(server=SERVER.replace("keyward on", "keyward off"))
+    assert live.get().status == 200
+    os.rename(hidden, store.path)
+    live.reload(server=SERVER)
+    assert status(live, live.key) == 200
+    assert live.get().status == 401
+
+
+@pytest.mark.parametrize("fault", [empty_data, without_schema, remove_secret, change_secret, truncate_to_two_pages], ids=named)
+def test_a_reload_onto_a_broken_store_is_refused(fault, live, store):
+    live.allow_log("exited on signal 7")  # SIGBUS: a truncated file
+    fault(store.path)
+    log = live.reload_refused = None
+    try:
+        log = live.reload(refused=True)
+    except AssertionError:
+        # The worker may have died of it and come back meanwhile.
+        log = live.log
+    assert "keyward_store" in log
+    assert status(live, live.fresh) in (200, 503) if fault in (remove_secret, change_secret) else True
+
+
+# While nginx runs.
+
+
+def test_a_store_that_is_moved_away_is_an_error_and_comes_back(live, store):
+    # Row 34.
+    hidden = store.path.with_name("hidden")
+    os.rename(store.path, hidden)
+    until_status(live, live.key, 503)
+    assert refusal(live, live.key) == refusal(live, live.fresh) == STORE_ERROR
+    stays(live, live.key, 503)
+    assert not store.path.exists(), "it was created anew"
+    assert live.get(headers={"X-API-Key": "kw_nonsense"}).status == 401
+    response = live.get(headers={"X-API-Key": live.key["key"]})
+    assert int(response.header("Retry-After")) >= 1
+    assert response.header("Cache-Control") == "no-store"
+    assert response.json()["error"] == "authentication temporarily unavailable"
+    os.rename(hidden, store.path)
+    until_status(live, live.key, 200)
+    assert status(live, live.fresh) == 200
+    live.wait_log(r"\[error\].*keyward")
+
+
+def test_a_data_file_that_is_moved_away_is_an_error_and_comes_back(live, store):
+    data = store.path / "credentials/data.mdb"
+    os.rename(data, store.path / "kept.mdb")
+    until_status(live, live.key, 503)
+    assert refusal(live, live.fresh) == STORE_ERROR
+    stays(live, live.key, 503)
+    assert not data.exists()
+    os.rename(store.path / "kept.mdb", data)
+    until_status(live, live.key, 200)
+
+
+def test_a_store_put_in_its_place_is_answered_from_within_a_second(live, store, make_store):
+    # Row 34: renamed over.
+    other = make_store("other")
+    theirs = other.key(verifier="sha256")
+    os.rename(store.path, store.path.with_name("old"))
+    os.rename(other.path, store.path)
+    began = time.monotonic()
+    until_status(live, theirs, 200)
+    assert time.monotonic() - began < 2.5
+    assert status(live, live.key) == 401 and status(live, live.fresh) == 401
+    stays(live, live.key, 401)
+
+
+def test_a_revocation_in_a_store_put_in_its_place_holds(live, store):
+    """A copy in which the key is revoked is renamed over the one that workers have open and remember it from."""
+    copy = store.path.with_name("copy")
+    shutil.copytree(store.path, copy)
+    for path in [copy, *copy.rglob("*")]:
+        stat = (store.path / path.relative_to(copy)).stat()
+        os.chown(path, stat.st_uid, stat.st_gid)
+    done = subprocess.run([store.kw._build.command, "--store", copy, "key", "revoke", live.key["id"]])
+    assert done.returncode == 0
+    os.rename(copy / "credentials/data.mdb", store.path / "credentials/data.mdb")
+    until_status(live, live.key, 401)
+    stays(live, live.key, 401)
+    assert status(live, live.fresh) == 200
+
+
+def test_a_data_file_of_another_store_is_never_believed(live, store, make_store):
+    """Its records carry checksums under another secret."""
+    other = make_store("other")
+    theirs = other.key(verifier="sha256")
+    os.rename(other.path / "credentials/data.mdb", store.path / "credentials/data.mdb")
+    until_status(live, live.key, 503)
+    for key in (live.key, live.fresh, theirs):
+        assert refusal(live, key) == STORE_ERROR
+    stays(live, theirs, 503)
+
+
+@pytest.mark.parametrize("size", [0, 4096, 8192, 12288, "a page less"])
+def test_a_truncated_store_is_never_open(size, live, store):
+    # Row 34: SIGBUS may kill the worker; the next one says 503.
+    live.allow_log("exited on signal 7")
+    file = store.path / "credentials/data.mdb"
+    size = file.stat().st_size - 4096 if size == "a page less" else size
+    assert size < file.stat().st_size
+    shutil.copy2(file, store.path / "kept.mdb")
+    os.truncate(file, size)
+    until_status(live, live.key, 503, 10)
+    stays(live, live.key, 503)
+    assert refusal(live, live.fresh) == STORE_ERROR
+    assert file.stat().st_size == size, "it was written anew"
+    # Put back by a rename, as one should.
+    shutil.chown(store.path / "kept.mdb", file.stat().st_uid, file.stat().st_gid)
+    os.rename(store.path / "kept.mdb", file)
+    until_status(live, live.key, 200, 10)
+
+
+def test_an_overwritten_store_is_never_open(live, store):
+    """Garbage in every page: 503, a closed connection, or 401, until the good file is back."""
+    live.allow_log("exited on signal")
+    live.allow_log("worker process")
+    file = store.path / "credentials/data.mdb"
+    shutil.copy2(file, store.path / "kept.mdb")
+    garbage(store.path)
+    end = time.monotonic() + 3
+    seen = set()
+    while time.monotonic() < end:
+        seen.add(status(live, live.fresh))
+    assert 200 not in seen and 503 in seen, seen
+    shutil.chown(store.path / "kept.mdb", file.stat().st_uid, file.stat().st_gid)
+    os.rename(store.path / "kept.mdb", file)
+    until_status(live, live.key, 200, 10)
+
+
+def test_a_deleted_lock_file_never_opens_what_was_revoked(live, store, kw):
+    # Row 34, 36: up to a second late where the lock file is gone, and never longer.
+    (store.path / "credentials/lock.mdb").unlink()
+    done = kw.run("key", "revoke", live.key["id"])
+    if done.returncode if hasattr(done, "returncode") else done.rc == 0:
+        until(lambda: status(live, live.key) in (401, 503), SOON, "the revocation")
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            assert status(live, live.key) in (401, 503)
+    else:
+        assert status(live, live.key) in (200, 503)
+
+
+def test_a_deleted_lock_file_is_no_end(live, store, kw):
+    """Either workers go on, or they say 503 until the command or a restart has made a new one."""
+    (store.path / "credentials/lock.mdb").unlink()
+    end = time.monotonic() + 2.5
+    while time.monotonic() < end:
+        assert status(live, live.key) in (200, 503)
+        assert status(live, live.fresh) in (200, 503)
+    if kw.run("plan", "set", "basic").rc == 0:
+        until_status(live, live.key, 200, 10)
+        assert status(live, live.fresh) == 200
+
+
+def test_an_unwritable_lock_file_does_not_disturb_workers_that_have_it_open(live, store):
+    unwritable_lock(store.path)
+    end = time.monotonic() + 2.5
+    while time.monotonic() < end:
+        assert status(live, live.key) in (200, 503)
+
+
+@pytest.mark.parametrize("fault", [remove_secret, change_secret], ids=named)
+def test_a_secret_that_is_gone_or_another_never_opens(fault, live, store):
+    """Running workers may go on with what they have read; a worker that starts then can't."""
+    secret = (store.path / "secret").read_bytes()
+    owner = (store.path / "secret").stat()
+    fault(store.path)
+    assert status(live, live.key) in (200, 503)
+    live.kill_worker()
+    until_status(live, live.key, 503)
+    stays(live, live.key, 503)
+    assert refusal(live, live.fresh) == STORE_ERROR
+    new = store.path / "new"
+    new.write_bytes(secret)
+    new.chmod(0o600)
+    os.chown(new, owner.st_uid, owner.st_gid)
+    os.rename(new, store.path / "secret")
+    until_status(live, live.key, 200, 10)
+
+
+def test_the_usage_environment_may_go_without_harm_to_requests(live, store, kw):
+    live.allow_log("exited on signal 7")
+    usage = store.path / "usage/data.mdb"
+    shutil.copy2(usage, store.path / "kept.mdb")
+    os.chown(store.path / "kept.mdb", usage.stat().st_uid, usage.stat().st_gid)
+    usage.unlink()
+    stays(live, live.key, 200, 2.5)
+    assert status(live, live.fresh) == 200
+    os.rename(store.path / "kept.mdb", usage)
+    until(lambda: kw("key", "show", live.fresh["id"])["uses"] == 1, 10, "the use count that was kept")
+
+
+# Who holds what open.
+
+
+def maps_of(pid):
+    return Path(f"/proc/{pid}/maps").read_text()
+
+
+def open_files(pid):
+    found = []
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found.append(os.readlink(f"/proc/{pid}/fd/{name}"))
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def test_the_master_never_has_the_store_open(live, store, edge):
+    # facts.md: opened before the fork, or opened and closed in a process that has it open, resets the table of readers.
+    path = str(store.path)
+    for _ in range(2):
+        assert path not in maps_of(live.pid)
+        assert not [file for file in open_files(live.pid) if file.startswith(path)]
+        live.reload()
+        assert status(live, live.key) == 200
+    line = next(line for line in maps_of(live.workers()[0]).splitlines() if f"{path}/credentials/data.mdb" in line)
+    assert line.split()[1].startswith("r--"), line
+
+
+def test_workers_open_the_credentials_read_only(live, store):
+    worker = live.workers()[0]
+    data = f"{store.path}/credentials/data.mdb"
+    for name in os.listdir(f"/proc/{worker}/fd"):
+        if os.readlink(f"/proc/{worker}/fd/{name}") == data:
+            flags = next(line for line in Path(f"/proc/{worker}/fdinfo/{name}").read_text().splitlines() if "flags" in line)
+            assert int(flags.split()[1], 8) & os.O_ACCMODE == os.O_RDONLY
+
+
+# Other processes.
+
+
+@pytest.mark.load
+def test_nginx_t_while_live_disturbs_nobody(edge, store, kw, build):
+    # Row 30: as root, many times, under load and commits: a reset table of readers would show as a wrong answer.
+    keys = [store.key(verifier="sha256") for _ in range(20)]
+    gone = store.key(verifier="sha256")
+    kw("key", "revoke", gone["id"])
+    e = edge(server=SERVER, workers=2)
+    headers = [{"X-API-Key": key["key"]} for key in [*keys, gone]]
+    with Load(e.port, connections=10, make=lambda n: ("GET", "/", headers[n % 21])) as load:
+        for n in range(15):
+            done = subprocess.run([build.nginx, "-t", "-p", f"{e.prefix}/", "-c", e.prefix / "nginx.conf"],
+                                  capture_output=True, text=True, env=build.environment())
+            assert done.returncode == 0, done.stderr
+            kw("plan", "set", f"plan{n}")
+    assert not load.samples.errors
+    for sample in load.samples:
+        assert sample.status == (401 if sample.number % 21 == 20 else 200)
+
+
+def many(count):
+    keys = ["many_" + secrets.token_hex(20) for _ in range(count)]
+    lines = [json.dumps({"id": f"many{n}", "sha256": hashlib.sha256(key.encode()).hexdigest()}) for n, key in enumerate(keys)]
+    return keys, "\n".join(lines) + "\n"
+
+
+def test_a_command_stopped_inside_a_write_disturbs_no_request(edge, store, kw, folder, build):
+    # Row 33.
+    key, slow = store.key(), store.key(verifier="bcrypt:4")
+    e = edge(http=FORMATS, server=SERVER)
+    assert status(e, key) == 200
+    keys, lines = many(60_000)
+    (folder / "lines").write_text(lines)
+    lock = os.stat(store.path / "lock").st_ino
+    command = [build.command, "key", "import", folder / "lines"]
+    importing = subprocess.Popen(command, env=build.environment(KEYWARD_STORE=store.path), stdout=subprocess.DEVNULL)
+    try:
+        def holds_the_lock():
+            with open("/proc/locks") as file:
+                return any(line.split()[4] == str(importing.pid) and f":{lock} " in line for line in file
+                           if len(line.split()) > 5)
+
+        until(lambda: importing.poll() is not None or holds_the_lock(), 60, "the import to write")
+        importing.send_signal(signal.SIGSTOP)
+        assert importing.poll() is None and holds_the_lock()
+        for _ in range(50):
+            assert status(e, key) == 200
+        assert status(e, slow) == 200
+        assert status(e, {"key": keys[0]}) == 401  # not committed
+        stays(e, key, 200)
+        until(lambda: kw("key", "show", slow["id"])["uses"] == 1, 10, "use counts, which have another lock")
+        e.reload()
+        assert status(e, key) == 200
+        assert status(e, slow) == 200
+    finally:
+        importing.send_signal(signal.SIGCONT)
+        assert importing.wait(60) == 0
+    assert status(e, {"key": keys[0]}) == status(e, {"key": keys[-1]}) == 200
+
+
+@pytest.fixture
+def small_disk(folder):
+    """A file system of a few megabytes, mounted for a test."""
+    if os.getuid() != 0:
+        pytest.skip("needs root")
+    path = folder / "disk"
+    path.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0755", "tmpfs", path]).returncode != 0:
+        pytest.skip("can't mount here")
+    yield path
+    subprocess.run(["umount", "-l", path], check=True)
+
+
+def fill(disk):
+    with open(disk / "ballast", "wb", buffering=0) as ballast:
+        try:
+            while True:
+                ballast.write(bytes(65536))
+        except OSError:
+            pass
+
+
+def test_use_counts_wait_while_the_disk_is_full(edge, make_store, small_disk):
+    # Row 34.
+    store = make_store("disk/store")
+    keys, lines = many(5000)
+    store.kw("key", "import", "-", input=lines)
+    e = edge(http="keyward_store @STORE@;\n" + FORMATS, server=SERVER, STORE=store.path)
+    fill(small_disk)
+    headers = [{"X-API-Key": key} for key in keys]
+    responses = volley(e.port, 10, 500, make=lambda n: ("/", headers[n]))
+    assert statuses(responses) == {200: 5000}
+    e.wait_log(r"\[error\].*use counts", 10)
+    assert statuses(volley(e.port, 10, 500, make=lambda n: ("/", headers[n]))) == {200: 5000}
+    (small_disk / "ballast").unlink()
+    until(lambda: {key["uses"] for key in store.kw("key", "list")} == {2}, 15, "all use counts")
