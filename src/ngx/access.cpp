@@ -1,6 +1,7 @@
 // The access phase: one decision for each location that a request comes to.
 #include "ngx/access.hpp"
 
+#include "ngx/credential.hpp"
 #include "ngx/decision.hpp"
 #include "ngx/identity.hpp"
 #include "ngx/request.hpp"
@@ -57,7 +58,7 @@ ngx_int_t refuse(RequestContext *ctx, Reason reason) noexcept {
 
 ngx_int_t admit(RequestContext *ctx, const LocationConfiguration &location) noexcept {
   const bool keep = location.forward_credential.value_or(false);
-  if (!set_identity(ctx, !keep)) {
+  if (!set_identity(ctx, !keep) || (keep && location.has_query && !restore_query_credential(ctx->r))) {
     return refuse(ctx, Reason::internal_error);
   }
   if (location.has_methods && !remove_method_overrides(ctx->r)) {
@@ -70,6 +71,9 @@ ngx_int_t admit(RequestContext *ctx, const LocationConfiguration &location) noex
 // Shadow decides, logs and counts, and changes nothing but the identity of whom it would have admitted.
 ngx_int_t shadow(RequestContext *ctx) noexcept {
   ctx->decision = Decision::shadow;
+  if (ctx->location->has_query && !restore_query_credential(ctx->r)) {
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
   if (ctx->reason == Reason::none) {
     if (!set_identity(ctx, false)) {
       return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -127,7 +131,7 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
   const LocationConfiguration &location = location_configuration(r);
   const Mode mode = mode_of(location);
   if (mode == Mode::off) {
-    return NGX_DECLINED;
+    return location.has_query && !restore_query_credential(r) ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_DECLINED;
   }
   // Memory that was refused ends a request with 500, never with a pass.
   return guarded(static_cast<ngx_int_t>(NGX_HTTP_INTERNAL_SERVER_ERROR), [&] { return decide_access(r, location, mode); });

@@ -140,6 +140,21 @@ bool add_refusal_fields(RequestContext *ctx) {
          replace_answer_field(r, "Retry-After", "retry-after", number_text(r->pool, ctx->retry_after_s));
 }
 
+// A client that offered protocols must be answered with one of them (RFC 6455, section 4.1), and all that this one offered may be the
+// credential's.
+bool confirm_websocket(RequestContext *ctx) noexcept {
+  ngx_http_request_t *r = ctx->r;
+  if (ctx->credential.websocket == nullptr || r->headers_out.status != NGX_HTTP_SWITCHING_PROTOCOLS) {
+    return true;
+  }
+  bool answered = false;
+  for_each_header(&r->headers_out.headers, [&](ngx_table_elt_t *header) {
+    answered = answered || is_same_name(header, "sec-websocket-protocol");
+    return !answered;
+  });
+  return answered || add_answer_header(r, "Sec-WebSocket-Protocol", borrow("bearer")) != nullptr;
+}
+
 // --- bodies ----------------------------------------------------------------------------------------------------
 
 std::string json_body(const RequestContext *ctx) {
@@ -221,6 +236,9 @@ bool add_answer_fields(RequestContext *ctx) noexcept {
     }
     if (ctx->decision == Decision::refused) {
       return add_refusal_fields(ctx);
+    }
+    if (!confirm_websocket(ctx)) {
+      return false;
     }
     // RFC 9111, section 3.5 keeps shared caches from answers to Authorization only; a credential from elsewhere needs this.
     const bool elsewhere = ctx->credential.source != nullptr && ctx->credential.source->kind != SourceKind::bearer;

@@ -247,6 +247,8 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     if (!child->errors) {
       child->errors = ErrorStyle();
     }
+    const auto is_query = [](const Source &source) { return source.kind == SourceKind::query; };
+    child->has_query = parent->has_query || std::any_of(child->sources->begin(), child->sources->end(), is_query);
     child->has_methods = names_methods(child->scopes) || names_methods(child->accept) || names_methods(child->limits);
 
     if (child->touched || child->enforcement->mode != Mode::off) {

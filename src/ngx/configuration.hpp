@@ -38,11 +38,13 @@ inline bool applies(Methods methods, ngx_uint_t method) noexcept {
   return methods == 0 || (methods & method) != 0;
 }
 
-enum class SourceKind : std::uint8_t { bearer, header };
+enum class SourceKind : std::uint8_t { bearer, header, query, websocket };
 // One place where a credential may come from (keyward_credential).
 struct Source {
   SourceKind kind;
-  std::string name;  // header: in lower case, every character but letters and digits as '-'
+  // Of a header, in lower case and with every character but letters and digits as '-' (also of those that bearer and websocket look
+  // at); of a query's argument, as it is.
+  std::string name;
 
   friend bool operator==(const Source &a, const Source &b) noexcept { return a.kind == b.kind && a.name == b.name; }
 };
@@ -67,7 +69,13 @@ struct ScopeRule {
   std::vector<RequiredScope> scopes;
 };
 
-enum class CountBy : std::uint8_t { key, subject, address };
+enum class CountBy : std::uint8_t {
+  key,
+  subject,
+  address,
+  failures,  // wrong secrets from an address
+  variable,
+};
 // How many keyward_limit directives one list may have, and of "plan" one for each way of counting.
 inline constexpr std::size_t kMaxLimitRules = 16;
 // One keyward_limit.
@@ -78,6 +86,7 @@ struct LimitRule {
   bool sliding = false;
   std::uint32_t cost = 1;
   Methods methods = 0;
+  ngx_http_complex_value_t *variable = nullptr;  // by=$variable; in the cycle's pool
   std::string name;          // name=; empty: known by where it is written
   std::string default_plan;  // plan only: whose limits apply to a principal without any
   std::uint64_t identity = 0;  // what its windows are named after; set once its place is known
@@ -126,6 +135,7 @@ struct LocationConfiguration {
 
   // Derived when the locations are merged.
   std::shared_ptr<const AnswerTable> answers;
+  bool has_query = false;    // the server cuts a credential out of the query
   bool has_methods = false;  // a rule looks at the method: overrides of it are removed
 
   LocationConfiguration *parent = nullptr;  // set when merged

@@ -40,8 +40,8 @@ constexpr std::uint64_t kLegacyFailuresName = 0x6c65676163790001;
 // Looks up the principal of a key. Holds what one look-up needs, so that its steps can be small.
 class KeyLookup {
  public:
-  KeyLookup(Worker &worker, RequestContext *ctx)
-      : worker_(worker), ctx_(ctx), key_(ctx->credential.text), now_s_(ngx_time()) {}
+  KeyLookup(Worker &worker, RequestContext *ctx, const LocationConfiguration &location)
+      : worker_(worker), ctx_(ctx), location_(location), key_(ctx->credential.text), now_s_(ngx_time()) {}
 
   Step run(Reason *reason) {
     Snapshot snapshot(worker_.store());
@@ -57,6 +57,8 @@ class KeyLookup {
       *reason = Reason::none;
       return Step::decided;
     }
+    // Step 4. A key that was proved before passes it, in whatever worker: judge() looks.
+    exhausted_s_ = failures_exhausted(worker_, ctx_, location_);
     sha_ = sha256(key_);
     CredentialReader::FoundKey found;
     const StoreCode code = worker_.store().find_key(locator_of(sha_), &found);
@@ -64,9 +66,12 @@ class KeyLookup {
     if (code == StoreCode::ok) {
       step = judge(found, reason);
     } else if (code == StoreCode::not_found) {
-      step = try_candidates(reason);
+      step = exhausted_s_ != 0 ? refuse_failing(reason) : try_candidates(reason);
     } else {
       *reason = Reason::store_error;
+    }
+    if (step == Step::decided && *reason == Reason::invalid_key) {
+      charge_failure(worker_, ctx_, location_);
     }
     if (step == Step::decided && !ctx_->principal && !found_id_.empty()) {
       ctx_->refused_key_id = copy(ctx_->r->pool, found_id_);
@@ -82,6 +87,10 @@ class KeyLookup {
   // first: a revoked key costs no bcrypt.
   Step judge(const CredentialReader::FoundKey &found, Reason *reason) {
     recognise(found);
+    const Verdict known = verdict(found);
+    if (exhausted_s_ != 0 && known != Verdict::matched) {
+      return refuse_failing(reason);
+    }
     *reason = state_of(found.key);
     if (*reason != Reason::none) {
       return Step::decided;
@@ -91,9 +100,13 @@ class KeyLookup {
         *reason = Reason::invalid_key;
         return Step::decided;
       }
+      if (known != Verdict::matched) {
+        // Costs nothing to prove again, but a key that was proved is not held up by others' failures.
+        worker_.zone.keys->remember(found.usage_name, sha_, found.tag);
+      }
       return build(found, reason);
     }
-    switch (verdict(found)) {
+    switch (known) {
       case Verdict::matched:
         return build(found, reason);
       case Verdict::not_matched:
@@ -103,6 +116,12 @@ class KeyLookup {
         break;
     }
     return verify(found, keyed_digest(*worker_.zone.secret, view_of(sha_), view_of(found.tag)), false, reason);
+  }
+
+  Step refuse_failing(Reason *reason) const noexcept {
+    ctx_->retry_after_s = exhausted_s_;
+    *reason = Reason::too_many_failures;
+    return Step::decided;
   }
 
   // Keys that are known by a plain prefix only, until their first success (spec 4: legacy-prefix). Each candidate is a bcrypt run, so
@@ -242,8 +261,10 @@ class KeyLookup {
 
   Worker &worker_;
   RequestContext *ctx_;
+  const LocationConfiguration &location_;
   std::string_view key_;
   std::int64_t now_s_;
+  std::uint32_t exhausted_s_ = 0;  // by=failures: the address may try again in so many seconds
   Sha256 sha_ = {};
   std::string_view found_id_;  // in the snapshot
 };
@@ -356,7 +377,7 @@ Step identify(Worker &worker, RequestContext *ctx, const LocationConfiguration &
   };
   // After a redirect the credential is known already, and its fields may be gone; but the new location has to accept its source.
   if (!(ctx->credential.source != nullptr && ctx->stripped)) {
-    *reason = find_credential(ctx->r, location, &ctx->credential);
+    *reason = find_credential(ctx, location);
   } else if (!accepts_source()) {
     *reason = Reason::missing_credential;
     return Step::decided;
@@ -381,7 +402,7 @@ Step identify(Worker &worker, RequestContext *ctx, const LocationConfiguration &
     *reason = Reason::invalid_key;
     return Step::decided;
   }
-  return KeyLookup(worker, ctx).run(reason);
+  return KeyLookup(worker, ctx, location).run(reason);
 }
 
 Reason judge(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) {

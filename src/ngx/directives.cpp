@@ -117,7 +117,7 @@ Wrong set_keyward(ngx_conf_t *, const Words &words, LocationConfiguration *conf)
   return kGood;
 }
 
-Wrong set_credential(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
+Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
   if (conf->sources) {
     return "is duplicate; name all sources in one";
   }
@@ -138,8 +138,23 @@ Wrong set_credential(ngx_conf_t *, const Words &words, LocationConfiguration *co
       if (source.name.empty() || source.name == "authorization") {
         return "\"header=\" needs a name other than Authorization; for that write \"bearer\"";
       }
+    } else if (words[i] == "websocket") {
+      source = {SourceKind::websocket, "sec-websocket-protocol"};
+    } else if (const auto argument = option(words[i], "query")) {
+      // Cut out at post-read, before a location is known.
+      if ((cf->cmd_type & (NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF)) == 0) {
+        return "\"query=\" is for http and server only";
+      }
+      if (argument->empty() || !is_id(*argument) || argument->find_first_of("&=#%+?") != std::string_view::npos) {
+        return quoted(words[i]) + " names no argument; write letters and digits, such as query=api_key";
+      }
+      source = {SourceKind::query, std::string(*argument)};
     } else {
-      return "unknown source " + quoted(words[i]) + "; it must be \"bearer\" or header=NAME";
+      return "unknown source " + quoted(words[i]) + "; it must be \"bearer\", header=NAME, query=NAME or \"websocket\"";
+    }
+    const auto same_kind = [&](const Source &other) { return other.kind == SourceKind::query && source.kind == SourceKind::query; };
+    if (std::any_of(sources.begin(), sources.end(), same_kind)) {
+      return "names more than one argument of the query";
     }
     if (std::find(sources.begin(), sources.end(), source) != sources.end()) {
       return quoted(words[i]) + " is there twice";
@@ -182,6 +197,20 @@ Wrong set_accept(ngx_conf_t *, const Words &words, LocationConfiguration *conf) 
   return kGood;
 }
 
+// A text with variables.
+Wrong compile(ngx_conf_t *cf, std::string_view word, ngx_http_complex_value_t **value) {
+  *value = static_cast<ngx_http_complex_value_t *>(ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t)));
+  ngx_str_t copied = copy(cf->pool, word);
+  if (*value == nullptr || copied.data == nullptr) {
+    throw std::bad_alloc();
+  }
+  ngx_http_compile_complex_value_t compile = {};
+  compile.cf = cf;
+  compile.value = &copied;
+  compile.complex_value = *value;
+  return ngx_http_compile_complex_value(&compile) == NGX_OK ? kGood : Wrong("has a bad variable in " + quoted(word));
+}
+
 Wrong parse_scope(ngx_conf_t *cf, std::string_view word, RequiredScope *scope) {
   scope->text = word;
   ngx_str_t text = borrow(word);
@@ -190,16 +219,7 @@ Wrong parse_scope(ngx_conf_t *cf, std::string_view word, RequiredScope *scope) {
                           : Wrong(quoted(word) + " is not a scope that can be required; write a name without blanks, quotes or *, "
                                                  "such as posts:read");
   }
-  scope->value = static_cast<ngx_http_complex_value_t *>(ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t)));
-  ngx_str_t copied = copy(cf->pool, word);
-  if (scope->value == nullptr || copied.data == nullptr) {
-    throw std::bad_alloc();
-  }
-  ngx_http_compile_complex_value_t compile = {};
-  compile.cf = cf;
-  compile.value = &copied;
-  compile.complex_value = scope->value;
-  return ngx_http_compile_complex_value(&compile) == NGX_OK ? kGood : Wrong("has a bad variable in " + quoted(word));
+  return compile(cf, word, &scope->value);
 }
 
 Wrong set_scope(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
@@ -247,14 +267,20 @@ Wrong parse_limit_option(ngx_conf_t *cf, std::string_view word, LimitRule *rule)
     }
     rule->name = *name;
   } else if (const auto by = option(word, "by")) {
+    if (!by->empty() && by->front() == '$') {
+      rule->by = CountBy::variable;
+      return compile(cf, *by, &rule->variable);
+    }
     if (*by == "key") {
       rule->by = CountBy::key;
     } else if (*by == "subject") {
       rule->by = CountBy::subject;
     } else if (*by == "address") {
       rule->by = CountBy::address;
+    } else if (*by == "failures") {
+      rule->by = CountBy::failures;
     } else {
-      return "invalid value " + quoted(word) + "; it must be by=key, by=subject or by=address";
+      return "invalid value " + quoted(word) + "; it must be by=key, by=subject, by=address, by=failures or by=$variable";
     }
   } else if (const auto window = option(word, "window")) {
     if (*window != "fixed" && *window != "sliding") {
@@ -309,8 +335,8 @@ Wrong set_limit(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf)
   if (!rule.plan && rule.cost > rule.rate.count) {
     return "\"cost=\" is more than the rate ever admits; write at most cost=" + std::to_string(rule.rate.count);
   }
-  if (rule.plan && rule.by == CountBy::address) {
-    return "\"plan\" can't count by address: a plan belongs to a principal";
+  if (rule.plan && rule.by != CountBy::key && rule.by != CountBy::subject) {
+    return "\"plan\" counts by=key or by=subject only: a plan belongs to a principal";
   }
   if (conf->limits->size() == kMaxLimitRules) {
     return "is there more than " + std::to_string(kMaxLimitRules) + " times here";

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "ngx/credential.hpp"
 #include "ngx/header_list.hpp"
 
 namespace keyward {
@@ -35,7 +36,7 @@ ngx_int_t on_post_read(ngx_http_request_t *r) noexcept {
   if (!server.guarded) {
     return NGX_DECLINED;
   }
-  return remove_identity(r, server) ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+  return remove_identity(r, server) && cut_query_credential(r) ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 bool withdraw_identity(RequestContext *ctx) noexcept {
@@ -54,6 +55,9 @@ bool set_identity(RequestContext *ctx, bool strip) noexcept {
     return false;
   }
   std::size_t free_fields = strip && !ctx->stripped ? ctx->credential.header_count : 0;
+  if (strip && !ctx->stripped && ctx->credential.websocket != nullptr && !strip_websocket(r, ctx->credential.websocket)) {
+    return false;
+  }
   ctx->stripped = ctx->stripped || strip;
 
   if (server.identity_on && ctx->kind != Kind::none) {

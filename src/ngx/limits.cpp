@@ -53,12 +53,19 @@ struct Who {
   std::string_view name;
 };
 
-Who who_of(RequestContext *ctx, CountBy by) noexcept {
+Who who_of(RequestContext *ctx, const LimitRule &rule) noexcept {
   const Principal *principal = ctx->principal.get();
-  if (principal == nullptr || by == CountBy::address) {
+  if (rule.by == CountBy::variable) {
+    ngx_str_t value;
+    return {'v', ngx_http_complex_value(ctx->r, rule.variable, &value) == NGX_OK ? view(value) : std::string_view()};
+  }
+  if (rule.by == CountBy::failures) {
+    return {'f', address_of(ctx->r->connection)};
+  }
+  if (principal == nullptr || rule.by == CountBy::address) {
     return {'a', address_of(ctx->r->connection)};
   }
-  if (by == CountBy::subject && !principal->subject.empty()) {
+  if (rule.by == CountBy::subject && !principal->subject.empty()) {
     return {'s', principal->subject};
   }
   return {'k', principal->counter};
@@ -75,8 +82,11 @@ bool add_due(Worker &worker, RequestContext *ctx, const LimitRule &rule, std::ui
   if (list->count == kMaxDue) {
     return false;
   }
+  const Who who = who_of(ctx, rule);
+  if (who.kind == 'v' && who.name.empty()) {
+    return true;  // as nginx's own limits do: what has no name isn't counted
+  }
   Due &due = list->items[list->count++];
-  const Who who = who_of(ctx, rule.by);
   char what[sizeof(identity) + 1];
   std::memcpy(what, &identity, sizeof(identity));
   what[sizeof(identity)] = who.kind;
@@ -85,7 +95,8 @@ bool add_due(Worker &worker, RequestContext *ctx, const LimitRule &rule, std::ui
   due.charge.rate = rate;
   due.charge.cost = rule.cost;
   due.charge.sliding = rule.sliding;
-  due.table = who.kind == 'a' ? worker.zone.addresses : worker.zone.principals;
+  // What clients can make up at will has a share of the zone of its own.
+  due.table = who.kind == 'k' || who.kind == 's' ? worker.zone.principals : worker.zone.addresses;
   due.name = name;
   due.paid = already_paid(ctx, identity);
   return true;
@@ -94,7 +105,7 @@ bool add_due(Worker &worker, RequestContext *ctx, const LimitRule &rule, std::ui
 // The limits that apply; no_access where `plan` is demanded and there is nothing that it could mean.
 Reason collect(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, DueList *list) noexcept {
   for (const LimitRule &rule : *location.limits) {
-    if (!applies(rule.methods, ctx->r->method)) {
+    if (!applies(rule.methods, ctx->r->method) || rule.by == CountBy::failures) {
       continue;
     }
     if (!rule.plan) {
@@ -192,6 +203,44 @@ Reason charge_limits(Worker &worker, RequestContext *ctx, const LocationConfigur
     }
   }
   return Reason::rate_limited;
+}
+
+namespace {
+
+// Calls visit for each of the location's by=failures limits, until it answers false.
+template <typename Visit>
+void for_each_failure_limit(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Visit &&visit) noexcept {
+  if (!location.limits) {
+    return;
+  }
+  for (const LimitRule &rule : *location.limits) {
+    DueList one;
+    if (rule.by == CountBy::failures && applies(rule.methods, ctx->r->method) &&
+        add_due(worker, ctx, rule, rule.identity, rule.rate, {}, &one) && !visit(one.items[0])) {
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+std::uint32_t failures_exhausted(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) noexcept {
+  std::uint32_t retry_after_s = 0;
+  for_each_failure_limit(worker, ctx, location, [&](const Due &due) {
+    const WindowState state = due.table->look(due.charge, ngx_current_msec);
+    if (!state.admitted) {
+      retry_after_s = std::max(retry_after_s, to_seconds_up(state.retry_ms));
+    }
+    return true;
+  });
+  return retry_after_s;
+}
+
+void charge_failure(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) noexcept {
+  for_each_failure_limit(worker, ctx, location, [&](const Due &due) {
+    due.table->charge(due.charge, ngx_current_msec);
+    return true;
+  });
 }
 
 void look_at_limits(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) {

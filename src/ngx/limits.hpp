@@ -12,6 +12,12 @@ struct Worker;
 // through. Fills ctx's limit with the tightest one, for the answer's fields.
 Reason charge_limits(Worker &worker, RequestContext *ctx, const LocationConfiguration &location);
 
+// 0, or, where the client's address has used up what the location grants it of wrong secrets (by=failures), the seconds until it
+// may try again.
+std::uint32_t failures_exhausted(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) noexcept;
+// Counts one.
+void charge_failure(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) noexcept;
+
 // Fills ctx's limit without charging: for answers to a known principal that is refused for another reason.
 void look_at_limits(Worker &worker, RequestContext *ctx, const LocationConfiguration &location);
 

@@ -46,8 +46,9 @@ struct FoundCredential {
   const Source *source = nullptr;       // of the configuration; nullptr: none was found
   Kind kind = Kind::none;               // key or token, by its form
   const KeyFormat *format = nullptr;    // of a key
-  std::array<ngx_table_elt_t *, kMaxSources> headers = {};  // the fields that hold it
+  std::array<ngx_table_elt_t *, kMaxSources> headers = {};  // the fields that hold it, and nothing else
   std::size_t header_count = 0;
+  ngx_table_elt_t *websocket = nullptr;  // Sec-WebSocket-Protocol, which may hold more
 };
 
 struct RequestContext {
@@ -59,6 +60,12 @@ struct RequestContext {
   bool wait_expired = false;    // the bound on the wait was reached
   bool wait_failed = false;     // bcrypt could not run
   std::unique_ptr<Verdicts> verdicts;
+
+  ngx_str_t query_credential = {};  // cut out of the query at post-read
+  bool query_credential_twice = false;
+  struct {
+    std::string_view name, value;
+  } query_as_sent = {};  // to give it back; empty: nothing was cut out, or it is back
 
   FoundCredential credential;
   bool stripped = false;        // the credential's fields are gone from the request
