@@ -46,7 +46,7 @@ class KeyLookup {
   Step run(Reason *reason) {
     Snapshot snapshot(worker_.store());
     if (!snapshot.status().ok()) {
-      worker_.note_store(snapshot.status());
+      worker_.note_store_in_passing(snapshot.status());
       *reason = Reason::store_error;
       return Step::decided;
     }

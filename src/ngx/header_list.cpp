@@ -4,43 +4,46 @@
 namespace keyward {
 namespace {
 
-// Gives the list a fresh, empty last part. nginx pushes into the last part up to its full capacity, counted from its first
-// element: a last part that doesn't begin where it was allocated would be written past its end.
-bool close_last_part(ngx_list_t *list) noexcept {
-  auto *part = static_cast<ngx_list_part_t *>(ngx_palloc(list->pool, sizeof(ngx_list_part_t)));
-  if (part == nullptr) {
-    return false;
-  }
-  part->elts = ngx_palloc(list->pool, list->nalloc * list->size);
-  if (part->elts == nullptr) {
-    return false;
-  }
-  part->nelts = 0;
-  part->next = nullptr;
-  list->last->next = part;
-  list->last = part;
-  return true;
-}
-
 bool is_alnum(u_char c) noexcept { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z'); }
 
 }  // namespace
 
+// nginx's own loops and ngx_list_push() rely on two things, which hold before and after:
+// - No part but the first is empty: a loop that steps to the next part reads its first element unseen.
+// - The last part has room for list->nalloc elements from its first one on: a push fills it up to that number.
 bool remove_from_list(ngx_list_t *list, ListPlace *place) noexcept {
   ngx_list_part_t *part = place->part;
   const ngx_uint_t i = place->i;
-  if (i + 1 == part->nelts) {
-    --part->nelts;
-    *place = {part->next, 0};
+  auto *elements = static_cast<char *>(part->elts);
+  if (part->nelts == 1 && place->previous != nullptr) {
+    ngx_list_part_t *previous = place->previous;
+    if (part == list->last) {
+      // Pushes go to a new part; where all that is left is the first one, empty, it gets new room instead.
+      if (previous->nelts == 0) {
+        void *room = ngx_palloc(list->pool, list->nalloc * list->size);
+        if (room == nullptr) {
+          return false;
+        }
+        previous->elts = room;
+      } else {
+        list->nalloc = previous->nelts;
+      }
+      list->last = previous;
+    }
+    previous->next = part->next;
+    *place = {previous, part->next, 0};
     return true;
   }
-  if (part == list->last && !close_last_part(list)) {
-    return false;
+  if (i + 1 == part->nelts) {
+    --part->nelts;
+    return true;
   }
-  auto *elements = static_cast<char *>(part->elts);
   if (i == 0) {
     part->elts = elements + list->size;
     --part->nelts;
+    if (part == list->last) {
+      list->nalloc = part->nelts;
+    }
     return true;
   }
   auto *rest = static_cast<ngx_list_part_t *>(ngx_palloc(list->pool, sizeof(ngx_list_part_t)));
@@ -52,7 +55,11 @@ bool remove_from_list(ngx_list_t *list, ListPlace *place) noexcept {
   rest->next = part->next;
   part->nelts = i;
   part->next = rest;
-  *place = {rest, 0};
+  if (part == list->last) {
+    list->last = rest;
+    list->nalloc = rest->nelts;
+  }
+  *place = {part, rest, 0};
   return true;
 }
 

@@ -9,14 +9,15 @@
 
 namespace keyward {
 
-// A place in a list: a part of it, and an element there.
+// A place in a list: a part of it, the part before that, and an element. It may be behind a part's last element.
 struct ListPlace {
+  ngx_list_part_t *previous;  // nullptr: part is the list's first
   ngx_list_part_t *part;
   ngx_uint_t i;
 };
 
-// Takes the element out of the list; no other one moves. place is then that of the element behind. false when memory was refused:
-// nothing has changed.
+// Takes the element out of the list; no other one moves. place is then where the next element is looked for. false when memory was
+// refused: nothing has changed.
 bool remove_from_list(ngx_list_t *list, ListPlace *place) noexcept;
 
 // Takes every field that `unwanted(ngx_table_elt_t *)` says so of out of r->headers_in for good, so that no handler passes it on.
@@ -24,10 +25,10 @@ bool remove_from_list(ngx_list_t *list, ListPlace *place) noexcept;
 template <typename Unwanted>
 bool remove_request_headers(ngx_http_request_t *r, Unwanted &&unwanted) noexcept {
   ngx_list_t *list = &r->headers_in.headers;
-  ListPlace place{&list->part, 0};
+  ListPlace place{nullptr, &list->part, 0};
   while (place.part != nullptr) {
     if (place.i >= place.part->nelts) {
-      place = {place.part->next, 0};
+      place = {place.part, place.part->next, 0};
       continue;
     }
     auto *header = static_cast<ngx_table_elt_t *>(place.part->elts) + place.i;

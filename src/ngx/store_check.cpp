@@ -88,7 +88,12 @@ StoreStatus check_store_as_worker(ngx_cycle_t *cycle, const std::string &folder)
   if (said.empty()) {
     return {StoreCode::damaged, "the store at " + folder + " can't be read: looking at it crashed or took too long"};
   }
-  return {static_cast<StoreCode>(said[0]), said.substr(1)};
+  StoreStatus status{static_cast<StoreCode>(said[0]), said.substr(1)};
+  if (status.code == StoreCode::permission && core->username != nullptr) {
+    status.text += std::string("; workers run as \"") + core->username + "\", to whom the store must belong: chown -R " + core->username +
+                   ' ' + folder;
+  }
+  return status;
 }
 
 }  // namespace keyward

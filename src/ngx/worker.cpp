@@ -254,6 +254,12 @@ void Worker::note_store(const StoreStatus &status) noexcept {
   });
 }
 
+void Worker::note_store_in_passing(const StoreStatus &status) noexcept {
+  if (store_failure_.empty()) {
+    note_store(status);
+  }
+}
+
 void Worker::note_usage(const StoreStatus &status) noexcept {
   guarded(false, [&] {
     if (!status.ok() && status.text != usage_failure_) {

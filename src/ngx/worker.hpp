@@ -52,12 +52,14 @@ struct Worker {
   void flush_usage() noexcept;
   // Has the store's thread file a legacy-prefix key under its SHA-256, where its record is still the one with this seal.
   void refile_key(std::string_view id, const Digest &usage_name, const Digest &tag, const Sha256 &sha);
-  void note_store(const StoreStatus &status) noexcept;
+  // A request met this. The log is told at once, but then it is the tick's to tell how things go on.
+  void note_store_in_passing(const StoreStatus &status) noexcept;
 
  private:
   friend class UsageJob;
   friend class RefileJob;
   static void on_tick(ngx_event_t *event) noexcept;
+  void note_store(const StoreStatus &status) noexcept;
   void refresh_store();
   void note_usage(const StoreStatus &status) noexcept;
 
