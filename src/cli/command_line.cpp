@@ -177,6 +177,11 @@ Command &Command::argument(const char *name, Text *value, const char *help) {
   return *this;
 }
 
+Command &Command::optional_argument(const char *name, Text *value, const char *help) {
+  value_option(app_, name, "", help, into(name, value));
+  return *this;
+}
+
 Command &Command::option(const char *names, const char *value_name, Text *value, const char *help) {
   value_option(app_, names, value_name, help, into(long_name(names), value));
   return *this;

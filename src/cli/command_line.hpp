@@ -32,6 +32,7 @@ using Action = std::function<Outcome(Context &)>;
 class Command {
  public:
   Command &argument(const char *name, Text *value, const char *help);
+  Command &optional_argument(const char *name, Text *value, const char *help);
   Command &option(const char *names, const char *value_name, Text *value, const char *help);
   Command &required(const char *names, const char *value_name, Text *value, const char *help);
   Command &list(const char *names, const char *value_name, TextList *values, const char *help);
@@ -77,9 +78,13 @@ void add_subject_commands(CommandLine &line);
 void add_key_create(CommandLine &line);
 void add_key_list(CommandLine &line);
 void add_key_states(CommandLine &line);
+void add_key_revoke(CommandLine &line);
+void add_key_rotate(CommandLine &line);
+void add_key_purge(CommandLine &line);
 void add_key_check(CommandLine &line);
 void add_key_import(CommandLine &line);
 void add_key_export(CommandLine &line);
 void add_store_commands(CommandLine &line);
+void add_store_moves(CommandLine &line);
 
 }  // namespace keyward::cli

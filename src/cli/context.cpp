@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/quote.hpp"
+
 namespace keyward::cli {
 namespace {
 
@@ -114,6 +116,10 @@ UsageRecord Usage::of(const Digest &usage_name) {
     record = {};
   }
   return record;
+}
+
+Outcome no_such_key(const std::string &id) {
+  return no("there is no key with the id " + quote(is_id(id) ? id : "?") + "; `keyward key list` shows the ids");
 }
 
 Outcome damaged_record(std::string_view what, std::string_view name) {

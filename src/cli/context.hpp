@@ -78,6 +78,8 @@ class Usage {
   bool open_ = false;
 };
 
+Outcome no_such_key(const std::string &id);
+
 // A record that could not be read, of a value the store itself answered.
 Outcome damaged_record(std::string_view what, std::string_view name);
 

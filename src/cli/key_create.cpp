@@ -1,26 +1,21 @@
 // keyward key create: mints a key and shows it, once.
-#include <sys/time.h>
-
 #include <algorithm>
-#include <cstring>
 #include <memory>
 
-#include "base/digest.hpp"
 #include "base/quote.hpp"
 #include "base/time_text.hpp"
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
+#include "cli/new_key.hpp"
 #include "cli/secret.hpp"
-#include "key/key_format.hpp"
 
 namespace keyward::cli {
 namespace {
 
-constexpr char kIdPrefix[] = "key_";
-
 struct Options {
-  Text name, subject, plan, expires, format, verifier, pkce_challenge;
+  Text name, subject, plan, expires, pkce_challenge;
+  MintingOptions minting;
   TextList scopes, limits;
   bool quiet = false;
 };
@@ -28,33 +23,13 @@ struct Options {
 // What the options ask for, checked.
 struct Request {
   KeyRecord record;
-  KeyFormat format;
-  VerifierChoice verifier;
+  Minting minting;
 };
 
 bool is_s256_challenge(std::string_view text) {
   return text.size() == 43 && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
          });
-}
-
-Outcome read_format(const Options &options, Request *request) {
-  std::string error;
-  request->format = default_key_format();
-  if (options.format.given && !parse_key_format(options.format.value, &request->format, &error)) {
-    return wrong_usage("--format: " + error);
-  }
-  request->verifier = request->format.verifier;
-  if (options.verifier.given && !parse_verifier(options.verifier.value, &request->verifier, &error)) {
-    return wrong_usage("--verifier: " + error);
-  }
-  if (request->verifier.kind == VerifierKind::bcrypt && request->format.length() > kMaxBcryptKeyBytes) {
-    return wrong_usage("--verifier: bcrypt reads only " + std::to_string(kMaxBcryptKeyBytes) +
-                       " bytes of a key, and this format has " + std::to_string(request->format.length()) +
-                       "; use --verifier sha256");
-  }
-  request->record.verifier_kind = request->verifier.kind;
-  return done();
 }
 
 Outcome read_owner(const Options &options, KeyRecord *record) {
@@ -103,21 +78,7 @@ Outcome read_request(const Options &options, std::int64_t now_s, Request *reques
     record.pkce_challenge = options.pkce_challenge.value;
   }
   record.created_at_s = record.changed_at_s = now_s;
-  return read_format(options, request);
-}
-
-// Fills in all that depends on the key's text. bcrypt takes its time here, outside the store's lock.
-Outcome fill_from_key(std::string_view key, const Request &request, KeyRecord *record) {
-  timeval now = {};
-  gettimeofday(&now, nullptr);
-  record->id = new_id(kIdPrefix, static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_usec / 1000);
-  const auto sha = sha256(key);
-  record->indexed = true;
-  record->locator = locator_of(sha);
-  record->verifier = request.verifier.kind == VerifierKind::sha256 ? std::string(view_of(sha))
-                                                                   : bcrypt_hash(key, request.verifier.cost);
-  record->preview = preview_of(key, request.format.prefix);
-  return record->verifier.empty() ? store_failed("bcrypt could not run: memory is exhausted") : done();
+  return read_minting(options.minting, &request->minting);
 }
 
 // The name of the plan whose max_keys counts for this key: its own, else its subject's, else the default.
@@ -145,7 +106,8 @@ StoreStatus count_keys(WriteTxn &txn, const std::string &subject, std::int64_t n
     if (auto status = txn.get_key(id, &key); !status.ok()) {
       return status;
     }
-    const bool counts = key.state == KeyState::active || key.state == KeyState::pending;
+    // A key in its overlap has left its place to its successor.
+    const bool counts = (key.state == KeyState::active && key.overlap_until_s == 0) || key.state == KeyState::pending;
     if (counts && !is_expired(key, now_s)) {
       ++*count;
     }
@@ -202,36 +164,6 @@ Outcome look_around(const Context &context, CredentialReader &reader, const KeyR
   return done();
 }
 
-void print_json(Context &context, const KeyRecord &record, std::string_view key) {
-  auto writer = context.json_writer();
-  writer.begin_object().member("id", record.id).member("key", key).member("preview", record.preview);
-  put_text(writer, "name", record.name);
-  put_text(writer, "subject", record.subject);
-  put_text(writer, "plan", record.plan);
-  put_scopes(writer, record.scopes);
-  put_limits(writer, record.limits);
-  writer.member("state", to_text(record.state));
-  put_time(writer, "created_at", record.created_at_s);
-  put_time(writer, "expires_at", record.expires_at_s);
-  writer.end_object();
-  context.print(writer);
-}
-
-void print_table(Context &context, const KeyRecord &record, std::string_view key) {
-  Fields fields;
-  fields.add("id", record.id);
-  fields.add("key", {std::string(key), Colour::bold});
-  fields.add("name", text_of(record.name));
-  fields.add("subject", text_of(record.subject));
-  fields.add("plan", text_of(record.plan));
-  fields.add("scopes", scopes_text(record.scopes));
-  fields.add("limits", limits_text(record.limits));
-  fields.add("state", state_cell(record, record.created_at_s));
-  fields.add("created", time_text(record.created_at_s));
-  fields.add("expires", time_text(record.expires_at_s));
-  fields.print(context.out);
-}
-
 Outcome create(Context &context, const Options &options) {
   Request request;
   if (auto outcome = read_request(options, context.now_s, &request); !outcome.ok()) {
@@ -246,32 +178,15 @@ Outcome create(Context &context, const Options &options) {
   if (auto outcome = look_around(context, writer.reader(), record, &default_plan); !outcome.ok()) {
     return outcome;
   }
-  const Secret key(request.format.mint());
-  if (auto outcome = fill_from_key(key.view(), request, &record); !outcome.ok()) {
+  const Secret key(request.minting.format.mint());
+  if (auto outcome = fill_from_key(key.view(), request.minting, &record); !outcome.ok()) {
     return outcome;
   }
   auto outcome = change(writer, kWaitMs, [&](WriteTxn &txn, Outcome *refusal) {
     auto status = check_max_keys(txn, record, default_plan, refusal);
     return status.ok() ? txn.add_key(record) : status;
   });
-  if (!outcome.ok()) {
-    return outcome;
-  }
-  if (context.json) {
-    print_json(context, record, key.view());
-  } else if (options.quiet) {
-    context.out.line(key.view());
-  } else {
-    print_table(context, record, key.view());
-  }
-  if (!context.out.flush()) {
-    return store_failed("key " + record.id + " was made but could not be shown: " + std::strerror(context.out.error()) +
-                        "; revoke it and create another");
-  }
-  if (!options.quiet) {
-    context.note("This is the only time that the key is shown.");
-  }
-  return done();
+  return outcome.ok() ? show_new_key(context, record, key.view(), 0, options.quiet) : outcome;
 }
 
 }  // namespace
@@ -279,21 +194,19 @@ Outcome create(Context &context, const Options &options) {
 void add_key_create(CommandLine &line) {
   line.group("key", "API keys");
   auto options = std::make_shared<Options>();
-  line.command("key create", "mint a key and show it, once",
-               "Without --scope a key has its plan's scopes; --scope '' is an empty list, which grants nothing.\n"
-               "The key is on the disk before it is shown, and can't be shown again: only its hash is kept.",
-               "keyward key create --name laptop --subject alice --scope posts:read --expires 90d")
-      .required("--name", "NAME", &options->name, "what people call it (required)")
+  auto command = line.command(
+      "key create", "mint a key and show it, once",
+      "Without --scope a key has its plan's scopes; --scope '' is an empty list, which grants nothing.\n"
+      "The key is on the disk before it is shown, and can't be shown again: only its hash is kept.",
+      "keyward key create --name laptop --subject alice --scope posts:read --expires 90d");
+  command.required("--name", "NAME", &options->name, "what people call it (required)")
       .option("--subject", "SUBJECT", &options->subject, "whose it is")
       .option("--plan", "PLAN", &options->plan, "its plan (else its subject's, else the default one)")
       .list("--scope", "SCOPE", &options->scopes, "posts:read, posts:* or *; repeatable, also a,b")
       .list("--limit", "RATE", &options->limits, "60r/m, 1000r/30d; repeatable; instead of its plan's")
-      .option("--expires", "90d|DATE", &options->expires, "a time from now, or 2027-01-31, or 2027-01-31T12:00:00Z")
-      .option("--format", "FORMAT", &options->format,
-              "'PREFIX hex=N|base62=N|base64url=N [checksum] [verifier=...]', as keyward_key_format has it (default: "
-              "'kw_ base62=43 checksum')")
-      .option("--verifier", "bcrypt[:COST]|sha256", &options->verifier,
-              "how it is stored (default: the format's, else bcrypt:10)")
+      .option("--expires", "90d|DATE", &options->expires, "a time from now, or 2027-01-31, or 2027-01-31T12:00:00Z");
+  add_minting_options(command, &options->minting);
+  command
       .option("--pkce-challenge", "S256", &options->pkce_challenge,
               "makes it pending until the verifier of this challenge is brought")
       .flag("-q,--quiet", &options->quiet, "print the key only")

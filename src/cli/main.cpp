@@ -92,11 +92,15 @@ int keyward_main(int argc, char **argv) {
   add_subject_commands(line);
   add_key_create(line);
   add_key_list(line);
+  add_key_rotate(line);
   add_key_states(line);
+  add_key_revoke(line);
   add_key_check(line);
   add_key_import(line);
   add_key_export(line);
+  add_key_purge(line);
   add_store_commands(line);
+  add_store_moves(line);
 
   auto parsed = line.parse(argc, argv);
   Output out(STDOUT_FILENO);

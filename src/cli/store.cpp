@@ -1,12 +1,7 @@
 // keyward store: check and stats.
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <csignal>
-#include <cstring>
-
+#include "cli/child.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
 #include "cli/store_check.hpp"
@@ -63,55 +58,16 @@ Outcome check_here(Context &context) {
   } else {
     print_text(context, report);
   }
-  if (!context.out.flush()) {
-    return store_failed(std::string("standard output: ") + std::strerror(context.out.error()));
-  }
   return report.damage.empty() ? done()
                                : store_failed("the store is damaged: " + std::to_string(report.damage.size()) +
                                               " problems; what is damaged is refused, never taken for something else");
 }
 
-// What the child has to say: its status, then its error.
-Outcome from_child(int fd, pid_t child) {
-  std::string text;
-  char part[4096];
-  for (ssize_t count = 0; (count = read(fd, part, sizeof part)) != 0;) {
-    if (count > 0) {
-      text.append(part, static_cast<std::size_t>(count));
-    } else if (errno != EINTR) {
-      break;
-    }
-  }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (WIFSIGNALED(status)) {
-    return store_failed("the store is damaged so that it can't be read: looking at it ended with signal " +
-                        std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + "); restore a backup");
-  }
-  return Outcome{WEXITSTATUS(status), text, {}};
-}
-
-// LMDB trusts its file: a damaged one may crash whoever reads it. So a child does.
 Outcome check(Context &context) {
-  int ends[2] = {-1, -1};
-  if (pipe(ends) != 0) {
-    return store_failed(std::string("no pipe: ") + std::strerror(errno));
-  }
-  const auto child = fork();
-  if (child < 0) {
-    return store_failed(std::string("no child process: ") + std::strerror(errno));
-  }
-  if (child == 0) {
-    close(ends[0]);
-    const auto outcome = check_here(context);
-    const auto written = write(ends[1], outcome.error.data(), outcome.error.size());
-    _exit(written < 0 ? kStoreFailed : outcome.status);
-  }
-  close(ends[1]);
-  auto outcome = from_child(ends[0], child);
-  close(ends[0]);
-  return outcome;
+  const auto end = in_child(context, [&context] { return check_here(context); });
+  return end.signal == 0 ? end.outcome
+                         : store_failed("the store is damaged so that it can't be read: looking at it ended with " +
+                                        signal_text(end.signal) + "; restore a backup");
 }
 
 std::uint64_t size_of(const std::string &path) {

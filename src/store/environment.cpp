@@ -30,6 +30,7 @@ constexpr NamedTable kTables[] = {
     {EnvironmentKind::credentials, Table::subject_keys, "subject_keys"},
     {EnvironmentKind::credentials, Table::subjects, "subjects"},
     {EnvironmentKind::credentials, Table::plans, "plans"},
+    {EnvironmentKind::credentials, Table::purged, "purged"},
     {EnvironmentKind::usage, Table::usage_meta, "meta"},
     {EnvironmentKind::usage, Table::usage, "usage"},
     {EnvironmentKind::usage, Table::windows, "windows"},
@@ -50,12 +51,28 @@ std::vector<Claim> claims;  // guarded by claims_mutex
 
 }  // namespace
 
-StoreStatus Environment::open(const std::string &store, EnvironmentKind kind, Access access, std::size_t map_bytes) {
+std::string environment_folder(const std::string &store, EnvironmentKind kind) {
+  return kind == EnvironmentKind::credentials ? credentials_folder(store) : usage_folder(store);
+}
+
+std::vector<Table> tables_of(EnvironmentKind kind) {
+  std::vector<Table> tables;
+  for (const NamedTable &table : kTables) {
+    if (table.kind == kind) {
+      tables.push_back(table.table);
+    }
+  }
+  return tables;
+}
+
+StoreStatus Environment::open(const std::string &store, EnvironmentKind kind, Access access, std::size_t map_bytes,
+                              std::string_view suffix) {
   close();
   store_ = store;
   kind_ = kind;
   access_ = access;
-  folder_ = kind == EnvironmentKind::credentials ? credentials_folder(store) : usage_folder(store);
+  retired_ = false;
+  folder_ = environment_folder(store, kind).append(suffix);
   data_path_ = folder_ + "/data.mdb";
   lock_path_ = folder_ + "/lock.mdb";
   guard_ = std::make_unique<ForkGuard>();
@@ -125,7 +142,7 @@ StoreStatus Environment::open_environment(std::size_t map_bytes) {
   seal_ = Seal(secret);
   wipe(secret.data(), secret.size());
   unsigned flags = MDB_NOTLS;  // reader slots belong to transactions, not to threads
-  if (access_ == Access::read || access_ == Access::probe) {
+  if (access_ != Access::write && access_ != Access::create) {
     flags |= MDB_RDONLY;
   } else if (kind_ == EnvironmentKind::usage) {
     flags |= MDB_NOMETASYNC;  // a crash of the machine may lose the last batch
@@ -164,12 +181,12 @@ StoreStatus Environment::prepare_lock_file(unsigned *flags) const {
   if (stat(lock_path_.c_str(), &st) == 0) {
     return {};
   }
-  if (access_ != Access::probe) {
+  if (access_ != Access::probe && access_ != Access::backup) {
     Owner owner;
     StoreStatus status = owner_of(folder_, &owner);
     return status.ok() ? create_if_missing(lock_path_, owner, nullptr) : status;
   }
-  if (faccessat(AT_FDCWD, folder_.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+  if (access_ == Access::probe && faccessat(AT_FDCWD, folder_.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
     return failure(StoreCode::permission, lock_path_ + " is missing and can't be created");
   }
   *flags |= MDB_NOLOCK;
@@ -177,7 +194,7 @@ StoreStatus Environment::prepare_lock_file(unsigned *flags) const {
 }
 
 StoreStatus Environment::keep_owner() const {
-  if (geteuid() != 0 || access_ == Access::probe) {
+  if (geteuid() != 0 || access_ == Access::probe || access_ == Access::backup) {
     return {};
   }
   Owner owner;
@@ -257,6 +274,7 @@ StoreStatus Environment::read_schema(MDB_txn *txn) {
   }
   rc = lmdb::get(txn, handle(meta), kRetiredKey, &stored);
   if (rc == MDB_SUCCESS) {
+    retired_ = true;
     return failure(StoreCode::damaged, data_path_ + " is retired: a store that took its place should lie there");
   }
   return rc == MDB_NOTFOUND ? StoreStatus() : failure_of(rc, "read " + data_path_);

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "store/files.hpp"
 #include "store/fork_guard.hpp"
@@ -28,8 +29,13 @@ enum class Access : std::uint8_t {
   read,
   write,
   probe,   // reads, and creates nothing: not even lock.mdb
-  create,  // init_store() only: makes the files and the schema
+  backup,  // the same, of files that nothing writes and that may lie on a read-only disk
+  create,  // makes the files and the schema
 };
+
+std::string environment_folder(const std::string &store, EnvironmentKind kind);
+// Which tables an environment of this kind has.
+std::vector<Table> tables_of(EnvironmentKind kind);
 
 class Environment {
  public:
@@ -38,11 +44,14 @@ class Environment {
   Environment(const Environment &) = delete;
   Environment &operator=(const Environment &) = delete;
 
-  // map_bytes: a starting size; 0: what the file says.
-  StoreStatus open(const std::string &store, EnvironmentKind kind, Access access, std::size_t map_bytes);
+  // map_bytes: a starting size; 0: what the file says. suffix: of the environment's folder, while it is moved.
+  StoreStatus open(const std::string &store, EnvironmentKind kind, Access access, std::size_t map_bytes,
+                   std::string_view suffix = {});
   // In a process that inherited it by a fork: forgets it, touching nothing of the parent's.
   void close() noexcept;
   bool is_open() const noexcept { return static_cast<bool>(env_); }
+  // Whether the last open() failed because another environment has taken this one's place.
+  bool retired() const noexcept { return retired_; }
   bool inherited() const noexcept { return guard_ != nullptr && guard_->inherited(); }
 
   // Compares what is open with what lies on the disk. ok and !*replaced: the same files, whole. ok and *replaced: others lie there by
@@ -63,6 +72,7 @@ class Environment {
   MDB_dbi handle(Table table) const noexcept { return tables_[static_cast<std::size_t>(table)]; }
   const Seal &seal() const noexcept { return seal_; }
   const Schema &schema() const noexcept { return schema_; }
+  const std::string &folder() const noexcept { return folder_; }
   const std::string &data_path() const noexcept { return data_path_; }
   std::uint64_t map_bytes() const noexcept;
   std::uint64_t used_bytes() const noexcept;  // up to the last page
@@ -96,6 +106,7 @@ class Environment {
   FileIdentity data_, lock_;
   bool has_lock_file_ = false;
   bool claimed_ = false;
+  bool retired_ = false;
   std::uint64_t page_size_ = 0;
 };
 

@@ -87,6 +87,23 @@ StoreStatus read_secret(const std::string &path, Bytes<kSecretBytes> *secret, Se
   return {};
 }
 
+StoreStatus write_secret(const std::string &path, const Bytes<kSecretBytes> &secret, const Owner &owner) {
+  const std::string made = path + ".making";
+  unlink(made.c_str());
+  StoreStatus status = create_if_missing(made, owner, nullptr);
+  if (!status.ok()) {
+    return status;
+  }
+  const File file(open(made.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  errno = ENOSPC;  // what a short write means
+  if (!file || write(file.get(), secret.data(), secret.size()) != static_cast<ssize_t>(secret.size()) ||
+      fsync(file.get()) != 0 || rename(made.c_str(), path.c_str()) != 0) {
+    status = failure_of(errno, "write " + path);
+    unlink(made.c_str());
+  }
+  return status;
+}
+
 StoreStatus sync_folder(const std::string &path) {
   const File folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder || fsync(folder.get()) != 0) {

@@ -77,6 +77,9 @@ struct SecretStamp {
 SecretStamp stamp_of(const struct stat &st) noexcept;
 StoreStatus read_secret(const std::string &path, Bytes<kSecretBytes> *secret, SecretStamp *stamp);
 
+// Makes a file of mode 0600 with this content, on the disk when it returns, in the place of one that is there.
+StoreStatus write_secret(const std::string &path, const Bytes<kSecretBytes> &secret, const Owner &owner);
+
 StoreStatus sync_folder(const std::string &path);
 
 }  // namespace keyward

@@ -3,7 +3,13 @@
 //   FOLDER/credentials/{data.mdb,lock.mdb}   keys, plans, subjects; workers read it
 //   FOLDER/usage/{data.mdb,lock.mdb}         use counts and what else may be lost by a second
 //   FOLDER/secret                            32 bytes, mode 0600: the checksums' key
-//   FOLDER/lock                              our writers' lock (fcntl): byte 0 credentials, byte 1 usage
+//   FOLDER/lock                              our writers' lock (fcntl): byte 0 credentials, byte 1 usage, byte 2 moves
+//
+// Only while one environment takes another's place (environment_move.hpp), or where that was interrupted:
+//
+//   FOLDER/credentials.making                being filled; nobody else has it open
+//   FOLDER/credentials.next                  whole; the one that takes the place, and from then on the one that had it
+//   FOLDER/credentials.retiring              the latter, which somebody has begun to retire
 #pragma once
 
 #include <cstddef>
@@ -20,6 +26,10 @@ inline constexpr std::uint32_t kSchemaVersion = 1;
 
 inline std::string credentials_folder(const std::string &store) { return store + "/credentials"; }
 inline std::string usage_folder(const std::string &store) { return store + "/usage"; }
+inline constexpr const char kMakingSuffix[] = ".making";
+inline constexpr const char kNextSuffix[] = ".next";
+inline constexpr const char kRetiringSuffix[] = ".retiring";
+
 inline std::string secret_file(const std::string &store) { return store + "/secret"; }
 inline std::string lock_file(const std::string &store) { return store + "/lock"; }
 

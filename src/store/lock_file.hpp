@@ -1,5 +1,5 @@
 // The lock in front of LMDB's own: an fcntl lock on a byte of FOLDER/lock, so that a writer who hangs can be named and waiting
-// can end. Byte 0: credentials; byte 1: usage.
+// can end. Byte 0: credentials; byte 1: usage; byte 2: one environment takes another's place (taken before the others).
 #pragma once
 
 #include <array>
@@ -15,7 +15,9 @@
 
 namespace keyward {
 
-enum class LockByte : std::uint8_t { credentials = 0, usage = 1 };
+enum class LockByte : std::uint8_t { credentials = 0, usage = 1, moving = 2 };
+
+inline constexpr std::size_t kLockBytes = 3;
 
 // One object per file and process, shared by all who lock in it: closing any descriptor of a file drops all of the process's locks
 // on it. Thread-safe; fcntl doesn't keep the threads of a process apart, so mutexes do.
@@ -54,13 +56,13 @@ class LockFile {
 
   std::string folder_, path_;
   pid_t process_ = 0;
-  std::array<std::timed_mutex, 2> threads_;
+  std::array<std::timed_mutex, kLockBytes> threads_;
   std::mutex files_mutex_;
   // Guarded by files_mutex_. The last one is what lies on the disk; those before it were removed or replaced while somebody may have
   // held a lock on them.
   std::vector<File> files_;
   FileIdentity current_;
-  std::array<int, 2> locked_fd_ = {-1, -1};
+  std::array<int, kLockBytes> locked_fd_ = {-1, -1, -1};
 };
 
 }  // namespace keyward

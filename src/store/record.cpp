@@ -125,6 +125,21 @@ bool decode(std::string_view content, UsageRecord *record) noexcept {
          is_time(record->refused_s);
 }
 
+Locator removal_name(std::string_view id) noexcept { return locator_of(sha256(id)); }
+
+std::string encode_removal(std::int64_t removed_at_s) {
+  std::string out;
+  put_int(&out, kRecordVersion);
+  put_int(&out, removed_at_s);
+  return out;
+}
+
+bool decode_removal(std::string_view content, std::int64_t *removed_at_s) noexcept {
+  std::uint8_t version = 0;
+  return take_int(&content, &version) && version == kRecordVersion && take_int(&content, removed_at_s) &&
+         content.empty() && is_time(*removed_at_s);
+}
+
 std::string new_id(std::string_view prefix, std::int64_t now_ms) {
   constexpr std::size_t kTimeBytes = 6, kDigits = 22;  // 22 digits of base 62 hold 128 bits
   constexpr char kAlphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

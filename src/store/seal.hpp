@@ -24,9 +24,10 @@ enum class Table : std::uint8_t {
   usage_meta,    // usage: "schema"
   usage,         // usage: usage_name(id) -> counts
   windows,       // usage: long windows over a restart
+  purged,        // credentials: first 16 bytes of SHA-256(id) -> when its revoked record was removed
 };
 
-inline constexpr std::size_t kTableCount = static_cast<std::size_t>(Table::windows) + 1;
+inline constexpr std::size_t kTableCount = static_cast<std::size_t>(Table::purged) + 1;
 
 inline constexpr std::size_t kSecretBytes = 32;
 inline constexpr std::size_t kSealBytes = 16;

@@ -27,6 +27,8 @@ struct UsageStore::State {
     environment.close();
   }
   StoreStatus reopen();
+  StoreStatus refresh();
+  StoreStatus write(std::uint64_t wait_ms, const Environment::Body &body);
   int renew() noexcept;
 };
 
@@ -105,47 +107,57 @@ void UsageStore::close() noexcept { state_->close(); }
 
 bool UsageStore::is_open() const noexcept { return static_cast<bool>(state_->txn); }
 
-StoreStatus UsageStore::refresh() {
-  State &state = *state_;
-  if (state.folder.empty() || state.environment.inherited()) {
+StoreStatus UsageStore::refresh() { return state_->refresh(); }
+
+StoreStatus UsageStore::State::refresh() {
+  if (folder.empty() || environment.inherited()) {
     return failure(StoreCode::io, "refresh() before open(), or after a fork");
   }
-  bool replaced = !is_open();
-  StoreStatus status = replaced ? StoreStatus() : state.environment.compare_with_disk(&replaced);
+  bool replaced = !txn;
+  StoreStatus status = replaced ? StoreStatus() : environment.compare_with_disk(&replaced);
   if (!status.ok()) {
-    state.close();
+    close();
     return status;
   }
-  return replaced ? state.reopen() : StoreStatus();
+  return replaced ? reopen() : StoreStatus();
 }
 
-StoreStatus UsageStore::add(const UsageDelta *deltas, std::size_t count, std::uint64_t wait_ms) {
-  State &state = *state_;
-  if (!is_open() || state.read_only || state.environment.inherited()) {
+StoreStatus UsageStore::State::write(std::uint64_t wait_ms, const Environment::Body &body) {
+  if (!txn || read_only || environment.inherited()) {
     return failure(StoreCode::io, "the usage store is not open for writing");
   }
-  if (count == 0) {
-    return {};
-  }
   LockFile::Held held;
-  StoreStatus status = state.lock->acquire(LockByte::usage, wait_ms, &held);
+  StoreStatus status = lock->acquire(LockByte::usage, wait_ms, &held);
   status = status.ok() ? refresh() : status;
   if (!status.ok()) {
     return status;
   }
-  const auto add_all = [deltas, count](WriteScope &scope) {
+  bool stale = false;
+  status = environment.write(body, nullptr, &stale);
+  if (stale) {
+    close();  // the next refresh() opens it
+  }
+  return status;
+}
+
+StoreStatus UsageStore::add(const UsageDelta *deltas, std::size_t count, std::uint64_t wait_ms) {
+  return count == 0 && is_open() ? StoreStatus() : state_->write(wait_ms, [deltas, count](WriteScope &scope) {
     StoreStatus done;
     for (std::size_t i = 0; done.ok() && i < count; ++i) {
       done = add_one(&scope, deltas[i]);
     }
     return done;
-  };
-  bool stale = false;
-  status = state.environment.write(add_all, nullptr, &stale);
-  if (stale) {
-    state.close();  // the next refresh() opens it
-  }
-  return status;
+  });
+}
+
+StoreStatus UsageStore::remove(const Digest *usage_names, std::size_t count, std::uint64_t wait_ms) {
+  return count == 0 && is_open() ? StoreStatus() : state_->write(wait_ms, [usage_names, count](WriteScope &scope) {
+    StoreStatus done;
+    for (std::size_t i = 0; scope.failed() == 0 && i < count; ++i) {
+      done = scope.remove(Table::usage, view_of(usage_names[i]));
+    }
+    return done.code == StoreCode::not_found ? StoreStatus() : done;
+  });
 }
 
 StoreCode UsageStore::find(const Digest &usage_name, UsageRecord *record) {

@@ -28,6 +28,8 @@ class UsageStore {
 
   // Adds a batch in one transaction, behind the usage lock, for which it waits at most wait_ms (then busy). All or nothing.
   StoreStatus add(const UsageDelta *deltas, std::size_t count, std::uint64_t wait_ms);
+  // Forgets these, in one transaction.
+  StoreStatus remove(const Digest *usage_names, std::size_t count, std::uint64_t wait_ms);
   // What is known of a key: not_found if it was never used.
   StoreCode find(const Digest &usage_name, UsageRecord *record);
 

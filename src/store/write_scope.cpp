@@ -31,10 +31,13 @@ StoreStatus WriteScope::get(Table table, std::string_view key, std::string_view 
 }
 
 StoreStatus WriteScope::put(Table table, std::string_view key, std::string_view content) {
+  return put_sealed(table, key, seal_.sealed(table, key, content));
+}
+
+StoreStatus WriteScope::put_sealed(Table table, std::string_view key, std::string_view value) {
   if (failed_ != 0) {
     return failure_of(failed_, "write to the store");
   }
-  const std::string value = seal_.sealed(table, key, content);
   constexpr std::size_t kLongBytes = 1024;  // what lies in pages of its own gives them up when it is replaced
   count_puts(1, key.size() + value.size());
   shrinks_ = shrinks_ || value.size() > kLongBytes;

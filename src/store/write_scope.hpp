@@ -23,6 +23,8 @@ class WriteScope {
   StoreStatus get(Table table, std::string_view key, std::string_view *content);
   // Seals and writes; replaces what is there, or (fresh) answers `exists`, which is a normal value, too.
   StoreStatus put(Table table, std::string_view key, std::string_view content);
+  // The same of a value that is sealed already.
+  StoreStatus put_sealed(Table table, std::string_view key, std::string_view value);
   StoreStatus put_fresh(Table table, std::string_view key, std::string_view content);
   StoreStatus remove(Table table, std::string_view key);
 

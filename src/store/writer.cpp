@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "store/environment_move.hpp"
 #include "store/failure.hpp"
 #include "store/lock_file.hpp"
 #include "store/reader_state.hpp"
@@ -52,6 +53,10 @@ StoreStatus CredentialWriter::run(std::uint64_t wait_ms, const std::function<Sto
   status = stale ? StoreStatus() : shared.environment.compare_with_disk(&stale);
   if (status.ok() && stale) {
     status = reopen();
+  }
+  if (status.ok()) {
+    // As far as it can be: a revocation doesn't fail for what another left behind.
+    static_cast<void>(finish_move(shared.folder, EnvironmentKind::credentials));
   }
   const auto in_scope = [&](WriteScope &scope) {
     WriteTxn::State state(scope, shared.environment);

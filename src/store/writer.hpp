@@ -34,8 +34,11 @@ class WriteTxn {
   // exists if the id, or the locator of an indexed one, is taken (by a revoked one, too).
   StoreStatus add_key(const KeyRecord &record);
   StoreStatus replace_key(const KeyRecord &record);
-  // Removes the record, its index entries, for good (key purge).
-  StoreStatus remove_key(std::string_view id);
+  // Removes the record and its index entries for good, and keeps only that it did: a restore must not bring the key back. For
+  // revoked keys (key purge).
+  StoreStatus remove_key(std::string_view id, std::int64_t now_s);
+  // Whether a key of this id was removed, and when; not_found is a normal value.
+  StoreStatus get_removal(std::string_view id, std::int64_t *removed_at_s);
   StoreStatus put_subject(const SubjectRecord &record);
   StoreStatus remove_subject(std::string_view subject);
   // A plan with is_default takes that from the one which had it.
@@ -54,6 +57,7 @@ class WriteTxn {
 
  private:
   friend class CredentialWriter;
+  friend class RestoredKeys;  // which writes into an environment that isn't at its place yet
   struct State;
   explicit WriteTxn(State *state) : state_(state) {}
   State *state_;

@@ -11,9 +11,9 @@ COMMANDS = [
     "init",
     *(f"plan {command}" for command in ("set", "list", "show", "remove")),
     *(f"subject {command}" for command in ("set", "list", "show", "remove")),
-    *(f"key {command}" for command in ("create", "list", "show", "revoke", "suspend", "resume", "check", "import", "export")),
+    *(f"key {command}" for command in ("create", "list", "show", "rotate", "revoke", "suspend", "resume", "check", "import", "export", "purge")),
     "store check",
-    "store stats",
+    *(f"store {command}" for command in ("stats", "backup", "restore", "compact")),
 ]
 
 

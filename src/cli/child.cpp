@@ -1,0 +1,69 @@
+// A fork, and a pipe for what the child's outcome says.
+#include "cli/child.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+namespace keyward::cli {
+namespace {
+
+ChildEnd wait_for(pid_t child, int fd) {
+  ChildEnd end;
+  char part[4096];
+  for (ssize_t count = 0; (count = read(fd, part, sizeof part)) != 0;) {
+    if (count > 0) {
+      end.outcome.error.append(part, static_cast<std::size_t>(count));
+    } else if (errno != EINTR) {
+      break;
+    }
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFSIGNALED(status)) {
+    end.signal = WTERMSIG(status);
+  } else {
+    end.outcome.status = WEXITSTATUS(status);
+  }
+  return end;
+}
+
+int run(Context &context, const std::function<Outcome()> &body, int fd) {
+  auto outcome = body();
+  if (!context.out.flush() && outcome.ok()) {
+    outcome = store_failed(std::string("standard output: ") + std::strerror(context.out.error()));
+  }
+  const auto written = write(fd, outcome.error.data(), outcome.error.size());
+  return written < 0 ? kStoreFailed : outcome.status;
+}
+
+}  // namespace
+
+std::string signal_text(int number) {
+  return "signal " + std::to_string(number) + " (" + strsignal(number) + ")";
+}
+
+ChildEnd in_child(Context &context, const std::function<Outcome()> &body) {
+  int ends[2] = {-1, -1};
+  if (pipe(ends) != 0) {
+    return {store_failed(std::string("no pipe: ") + std::strerror(errno)), 0};
+  }
+  const auto child = fork();
+  if (child < 0) {
+    return {store_failed(std::string("no child process: ") + std::strerror(errno)), 0};
+  }
+  if (child == 0) {
+    close(ends[0]);
+    _exit(run(context, body, ends[1]));
+  }
+  close(ends[1]);
+  auto end = wait_for(child, ends[0]);
+  close(ends[0]);
+  return end;
+}
+
+}  // namespace keyward::cli

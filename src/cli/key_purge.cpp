@@ -1,0 +1,177 @@
+// keyward key purge: removes the records of keys that were revoked long ago.
+#include <memory>
+#include <vector>
+
+#include "base/quote.hpp"
+#include "base/time_text.hpp"
+#include "cli/command_line.hpp"
+#include "cli/describe.hpp"
+
+namespace keyward::cli {
+namespace {
+
+constexpr std::size_t kPageKeys = 5000;  // looked at in one snapshot, removed in one transaction
+
+struct Options {
+  Text before;
+  bool dry_run = false;
+};
+
+Outcome read_before(const Text &option, std::int64_t now_s, std::int64_t *before_s) {
+  const auto &text = option.value;
+  std::int64_t ago_s = 0;
+  const bool bare = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  if (!bare && parse_duration(text, &ago_s)) {
+    *before_s = now_s - ago_s;
+    return done();
+  }
+  return parse_time(text, before_s)
+             ? done()
+             : wrong_usage("--revoked-before: " + quote(text) + " is not a time; write 90d (ago), or 2026-01-31");
+}
+
+bool is_due(KeyState state, std::int64_t changed_at_s, std::int64_t before_s) {
+  return state == KeyState::revoked && changed_at_s < before_s;
+}
+
+// What is due among the next keys behind *after; false at the end.
+Outcome next_page(CredentialReader &reader, std::int64_t before_s, std::string *after, std::vector<std::string> *due,
+                  std::vector<Digest> *usage_names, bool *more) {
+  Snapshot snapshot(reader);
+  if (!snapshot.status().ok()) {
+    return from_store(snapshot.status());
+  }
+  std::size_t seen = 0;
+  const std::string begin = *after;
+  const auto code = reader.for_each_key(
+      begin,
+      [&](const CredentialReader::FoundKey &found) {
+        *after = found.id;
+        if (is_due(found.key.state, found.key.changed_at_s, before_s)) {
+          due->emplace_back(found.id);
+          usage_names->push_back(found.usage_name);
+        }
+        return ++seen < kPageKeys;
+      },
+      [](std::string_view) {});
+  *more = seen == kPageKeys;
+  return code == StoreCode::ok || code == StoreCode::damaged ? done() : store_failed("the keys could not be read");
+}
+
+// Looks at each again: whatever isn't due any more stays.
+Outcome remove(CredentialWriter &writer, const std::vector<std::string> &due, std::int64_t before_s, std::int64_t now_s,
+               std::size_t *removed) {
+  return change(writer, kWaitMs, [&](WriteTxn &txn, Outcome *) {
+    *removed = 0;
+    StoreStatus status;
+    for (auto id = due.begin(); status.ok() && id != due.end(); ++id) {
+      KeyRecord key;
+      status = txn.get_key(*id, &key);
+      if (status.ok() && is_due(key.state, key.changed_at_s, before_s)) {
+        status = txn.remove_key(*id, now_s);
+        ++*removed;
+      }
+      status = status.code == StoreCode::not_found ? StoreStatus{} : status;
+    }
+    return status;
+  });
+}
+
+class Purge {
+ public:
+  Purge(Context &context, std::int64_t before_s, bool dry_run)
+      : context_(context), before_s_(before_s), dry_run_(dry_run) {}
+
+  Outcome run() {
+    if (const auto status = writer_.open(context_.store); !status.ok()) {
+      return from_store(status);
+    }
+    std::string after;
+    for (bool more = true; more;) {
+      std::vector<std::string> due;
+      std::vector<Digest> usage_names;
+      if (auto outcome = next_page(writer_.reader(), before_s_, &after, &due, &usage_names, &more); !outcome.ok()) {
+        return told(outcome);
+      }
+      std::size_t removed = due.size();
+      if (!dry_run_ && !due.empty()) {
+        if (auto outcome = remove(writer_, due, before_s_, context_.now_s, &removed); !outcome.ok()) {
+          return told(outcome);
+        }
+        remove_usage(usage_names);
+      }
+      count_ += removed;
+    }
+    return done();
+  }
+
+  std::size_t count() const noexcept { return count_; }
+
+ private:
+  // What was removed before stays so.
+  Outcome told(Outcome outcome) const {
+    outcome.error += count_ == 0 || dry_run_ ? "" : "; " + std::to_string(count_) + " keys were removed before that";
+    return outcome;
+  }
+
+  // Use counts say nothing without their key.
+  void remove_usage(const std::vector<Digest> &names) {
+    auto status = usage_.is_open() ? StoreStatus{} : usage_.open(context_.store, false, 0);
+    status = status.ok() ? usage_.remove(names.data(), names.size(), kWaitMs) : status;
+    if (!status.ok() && !warned_) {
+      warned_ = true;
+      context_.warn("use counts of removed keys are left: " + status.text);
+    }
+  }
+
+  Context &context_;
+  std::int64_t before_s_;
+  bool dry_run_;
+  bool warned_ = false;
+  CredentialWriter writer_;
+  UsageStore usage_;
+  std::size_t count_ = 0;
+};
+
+Outcome purge(Context &context, const Options &options) {
+  std::int64_t before_s = 0;
+  if (auto outcome = read_before(options.before, context.now_s, &before_s); !outcome.ok()) {
+    return outcome;
+  }
+  Purge purge(context, before_s, options.dry_run);
+  if (auto outcome = purge.run(); !outcome.ok()) {
+    return outcome;
+  }
+  const auto count = purge.count();
+  if (context.json) {
+    auto json = context.json_writer();
+    json.begin_object();
+    put_time(json, "revoked_before", before_s);
+    json.key("purged").number(options.dry_run ? 0 : static_cast<std::int64_t>(count));
+    if (options.dry_run) {
+      json.key("would_purge").number(static_cast<std::int64_t>(count));
+    }
+    json.end_object();
+    context.print(json);
+    return done();
+  }
+  context.out.line(std::to_string(count) + (count == 1 ? " key" : " keys") + " revoked before " + time_text(before_s) +
+                   (options.dry_run ? " would be removed" : (count == 1 ? " is removed" : " are removed")));
+  return done();
+}
+
+}  // namespace
+
+void add_key_purge(CommandLine &line) {
+  auto options = std::make_shared<Options>();
+  line.command("key purge", "remove the records of keys that were revoked long ago",
+               "Also their use counts. Of each only a digest of its id stays, so that restoring a backup doesn't bring "
+               "it back.\n"
+               "In transactions of 5000 keys; others may write in between. `keyward store compact` gives the room back.",
+               "keyward key purge --revoked-before 90d --dry-run")
+      .required("--revoked-before", "90d|DATE", &options->before, "a time ago, or 2026-01-31 (required)")
+      .flag("--dry-run", &options->dry_run, "only say how many there are")
+      .action([options](Context &context) { return purge(context, *options); });
+}
+
+}  // namespace keyward::cli

@@ -1,0 +1,117 @@
+// A new key's record and its one showing.
+#include "cli/new_key.hpp"
+
+#include <sys/time.h>
+
+#include <cstring>
+
+#include "base/digest.hpp"
+#include "cli/describe.hpp"
+
+namespace keyward::cli {
+namespace {
+
+constexpr char kIdPrefix[] = "key_";
+
+void print_json(Context &context, const KeyRecord &record, std::string_view key, std::int64_t overlap_until_s) {
+  auto writer = context.json_writer();
+  writer.begin_object().member("id", record.id).member("key", key).member("preview", record.preview);
+  put_text(writer, "name", record.name);
+  put_text(writer, "subject", record.subject);
+  put_text(writer, "plan", record.plan);
+  put_scopes(writer, record.scopes);
+  put_limits(writer, record.limits);
+  writer.member("state", to_text(record.state));
+  put_time(writer, "created_at", record.created_at_s);
+  put_time(writer, "expires_at", record.expires_at_s);
+  if (!record.predecessor.empty()) {
+    writer.member("predecessor", record.predecessor);
+    put_time(writer, "overlap_until", overlap_until_s);
+  }
+  writer.end_object();
+  context.print(writer);
+}
+
+void print_table(Context &context, const KeyRecord &record, std::string_view key, std::int64_t overlap_until_s) {
+  Fields fields;
+  fields.add("id", record.id);
+  fields.add("key", {std::string(key), Colour::bold});
+  fields.add("name", text_of(record.name));
+  fields.add("subject", text_of(record.subject));
+  fields.add("plan", text_of(record.plan));
+  fields.add("scopes", scopes_text(record.scopes));
+  fields.add("limits", limits_text(record.limits));
+  fields.add("state", state_cell(record, record.created_at_s));
+  fields.add("created", time_text(record.created_at_s));
+  fields.add("expires", time_text(record.expires_at_s));
+  if (!record.predecessor.empty()) {
+    fields.add("predecessor", record.predecessor);
+    fields.add("which lives until", overlap_until_s == 0 ? "it has ended" : time_text(overlap_until_s));
+  }
+  fields.print(context.out);
+}
+
+}  // namespace
+
+void add_minting_options(Command &command, MintingOptions *options) {
+  command
+      .option("--format", "FORMAT", &options->format,
+              "'PREFIX hex=N|base62=N|base64url=N [checksum] [verifier=...]', as keyward_key_format has it (default: "
+              "'kw_ base62=43 checksum')")
+      .option("--verifier", "bcrypt[:COST]|sha256", &options->verifier,
+              "how it is stored (default: the format's, else bcrypt:10)");
+}
+
+Outcome read_minting(const MintingOptions &options, Minting *minting) {
+  std::string error;
+  minting->format = default_key_format();
+  if (options.format.given && !parse_key_format(options.format.value, &minting->format, &error)) {
+    return wrong_usage("--format: " + error);
+  }
+  minting->verifier = minting->format.verifier;
+  if (options.verifier.given && !parse_verifier(options.verifier.value, &minting->verifier, &error)) {
+    return wrong_usage("--verifier: " + error);
+  }
+  if (minting->verifier.kind == VerifierKind::bcrypt && minting->format.length() > kMaxBcryptKeyBytes) {
+    return wrong_usage("--verifier: bcrypt reads only " + std::to_string(kMaxBcryptKeyBytes) +
+                       " bytes of a key, and this format has " + std::to_string(minting->format.length()) +
+                       "; use --verifier sha256");
+  }
+  return done();
+}
+
+Outcome fill_from_key(std::string_view key, const Minting &minting, KeyRecord *record) {
+  timeval now = {};
+  gettimeofday(&now, nullptr);
+  record->id = new_id(kIdPrefix, static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_usec / 1000);
+  const auto sha = sha256(key);
+  record->indexed = true;
+  record->locator = locator_of(sha);
+  record->verifier_kind = minting.verifier.kind;
+  record->verifier = minting.verifier.kind == VerifierKind::sha256 ? std::string(view_of(sha))
+                                                                   : bcrypt_hash(key, minting.verifier.cost);
+  record->preview = preview_of(key, minting.format.prefix);
+  return record->verifier.empty() ? store_failed("bcrypt could not run: memory is exhausted") : done();
+}
+
+Outcome show_new_key(Context &context, const KeyRecord &record, std::string_view key, std::int64_t overlap_until_s,
+                     bool quiet) {
+  if (context.json) {
+    print_json(context, record, key, overlap_until_s);
+  } else if (quiet) {
+    context.out.line(key);
+  } else {
+    print_table(context, record, key, overlap_until_s);
+  }
+  if (!context.out.flush()) {
+    return store_failed("key " + record.id + " was made but could not be shown: " + std::strerror(context.out.error()) +
+                        (record.predecessor.empty() ? "; revoke it and create another"
+                                                    : "; rotate that one, which ends neither it nor its predecessor"));
+  }
+  if (!quiet) {
+    context.note("This is the only time that the key is shown.");
+  }
+  return done();
+}
+
+}  // namespace keyward::cli

@@ -1,0 +1,32 @@
+// What `key create` and `key rotate` share: minting a key by a format, and showing it, once.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "cli/command_line.hpp"
+#include "cli/context.hpp"
+#include "key/key_format.hpp"
+#include "store/record.hpp"
+
+namespace keyward::cli {
+
+// --format and --verifier, and what they say.
+struct MintingOptions {
+  Text format, verifier;
+};
+struct Minting {
+  KeyFormat format;
+  VerifierChoice verifier;
+};
+void add_minting_options(Command &command, MintingOptions *options);
+Outcome read_minting(const MintingOptions &options, Minting *minting);
+
+// Fills in all that depends on the key's text: id, verifier, locator, preview. bcrypt takes its time here, outside the store's lock.
+Outcome fill_from_key(std::string_view key, const Minting &minting, KeyRecord *record);
+
+// Shows a key that is on the disk. One with a predecessor also tells until when that lives (0: it has ended).
+Outcome show_new_key(Context &context, const KeyRecord &record, std::string_view key, std::int64_t overlap_until_s,
+                     bool quiet);
+
+}  // namespace keyward::cli

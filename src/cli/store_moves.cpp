@@ -1,0 +1,235 @@
+// keyward store: backup, restore and compact.
+#include <memory>
+
+#include "base/quote.hpp"
+#include "cli/child.hpp"
+#include "cli/command_line.hpp"
+#include "cli/describe.hpp"
+#include "store/maintenance.hpp"
+
+namespace keyward::cli {
+namespace {
+
+constexpr std::size_t kNamed = 20;
+
+// A bar for each step that has a total.
+class Steps {
+ public:
+  explicit Steps(const Context &context) : wanted_(!context.json) {}
+
+  void at(std::string_view step, std::uint64_t done, std::uint64_t total) {
+    if (total == 0) {
+      bar_.reset();
+      return;
+    }
+    if (!bar_ || step != step_) {
+      step_ = step;
+      bar_ = std::make_unique<Progress>(step_, total, wanted_);
+    }
+    bar_->at(done);
+  }
+
+ private:
+  bool wanted_;
+  std::string step_;
+  std::unique_ptr<Progress> bar_;
+};
+
+MoveProgress progress_of(const Context &context) {
+  auto steps = std::make_shared<Steps>(context);
+  return [steps](std::string_view step, std::uint64_t done, std::uint64_t total) { steps->at(step, done, total); };
+}
+
+json::Writer &number(json::Writer &writer, const char *name, std::uint64_t value) {
+  return writer.key(name).number(static_cast<std::int64_t>(value));
+}
+
+// Backup.
+
+Outcome backup(Context &context, const Text &folder) {
+  if (folder.value.empty()) {
+    return wrong_usage("a backup needs the path of a new folder");
+  }
+  BackupReport report;
+  if (const auto status = backup_store(context.store, folder.value, &report); !status.ok()) {
+    return from_store(status);
+  }
+  if (context.json) {
+    auto writer = context.json_writer();
+    writer.begin_object().member("backup", folder.value);
+    number(writer, "keys", report.keys);
+    number(writer, "bytes", report.bytes);
+    writer.end_object();
+    context.print(writer);
+    return done();
+  }
+  context.out.line(std::to_string(report.keys) + " keys, " + human_bytes(report.bytes) + ", are in " + folder.value +
+                   "; it holds hashes and the secret: keep it as safe as the store");
+  return done();
+}
+
+// Restore.
+
+struct RestoreArguments {
+  Text folder;
+  bool dry_run = false;
+  bool force = false;
+};
+
+void list_json(json::Writer &writer, const char *name, const std::vector<std::string> &items) {
+  writer.key(name).begin_array();
+  for (const auto &item : items) {
+    writer.string(item);
+  }
+  writer.end_array();
+}
+
+void print_json(Context &context, const RestoreReport &report, bool dry_run) {
+  auto writer = context.json_writer();
+  writer.begin_object().key("restored").boolean(!dry_run);
+  number(writer, "keys", report.keys);
+  writer.key("kept").begin_object();
+  number(writer, "revoked", report.revoked);
+  number(writer, "purged", report.purged);
+  number(writer, "suspended", report.suspended);
+  number(writer, "rotated", report.rotated);
+  number(writer, "blocked_subjects", report.blocked);
+  writer.end_object();
+  writer.key("gone").begin_object();
+  number(writer, "keys", report.keys_gone);
+  number(writer, "subjects", report.subjects_gone);
+  writer.end_object();
+  writer.key("present_store_read").boolean(report.was_there);
+  list_json(writer, "left_out", report.left_out);
+  list_json(writer, "damaged", report.damaged);
+  put_text(writer, "damaged_files", report.kept);
+  writer.end_object();
+  context.print(writer);
+}
+
+void print_text(Context &context, const RestoreReport &report, bool dry_run) {
+  Fields fields;
+  fields.add("keys of the backup", std::to_string(report.keys));
+  fields.add("revoked since", std::to_string(report.revoked) + ", which stay revoked");
+  fields.add("purged since", std::to_string(report.purged) + ", which stay away");
+  fields.add("suspended since", std::to_string(report.suspended) + ", which stay suspended");
+  fields.add("rotated since", std::to_string(report.rotated) + ", which keep their successors");
+  fields.add("blocked since", std::to_string(report.blocked) + " subjects, which stay blocked");
+  fields.add("made since", std::to_string(report.keys_gone) + " keys and " + std::to_string(report.subjects_gone) +
+                               " subjects, which " + (dry_run ? "would be gone" : "are gone"));
+  fields.print(context.out);
+}
+
+void warn_of(const Context &context, const RestoreReport &report, const RestoreArguments &arguments) {
+  if (!report.was_there && arguments.force) {
+    context.warn("nothing could be read of the present store: what was revoked, suspended or blocked since the backup "
+                 "is as it was then; do that again");
+  }
+  for (std::size_t i = 0; i < report.damaged.size() && i < kNamed; ++i) {
+    context.warn(report.damaged[i] + " is damaged: what it says is lost");
+  }
+  if (report.damaged.size() > kNamed) {
+    context.warn("and " + std::to_string(report.damaged.size() - kNamed) + " more damaged records");
+  }
+  for (const auto &id : report.left_out) {
+    context.warn("key " + id + " is left out: the same key stands under another id, and is revoked there");
+  }
+  if (!report.kept.empty()) {
+    context.note("The damaged files are in " + report.kept + ".");
+  }
+  if (!report.usage_failure.empty()) {
+    context.warn("use counts are not all there: " + report.usage_failure);
+  }
+}
+
+Outcome restore_once(Context &context, const RestoreArguments &arguments, Present present) {
+  RestoreOptions options;
+  options.present = present;
+  options.dry_run = arguments.dry_run;
+  RestoreReport report;
+  const auto status =
+      restore_store(context.store, arguments.folder.value, options, progress_of(context), &report);
+  if (!status.ok()) {
+    auto outcome = from_store(status);
+    if (status.code == StoreCode::damaged || status.code == StoreCode::truncated ||
+        status.code == StoreCode::no_schema || status.code == StoreCode::no_secret) {
+      outcome.error += "; --force restores all that can be read";
+    }
+    return outcome;
+  }
+  if (context.json) {
+    print_json(context, report, arguments.dry_run);
+  } else {
+    print_text(context, report, arguments.dry_run);
+  }
+  warn_of(context, report, arguments);
+  return done();
+}
+
+Outcome restore(Context &context, const RestoreArguments &arguments) {
+  const auto attempt = [&](Present present) {
+    return in_child(context, [&] { return restore_once(context, arguments, present); });
+  };
+  auto end = attempt(arguments.force ? Present::damaged : Present::whole);
+  if (end.signal != 0 && arguments.force) {
+    end = attempt(Present::ignored);
+  }
+  return end.signal == 0 ? end.outcome
+                         : store_failed("the store or the backup is damaged so that it can't be read: reading it ended "
+                                        "with " + signal_text(end.signal) +
+                                        (arguments.force ? "" : "; --force restores without reading the present store"));
+}
+
+// Compact.
+
+Outcome compact(Context &context) {
+  CompactReport report;
+  if (const auto status = compact_store(context.store, progress_of(context), &report); !status.ok()) {
+    return from_store(status);
+  }
+  if (context.json) {
+    auto writer = context.json_writer();
+    writer.begin_object();
+    number(writer, "bytes_before", report.bytes_before);
+    number(writer, "bytes_after", report.bytes_after);
+    writer.end_object();
+    context.print(writer);
+    return done();
+  }
+  context.out.line("the files had " + human_bytes(report.bytes_before) + " and have " +
+                   human_bytes(report.bytes_after));
+  return done();
+}
+
+}  // namespace
+
+void add_store_moves(CommandLine &line) {
+  auto target = std::make_shared<Text>();
+  line.command("store backup", "copy the store while it is in use",
+               "Into a new or empty folder: both environments, each as it is at one moment, and the secret. The folder "
+               "is a store\n"
+               "itself: --store FOLDER with key list or store check looks at it.",
+               "keyward store backup /var/backups/keyward-2026-01-31")
+      .argument("FOLDER", target.get(), "a folder that isn't there yet, or is empty")
+      .action([target](Context &context) { return backup(context, *target); });
+  auto arguments = std::make_shared<RestoreArguments>();
+  line.command("store restore", "bring a backup's content back, while the store is in use",
+               "What has ended since the backup stays ended: revoked and purged keys, suspended ones, blocked subjects, "
+               "and the\n"
+               "overlap of rotated keys, whose successors are kept. All else that was made since is gone. Use counts "
+               "stay.\n"
+               "Workers move at once, and at no moment find a key that was revoked. Where there is no store, one is "
+               "made.",
+               "keyward store restore /var/backups/keyward-2026-01-31 --dry-run")
+      .argument("FOLDER", &arguments->folder, "what store backup made")
+      .flag("--dry-run", &arguments->dry_run, "only say what would be kept and what would be gone")
+      .flag("--force", &arguments->force, "also where the present store or the backup is damaged")
+      .action([arguments](Context &context) { return restore(context, *arguments); });
+  line.command("store compact", "write the files anew, without the room that removed records left",
+               "While the store is in use; it needs as much free disk as the result takes. Others wait for the last part "
+               "only.",
+               "keyward store compact")
+      .action(compact);
+}
+
+}  // namespace keyward::cli

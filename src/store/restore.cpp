@@ -1,0 +1,200 @@
+// A restore: the backup's content is made ready beside the store without its lock; under it, what has ended since is carried over and the
+// two exchanged.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include "base/digest.hpp"
+#include "store/failure.hpp"
+#include "store/lock_file.hpp"
+#include "store/maintenance.hpp"
+#include "store/restored_keys.hpp"
+#include "store/restored_usage.hpp"
+#include "store/snapshot.hpp"
+#include "store/table_copy.hpp"
+#include "store/writer.hpp"
+
+namespace keyward {
+
+namespace {
+
+class Restore {
+ public:
+  Restore(const std::string &folder, const std::string &backup, const RestoreOptions &options,
+          const MoveProgress &progress, RestoreReport *report)
+      : folder_(folder), from_(backup), options_(options), progress_(progress), report_(report) {}
+
+  StoreStatus run();
+
+ private:
+  StoreStatus open_backup();
+  StoreStatus prepare_folder();
+  StoreStatus open_present();
+  StoreStatus prepare_secret();
+  StoreStatus copy_backup();
+  StoreStatus carry_over(Environment *to);
+  StoreStatus take_place();
+  StoreStatus refuse_damage();
+
+  const std::string &folder_, &from_;
+  const RestoreOptions &options_;
+  const MoveProgress &progress_;
+  RestoreReport *report_;
+
+  Environment backup_, present_;
+  EnvironmentSnapshot backup_snapshot_;
+  std::shared_ptr<LockFile> lock_;
+  LockFile::Held moving_, writing_;
+  NextEnvironment next_;  // goes before the locks do
+};
+
+StoreStatus Restore::open_backup() {
+  struct stat there = {}, here = {};
+  if (stat((credentials_folder(from_) + "/data.mdb").c_str(), &there) == 0 &&
+      stat((credentials_folder(folder_) + "/data.mdb").c_str(), &here) == 0 && identity_of(there) == identity_of(here)) {
+    return failure(StoreCode::exists, from_ + " is the store itself");
+  }
+  StoreStatus status = backup_.open(from_, EnvironmentKind::credentials, Access::backup, 0);
+  status = status.ok() ? backup_snapshot_.begin(&backup_) : status;
+  if (status.code == StoreCode::missing || status.code == StoreCode::no_secret) {
+    return failure(StoreCode::not_found, from_ + " is no backup: " + status.text);
+  }
+  if (status.ok()) {
+    report_->keys = backup_snapshot_.entries(Table::keys);
+  }
+  return status;
+}
+
+StoreStatus Restore::prepare_folder() {
+  Owner owner;
+  StoreStatus status = owner_of(credentials_folder(from_), &owner);
+  if (status.ok() && mkdir(folder_.c_str(), 0700) == 0) {
+    status = give_to(folder_, owner);
+  } else if (status.ok() && errno != EEXIST) {
+    status = failure_of(errno, "create " + folder_);
+  }
+  status = status.ok() ? LockFile::get(folder_, &lock_) : status;
+  status = status.ok() ? lock_->acquire(LockByte::moving, kWaitMs, &moving_) : status;
+  status = status.ok() ? lock_->acquire(LockByte::credentials, kWaitMs, &writing_) : status;
+  status = status.ok() ? finish_move(folder_, EnvironmentKind::credentials) : status;
+  writing_.release();
+  return status;
+}
+
+StoreStatus Restore::open_present() {
+  if (options_.present == Present::ignored) {
+    return {};
+  }
+  const Access access = options_.dry_run ? Access::read : Access::write;
+  StoreStatus status = present_.open(folder_, EnvironmentKind::credentials, access, 0);
+  report_->was_there = status.ok();
+  return status.code == StoreCode::missing || options_.present == Present::damaged ? StoreStatus() : status;
+}
+
+// The present secret stays. Only where there is none that could be one, it is the backup's.
+StoreStatus Restore::prepare_secret() {
+  Bytes<kSecretBytes> secret = {};
+  SecretStamp stamp;
+  StoreStatus status = read_secret(secret_file(folder_), &secret, &stamp);
+  if (!status.ok() && !present_.is_open()) {
+    Owner owner;
+    status = owner_of(folder_, &owner);
+    status = status.ok() ? read_secret(secret_file(from_), &secret, &stamp) : status;
+    status = status.ok() ? write_secret(secret_file(folder_), secret, owner) : status;
+  }
+  wipe(secret.data(), secret.size());
+  return status;
+}
+
+StoreStatus Restore::copy_backup() {
+  const std::uint64_t map_bytes = std::max(backup_.map_bytes(), present_.is_open() ? present_.map_bytes() : 0);
+  StoreStatus status = next_.begin(folder_, EnvironmentKind::credentials, map_bytes);
+  for (const Table table : tables_of(EnvironmentKind::credentials)) {
+    TableCopy copy;
+    copy.from = &backup_;
+    copy.snapshot = backup_snapshot_.get();
+    copy.to = &next_.environment();
+    copy.table = table;
+    copy.reseal = true;  // which looks at every record, too
+    copy.damaged = [this](Table of, std::string_view key) {
+      const std::string number = std::to_string(static_cast<int>(of));
+      report_->damaged.push_back(of == Table::keys ? "backup key " + std::string(key)
+                                                   : "backup record in table " + number);
+    };
+    if (table == Table::keys) {
+      copy.progress = [this](std::uint64_t copied) { progress_("copying", copied, report_->keys); };
+    }
+    status = status.ok() ? copy.run() : status;
+  }
+  return status;
+}
+
+// `to` is nullptr in a dry run.
+StoreStatus Restore::carry_over(Environment *to) {
+  if (!present_.is_open()) {
+    return {};
+  }
+  EnvironmentSnapshot snapshot;
+  StoreStatus status = snapshot.begin(&present_);
+  return status.ok() ? RestoredKeys(backup_, backup_snapshot_, present_, snapshot, to, report_).run() : status;
+}
+
+StoreStatus Restore::refuse_damage() {
+  std::vector<std::string> &damaged = report_->damaged;
+  std::sort(damaged.begin(), damaged.end());
+  damaged.erase(std::unique(damaged.begin(), damaged.end()), damaged.end());
+  if (damaged.empty() || options_.present != Present::whole) {
+    return {};
+  }
+  return failure(StoreCode::damaged, "damaged records, " + std::to_string(damaged.size()) + " in all, the first: " +
+                                         damaged.front());
+}
+
+StoreStatus Restore::take_place() {
+  StoreStatus status = lock_->acquire(LockByte::credentials, kWaitMs, &writing_);
+  bool replaced = false;
+  if (status.ok() && present_.is_open()) {
+    status = present_.compare_with_disk(&replaced);
+    status = status.ok() && replaced ? failure(StoreCode::io, present_.data_path() + " was replaced meanwhile") : status;
+  }
+  status = status.ok() ? carry_over(&next_.environment()) : status;
+  status = status.ok() ? refuse_damage() : status;
+  status = status.ok() ? next_.finish(backup_.schema().created_at_s) : status;
+  // A file that is damaged may crash whoever writes into it.
+  const bool sound = present_.is_open() && options_.present == Present::whole;
+  status = status.ok() ? next_.take_place(sound ? &present_ : nullptr, progress_, &report_->kept) : status;
+  present_.close();
+  writing_.release();
+  return status;
+}
+
+StoreStatus Restore::run() {
+  StoreStatus status = open_backup();
+  if (options_.dry_run) {
+    status = status.ok() ? open_present() : status;
+    status = status.ok() ? carry_over(nullptr) : status;
+    return status.ok() ? refuse_damage() : status;
+  }
+  status = status.ok() ? prepare_folder() : status;
+  status = status.ok() ? open_present() : status;
+  status = status.ok() ? prepare_secret() : status;
+  status = status.ok() ? copy_backup() : status;
+  status = status.ok() ? take_place() : status;
+  if (status.ok()) {
+    progress_("use counts", 0, 0);
+    report_->usage_failure = restore_usage(folder_, from_, backup_.seal(), lock_.get()).text;
+  }
+  return status;
+}
+
+}  // namespace
+
+StoreStatus restore_store(const std::string &folder, const std::string &backup, const RestoreOptions &options,
+                          const MoveProgress &progress, RestoreReport *report) {
+  *report = {};
+  return Restore(folder, backup, options, progress, report).run();
+}
+
+}  // namespace keyward

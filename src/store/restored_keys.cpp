@@ -1,0 +1,290 @@
+// Both stores' keys side by side, in order of id; what has to differ from the backup is written in batches.
+#include "store/restored_keys.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include "store/failure.hpp"
+#include "store/side.hpp"
+#include "store/write_txn_state.hpp"
+
+namespace keyward {
+
+static_assert(kTableCount == 12, "a new table needs its rule for a restore here: what in it must outlive one");
+
+namespace {
+
+constexpr std::size_t kBatch = 2000;
+constexpr int kMostRotations = 10000;  // a chain of predecessors that is longer has been tampered with
+
+}  // namespace
+
+RestoredKeys::RestoredKeys(const Environment &backup, const EnvironmentSnapshot &backup_snapshot,
+                           const Environment &present, const EnvironmentSnapshot &present_snapshot, Environment *to,
+                           RestoreReport *report)
+    : backup_{backup, backup_snapshot, "backup"},
+      present_{present, present_snapshot, "present"},
+      to_(to),
+      report_(report),
+      any_removals_(present_snapshot.entries(Table::purged) != 0) {}
+
+StoreStatus RestoredKeys::run() {
+  StoreStatus status = removals();
+  status = status.ok() ? keys() : status;
+  return status.ok() ? subjects() : status;
+}
+
+// Keys.
+
+StoreStatus RestoredKeys::keys() {
+  Side present, backup;
+  int rc = present.open(present_.snapshot.get(), present_.environment.handle(Table::keys));
+  rc = rc == 0 ? backup.open(backup_.snapshot.get(), backup_.environment.handle(Table::keys)) : rc;
+  if (rc != 0) {
+    return failure_of(rc, "read the keys");
+  }
+  present.seek_behind({});
+  backup.seek_behind({});
+  StoreStatus status;
+  while (status.ok() && !present.failed() && !backup.failed() && !(present.at_end() && backup.at_end())) {
+    const bool of_present = !present.at_end() && (backup.at_end() || present.key <= backup.key);
+    const bool of_backup = !backup.at_end() && (present.at_end() || backup.key <= present.key);
+    KeyView present_view, backup_view;
+    const bool has_present = of_present && read_key(present_, present.key, present.value, &present_view);
+    const bool has_backup = of_backup && read_key(backup_, backup.key, backup.value, &backup_view);
+    if (has_present && has_backup) {
+      in_both(present.key, present_view, backup_view);
+    } else if (has_present) {
+      only_present(present.key, present_view);
+    } else if (has_backup && !of_present) {
+      only_backup(backup.key);
+    }
+    if (of_present) {
+      present.next();
+    }
+    if (of_backup) {
+      backup.next();
+    }
+    status = flush_if_full();
+  }
+  if (status.ok() && (present.failed() || backup.failed())) {
+    const Side &failed = present.failed() ? present : backup;
+    const Source &source = present.failed() ? present_ : backup_;
+    return failure_of(failed.rc, "read " + source.environment.data_path());
+  }
+  return status.ok() ? flush() : status;
+}
+
+void RestoredKeys::only_present(std::string_view id, const KeyView &view) {
+  if (view.state == KeyState::revoked) {
+    ++report_->revoked;
+  } else if (!succeeds_one_of_the_backup(view.predecessor)) {
+    ++report_->keys_gone;
+    return;
+  }
+  puts_.push_back(to_record(id, view));
+}
+
+void RestoredKeys::in_both(std::string_view id, const KeyView &present, const KeyView &backup) {
+  if (backup.state == KeyState::revoked) {
+    return;
+  }
+  if (present.state == KeyState::revoked) {
+    ++report_->revoked;
+    puts_.push_back(to_record(id, present));
+    return;
+  }
+  const bool suspended = present.state == KeyState::suspended && backup.state != KeyState::suspended;
+  const bool rotated = present.overlap_until_s != 0 &&
+                       (backup.overlap_until_s == 0 || present.overlap_until_s < backup.overlap_until_s);
+  if (!suspended && !rotated) {
+    return;
+  }
+  KeyRecord record = to_record(id, backup);
+  if (suspended) {
+    ++report_->suspended;
+    record.state = KeyState::suspended;
+    record.changed_at_s = present.changed_at_s;
+  }
+  if (rotated) {
+    ++report_->rotated;
+    record.overlap_until_s = present.overlap_until_s;
+    record.successor = present.successor;
+  }
+  puts_.push_back(std::move(record));
+}
+
+void RestoredKeys::only_backup(std::string_view id) {
+  std::string_view content;
+  if (any_removals_ && find(present_, Table::purged, view_of(removal_name(id)), &content)) {
+    ++report_->purged;
+    removed_.emplace_back(id);
+  }
+}
+
+// Whoever rotated a key since has only its successor now, and the key's own end is kept.
+bool RestoredKeys::succeeds_one_of_the_backup(std::string_view predecessor) const {
+  for (int i = 0; i < kMostRotations && !predecessor.empty(); ++i) {
+    std::string_view content;
+    KeyView view;
+    if (find(backup_, Table::keys, predecessor, &content)) {
+      return true;
+    }
+    if (!find(present_, Table::keys, predecessor, &content) || !decode(content, &view)) {
+      return false;
+    }
+    predecessor = view.predecessor;
+  }
+  return false;
+}
+
+bool RestoredKeys::read_key(const Source &source, std::string_view id, std::string_view stored, KeyView *view) {
+  std::string_view content;
+  if (source.environment.seal().open(Table::keys, id, stored, &content) && decode(content, view)) {
+    return true;
+  }
+  report_->damaged.push_back(std::string(source.name) + " key " + std::string(id));
+  return false;
+}
+
+bool RestoredKeys::find(const Source &source, Table table, std::string_view key, std::string_view *content) const {
+  std::string_view stored;
+  return lmdb::get(source.snapshot.get(), source.environment.handle(table), key, &stored) == 0 &&
+         source.environment.seal().open(table, key, stored, content);
+}
+
+// Subjects, and keys that are no more.
+
+StoreStatus RestoredKeys::subjects() {
+  std::vector<SubjectRecord> blocked;
+  Side present;
+  const int rc = present.open(present_.snapshot.get(), present_.environment.handle(Table::subjects));
+  if (rc != 0) {
+    return failure_of(rc, "read the subjects");
+  }
+  for (present.seek_behind({}); present.rc == 0; present.next()) {
+    std::string_view content;
+    SubjectView view, old;
+    if (!present_.environment.seal().open(Table::subjects, present.key, present.value, &content) ||
+        !decode(content, &view)) {
+      report_->damaged.push_back("present subject " + std::string(present.key));
+      continue;
+    }
+    const bool known = find(backup_, Table::subjects, present.key, &content) && decode(content, &old);
+    if (view.state != SubjectState::blocked) {
+      report_->subjects_gone += known ? 0 : 1;
+    } else if (!known || old.state != SubjectState::blocked) {
+      ++report_->blocked;
+      blocked.push_back(to_record(present.key, known ? old : view));
+      blocked.back().state = SubjectState::blocked;
+      blocked.back().changed_at_s = view.changed_at_s;
+    }
+  }
+  if (present.failed()) {
+    return failure_of(present.rc, "read " + present_.environment.data_path());
+  }
+  if (to_ == nullptr || blocked.empty()) {
+    return {};
+  }
+  bool stale = false;
+  return to_->write(
+      [&](WriteScope &scope) {
+        WriteTxn::State state(scope, *to_);
+        WriteTxn txn(&state);
+        StoreStatus status;
+        for (auto at = blocked.begin(); status.ok() && at != blocked.end(); ++at) {
+          status = txn.put_subject(*at);
+        }
+        return status;
+      },
+      nullptr, &stale);
+}
+
+StoreStatus RestoredKeys::removals() {
+  if (to_ == nullptr || !any_removals_) {
+    return {};
+  }
+  std::string after;
+  StoreStatus status;
+  bool stale = false, done = false;
+  while (status.ok() && !done) {
+    std::string last;
+    status = to_->write(
+        [&](WriteScope &scope) {
+          Side present;
+          StoreStatus put = scope.note(
+              present.open(present_.snapshot.get(), present_.environment.handle(Table::purged)), "read the purged keys");
+          last = after;
+          std::size_t count = 0;
+          for (present.seek_behind(last); put.ok() && present.rc == 0 && count < kBatch; present.next(), ++count) {
+            std::string_view content;
+            last = present.key;
+            if (present_.environment.seal().open(Table::purged, present.key, present.value, &content)) {
+              put = scope.put(Table::purged, present.key, content);
+            } else {
+              report_->damaged.emplace_back("present entry of a purged key");
+            }
+          }
+          done = present.rc != 0;
+          return put.ok() && present.failed() ? failure_of(present.rc, "read the purged keys") : put;
+        },
+        nullptr, &stale);
+    after = last;
+  }
+  return status;
+}
+
+// Writing.
+
+StoreStatus RestoredKeys::flush_if_full() {
+  return puts_.size() + removed_.size() < kBatch ? StoreStatus() : flush();
+}
+
+StoreStatus RestoredKeys::flush() {
+  StoreStatus status;
+  bool stale = false;
+  std::vector<std::string> left_out;
+  if (to_ != nullptr && puts_.size() + removed_.size() != 0) {
+    status = to_->write(
+        [&](WriteScope &scope) {
+          WriteTxn::State state(scope, *to_);
+          WriteTxn txn(&state);
+          StoreStatus done;
+          left_out.clear();
+          for (auto id = removed_.begin(); done.ok() && id != removed_.end(); ++id) {
+            done = txn.remove_key(*id, std::time(nullptr));
+          }
+          for (auto record = puts_.begin(); done.ok() && record != puts_.end(); ++record) {
+            done = put(txn, *record, &left_out);
+          }
+          return done.ok() ? state.finish() : done;
+        },
+        nullptr, &stale);
+  }
+  report_->left_out.insert(report_->left_out.end(), left_out.begin(), left_out.end());
+  puts_.clear();
+  removed_.clear();
+  return status;
+}
+
+// The same key may have been made under another id since: where one of the two is revoked, that one counts.
+StoreStatus RestoredKeys::put(WriteTxn &txn, const KeyRecord &record, std::vector<std::string> *left_out) const {
+  std::string other;
+  StoreStatus status = record.indexed ? txn.find_id(record.locator, &other) : StoreStatus{StoreCode::not_found, {}};
+  if (status.ok() && other != record.id) {
+    if (record.state != KeyState::revoked) {
+      left_out->push_back(record.id);
+      return {};
+    }
+    left_out->push_back(other);
+    status = txn.remove_key(other, std::time(nullptr));
+  }
+  if (!status.ok() && status.code != StoreCode::not_found) {
+    return status;
+  }
+  status = txn.replace_key(record);
+  return status.code == StoreCode::not_found ? txn.add_key(record) : status;
+}
+
+}  // namespace keyward

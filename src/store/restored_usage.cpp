@@ -1,0 +1,96 @@
+// Use counts are found by a digest of the key's id under the store's secret: they are filed anew, id by id.
+#include "store/restored_usage.hpp"
+
+#include <utility>
+#include <vector>
+
+#include "store/failure.hpp"
+#include "store/maintenance.hpp"
+#include "store/record.hpp"
+#include "store/side.hpp"
+#include "store/snapshot.hpp"
+#include "store/writer.hpp"
+
+namespace keyward {
+
+namespace {
+
+constexpr std::size_t kBatch = 20000;
+
+using Counts = std::vector<std::pair<Digest, UsageRecord>>;
+
+StoreStatus make_anew(const std::string &folder, std::uint64_t map_bytes, std::int64_t created_at_s, LockFile *lock) {
+  NextEnvironment next;
+  StoreStatus status = next.begin(folder, EnvironmentKind::usage, map_bytes);
+  status = status.ok() ? next.finish(created_at_s) : status;
+  LockFile::Held held;
+  status = status.ok() ? lock->acquire(LockByte::usage, kWaitMs, &held) : status;
+  std::string kept;
+  return status.ok() ? next.take_place(nullptr, {}, &kept) : status;
+}
+
+StoreStatus add_missing(Environment *to, const Counts &counts, LockFile *lock) {
+  LockFile::Held held;
+  StoreStatus status = counts.empty() ? StoreStatus() : lock->acquire(LockByte::usage, kWaitMs, &held);
+  if (!status.ok() || counts.empty()) {
+    return status;
+  }
+  bool stale = false;
+  return to->write(
+      [&counts](WriteScope &scope) {
+        StoreStatus done;
+        for (const auto &[name, record] : counts) {
+          std::string_view content;
+          done = scope.get(Table::usage, view_of(name), &content);
+          if (done.code == StoreCode::not_found) {
+            done = scope.put(Table::usage, view_of(name), encode(record));
+          }
+          if (scope.failed() != 0) {
+            return done;
+          }
+        }
+        return StoreStatus();
+      },
+      nullptr, &stale);
+}
+
+}  // namespace
+
+StoreStatus restore_usage(const std::string &folder, const std::string &backup, const Seal &backup_seal,
+                          LockFile *lock) {
+  Environment from, keys, to;
+  EnvironmentSnapshot counts, ids;
+  StoreStatus status = from.open(backup, EnvironmentKind::usage, Access::backup, 0);
+  if (status.code == StoreCode::missing) {
+    return {};
+  }
+  status = status.ok() ? counts.begin(&from) : status;
+  status = status.ok() ? keys.open(folder, EnvironmentKind::credentials, Access::read, 0) : status;
+  status = status.ok() ? ids.begin(&keys) : status;
+  if (status.ok() && !to.open(folder, EnvironmentKind::usage, Access::write, 0).ok()) {
+    status = make_anew(folder, from.map_bytes(), from.schema().created_at_s, lock);
+    status = status.ok() ? to.open(folder, EnvironmentKind::usage, Access::write, 0) : status;
+  }
+  Side key;
+  const int rc = status.ok() ? key.open(ids.get(), keys.handle(Table::keys)) : 0;
+  if (!status.ok() || rc != 0) {
+    return status.ok() ? failure_of(rc, "read " + keys.data_path()) : status;
+  }
+  Counts batch;
+  for (key.seek_behind({}); status.ok() && key.rc == 0; key.next()) {
+    const Digest old_name = backup_seal.usage_name(key.key);
+    std::string_view stored, content;
+    UsageRecord record;
+    if (lmdb::get(counts.get(), from.handle(Table::usage), view_of(old_name), &stored) == 0 &&
+        from.seal().open(Table::usage, view_of(old_name), stored, &content) && decode(content, &record)) {
+      batch.emplace_back(keys.seal().usage_name(key.key), record);
+    }
+    if (batch.size() == kBatch) {
+      status = add_missing(&to, batch, lock);
+      batch.clear();
+    }
+  }
+  return status.ok() ? add_missing(&to, batch, lock) : status;
+}
+
+}  // namespace keyward

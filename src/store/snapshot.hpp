@@ -1,0 +1,45 @@
+// A read transaction for a while, of an environment that only this thread uses.
+#pragma once
+
+#include <string>
+
+#include "store/environment.hpp"
+#include "store/failure.hpp"
+#include "store/lmdb.hpp"
+
+namespace keyward {
+
+class EnvironmentSnapshot {
+ public:
+  StoreStatus begin(Environment *environment) {
+    environment_ = environment;
+    int rc = txn_.begin(environment->get(), MDB_RDONLY);
+    if (rc == MDB_MAP_RESIZED) {
+      StoreStatus status = environment->adopt_map();
+      if (!status.ok()) {
+        return status;
+      }
+      rc = txn_.begin(environment->get(), MDB_RDONLY);
+    }
+    if (rc == MDB_READERS_FULL) {
+      environment->clear_stale_readers();
+      rc = txn_.begin(environment->get(), MDB_RDONLY);
+    }
+    return rc == 0 ? StoreStatus() : failure_of(rc, "read " + environment->data_path());
+  }
+  void end() noexcept { txn_.abort(); }
+
+  MDB_txn *get() const noexcept { return txn_.get(); }
+  explicit operator bool() const noexcept { return static_cast<bool>(txn_); }
+  std::uint64_t entries(Table table) const noexcept {
+    MDB_stat stat = {};
+    mdb_stat(txn_.get(), environment_->handle(table), &stat);
+    return stat.ms_entries;
+  }
+
+ private:
+  const Environment *environment_ = nullptr;
+  lmdb::Txn txn_;
+};
+
+}  // namespace keyward
