@@ -1,6 +1,7 @@
 // A fork, and a pipe for what the child's outcome says.
 #include "cli/child.hpp"
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,12 +53,17 @@ ChildEnd in_child(Context &context, const std::function<Outcome()> &body) {
   if (pipe(ends) != 0) {
     return {store_failed(std::string("no pipe: ") + std::strerror(errno)), 0};
   }
+  const auto parent = getpid();
   const auto child = fork();
   if (child < 0) {
     return {store_failed(std::string("no child process: ") + std::strerror(errno)), 0};
   }
   if (child == 0) {
     close(ends[0]);
+    // Whoever ends the command ends this, too.
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
+      _exit(kStoreFailed);
+    }
     _exit(run(context, body, ends[1]));
   }
   close(ends[1]);

@@ -109,15 +109,21 @@ void print_json(Context &context, const RestoreReport &report, bool dry_run) {
 
 void print_text(Context &context, const RestoreReport &report, bool dry_run) {
   Fields fields;
-  fields.add("keys of the backup", std::to_string(report.keys));
-  fields.add("revoked since", std::to_string(report.revoked) + ", which stay revoked");
-  fields.add("purged since", std::to_string(report.purged) + ", which stay away");
-  fields.add("suspended since", std::to_string(report.suspended) + ", which stay suspended");
-  fields.add("rotated since", std::to_string(report.rotated) + ", which keep their successors");
-  fields.add("blocked since", std::to_string(report.blocked) + " subjects, which stay blocked");
-  fields.add("made since", std::to_string(report.keys_gone) + " keys and " + std::to_string(report.subjects_gone) +
-                               " subjects, which " + (dry_run ? "would be gone" : "are gone"));
+  const auto add = [&fields](const char *name, std::uint64_t count, const char *what) {
+    if (count != 0) {
+      fields.add(name, std::to_string(count) + what);
+    }
+  };
+  add("keys of the backup", report.keys, "");
+  add("revoked since", report.revoked, ", which stay revoked");
+  add("purged since", report.purged, ", which stay away");
+  add("suspended since", report.suspended, ", which stay suspended");
+  add("rotated since", report.rotated, ", which keep their successors");
+  add("blocked since", report.blocked, " subjects, which stay blocked");
+  add("keys made since", report.keys_gone, dry_run ? ", which would be gone" : ", which are gone");
+  add("subjects made since", report.subjects_gone, dry_run ? ", which would be gone" : ", which are gone");
   fields.print(context.out);
+  context.out.line(dry_run ? "Nothing was changed." : "The store is restored.");
 }
 
 void warn_of(const Context &context, const RestoreReport &report, const RestoreArguments &arguments) {
