@@ -55,7 +55,7 @@ class CredentialReader {
   struct FoundKey {
     std::string_view id;
     KeyView key;
-    Digest tag = {};    // the record's seal: changes with any change of the record
+    Digest tag = {};  // the record's seal: changes with any change of the record
     Digest usage_name = {};
   };
   StoreCode find_key(const Locator &locator, FoundKey *found) noexcept;
@@ -64,7 +64,7 @@ class CredentialReader {
   StoreCode find_plan(std::string_view name, PlanView *view) noexcept;
   // The store's default plan, if it has one; the name is a view, too.
   StoreCode find_default_plan(std::string_view *name, PlanView *view) noexcept;
-  // Keys of the legacy-prefix kind under this plain prefix, in order of id; stops when visit answers false. 
+  // Keys of the legacy-prefix kind under this plain prefix, in order of id; stops when visit answers false.
   StoreCode for_each_candidate(std::string_view prefix, const std::function<bool(const FoundKey &)> &visit);
   // Whether any legacy-prefix entry exists; and how long their plain prefixes are: bit i set for length i (up to 63).
   std::uint64_t legacy_prefix_lengths() noexcept;
@@ -72,10 +72,14 @@ class CredentialReader {
   // Walks a whole table in order; stops when visit answers false. A record that is damaged is reported by its id to `damaged`
   // (may be empty) and skipped; returns damaged if there was any. `after`: begins behind this id (for paging).
   using DamagedVisitor = std::function<void(std::string_view id)>;
-  StoreCode for_each_key(std::string_view after, const std::function<bool(const FoundKey &)> &visit, const DamagedVisitor &damaged);
-  StoreCode for_each_key_of(std::string_view subject, const std::function<bool(const FoundKey &)> &visit, const DamagedVisitor &damaged);
-  StoreCode for_each_subject(const std::function<bool(std::string_view, const SubjectView &)> &visit, const DamagedVisitor &damaged);
-  StoreCode for_each_plan(const std::function<bool(std::string_view, const PlanView &)> &visit, const DamagedVisitor &damaged);
+  StoreCode for_each_key(std::string_view after, const std::function<bool(const FoundKey &)> &visit,
+                         const DamagedVisitor &damaged);
+  StoreCode for_each_key_of(std::string_view subject, const std::function<bool(const FoundKey &)> &visit,
+                            const DamagedVisitor &damaged);
+  StoreCode for_each_subject(const std::function<bool(std::string_view, const SubjectView &)> &visit,
+                             const DamagedVisitor &damaged);
+  StoreCode for_each_plan(const std::function<bool(std::string_view, const PlanView &)> &visit,
+                          const DamagedVisitor &damaged);
 
   const Seal &seal() const noexcept;
 

@@ -9,6 +9,7 @@ import time
 
 import bcrypt
 import pytest
+from harness.client import encode_request
 from harness.drive import TELL, connection_to_each_worker, cpu_seconds, each_port, statuses, volley
 from harness.wait import until
 
@@ -404,6 +405,7 @@ def named_scopes(challenge):
     return challenge.split('scope="')[1].split('"')[0].split()
 
 
+@pytest.mark.xfail(strict=True, reason="what is needed is added to what is granted also where it's the same")
 def test_a_challenge_names_no_scope_twice(guard, store):
     key = store.key(scope="a:read", verifier="sha256")["key"]
     named = named_scopes(send(guard("keyward_scope a:read b:write;"), key).header("WWW-Authenticate"))
@@ -565,6 +567,25 @@ def test_a_flood_of_wrong_keys_with_one_prefix_is_capped(edge, take, store):
     assert statuses(responses)[401] <= 10 and statuses(responses)[503] >= 50
     assert cpu_seconds(*e.workers()) - before < 14 * run + 0.5
     assert send(e, good).status == 200
+
+
+@pytest.mark.xfail(strict=True, reason="each worker may have a run of its own under way when the tenth failure is counted")
+def test_ten_failures_a_minute_are_no_more_with_two_workers(edge, take):
+    """Nine failures, and then one more wrong key for each worker at once."""
+    key = old_key()
+    take(legacy(key, cost=11))
+    e = edge(http=FORMATS, server=f"{TELL} keyward on; location / {{ empty_gif; }}", workers=2)
+    first, second = connection_to_each_worker(e).values()
+    send = lambda connection: connection.send(encode_request(headers={"X-API-Key": wrong(key)}))
+    answers = []
+    for _ in range(9):
+        send(first)
+        answers.append(first.read_response().status)
+    assert answers == [401] * 9
+    send(first), send(second)
+    answers = [first.read_response().status, second.read_response().status]
+    first.close(), second.close()
+    assert sorted(answers) == [401, 503]
 
 
 def indexed(kw, id):
