@@ -181,6 +181,9 @@ StoreStatus CredentialReader::refresh() {
 
 StoreStatus CredentialReader::begin() {
   State &state = *state_;
+  if (state.in_snapshot) {
+    return failure(StoreCode::io, "begin() inside of a snapshot");
+  }
   state.lock_gate();
   bool retired = false;
   if (state.is_open() && !state.inherited() && state.renew(&retired) == 0) {

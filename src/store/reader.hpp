@@ -15,7 +15,10 @@
 
 namespace keyward {
 
-// Which state of the store something was read from. Two equal generations of one CredentialReader are one snapshot.
+// Which state of the store something was read from. While one CredentialReader's generation stays equal, nothing has been committed
+// since. A snapshot is never older than what its generation names; under a storm of commits it may be newer (LMDB reads the id, then
+// the meta page, which two commits in between overwrite), but such an id is past already and doesn't come back. So what is
+// remembered under a generation can only be dropped too early, never kept too long.
 struct Generation {
   std::uint64_t incarnation = 0;  // raised whenever this reader (re)opens the files; 0: none
   std::uint64_t txn_id = 0;       // mdb_txn_id of the renewed transaction, never mdb_env_info

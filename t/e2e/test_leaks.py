@@ -63,6 +63,7 @@ def requests(e, cases, count):
         done += len(responses)
 
 
+@pytest.mark.release_only
 def test_a_worker_holds_no_more_after_100000_requests(edge, cases):
     e = edge(server=SERVER, http="error_log /dev/null;", log_level="error")
     worker = e.workers()[0]
@@ -76,6 +77,7 @@ def test_a_worker_holds_no_more_after_100000_requests(edge, cases):
     assert e.workers() == [worker]
 
 
+@pytest.mark.release_only
 def test_commits_and_misses_leave_nothing(edge, cases, kw):
     """After each commit all that is remembered is looked up again."""
     e = edge(server=SERVER, http="error_log /dev/null;", log_level="error")
@@ -127,6 +129,7 @@ def test_workers_killed_all_the_time_answer_nothing_wrong(edge, cases, store):
     assert statuses(volley(each_port(e), 20, 2, "/scope", {"X-API-Key": key["key"]}, timeout=20)) == {200: 40}
 
 
+@pytest.mark.release_only
 def test_reloads_leave_nothing_in_the_master(edge, cases):
     e = edge(server=SERVER, workers=2)
     for _ in range(5):

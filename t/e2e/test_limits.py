@@ -118,9 +118,9 @@ def test_never_more_than_the_limit_while_workers_are_killed(guard, key):
             until(lambda: len(load.samples) > seen + 100, 30, "requests")
             e.kill_worker()
         until(lambda: load.samples.statuses[429] > 100, 60, "the limit's end")
-    assert load.samples.statuses[200] + load.samples.statuses[0] >= 2000 >= load.samples.statuses[200]
+    # At most one for each connection and kill; the load sends some of these again.
+    assert 2000 - 5 * 20 <= load.samples.statuses[200] <= 2000
     assert set(load.samples.statuses) <= {0, 200, 429}
-    assert load.samples.statuses[0] <= 5 * 20
 
 
 @pytest.mark.load
@@ -568,7 +568,6 @@ def test_who_is_refused_by_several_is_told_the_longest(guard, key):
         assert limit_fields(response)[:2] == ["2", "0"] and int(limit_fields(response)[2]) > time.time() + 3500
 
 
-@pytest.mark.xfail(strict=True, reason="a refusal for its plan tells no limit")
 def test_a_known_principal_without_access_is_told_its_limit(guard, key):
     # "Every answer of a limited location to a known principal carries the tightest limit."
     headers = key(plan="closed")
