@@ -10,10 +10,13 @@ namespace keyward {
 namespace {
 
 // Ids and subjects are printable (record.hpp), and a reason is one of ours: nothing here can hold a secret.
-void log_refusal(const RequestContext *ctx, const char *verb) noexcept {
+void log_refusal(Worker &worker, const RequestContext *ctx, const char *verb) noexcept {
   const ReasonInfo &why = info(ctx->reason);
   const ngx_str_t name = borrow(why.name);
-  const ngx_uint_t level = why.fault == Fault::ours ? NGX_LOG_ERR : NGX_LOG_INFO;
+  ngx_uint_t level = NGX_LOG_INFO;
+  if (why.fault == Fault::ours && worker.may_log_trouble()) {
+    level = NGX_LOG_ERR;
+  }
   if (ctx->principal) {
     const ngx_str_t id = borrow(ctx->principal->key_id);
     const ngx_str_t subject = borrow(ctx->principal->subject);
@@ -89,14 +92,14 @@ ngx_int_t admit(RequestContext *ctx, const LocationConfiguration &location) noex
 }
 
 // Shadow decides, logs and counts, and changes nothing but the identity of whom it would have admitted.
-ngx_int_t shadow(RequestContext *ctx) noexcept {
+ngx_int_t shadow(Worker &worker, RequestContext *ctx) noexcept {
   ctx->decision = Decision::shadow;
   if (ctx->reason == Reason::none) {
     if (!set_identity(ctx, false)) {
       return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
   } else {
-    log_refusal(ctx, "would have refused (shadow)");
+    log_refusal(worker, ctx, "would have refused (shadow)");
   }
   // Never NGX_OK, which would satisfy `satisfy any` for everyone.
   return NGX_DECLINED;
@@ -124,7 +127,7 @@ ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &loca
   ctx->wait_expired = ctx->wait_failed = false;
   count(*own, ctx);
   if (mode == Mode::shadow) {
-    return shadow(ctx);
+    return shadow(*own, ctx);
   }
   if (ctx->reason == Reason::none) {
     return admit(ctx, location);
@@ -132,7 +135,7 @@ ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &loca
   if (!withdraw_identity(ctx)) {
     ctx->reason = Reason::internal_error;
   }
-  log_refusal(ctx, "refused");
+  log_refusal(*own, ctx, "refused");
   return refuse(ctx, ctx->reason);
 }
 

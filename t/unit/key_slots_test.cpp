@@ -443,7 +443,7 @@ class ContestedSlot : public FewKeySlots {
 };
 
 TEST_F(ContestedSlot, AUseOfItsOldOwnerIsNotTheNewOnes) {
-  test::interleave_at_every_step(
+  test::interleave_before_every_store(
       &memory_, [&] { slots_->count_use(owner_, kNow + 5); }, [&] { return slots_->count_use(newcomer_, kNow + 1); },
       [&] {
         for (const UsageDelta &delta : drain_all()) {
@@ -457,7 +457,7 @@ TEST_F(ContestedSlot, AUseOfItsOldOwnerIsNotTheNewOnes) {
 }
 
 TEST_F(ContestedSlot, ARefusalOfItsOldOwnerIsNotTheNewOnes) {
-  test::interleave_at_every_step(
+  test::interleave_before_every_store(
       &memory_, [&] { slots_->note_refusal(owner_, 4, kNow + 5); },
       [&] { return slots_->note_refusal(newcomer_, 5, kNow + 1); },
       [&] {
@@ -474,7 +474,7 @@ TEST_F(ContestedSlot, ARefusalOfItsOldOwnerIsNotTheNewOnes) {
 TEST_F(KeySlotsTest, AUseDuringADrainIsMarkedOrDrained) {
   EXPECT_TRUE(slots_->count_use(name_of(1), kNow));
   test::Shared<std::atomic<std::uint64_t>> drained;
-  const std::size_t tried = test::interleave_at_every_step(
+  const std::size_t tried = test::interleave_before_every_store(
       &memory_,
       [&] {
         std::array<UsageDelta, 8> out;
@@ -485,9 +485,8 @@ TEST_F(KeySlotsTest, AUseDuringADrainIsMarkedOrDrained) {
         std::array<UsageDelta, 8> out;
         const std::uint64_t rest = slots_->drain(out.data(), out.size()) == 0 ? 0 : out[0].uses;
         EXPECT_EQ(*drained + rest, 2U);
-      },
-      600);
-  EXPECT_EQ(tried > 100, test::kCanStep);
+      });
+  EXPECT_EQ(tried > 60, test::kCanStep);
 }
 
 }  // namespace

@@ -110,10 +110,10 @@ inline constexpr bool kCanStep = false;
 #endif
 
 // Runs work in this process (a child) with the processor's trap flag set, and calls on_step(n) after its nth
-// instruction.
+// instruction, until that returns false.
 class Stepping {
  public:
-  static void run(const std::function<void()> &work, const std::function<void(std::size_t)> &on_step) {
+  static void run(const std::function<void()> &work, const std::function<bool(std::size_t)> &on_step) {
 #if defined(__x86_64__)
     on_step_ = &on_step;
     steps_ = 0;
@@ -135,19 +135,18 @@ class Stepping {
   static void on_trap(int, siginfo_t *, void *context) {
     constexpr greg_t kTrapFlag = 0x100;
     greg_t &flags = static_cast<ucontext_t *>(context)->uc_mcontext.gregs[REG_EFL];
+    on_ = on_ && (*on_step_)(steps_++);
     flags = on_ ? flags | kTrapFlag : flags & ~kTrapFlag;
-    (*on_step_)(steps_++);
   }
 
-  inline static const std::function<void(std::size_t)> *on_step_ = nullptr;
+  inline static const std::function<bool(std::size_t)> *on_step_ = nullptr;
   inline static std::size_t steps_ = 0;
   inline static volatile bool on_ = false;
 #endif
 };
 
-// How many instructions work takes, and after which of them the memory is another than before.
+// After which instructions of work the memory is another than before.
 struct Moments {
-  std::size_t steps;
   std::size_t count;
   std::size_t stores[4096];
 };
@@ -156,11 +155,11 @@ inline void find_moments(const SharedMemory &memory, const std::function<void()>
   std::vector<std::uint8_t> last = memory.copy();
   ended_well(spawn([&] {
     Stepping::run(work, [&](std::size_t step) {
-      moments->steps = step;
       if (std::memcmp(last.data(), memory.data(), last.size()) != 0 && moments->count < 4096) {
         moments->stores[moments->count++] = step;
         std::memcpy(last.data(), memory.data(), last.size());
       }
+      return true;
     });
   }));
 }
@@ -179,6 +178,7 @@ inline std::size_t kill_at_every_store(SharedMemory *memory, const std::function
                 if (step == moments->stores[i]) {
                   kill(getpid(), SIGKILL);
                 }
+                return true;
               });
             }),
             nullptr, 0);
@@ -188,34 +188,41 @@ inline std::size_t kill_at_every_store(SharedMemory *memory, const std::function
   return moments->count;
 }
 
-// Stops a child after each instruction of work, does other() in this process, lets the child end, and calls check().
-// Starts from the same memory each time. Where other() says false, no later instruction is tried. Returns how many
-// were.
-inline std::size_t interleave_at_every_step(SharedMemory *memory, const std::function<void()> &work,
-                                            const std::function<bool()> &other, const std::function<void()> &check,
-                                            std::size_t most_steps = 1000) {
+// Stops a child at each of the 64 instructions ahead of a change of the memory, does other() in this process, lets
+// the child end, and calls check(). Starts from the same memory each time. Where other() says false, no later
+// instruction is tried. Returns how many were.
+inline std::size_t interleave_before_every_store(SharedMemory *memory, const std::function<void()> &work,
+                                                 const std::function<bool()> &other,
+                                                 const std::function<void()> &check) {
   const std::vector<std::uint8_t> before = memory->copy();
   Shared<Moments> moments;
   find_moments(*memory, work, &*moments);
-  memory->restore(before);
-  std::size_t moment = 0;
-  for (bool go_on = true; go_on && moment < std::min(moments->steps, most_steps); ++moment) {
-    memory->restore(before);
-    const pid_t child = spawn([&] {
-      Stepping::run(work, [&](std::size_t step) {
-        if (step == moment) {
-          raise(SIGSTOP);
-        }
+  std::size_t tried = 0;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < moments->count; ++i) {
+    for (at = std::max(at, moments->stores[i] - std::min<std::size_t>(moments->stores[i], 64)); at < moments->stores[i];
+         ++at) {
+      memory->restore(before);
+      const pid_t child = spawn([&] {
+        Stepping::run(work, [&](std::size_t step) {
+          if (step == at) {
+            raise(SIGSTOP);
+          }
+          return step < at;
+        });
       });
-    });
-    waitpid(child, nullptr, WUNTRACED);
-    go_on = other();
-    kill(child, SIGCONT);
-    waitpid(child, nullptr, 0);
-    check();
+      waitpid(child, nullptr, WUNTRACED);
+      const bool go_on = other();
+      kill(child, SIGCONT);
+      waitpid(child, nullptr, 0);
+      check();
+      ++tried;
+      if (!go_on) {
+        return tried;
+      }
+    }
   }
-  memory->restore(before);
-  return moment;
+  return tried;
 }
 
 }  // namespace keyward::test

@@ -708,11 +708,11 @@ TEST_F(KilledWindows, WhileRollingOnAheadOfOthers) {
 
 // ---- One slot, two names --------------------------------------------------------------------------------------------
 
-// Every slot is in use for a day but one, which is used up for a minute: a newcomer after that takes just that one.
+// Every slot is in use for a day but one, which is for a minute: a newcomer after that takes just that one.
 class ContestedWindow : public Windows {
  protected:
   ContestedWindow() : Windows(std::size_t{10} * 1024) {
-    EXPECT_EQ(admitted(owner_, kStart, 5), 5);
+    EXPECT_EQ(admitted(owner_, kStart, 4), 4);
     for (std::uint64_t name = 1000; name < 2000; ++name) {
       table_->charge(charge_of(name, 1000, 86'400), kStart);
     }
@@ -747,7 +747,7 @@ TEST_F(ContestedWindow, AKillWhileItChangesHandsLeavesItOnes) {
 TEST_F(ContestedWindow, AChargeOfItsOldOwnerIsNotTheNewOnes) {
   for (const std::uint64_t owners_ms : {later_ms_ - 1, later_ms_}) {
     std::size_t taken = 0;
-    test::interleave_at_every_step(
+    test::interleave_before_every_store(
         &memory_, [&] { table_->charge(owner_, owners_ms); },
         [&] {
           taken += table_->charge(newcomer_, later_ms_).overflow ? 0U : 1U;
@@ -767,7 +767,7 @@ TEST_F(ContestedWindow, AChargeOfItsOldOwnerIsNotTheNewOnes) {
 TEST_F(ContestedWindow, AnOwnerThatComesBackKeepsIt) {
   std::size_t kept = 0;
   bool was_kept = false;
-  test::interleave_at_every_step(
+  test::interleave_before_every_store(
       &memory_, [&] { table_->charge(newcomer_, later_ms_); },
       [&] {
         // Where the slot is taken already the owner waits for the mutex, which the stopped newcomer holds: enough is
@@ -789,7 +789,7 @@ TEST_F(ContestedWindow, AnOwnerThatComesBackKeepsIt) {
 // Two open the same name at once: one slot, both charged.
 TEST_F(Windows, TwoThatOpenANameShareIt) {
   bool alone = true;
-  test::interleave_at_every_step(
+  test::interleave_before_every_store(
       &memory_, [&] { table_->charge(charge_of(1), kStart); },
       [&] {
         // Where the child holds the mutex, this is refused after a second.
@@ -806,7 +806,7 @@ TEST_F(Windows, TwoThatReopenOneShareIt) {
     EXPECT_EQ(admitted(charge, kStart, 5), 5);
     const std::uint64_t now_ms = kStart + 3 * kMinute;
     bool alone = true;
-    test::interleave_at_every_step(
+    test::interleave_before_every_store(
         &memory_, [&] { table_->charge(charge, now_ms); },
         [&] {
           alone = table_->charge(charge, now_ms).admitted;
