@@ -55,6 +55,9 @@ struct Worker {
     return may;
   }
 
+  // A limit had no room for a window of its own.
+  void note_overflow(std::string_view limit) noexcept;
+
   // Once a second, and at the end: hands counted uses to the store's thread.
   void flush_usage() noexcept;
   // Has the store's thread file a legacy-prefix key under its SHA-256, where its record is still the one with this seal.
@@ -79,6 +82,7 @@ struct Worker {
   std::string usage_failure_;
   bool flushing_ = false;
   time_t last_trouble_s_ = 0;
+  time_t next_overflow_note_s_ = 0;
   PoolWatch bcrypt_watch_, store_watch_;
   ngx_event_t tick_ = {};
   ngx_connection_t tick_connection_ = {};  // what nginx's debug log looks at

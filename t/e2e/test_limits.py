@@ -720,7 +720,6 @@ def test_a_full_zone_evicts_no_open_window(small, key):
     assert statuses(again) == {429: 1000}
 
 
-@pytest.mark.xfail(strict=True, reason="overflow windows are told nowhere")
 def test_a_full_zone_is_told_in_the_log(small):
     # Row 32; spec 7: "log and metrics say so".
     small.wait_log(r"\[(warn|error)\].*keyward.*(zone|overflow|full)", 3)
