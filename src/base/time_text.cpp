@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t kDay = 86400;
 constexpr std::int64_t kLastSecond = 253402300799;  // 9999-12-31T23:59:59Z
-constexpr std::int64_t kMaxDuration = 100 * 365 * kDay;
+constexpr std::int64_t kMaxDuration = std::int64_t{100} * 365 * kDay;
 
 struct Date {
   std::int64_t year;

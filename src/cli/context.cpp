@@ -2,7 +2,6 @@
 #include "cli/context.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
 #include "base/quote.hpp"
@@ -34,15 +33,15 @@ void Context::warn(std::string_view text) const {
   if (json) {
     json::Writer writer;
     writer.begin_object().member("warning", text).end_object();
-    std::fprintf(stderr, "%s\n", writer.text().c_str());
+    write_error_line(writer.text());
   } else {
-    std::fprintf(stderr, "keyward: warning: %s\n", printable(text).c_str());
+    write_error_line("keyward: warning: " + printable(text));
   }
 }
 
 void Context::note(std::string_view text) const {
   if (!json) {
-    std::fprintf(stderr, "%s\n", printable(text).c_str());
+    write_error_line(printable(text));
   }
 }
 

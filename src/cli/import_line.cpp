@@ -31,7 +31,7 @@ struct Draft {
   bool has_sha256 = false, has_bcrypt = false, has_prefix = false, has_plain = false, has_locator = false;
   std::string *error;
 
-  bool fail(std::string text) {
+  bool fail(std::string text) const {
     *error = std::move(text);
     return false;
   }

@@ -86,7 +86,7 @@ StoreStatus plan_for(WriteTxn &txn, const KeyRecord &key, const std::string &def
   *name = key.plan;
   if (name->empty()) {
     SubjectRecord subject;
-    const auto status = txn.get_subject(key.subject, &subject);
+    auto status = txn.get_subject(key.subject, &subject);
     if (!status.ok() && status.code != StoreCode::not_found) {
       return status;
     }

@@ -7,11 +7,11 @@
 
 #include <clocale>
 #include <csignal>
-#include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <exception>
 #include <new>
+#include <string>
 
 #include "base/digest.hpp"
 #include "cli/command_line.hpp"
@@ -55,7 +55,7 @@ void report_json(const Outcome &outcome) {
     writer.end_array().key("bad_lines").number(static_cast<std::int64_t>(outcome.bad_lines.size()));
   }
   writer.end_object();
-  std::fprintf(stderr, "%s\n", writer.text().c_str());
+  write_error_line(writer.text());
 }
 
 void report(const Outcome &outcome, bool json) {
@@ -67,13 +67,13 @@ void report(const Outcome &outcome, bool json) {
     return;
   }
   for (std::size_t i = 0; i < outcome.bad_lines.size() && i < kShownBadLines; ++i) {
-    std::fprintf(stderr, "keyward: line %zu: %s\n", outcome.bad_lines[i].line,
-                 printable(outcome.bad_lines[i].text).c_str());
+    const auto &bad = outcome.bad_lines[i];
+    write_error_line("keyward: line " + std::to_string(bad.line) + ": " + printable(bad.text));
   }
   if (outcome.bad_lines.size() > kShownBadLines) {
-    std::fprintf(stderr, "keyward: and %zu more bad lines\n", outcome.bad_lines.size() - kShownBadLines);
+    write_error_line("keyward: and " + std::to_string(outcome.bad_lines.size() - kShownBadLines) + " more bad lines");
   }
-  std::fprintf(stderr, "keyward: %s\n", printable(outcome.error).c_str());
+  write_error_line("keyward: " + printable(outcome.error));
 }
 
 Outcome run(const CommandLine::Parsed &parsed, Output &out) {
@@ -133,7 +133,7 @@ int main(int argc, char **argv) {
   umask(077);
   std::signal(SIGPIPE, SIG_IGN);
   if (!keyward::init_crypto()) {
-    std::fputs("keyward: libsodium can't be used on this machine\n", stderr);
+    keyward::cli::write_error_line("keyward: libsodium can't be used on this machine");
     return keyward::cli::kStoreFailed;
   }
   return keyward::cli::keyward_main(argc, argv);

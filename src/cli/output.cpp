@@ -198,6 +198,18 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+void write_error_line(std::string text) {
+  text += '\n';
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const auto written = ::write(STDERR_FILENO, rest.data(), rest.size());
+    if (written < 0 && errno != EINTR) {
+      return;
+    }
+    rest.remove_prefix(written < 0 ? 0 : static_cast<std::size_t>(written));
+  }
+}
+
 std::string human_bytes(std::uint64_t bytes) {
   static constexpr const char *kUnits[] = {"bytes", "KB", "MB", "GB", "TB"};
   auto value = static_cast<double>(bytes);

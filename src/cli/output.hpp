@@ -74,6 +74,9 @@ class Fields {
 // text without what could move a terminal's cursor or turn its writing direction: each such character becomes '?'.
 std::string printable(std::string_view text);
 
+// One line to standard error, in one piece. Where that fails there is nobody left to tell.
+void write_error_line(std::string text);
+
 // "12.3 MB".
 std::string human_bytes(std::uint64_t bytes);
 

@@ -178,7 +178,7 @@ class Check {
     };
     beyond("index", stats.indexed, report_->indexed);
     beyond("prefixes", stats.legacy, report_->legacy);
-    if (missing_plans_.size() > 0) {
+    if (!missing_plans_.empty()) {
       std::string text = "plans that keys or subjects name and the store doesn't have (nginx's configuration may):";
       for (const auto &plan : missing_plans_) {
         text += " " + plan;

@@ -151,7 +151,7 @@ Outcome set_subject(Context &context, const SetOptions &options) {
   const bool blocks = wanted.set_state && wanted.state == SubjectState::blocked;
   auto outcome = change(writer, blocks ? kUrgentWaitMs : kWaitMs, [&](WriteTxn &txn, Outcome *) {
     record = {};
-    const auto status = txn.get_subject(options.id.value, &record);
+    auto status = txn.get_subject(options.id.value, &record);
     if (!status.ok() && status.code != StoreCode::not_found) {
       return status;
     }

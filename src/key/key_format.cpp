@@ -156,8 +156,8 @@ std::string KeyFormat::mint() const {
 }
 
 const KeyFormat &default_key_format() {
-  static const KeyFormat format{"kw_", Alphabet::base62, 43, true, {}};
-  return format;
+  static const KeyFormat kFormat{"kw_", Alphabet::base62, 43, true, {}};
+  return kFormat;
 }
 
 bool parse_key_format(const std::vector<std::string_view> &words, KeyFormat *format, std::string *error) {

@@ -31,10 +31,10 @@ class Gate {
     std::size_t index_ = 0;
   };
 
-  // Waits for one of the first `places` places (1 to kMaxPlaces), for work named `work`. While a holder anywhere works under
-  // the same name, waits until that one has ended, so that the caller can look whether its work was done meanwhile: `shared`
-  // is set to true then, and a place is held all the same only if the caller gets one (it always does, unless give_up()
-  // answers true, which is asked at least every 50 ms). Blocks: only for threads of a pool.
+  // Waits for one of the first `places` places (1 to kMaxPlaces), for work named `work`. While a holder anywhere
+  // works under the same name, waits until that one has ended, so that the caller can look whether its work was done
+  // meanwhile: `shared` is set to true then, and a place is held all the same only if the caller gets one (it always
+  // does, unless give_up() answers true, which is asked at least every 50 ms). Blocks: only for threads of a pool.
   Place enter(std::size_t places, const Digest &work, bool *shared, bool (*give_up)(void *), void *context) noexcept;
 
   std::size_t held() const noexcept;  // how many places are held; approximate, for metrics and tests

@@ -1,13 +1,14 @@
-// Slots for keys that were used: two-choice buckets, a change of owner under one robust mutex, all else without locks.
+// Slots for keys that were used: two-choice buckets, a change of owner under one robust mutex, all else without
+// locks.
 //
-// Three words of a slot hold what a use or a refusal changes, and each has the slot's generation in it, which goes up when the slot
-// changes hands: what was begun for an old owner can't be counted for a new one, as its compare-and-swap fails.
-// A slot changes hands only where nothing of it is undrained. What a killed process leaves half-made has the count kTaken, and is
-// free for the next.
+// Three words of a slot hold what a use or a refusal changes, and each has the slot's generation in it, which goes up
+// when the slot changes hands: what was begun for an old owner can't be counted for a new one, as its
+// compare-and-swap fails. A slot changes hands only where nothing of it is undrained. What a killed process leaves
+// half-made has the count kTaken, and is free for the next.
 //
-// A proof is believed when all its 128 bits match. They are two words, and a reader may see halves of two owners: but what it
-// compares them with is the MAC of what was presented, and a MAC that was never stored equals such a mixture with a chance of 2^-128,
-// no better than guessing the MAC itself. The same holds for a name.
+// A proof is believed when all its 128 bits match. They are two words, and a reader may see halves of two owners: but
+// what it compares them with is the MAC of what was presented, and a MAC that was never stored equals such a mixture
+// with a chance of 2^-128, no better than guessing the MAC itself. The same holds for a name.
 #include "limit/key_slots.hpp"
 
 #include <algorithm>
@@ -109,7 +110,7 @@ Digest prove(const Table &table, const Sha256 &sha, const Digest &tag) noexcept 
   return keyed_digest(table.secret, {both, sizeof(both)});
 }
 
-// ---- Finding slots ----------------------------------------------------------------------------------------------------------
+// ---- Finding slots --------------------------------------------------------------------------------------------------
 
 void choices_of(const Table &table, const Name &name, std::uint64_t (&choices)[2]) noexcept {
   choices[0] = (name.half[0] >> 32) * table.bucket_count >> 32;
@@ -190,10 +191,10 @@ Found choose(Table *table, const Name &name) noexcept {
   return best;
 }
 
-// ---- Changing hands ---------------------------------------------------------------------------------------------------------
+// ---- Changing hands -------------------------------------------------------------------------------------------------
 
-// Under the mutex: makes the slot nobody's, unless something was counted in it meanwhile. A refusal noted between the two
-// swaps undoes the first.
+// Under the mutex: makes the slot nobody's, unless something was counted in it meanwhile. A refusal noted between the
+// two swaps undoes the first.
 bool vacate(Slot *slot) noexcept {
   Word uses = slot->uses.load(std::memory_order_acquire);
   if (value_of(uses) == kTaken) {  // left by a kill, perhaps between the two swaps
@@ -244,10 +245,10 @@ Found find_or_take(Table *table, const Name &name) noexcept {
   return found;
 }
 
-// ---- Counting ---------------------------------------------------------------------------------------------------------------
+// ---- Counting -------------------------------------------------------------------------------------------------------
 
-// After the change that it is about, which must be sequentially consistent too: whoever clears the mark looks at the bucket
-// afterwards, so either the mark is seen here as cleared, or the change is seen there.
+// After the change that it is about, which must be sequentially consistent too: whoever clears the mark looks at the
+// bucket afterwards, so either the mark is seen here as cleared, or the change is seen there.
 void mark(Table *table, std::uint64_t bucket) noexcept {
   std::atomic<std::uint64_t> &word = table->marks()[bucket / 64];
   const std::uint64_t bit = std::uint64_t{1} << (bucket % 64);
@@ -274,7 +275,8 @@ bool raise(std::atomic<Word> *word, Word generation, Word value) noexcept {
   return generation_of(old) == generation;
 }
 
-// Adds to the count, unless the slot is no longer the key's. The time goes first, so that no count is drained ahead of its time.
+// Adds to the count, unless the slot is no longer the key's. The time goes first, so that no count is drained ahead
+// of its time.
 bool add_uses(Table *table, const Found &found, const Name &name, Word count, Word last_used_s) noexcept {
   Slot &slot = *found.slot;
   Word uses = slot.uses.load(std::memory_order_acquire);
@@ -325,14 +327,14 @@ bool in_slot(Table *table, const Name &name, Change change) noexcept {
   return own.slot != nullptr && change(own);
 }
 
-// ---- Draining ---------------------------------------------------------------------------------------------------------------
+// ---- Draining -------------------------------------------------------------------------------------------------------
 
 bool drain_slot(Slot *slot, UsageDelta *out) noexcept {
   Word uses = slot->uses.load();
   Word last_used = 0;
   Word refusal = 0;
   Name name{};
-  do {  // the name is the one of this generation if the swap succeeds, or if there is nothing to swap and the refusal's does
+  do {  // the name is of this generation if the swap succeeds, or if there is nothing to swap and the refusal's does
     if (value_of(uses) == kTaken) {
       return false;
     }
@@ -474,7 +476,8 @@ std::size_t KeySlots::drain(UsageDelta *out, std::size_t capacity) noexcept {
   Table *table = table_of(this);
   std::size_t taken = drain_marked(table, out, capacity);
   std::uint64_t sweep = table->sweep.load(std::memory_order_relaxed) % table->bucket_count;
-  for (std::uint64_t i = 0; i < kSweptBuckets && drain_bucket(table->buckets() + sweep, out, capacity, &taken); ++i) {
+  const std::uint64_t swept = std::min(kSweptBuckets, table->bucket_count);
+  for (std::uint64_t i = 0; i < swept && drain_bucket(table->buckets() + sweep, out, capacity, &taken); ++i) {
     sweep = sweep + 1 < table->bucket_count ? sweep + 1 : 0;
   }
   table->sweep.store(sweep, std::memory_order_relaxed);

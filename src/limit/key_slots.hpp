@@ -26,14 +26,15 @@ class KeySlots {
   static KeySlots *adopt(void *memory, std::size_t bytes) noexcept;
 
   // Remembers that the key with this SHA-256 satisfies the verifier of the record sealed with tag. Kept as
-  // keyed_digest(a secret drawn at create(), sha || tag): any change of the record ends it. May evict another key: one without
-  // a proof, else the least recently used of its buckets, but none that has undrained usage; else nothing is remembered (false).
+  // keyed_digest(a secret drawn at create(), sha || tag): any change of the record ends it. May evict another key:
+  // one without a proof, else the least recently used of its buckets, but none that has undrained usage; else nothing
+  // is remembered (false).
   bool remember(const Digest &key, const Sha256 &sha, const Digest &tag) noexcept;
   // Whether it was remembered. Wait-free.
   bool proven(const Digest &key, const Sha256 &sha, const Digest &tag, std::int64_t now_s) noexcept;
 
-  // Counts a use. Lock-free where the key has a slot; takes one otherwise. false: no room (all slots of its buckets have
-  // undrained usage): the caller counts the loss.
+  // Counts a use. Lock-free where the key has a slot; takes one otherwise. false: no room (all slots of its buckets
+  // have undrained usage): the caller counts the loss.
   bool count_use(const Digest &key, std::int64_t now_s) noexcept;
   bool note_refusal(const Digest &key, std::uint8_t reason, std::int64_t now_s) noexcept;
 

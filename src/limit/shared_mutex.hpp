@@ -7,8 +7,8 @@
 
 namespace keyward {
 
-// Robust and process-shared. What it guards must be valid at every instruction, as the next holder goes on from wherever a
-// killed one stopped. Owned by threads: unlocked by the thread that locked it.
+// Robust and process-shared. What it guards must be valid at every instruction, as the next holder goes on from
+// wherever a killed one stopped. Owned by threads: unlocked by the thread that locked it.
 class SharedMutex {
  public:
   // Once, by whoever lays out the memory, before anyone else can see it.
@@ -26,8 +26,8 @@ class SharedMutex {
 
   bool try_lock() noexcept { return taken(pthread_mutex_trylock(&mutex_)); }
 
-  // Waits a second at most: a holder needs a microsecond, and one that was stopped (SIGSTOP, a debugger) must not stop the
-  // event loops of all others for good.
+  // Waits a second at most: a holder needs a microsecond, and one that was stopped (SIGSTOP, a debugger) must not
+  // stop the event loops of all others for good.
   bool lock() noexcept {
     if (try_lock()) {
       return true;

@@ -1,19 +1,21 @@
-// The table of windows: two-choice buckets of slots, a lock-free path for windows that exist, one robust mutex for the rest.
+// The table of windows: two-choice buckets of slots, a lock-free path for windows that exist, one robust mutex for
+// the rest.
 //
-// Why it is exact. All that a charge decides on is one word: a window's end and its count. A charge reads the word, then
-// makes sure that the slot is still its own, decides, and replaces the word by compare-and-swap: so it counts on top of just
-// what it decided on, or tries again.
+// Why it is exact. All that a charge decides on is one word: a window's end and its count. A charge reads the word,
+// then makes sure that the slot is still its own, decides, and replaces the word by compare-and-swap: so it counts on
+// top of just what it decided on, or tries again.
 //
-// Why a slot that changes hands is never charged for its old owner. Only a slot whose window has closed changes hands, under the
-// mutex: its word is swapped for kTaken, then the tag becomes the newcomer's, and last the word is the newcomer's window, never
-// an empty one. A charge for the old owner that is still under way holds a word with an end E in the past of the clock that the
-// mutex's holder read. It succeeds only where the word is that again, but every end that the newcomer's word can have
-// is later than E: a window opens at now + length, its successors end later than what they follow, and the one step that moves an
-// end back, the cut, is done under the mutex with a clock re-read there, which puts it a second at least after that.
+// Why a slot that changes hands is never charged for its old owner. Only a slot whose window has closed changes
+// hands, under the mutex: its word is swapped for kTaken, then the tag becomes the newcomer's, and last the word is
+// the newcomer's window, never an empty one. A charge for the old owner that is still under way holds a word with an
+// end E in the past of the clock that the mutex's holder read. It succeeds only where the word is that again, but
+// every end that the newcomer's word can have is later than E: a window opens at now + length, its successors end
+// later than what they follow, and the one step that moves an end back, the cut, is done under the mutex with a clock
+// re-read there, which puts it a second at least after that.
 //
-// Why a kill does no harm. Each step is one store. What a killed holder of the mutex leaves is a slot with its old word, or with
-// kTaken, which is free for the next newcomer, or done. The sliding window's roll-over writes the count of the window before
-// ahead of the swap that starts the new one; see view_sliding().
+// Why a kill does no harm. Each step is one store. What a killed holder of the mutex leaves is a slot with its old
+// word, or with kTaken, which is free for the next newcomer, or done. The sliding window's roll-over writes the count
+// of the window before ahead of the swap that starts the new one; see window_rule.cpp.
 #include "limit/windows.hpp"
 
 #include <algorithm>
@@ -21,40 +23,35 @@
 #include <cstring>
 
 #include "limit/shared_mutex.hpp"
+#include "limit/window_rule.hpp"
 
 namespace keyward {
 namespace {
 
+using namespace window_rule;  // NOLINT(google-build-using-namespace): ours
+
 constexpr std::uint64_t kMagic = 0x6b77'7769'6e64'6f77;  // "kwwindow"
 constexpr std::uint64_t kVersion = 1;
 
-// A window's word: its end in milliseconds modulo 2^36 above its count. Ends are told apart over 397 days either way of now, and none
-// is further ahead than 366.
-using Word = std::uint64_t;
-constexpr int kCountBits = 28;
-constexpr int kUnusedEndBits = 64 - 36;
-constexpr Word kCountMask = (Word{1} << kCountBits) - 1;
-static_assert(kMaxRateCount <= kCountMask);
-constexpr Word kTaken =
-    ~Word{0};  // of a slot that changes hands; as a window it would need 2^28-1 charges in one fixed millisecond
-
-constexpr std::uint32_t kSlidingFlag = 1U << 31;
-static_assert(kMaxWindowSeconds < kSlidingFlag);
+// The word of a slot that changes hands; as a window's it would need 2^28-1 charges and one certain millisecond.
+constexpr Word kTaken = ~Word{0};
 
 constexpr std::size_t kSlots = 16;
 constexpr std::size_t kOverflowBuckets = 16;
 constexpr std::uint32_t kOverflowFactor = 10;
-// How far a process's clock may run ahead of the table's before it pushes that on: keeps the line it lies on mostly read.
+// How far a process's clock may run ahead of the table's before it pushes that on: keeps the line it lies on mostly
+// read.
 constexpr std::uint64_t kClockStepMs = 10;
-constexpr std::int64_t kDayMs = 86'400'000;
+// What a charge is told that could neither be admitted nor counted.
+constexpr std::uint64_t kRetryMs = 1000;
 
 // Tags and words apart, so that a search reads two lines and a charge one more.
 struct alignas(64) Bucket {
   std::atomic<std::uint64_t> tags[kSlots];  // the name's first 8 bytes, never 0; 0: never used
   std::atomic<Word> words[kSlots];
   struct {
-    std::atomic<Word> before;         // sliding: the last word of the window before
-    std::atomic<std::uint32_t> kind;  // length in seconds, and kSlidingFlag: never changes while the window is open
+    std::atomic<Word> before;  // sliding: the last word of the window before
+    std::atomic<Kind> kind;    // never changes while the window is open
     std::uint32_t unused;
   } more[kSlots];
 };
@@ -80,18 +77,6 @@ struct Table {
   Region shared() noexcept { return {overflow, kOverflowBuckets}; }
 };
 
-// A charge, in the table's terms.
-struct Ask {
-  std::uint64_t tag;
-  std::uint64_t now_ms;
-  std::uint64_t length_ms;
-  std::uint32_t limit;
-  std::uint32_t cost;
-  std::uint32_t kind;
-
-  bool sliding() const noexcept { return (kind & kSlidingFlag) != 0; }
-};
-
 struct Slot {
   Bucket *bucket = nullptr;
   std::size_t index = 0;
@@ -100,147 +85,10 @@ struct Slot {
   std::atomic<std::uint64_t> &tag() const noexcept { return bucket->tags[index]; }
   std::atomic<Word> &word() const noexcept { return bucket->words[index]; }
   std::atomic<Word> &before() const noexcept { return bucket->more[index].before; }
-  std::atomic<std::uint32_t> &kind() const noexcept { return bucket->more[index].kind; }
+  std::atomic<Kind> &kind() const noexcept { return bucket->more[index].kind; }
 };
 
-Word make_word(std::uint64_t end_ms, std::uint32_t count) noexcept { return end_ms << kCountBits | count; }
-std::uint32_t count_in(Word word) noexcept { return static_cast<std::uint32_t>(word & kCountMask); }
-
-// Milliseconds from now to the word's end, negative where it has passed.
-std::int64_t ahead_of(Word word, std::uint64_t now_ms) noexcept {
-  const std::uint64_t distance = (word >> kCountBits) - now_ms;
-  return static_cast<std::int64_t>(distance << kUnusedEndBits) >> kUnusedEndBits;
-}
-
-std::int64_t length_in(std::uint32_t kind) noexcept { return std::int64_t{kind & ~kSlidingFlag} * 1000; }
-
-// The same for a window of that kind. What ends further ahead than its length allows closed more than a year ago.
-std::int64_t ahead_of(Word word, std::uint32_t kind, std::uint64_t now_ms) noexcept {
-  const std::int64_t ahead = ahead_of(word, now_ms);
-  return ahead > length_in(kind) + kDayMs ? std::int64_t{-1} * kDayMs * kMaxWindowSeconds : ahead;
-}
-
-// ---- What a window is at a moment -------------------------------------------------------------------------------------------
-
-// The window that a charge would count in.
-struct View {
-  std::uint64_t end_ms = 0;
-  std::uint32_t used = 0;
-  std::uint32_t before = 0;     // count of the window before
-  std::uint64_t weight_ms = 0;  // how much of that is still in view
-  bool open = false;            // else it would open or roll on with this charge
-  bool rolls = false;           // sliding: what is on record becomes the window before
-  bool cut = false;             // its end on record is too far ahead
-};
-
-View opening(const Ask &ask) noexcept {
-  View view;
-  view.end_ms = ask.now_ms + ask.length_ms;
-  return view;
-}
-
-View still_open(const Ask &ask, Word word, std::uint32_t kind, std::int64_t ahead) noexcept {
-  const auto length = static_cast<std::int64_t>(ask.length_ms);
-  View view;
-  view.open = true;
-  view.used = count_in(word);
-  view.cut = length_in(kind) > length && ahead > length;
-  view.end_ms = ask.now_ms + static_cast<std::uint64_t>(view.cut ? length : ahead);
-  return view;
-}
-
-// A window that nothing is charged to counts as not open, unless (another's clock being ahead) its end would move back.
-View view_fixed(const Ask &ask, Word word, std::uint32_t kind) noexcept {
-  const std::int64_t ahead = ahead_of(word, kind, ask.now_ms);
-  const bool empty = count_in(word) == 0 && ahead <= static_cast<std::int64_t>(ask.length_ms);
-  return ahead > 0 && !empty ? still_open(ask, word, kind, ahead) : opening(ask);
-}
-
-void weigh(const Ask &ask, Word before, View *view) noexcept {
-  const std::int64_t in_view = ahead_of(before, ask.now_ms) + static_cast<std::int64_t>(ask.length_ms);
-  view->before = count_in(before);
-  view->weight_ms = std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(in_view, 0)), ask.length_ms);
-}
-
-// A new window is begun under the mutex by writing `before`, then swapping the word. So `before` is what the word follows, or (the
-// swap still to come, or never, where its process was killed) the word's own end and some count of its: then somebody's clock has
-// passed that end, and ours is taken to have. Or it is 0, where a window that is out of view is about to be followed.
-// A word that has rolled on never comes back, so no charge is counted on a `before` that isn't its own.
-View view_sliding(const Ask &asked, Word word, Word before, std::uint32_t kind) noexcept {
-  Ask ask = asked;
-  std::int64_t ahead = ahead_of(word, kind, ask.now_ms);
-  if (ahead > 0 && before >> kCountBits != word >> kCountBits) {
-    View view = still_open(ask, word, kind, ahead);
-    weigh(ask, before, &view);
-    return view;
-  }
-  if (ahead > 0) {
-    ask.now_ms += static_cast<std::uint64_t>(ahead);
-    ahead = 0;
-  }
-  if (ahead + static_cast<std::int64_t>(ask.length_ms) <= 0) {
-    return opening(ask);
-  }
-  View view;
-  view.rolls = true;
-  view.end_ms = ask.now_ms + ask.length_ms - static_cast<std::uint64_t>(-ahead);
-  weigh(ask, word, &view);
-  return view;
-}
-
-View view_of(const Ask &ask, const Slot &slot, Word word, std::uint32_t kind) noexcept {
-  return ask.sliding() ? view_sliding(ask, word, slot.before().load(std::memory_order_acquire), kind)
-                       : view_fixed(ask, word, kind);
-}
-
-// before * weight / length + used + cost <= limit, in whole numbers: counts have 28 bits and lengths 35.
-bool fits(const Ask &ask, const View &view, std::uint32_t cost) noexcept {
-  if (cost > ask.limit || view.used > ask.limit - cost) {
-    return false;
-  }
-  const std::uint64_t room = ask.limit - view.used - cost;
-  return view.before * view.weight_ms <= room * ask.length_ms;
-}
-
-std::uint32_t remaining_of(const Ask &ask, const View &view, std::uint32_t used) noexcept {
-  if (used >= ask.limit) {
-    return 0;
-  }
-  const std::uint64_t room = (ask.limit - used) * ask.length_ms;
-  const std::uint64_t taken = view.before * view.weight_ms;
-  return taken >= room ? 0 : static_cast<std::uint32_t>((room - taken) / ask.length_ms);
-}
-
-// How long a sliding window's count before the one in question must have gone out of view until it leaves `room`.
-std::uint64_t out_of_view_ms(const Ask &ask, std::uint32_t before, std::uint32_t room) noexcept {
-  return before <= room ? 0 : ask.length_ms - room * ask.length_ms / before;
-}
-
-std::uint64_t retry_of(const Ask &ask, const View &view, std::uint64_t left_ms) noexcept {
-  if (!ask.sliding() || ask.cost > ask.limit) {
-    return left_ms;
-  }
-  if (view.used <= ask.limit - ask.cost) {  // in this window, which began where the one before ended
-    const std::uint64_t wait = out_of_view_ms(ask, view.before, ask.limit - ask.cost - view.used);
-    const std::uint64_t waited = ask.length_ms - view.weight_ms;
-    return wait > waited ? wait - waited : 0;
-  }
-  return left_ms + out_of_view_ms(ask, view.used, ask.limit - ask.cost);
-}
-
-WindowState state_of(const Ask &ask, const View &view, bool admitted) noexcept {
-  WindowState state;
-  state.admitted = admitted;
-  state.limit = ask.limit;
-  state.remaining = remaining_of(ask, view, view.used + (admitted ? ask.cost : 0));
-  const std::uint64_t left_ms = view.end_ms > ask.now_ms ? view.end_ms - ask.now_ms : 0;
-  state.reset_ms = std::min(left_ms, ask.length_ms);
-  state.retry_ms = admitted ? 0 : retry_of(ask, view, state.reset_ms);
-  state.charged_ms = std::max(ask.now_ms, view.end_ms - ask.length_ms);
-  return state;
-}
-
-// ---- Finding slots ----------------------------------------------------------------------------------------------------------
+// ---- Finding slots --------------------------------------------------------------------------------------------------
 
 struct Choices {
   Bucket *buckets[2];
@@ -277,7 +125,7 @@ bool usable(const Slot &slot, Word word, std::uint64_t now_ms) noexcept {
   if (word == kTaken || slot.tag().load(std::memory_order_relaxed) == 0) {
     return true;
   }
-  const std::uint32_t kind = slot.kind().load(std::memory_order_relaxed);
+  const Kind kind = slot.kind().load(std::memory_order_relaxed);
   const std::int64_t ahead = ahead_of(word, kind, now_ms);
   return (kind & kSlidingFlag) != 0 ? ahead + length_in(kind) <= 0 : ahead <= 0;
 }
@@ -304,15 +152,20 @@ Slot choose(const Region &region, std::uint64_t tag, std::uint64_t now_ms) noexc
   return count[0] >= count[1] ? first : second;
 }
 
-// ---- Charging ---------------------------------------------------------------------------------------------------------------
+// ---- Charging -------------------------------------------------------------------------------------------------------
 
 enum class Outcome { done, locked, full };
+
+View view_in(const Ask &ask, const Slot &slot, Word word, Kind kind) noexcept {
+  return view_of(ask, word, slot.before().load(std::memory_order_acquire), kind);
+}
 
 bool swap(const Slot &slot, Word *word, Word next) noexcept {
   return slot.word().compare_exchange_weak(*word, next, std::memory_order_acq_rel, std::memory_order_acquire);
 }
 
-// The path without a lock: adds to an open window, reopens a closed fixed one of the same kind. All else is for the mutex.
+// The path without a lock: adds to an open window, reopens a closed fixed one of the same kind. All else is for the
+// mutex.
 Outcome charge_free(const Ask &ask, const Slot &slot, WindowState *state) noexcept {
   Word word = slot.word().load(std::memory_order_acquire);
   for (;;) {
@@ -320,12 +173,12 @@ Outcome charge_free(const Ask &ask, const Slot &slot, WindowState *state) noexce
     if (word == kTaken || slot.tag().load(std::memory_order_relaxed) != ask.tag) {
       return Outcome::locked;
     }
-    const std::uint32_t kind = slot.kind().load(std::memory_order_relaxed);
-    const View view = view_of(ask, slot, word, kind);
+    const Kind kind = slot.kind().load(std::memory_order_relaxed);
+    const View view = view_in(ask, slot, word, kind);
     if (view.cut || (!view.open && (ask.sliding() || kind != ask.kind))) {
       return Outcome::locked;
     }
-    const bool admitted = fits(ask, view, ask.cost);
+    const bool admitted = fits(ask, view);
     if (!admitted || swap(slot, &word, make_word(view.end_ms, view.used + ask.cost))) {
       *state = state_of(ask, view, admitted);
       return Outcome::done;
@@ -333,7 +186,8 @@ Outcome charge_free(const Ask &ask, const Slot &slot, WindowState *state) noexce
   }
 }
 
-// Gives the slot to a window, under the mutex; *word is its word, and no longer open. false if somebody reopened it first.
+// Gives the slot to a window, under the mutex; *word is its word, and no longer open. false if somebody reopened it
+// first.
 bool take_over(const Ask &ask, const Slot &slot, Word *word, Word before, Word next) noexcept {
   if (*word != kTaken && !swap(slot, word, kTaken)) {
     return false;
@@ -349,9 +203,9 @@ bool take_over(const Ask &ask, const Slot &slot, Word *word, Word before, Word n
 WindowState charge_own(const Ask &ask, const Slot &slot) noexcept {
   Word word = slot.word().load(std::memory_order_acquire);
   for (;;) {
-    const std::uint32_t kind = slot.kind().load(std::memory_order_relaxed);
-    const View view = view_of(ask, slot, word, kind);
-    const bool admitted = fits(ask, view, ask.cost);
+    const Kind kind = slot.kind().load(std::memory_order_relaxed);
+    const View view = view_in(ask, slot, word, kind);
+    const bool admitted = fits(ask, view);
     const Word next = make_word(view.end_ms, view.used + (admitted ? ask.cost : 0));
     if (!admitted && !view.cut) {
       return state_of(ask, view, false);
@@ -399,12 +253,18 @@ std::uint64_t push_clock(Table *table, std::uint64_t now_ms) noexcept {
   return std::max(now_ms, clock);
 }
 
-WindowState refuse(const Ask &ask) noexcept { return state_of(ask, opening(ask), false); }
+// A refusal by no window at all: fails closed.
+WindowState refuse(const Ask &ask) noexcept {
+  WindowState state = state_of(ask, opening(ask), false);
+  state.remaining = 0;
+  state.retry_ms = kRetryMs;
+  return state;
+}
 
 Outcome charge_locked(Table *table, const Region &region, Ask ask, WindowState *state) noexcept {
   const SharedLock lock(&table->mutex);
   if (!lock) {
-    *state = refuse(ask);  // somebody was stopped while holding it: fail closed
+    *state = refuse(ask);  // somebody was stopped while holding it
     return Outcome::done;
   }
   ask.now_ms = push_clock(table, ask.now_ms);
@@ -461,9 +321,9 @@ WindowState charge_overflow(Table *table, const Ask &ask, std::uint64_t limit_na
 WindowState look_at(const Ask &ask, const Slot &slot) noexcept {
   const Word word = slot ? slot.word().load(std::memory_order_acquire) : kTaken;
   const bool ours = word != kTaken && slot.tag().load(std::memory_order_relaxed) == ask.tag;
-  const View view = ours ? view_of(ask, slot, word, slot.kind().load(std::memory_order_relaxed)) : opening(ask);
+  const View view = ours ? view_in(ask, slot, word, slot.kind().load(std::memory_order_relaxed)) : opening(ask);
   WindowState state = state_of(ask, view, false);
-  state.admitted = fits(ask, view, ask.cost);
+  state.admitted = fits(ask, view);
   state.retry_ms = state.admitted ? 0 : state.retry_ms;
   return state;
 }
@@ -521,8 +381,8 @@ WindowState WindowTable::look(const Charge &charge, std::uint64_t now_ms) noexce
   return state;
 }
 
-// The window is that of the charge if it began no later, and hasn't ended by then. Of a changed length nobody can tell: then nothing
-// is given back, which admits less rather than more.
+// The window is that of the charge if it began no later, and hasn't ended by then. Of a changed length nobody can
+// tell: then nothing is given back, which admits less rather than more.
 void WindowTable::give_back(const Charge &charge, std::uint64_t charged_ms, std::uint64_t now_ms) noexcept {
   Table *table = table_of(this);
   Ask ask = ask_of(charge, now_ms);

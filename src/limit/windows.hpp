@@ -1,9 +1,10 @@
 // Counting in windows, in shared memory: exact over all processes, lock-free once a window exists.
 //
 // A table of windows lies in memory that several processes share and that was zeroed once. It is valid at every
-// instruction: a process may be killed anywhere. Times are monotonic milliseconds since any fixed point
-// (nginx: ngx_current_msec), a parameter throughout. Processes may differ in them: the table goes by the latest (to 10 ms)
-// that it was told by a charge, so its time never steps back, and all users of a table must mean the same fixed point.
+// instruction: a process may be killed anywhere. Times are monotonic milliseconds since any fixed point (nginx:
+// ngx_current_msec), a parameter throughout. Processes may differ in them: the table goes by the latest (to 10 ms)
+// that it was told by a charge, so its time never steps back, and all users of a table must mean the same fixed
+// point.
 #pragma once
 
 #include <cstddef>
@@ -33,7 +34,8 @@ struct WindowState {
   std::uint64_t reset_ms = 0;
   // Refused only: milliseconds until the same charge could be admitted (of a cost above the limit: reset_ms).
   std::uint64_t retry_ms = 0;
-  // Admitted only: when, by the table's clock; what give_back() wants. It can be some ms later than the caller's own `now_ms`.
+  // Admitted only: when, by the table's clock; what give_back() wants. It can be some ms later than the caller's own
+  // `now_ms`.
   std::uint64_t charged_ms = 0;
 };
 
@@ -46,20 +48,20 @@ struct WindowStats {
 
 class WindowTable {
  public:
-  // Lays a new, empty table into zeroed memory (aligned to 64) that is shared already: 32 bytes a window, after about 9 KB of
-  // its own. nullptr if bytes are too few for that.
+  // Lays a new, empty table into zeroed memory (aligned to 64) that is shared already: 32 bytes a window, after about
+  // 9 KB of its own. nullptr if bytes are too few for that.
   static WindowTable *create(void *memory, std::size_t bytes) noexcept;
   // The table that create() laid there, in this or another process (after a reload); nullptr if it isn't one of
   // this version and size.
   static WindowTable *adopt(void *memory, std::size_t bytes) noexcept;
 
   // Atomically: admits and counts the charge, or refuses and counts nothing. A fixed window opens with its first
-  // admitted charge. A window whose length on record is longer than the charge's rate is cut to that length from now (the
-  // count is kept); a rate that changed keeps the count. A name that finds only open windows of others in its place shares its
-  // limit's overflow window, of ten times the rate. A charge of cost 0 is a look().
+  // admitted charge. A window whose length on record is longer than the charge's rate is cut to that length from now
+  // (the count is kept); a rate that changed keeps the count. A name that finds only open windows of others in its
+  // place shares its limit's overflow window, of ten times the rate. A charge of cost 0 is a look().
   WindowState charge(const Charge &charge, std::uint64_t now_ms) noexcept;
-  // Takes a charge back that charge() admitted at `charged_ms`, if its window is still that one. Where that can't be told (the
-  // length changed meanwhile), the charge stays.
+  // Takes a charge back that charge() admitted at `charged_ms`, if its window is still that one. Where that can't be
+  // told (the length changed meanwhile), the charge stays.
   void give_back(const Charge &charge, std::uint64_t charged_ms, std::uint64_t now_ms) noexcept;
   // What charge() would see, without charging; admitted says whether it would admit.
   WindowState look(const Charge &charge, std::uint64_t now_ms) noexcept;

@@ -16,8 +16,8 @@ inline constexpr std::size_t kMinZoneBytes = 256 * 1024;
 // The parts of one zone. Plain pointers into memory that outlives all users (nginx keeps it over reloads).
 class Zone {
  public:
-  // Lays out a new zone (memory zeroed, shared already, aligned to 64). false if bytes < kMinZoneBytes. The secret under
-  // which names of windows are made is drawn here, and lives as long as the zone.
+  // Lays out a new zone (memory zeroed, shared already, aligned to 64). false if bytes < kMinZoneBytes. The secret
+  // under which names of windows are made is drawn here, and lives as long as the zone.
   static bool create(void *memory, std::size_t bytes, Zone *zone) noexcept;
   // Finds the parts of a zone that create() laid out; false if it is none of this version and size.
   static bool adopt(void *memory, std::size_t bytes, Zone *zone) noexcept;
@@ -28,8 +28,8 @@ class Zone {
   Gate *gate = nullptr;
   const DigestKey *secret = nullptr;
 
-  // The lease of whoever flushes usage to the store: true for at most one process for `lease_ms` (monotonic ms as everywhere);
-  // renewed by its holder (pid) at will; a dead holder's lease runs out.
+  // The lease of whoever flushes usage to the store: true for at most one process for `lease_ms` (monotonic ms as
+  // everywhere); renewed by its holder (pid) at will; a dead holder's lease runs out.
   bool take_flush_lease(std::int32_t pid, std::uint64_t now_ms, std::uint64_t lease_ms) noexcept;
 
   // Counts by Reason and of what was admitted, for metrics: wait-free.

@@ -11,10 +11,13 @@ namespace keyward {
 namespace {
 
 // Ids and subjects are printable (record.hpp), and a reason is one of ours: nothing here can hold a secret.
-void log_refusal(const RequestContext *ctx, const char *verb) noexcept {
+void log_refusal(Worker &worker, const RequestContext *ctx, const char *verb) noexcept {
   const ReasonInfo &why = info(ctx->reason);
   const ngx_str_t name = borrow(why.name);
-  const ngx_uint_t level = why.fault == Fault::ours ? NGX_LOG_ERR : NGX_LOG_INFO;
+  ngx_uint_t level = NGX_LOG_INFO;
+  if (why.fault == Fault::ours && worker.may_log_trouble()) {
+    level = NGX_LOG_ERR;
+  }
   if (ctx->principal) {
     const ngx_str_t id = borrow(ctx->principal->key_id);
     const ngx_str_t subject = borrow(ctx->principal->subject);
@@ -53,7 +56,28 @@ ngx_int_t refuse(RequestContext *ctx, Reason reason) noexcept {
   ctx->reason = reason;
   ctx->passed_otherwise = false;
   ctx->answered_elsewhere = false;
+  ctx->refused_uri_changes = ctx->r->uri_changes;
   return (*ctx->location->answers)[static_cast<std::size_t>(reason)].status;
+}
+
+// Whether error_page has just brought our own refusal to this location. Only that one redirect counts: where it leads on to (by
+// X-Accel-Redirect, try_files, an error of the error page's own) is decided like any request; so is a post_action, which comes after
+// the answer.
+bool is_own_refusal_redirected(const RequestContext *ctx) noexcept {
+  const ngx_http_request_t *r = ctx->r;
+  return ctx->refused_for_good() && !r->header_sent && !r->post_action && r->uri_changes + 1U == ctx->refused_uri_changes;
+}
+
+// It isn't decided again, or an error page in a guarded location could never be shown. But the refusal stands: a guarded location that
+// hands requests on (a content handler: proxy_pass and its like) must not hand on this one, as where an error_page meant for the
+// backend's own 503 leads to another backend. nginx's page answers then, whatever error_page says.
+ngx_int_t answer_refusal_here(RequestContext *ctx) noexcept {
+  if (ctx->r->content_handler == nullptr) {
+    ctx->answered_elsewhere = true;
+    return NGX_DECLINED;
+  }
+  ctx->r->error_page = 1;
+  return refuse(ctx, ctx->reason);
 }
 
 ngx_int_t admit(RequestContext *ctx, const LocationConfiguration &location) noexcept {
@@ -69,7 +93,7 @@ ngx_int_t admit(RequestContext *ctx, const LocationConfiguration &location) noex
 }
 
 // Shadow decides, logs and counts, and changes nothing but the identity of whom it would have admitted.
-ngx_int_t shadow(RequestContext *ctx) noexcept {
+ngx_int_t shadow(Worker &worker, RequestContext *ctx) noexcept {
   ctx->decision = Decision::shadow;
   if (ctx->location->has_query && !restore_query_credential(ctx->r)) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -79,7 +103,7 @@ ngx_int_t shadow(RequestContext *ctx) noexcept {
       return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
   } else {
-    log_refusal(ctx, "would have refused (shadow)");
+    log_refusal(worker, ctx, "would have refused (shadow)");
   }
   // Never NGX_OK, which would satisfy `satisfy any` for everyone.
   return NGX_DECLINED;
@@ -94,11 +118,8 @@ ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &loca
       return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     set_current_context(r, ctx);
-    if (ctx->refused_for_good() && !ctx->answered_elsewhere) {
-      // error_page has taken our own refusal here: its answer isn't decided again, or an error page in a guarded location
-      // could never be shown. Only this first redirect: where it leads on to is decided.
-      ctx->answered_elsewhere = true;
-      return NGX_DECLINED;
+    if (is_own_refusal_redirected(ctx)) {
+      return answer_refusal_here(ctx);
     }
   }
   if (ctx->waiting) {
@@ -110,7 +131,7 @@ ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &loca
   ctx->wait_expired = ctx->wait_failed = false;
   count(*own, ctx);
   if (mode == Mode::shadow) {
-    return shadow(ctx);
+    return shadow(*own, ctx);
   }
   if (ctx->reason == Reason::none) {
     return admit(ctx, location);
@@ -118,7 +139,7 @@ ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &loca
   if (!withdraw_identity(ctx)) {
     ctx->reason = Reason::internal_error;
   }
-  log_refusal(ctx, "refused");
+  log_refusal(*own, ctx, "refused");
   return refuse(ctx, ctx->reason);
 }
 

@@ -214,11 +214,47 @@ std::string problem_body(const RequestContext *ctx) {
   return out.end_object().text();
 }
 
-// Whether an Accept field names problem+json: enough to know that its sender reads that.
+// Cuts the next part off the front, without blanks around it.
+std::string_view next_part(std::string_view *text, char separator) noexcept {
+  const std::size_t end = text->find(separator);
+  std::string_view part = text->substr(0, end);
+  text->remove_prefix(end == std::string_view::npos ? text->size() : end + 1);
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!part.empty() && is_blank(part.front())) {
+    part.remove_prefix(1);
+  }
+  while (!part.empty() && is_blank(part.back())) {
+    part.remove_suffix(1);
+  }
+  return part;
+}
+
+bool equal_caseless(std::string_view a, std::string_view b) noexcept {
+  return a.size() == b.size() && ngx_strncasecmp(borrow(a).data, borrow(b).data, a.size()) == 0;
+}
+
+// Whether one element of an Accept field (RFC 9110, section 12.5.1) is this type, with a weight other than 0.
+bool accepts(std::string_view element, std::string_view type) noexcept {
+  if (!equal_caseless(next_part(&element, ';'), type)) {
+    return false;
+  }
+  while (!element.empty()) {
+    const std::string_view parameter = next_part(&element, ';');
+    if (parameter.size() > 2 && equal_caseless(parameter.substr(0, 2), "q=")) {
+      return parameter.find_first_not_of("0.", 2) != std::string_view::npos;
+    }
+  }
+  return true;
+}
+
+// Who names problem+json in Accept reads that.
 bool asks_for_problem(ngx_http_request_t *r) noexcept {
   bool asks = false;
   for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
-    asks = asks || (is_same_name(header, "accept") && view(header->value).find("application/problem+json") != std::string_view::npos);
+    std::string_view field = is_same_name(header, "accept") ? view(header->value) : std::string_view();
+    while (!field.empty() && !asks) {
+      asks = accepts(next_part(&field, ','), "application/problem+json");
+    }
     return !asks;
   });
   return asks;

@@ -139,10 +139,6 @@ class KeyLookup {
   }
 
   Step try_prefix(std::string_view prefix, Reason *reason) {
-    Charge failures;
-    failures.name = keyed_digest(*worker_.zone.secret, "legacy-prefix failures", prefix);
-    failures.limit_name = kLegacyFailuresName;
-    failures.rate = kLegacyFailures;
     Step step = Step::decided;
     const StoreCode code = worker_.store().for_each_candidate(prefix, [&](const CredentialReader::FoundKey &found) {
       switch (verdict(found)) {
@@ -150,6 +146,7 @@ class KeyLookup {
           return true;
         case Verdict::matched:
           // Only now may its state be told.
+          forgive_failure();
           recognise(found);
           *reason = state_of(found.key);
           if (*reason == Reason::none) {
@@ -160,20 +157,43 @@ class KeyLookup {
         case Verdict::unknown:
           break;
       }
-      if (!worker_.zone.addresses->look(failures, ngx_current_msec).admitted) {
+      if (!count_failure(prefix)) {
         *reason = Reason::busy;
-      } else {
-        step = verify(found, keyed_digest(*worker_.zone.secret, "legacy-prefix run", prefix), true, reason);
+        return false;
+      }
+      step = verify(found, keyed_digest(*worker_.zone.secret, "legacy-prefix run", prefix), true, reason);
+      if (step == Step::decided && *reason == Reason::busy) {
+        forgive_failure();
       }
       return false;
     });
     if (code != StoreCode::ok && code != StoreCode::not_found) {
       *reason = Reason::store_error;
     }
-    if (step == Step::decided && *reason == Reason::invalid_key && ctx_->verdicts) {
-      worker_.zone.addresses->charge(failures, ngx_current_msec);
-    }
     return step;
+  }
+
+  // A failure is counted before the run, so that requests of several workers at once can't fail more often than that, and forgiven when
+  // there was none. false: there were enough.
+  bool count_failure(std::string_view prefix) noexcept {
+    auto &counted = ctx_->legacy_failure;
+    if (counted.charged_ms != 0) {
+      return true;
+    }
+    counted.charge.name = keyed_digest(*worker_.zone.secret, "legacy-prefix failures", prefix);
+    counted.charge.limit_name = kLegacyFailuresName;
+    counted.charge.rate = kLegacyFailures;
+    const WindowState state = worker_.zone.addresses->charge(counted.charge, ngx_current_msec);
+    counted.charged_ms = state.admitted ? std::max<std::uint64_t>(state.charged_ms, 1) : 0;
+    return state.admitted;
+  }
+
+  void forgive_failure() noexcept {
+    auto &counted = ctx_->legacy_failure;
+    if (counted.charged_ms != 0) {
+      worker_.zone.addresses->give_back(counted.charge, counted.charged_ms, ngx_current_msec);
+      counted.charged_ms = 0;
+    }
   }
 
   void recognise(const CredentialReader::FoundKey &found) noexcept {
@@ -364,9 +384,14 @@ Reason check_scopes(RequestContext *ctx, const LocationConfiguration &location) 
   const std::string needed = needed_text(r, *failed);
   ctx->required_scope = view(copy(r->pool, needed));
   // Clients replace what they have by what a challenge names (facts.md): so granted and needed together.
-  const std::string &granted = ctx->principal->grants.text();
-  const bool nothing = granted.empty() || ctx->principal->grants.is_all();
-  ctx->challenge_scope = copy(r->pool, nothing ? needed : needed.empty() ? granted : granted + ' ' + needed);
+  std::string together = ctx->principal->grants.is_all() ? std::string() : ctx->principal->grants.text();
+  for (const std::string_view scope : split_list(needed, ' ')) {
+    const std::vector<std::string_view> there = split_list(together, ' ');
+    if (std::find(there.begin(), there.end(), scope) == there.end()) {
+      together += (together.empty() ? "" : " ") + std::string(scope);
+    }
+  }
+  ctx->challenge_scope = copy(r->pool, together);
   return Reason::insufficient_scope;
 }
 
@@ -414,12 +439,15 @@ Reason judge(Worker &worker, RequestContext *ctx, const LocationConfiguration &l
     if (!accept.anonymous) {
       return Reason::missing_credential;
     }
-  } else if (!accept.key) {
-    return Reason::not_accepted;
-  } else if (ctx->principal->no_access) {
-    return Reason::no_access;
   }
-  const Reason reason = check_scopes(ctx, location);
+  Reason reason = Reason::none;
+  if (ctx->principal && !accept.key) {
+    reason = Reason::not_accepted;
+  } else if (ctx->principal && ctx->principal->no_access) {
+    reason = Reason::no_access;
+  } else {
+    reason = check_scopes(ctx, location);
+  }
   if (reason != Reason::none) {
     look_at_limits(worker, ctx, location);
     return reason;

@@ -430,8 +430,8 @@ Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *c
   while (words.size() > 2) {
     if (const auto status = option(words.back(), "status")) {
       const ngx_int_t value = ngx_atoi(borrow(*status).data, status->size());
-      // 444 closes the connection, 494 to 499 are nginx's own: none is an answer.
-      if (value < 400 || value > 599 || value == 444 || (value >= 494 && value <= 499)) {
+      // nginx closes the connection on 408 and 444, and keeps 494 to 499 for itself: none is an answer.
+      if (value < 400 || value > 599 || value == 408 || value == 444 || (value >= 494 && value <= 499)) {
         return "invalid value " + quoted(words.back()) + "; status= is an error's status from 400 to 599, but not one of nginx's own";
       }
       rule.status = static_cast<std::uint16_t>(value);

@@ -172,6 +172,9 @@ Reason charge_limits(Worker &worker, RequestContext *ctx, const LocationConfigur
     Due &due = list.items[i];
     const WindowState state = due.paid ? due.table->look(due.charge, now_ms) : due.table->charge(due.charge, now_ms);
     due.charged_ms = state.charged_ms;
+    if (state.overflow) {
+      worker.note_overflow(due.name);
+    }
     if (!due.paid && !state.admitted) {
       refused = i;
       ctx->has_limit = false;

@@ -85,6 +85,12 @@ struct RequestContext {
   ngx_str_t challenge_scope = {};   // granted together with needed
   std::uint32_t retry_after_s = 0;
 
+  // A failure of its legacy prefix that this request counts for unless its key turns out right; charged_ms 0: none.
+  struct {
+    Charge charge;
+    std::uint64_t charged_ms = 0;
+  } legacy_failure;
+
   // Limits: what this request was charged for, and the tightest one's state.
   std::array<std::uint64_t, 32> charged = {};
   std::size_t charged_count = 0;
@@ -94,7 +100,8 @@ struct RequestContext {
   std::string_view limit_name;
 
   bool passed_otherwise = false;      // we refused, but `satisfy any` let another module admit it
-  bool answered_elsewhere = false;    // error_page took our refusal to another location
+  bool answered_elsewhere = false;    // error_page took our refusal to a guarded location, which answers for it
+  ngx_uint_t refused_uri_changes = 0;  // nginx's countdown of redirects, as it was at the refusal
   bool body_replaced = false;         // the filters give the answer our body
   bool body_sent = false;
   ngx_str_t body = {};

@@ -254,6 +254,16 @@ void Worker::note_store(const StoreStatus &status) noexcept {
   });
 }
 
+void Worker::note_overflow(std::string_view limit) noexcept {
+  if (ngx_time() < next_overflow_note_s_) {
+    return;
+  }
+  next_overflow_note_s_ = ngx_time() + 60;
+  const ngx_str_t name = borrow(limit);
+  ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                "keyward: the zone is full: newcomers of limit \"%V\" share one window of ten times its rate; make keyward_zone larger", &name);
+}
+
 void Worker::note_store_in_passing(const StoreStatus &status) noexcept {
   if (store_failure_.empty()) {
     note_store(status);

@@ -48,6 +48,16 @@ struct Worker {
   Verifications verifications;
   std::unique_ptr<ThreadPool> bcrypt_pool, store_pool;
 
+  // Whether a trouble of ours may go to the log at its own level: once a second, so that nobody can flood it.
+  bool may_log_trouble() noexcept {
+    const bool may = last_trouble_s_ != ngx_time();
+    last_trouble_s_ = ngx_time();
+    return may;
+  }
+
+  // A limit had no room for a window of its own.
+  void note_overflow(std::string_view limit) noexcept;
+
   // Once a second, and at the end: hands counted uses to the store's thread.
   void flush_usage() noexcept;
   // Has the store's thread file a legacy-prefix key under its SHA-256, where its record is still the one with this seal.
@@ -71,6 +81,8 @@ struct Worker {
   UsageStore usage_;  // used by store_pool's one thread only, while that runs
   std::string usage_failure_;
   bool flushing_ = false;
+  time_t last_trouble_s_ = 0;
+  time_t next_overflow_note_s_ = 0;
   PoolWatch bcrypt_watch_, store_watch_;
   ngx_event_t tick_ = {};
   ngx_connection_t tick_connection_ = {};  // what nginx's debug log looks at

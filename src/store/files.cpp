@@ -81,7 +81,8 @@ StoreStatus read_secret(const std::string &path, Bytes<kSecretBytes> *secret, Se
     got += static_cast<std::size_t>(n);
   }
   if (got != secret->size() || st.st_size != static_cast<off_t>(secret->size())) {
-    return failure(StoreCode::no_secret, "the secret " + path + " must have " + std::to_string(kSecretBytes) + " bytes");
+    return failure(StoreCode::no_secret,
+                   "the secret " + path + " must have " + std::to_string(kSecretBytes) + " bytes");
   }
   *stamp = stamp_of(st);
   return {};

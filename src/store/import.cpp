@@ -94,8 +94,9 @@ StoreStatus fill(const Order &order, Put put) {
 }
 
 StoreStatus fill_keys(WriteScope *scope, const std::vector<KeyRecord> &records, const Progress &progress) {
-  const Order order = ordered(records, [](const KeyRecord &) { return true; },
-                              [](const KeyRecord &a, const KeyRecord &b) { return a.id < b.id; });
+  const Order order = ordered(
+      records, [](const KeyRecord &) { return true; },
+      [](const KeyRecord &a, const KeyRecord &b) { return a.id < b.id; });
   const auto twice = std::adjacent_find(order.begin(), order.end(),
                                         [](const KeyRecord *a, const KeyRecord *b) { return a->id == b->id; });
   if (twice != order.end()) {
@@ -116,8 +117,9 @@ StoreStatus fill_keys(WriteScope *scope, const std::vector<KeyRecord> &records, 
 }
 
 StoreStatus fill_index(WriteScope *scope, const std::vector<KeyRecord> &records) {
-  const Order order = ordered(records, [](const KeyRecord &record) { return record.indexed; },
-                              [](const KeyRecord &a, const KeyRecord &b) { return a.locator < b.locator; });
+  const Order order = ordered(
+      records, [](const KeyRecord &record) { return record.indexed; },
+      [](const KeyRecord &a, const KeyRecord &b) { return a.locator < b.locator; });
   if (order.empty()) {
     return {};
   }
@@ -135,11 +137,12 @@ StoreStatus fill_index(WriteScope *scope, const std::vector<KeyRecord> &records)
 // PREFIX \0 ID for `prefixes` and `subject_keys`: their order is that of the pairs, as no prefix has a NUL.
 template <typename Prefix>
 StoreStatus fill_entries(WriteScope *scope, Table table, const std::vector<KeyRecord> &records, Prefix prefix) {
-  const Order order = ordered(records, [&prefix](const KeyRecord &record) { return !prefix(record).empty(); },
-                              [&prefix](const KeyRecord &a, const KeyRecord &b) {
-                                const int difference = prefix(a).compare(prefix(b));
-                                return difference != 0 ? difference < 0 : a.id < b.id;
-                              });
+  const Order order = ordered(
+      records, [&prefix](const KeyRecord &record) { return !prefix(record).empty(); },
+      [&prefix](const KeyRecord &a, const KeyRecord &b) {
+        const int difference = prefix(a).compare(prefix(b));
+        return difference != 0 ? difference < 0 : a.id < b.id;
+      });
   if (order.empty()) {
     return {};
   }

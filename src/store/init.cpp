@@ -111,7 +111,9 @@ StoreStatus look_for_store(const std::string &folder) {
        {credentials_folder(folder), usage_folder(folder), secret_file(folder), lock_file(folder)}) {
     struct stat st = {};
     if (lstat(part.c_str(), &st) == 0) {
-      return failure(StoreCode::exists, "there is a store at " + folder + " already (" + part + ")");
+      std::string text("there is a store at ");
+      text.append(folder).append(" already (").append(part).append(")");
+      return failure(StoreCode::exists, std::move(text));
     }
     if (errno != ENOENT && errno != ENOTDIR) {
       return failure_of(errno, "look at " + part);
@@ -162,7 +164,9 @@ StoreStatus init_store(const std::string &folder, const InitOptions &options) {
                        : status;
   if (status.ok()) {
     const std::size_t slash = path.rfind('/');
-    sync_folder(slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash));  // as far as it may be read
+    sync_folder(slash == std::string::npos ? "."
+                : slash == 0               ? "/"
+                                           : path.substr(0, slash));  // as far as it may be read
     made.keep();
   }
   return status;

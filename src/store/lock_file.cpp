@@ -122,13 +122,13 @@ StoreStatus LockFile::acquire(LockByte byte, std::uint64_t wait_ms, Held *held) 
     const auto now = Clock::now();
     if (locked) {
       held->release();
-      held->file_ = this;
+      held->file_ = shared_from_this();
       held->byte_ = byte;
       return {};
     }
     if (status.ok() && now >= until) {
-      status = failure(StoreCode::busy,
-                       "another writer" + holder(byte) + " has held the store for " + duration(wait_ms));
+      status =
+          failure(StoreCode::busy, "another writer" + holder(byte) + " has held the store for " + duration(wait_ms));
     }
     if (!status.ok()) {
       threads.unlock();
@@ -152,14 +152,14 @@ std::string LockFile::holder(LockByte byte) {
 LockFile::Held &LockFile::Held::operator=(Held &&other) noexcept {
   if (this != &other) {
     release();
-    file_ = std::exchange(other.file_, nullptr);
+    file_ = std::move(other.file_);
     byte_ = other.byte_;
   }
   return *this;
 }
 
 void LockFile::Held::release() noexcept {
-  LockFile *file = std::exchange(file_, nullptr);
+  const std::shared_ptr<LockFile> file = std::move(file_);
   if (file == nullptr) {
     return;
   }

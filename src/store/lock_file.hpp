@@ -21,9 +21,9 @@ inline constexpr std::size_t kLockBytes = 3;
 
 // One object per file and process, shared by all who lock in it: closing any descriptor of a file drops all of the process's locks
 // on it. Thread-safe; fcntl doesn't keep the threads of a process apart, so mutexes do.
-class LockFile {
+class LockFile : public std::enable_shared_from_this<LockFile> {
  public:
-  // Released in its destructor, by the thread that acquired it.
+  // Released in its destructor, by the thread that acquired it. Keeps the file open.
   class Held {
    public:
     Held() = default;
@@ -34,7 +34,7 @@ class LockFile {
 
    private:
     friend class LockFile;
-    LockFile *file_ = nullptr;
+    std::shared_ptr<LockFile> file_;
     LockByte byte_ = LockByte::credentials;
   };
 

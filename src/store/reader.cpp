@@ -1,6 +1,10 @@
 // The life of a reader: opening, snapshots, and noticing that other files lie at its path.
 #include "store/reader.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
 
 #include "base/hex.hpp"
@@ -177,6 +181,9 @@ StoreStatus CredentialReader::refresh() {
 
 StoreStatus CredentialReader::begin() {
   State &state = *state_;
+  if (state.in_snapshot) {
+    return failure(StoreCode::io, "begin() inside of a snapshot");
+  }
   state.lock_gate();
   bool retired = false;
   if (state.is_open() && !state.inherited() && state.renew(&retired) == 0) {
@@ -236,10 +243,22 @@ StoreStatus CredentialReader::stats(Stats *stats) {
   return {};
 }
 
+// A worker reads credentials, and writes usage under the lock.
 StoreStatus probe_store(const std::string &folder) {
   Environment credentials, usage;
   StoreStatus status = credentials.open(folder, EnvironmentKind::credentials, Access::probe, 0);
-  return status.ok() ? usage.open(folder, EnvironmentKind::usage, Access::probe, 0) : status;
+  status = status.ok() ? usage.open(folder, EnvironmentKind::usage, Access::probe, 0) : status;
+  if (!status.ok()) {
+    return status;
+  }
+  const std::string lock = lock_file(folder);
+  const bool has_lock = faccessat(AT_FDCWD, lock.c_str(), F_OK, AT_EACCESS) == 0;
+  for (const std::string &path : {usage.data_path(), has_lock ? lock : folder}) {
+    if (faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0) {
+      return failure_of(errno, "write " + path);
+    }
+  }
+  return {};
 }
 
 }  // namespace keyward

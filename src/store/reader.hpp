@@ -15,7 +15,10 @@
 
 namespace keyward {
 
-// Which state of the store something was read from. Two equal generations of one CredentialReader are one snapshot.
+// Which state of the store something was read from. While one CredentialReader's generation stays equal, nothing has been committed
+// since. A snapshot is never older than what its generation names; under a storm of commits it may be newer (LMDB reads the id, then
+// the meta page, which two commits in between overwrite), but such an id is past already and doesn't come back. So what is
+// remembered under a generation can only be dropped too early, never kept too long.
 struct Generation {
   std::uint64_t incarnation = 0;  // raised whenever this reader (re)opens the files; 0: none
   std::uint64_t txn_id = 0;       // mdb_txn_id of the renewed transaction, never mdb_env_info
@@ -55,7 +58,7 @@ class CredentialReader {
   struct FoundKey {
     std::string_view id;
     KeyView key;
-    Digest tag = {};    // the record's seal: changes with any change of the record
+    Digest tag = {};  // the record's seal: changes with any change of the record
     Digest usage_name = {};
   };
   StoreCode find_key(const Locator &locator, FoundKey *found) noexcept;
@@ -64,7 +67,7 @@ class CredentialReader {
   StoreCode find_plan(std::string_view name, PlanView *view) noexcept;
   // The store's default plan, if it has one; the name is a view, too.
   StoreCode find_default_plan(std::string_view *name, PlanView *view) noexcept;
-  // Keys of the legacy-prefix kind under this plain prefix, in order of id; stops when visit answers false. 
+  // Keys of the legacy-prefix kind under this plain prefix, in order of id; stops when visit answers false.
   StoreCode for_each_candidate(std::string_view prefix, const std::function<bool(const FoundKey &)> &visit);
   // Whether any legacy-prefix entry exists; and how long their plain prefixes are: bit i set for length i (up to 63).
   std::uint64_t legacy_prefix_lengths() noexcept;
@@ -72,10 +75,14 @@ class CredentialReader {
   // Walks a whole table in order; stops when visit answers false. A record that is damaged is reported by its id to `damaged`
   // (may be empty) and skipped; returns damaged if there was any. `after`: begins behind this id (for paging).
   using DamagedVisitor = std::function<void(std::string_view id)>;
-  StoreCode for_each_key(std::string_view after, const std::function<bool(const FoundKey &)> &visit, const DamagedVisitor &damaged);
-  StoreCode for_each_key_of(std::string_view subject, const std::function<bool(const FoundKey &)> &visit, const DamagedVisitor &damaged);
-  StoreCode for_each_subject(const std::function<bool(std::string_view, const SubjectView &)> &visit, const DamagedVisitor &damaged);
-  StoreCode for_each_plan(const std::function<bool(std::string_view, const PlanView &)> &visit, const DamagedVisitor &damaged);
+  StoreCode for_each_key(std::string_view after, const std::function<bool(const FoundKey &)> &visit,
+                         const DamagedVisitor &damaged);
+  StoreCode for_each_key_of(std::string_view subject, const std::function<bool(const FoundKey &)> &visit,
+                            const DamagedVisitor &damaged);
+  StoreCode for_each_subject(const std::function<bool(std::string_view, const SubjectView &)> &visit,
+                             const DamagedVisitor &damaged);
+  StoreCode for_each_plan(const std::function<bool(std::string_view, const PlanView &)> &visit,
+                          const DamagedVisitor &damaged);
 
   const Seal &seal() const noexcept;
 

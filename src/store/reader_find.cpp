@@ -10,7 +10,7 @@ namespace keyward {
 
 // What can't be a key of LMDB's isn't found; everything else that goes wrong is told.
 StoreCode CredentialReader::State::get(Table table, std::string_view key, std::string_view *content,
-                                       Digest *tag) noexcept {
+                                       Digest *tag) const noexcept {
   constexpr std::size_t kMaxKeyBytes = 511;
   if (!in_snapshot) {
     return StoreCode::io;
@@ -26,7 +26,7 @@ StoreCode CredentialReader::State::get(Table table, std::string_view key, std::s
   return environment.seal().open(table, key, stored, content, tag) ? StoreCode::ok : StoreCode::damaged;
 }
 
-StoreCode CredentialReader::State::key_by_id(std::string_view id, FoundKey *found) noexcept {
+StoreCode CredentialReader::State::key_by_id(std::string_view id, FoundKey *found) const noexcept {
   std::string_view content;
   const StoreCode code = get(Table::keys, id, &content, &found->tag);
   if (code != StoreCode::ok) {
@@ -53,8 +53,19 @@ StoreCode CredentialReader::find_key(const Locator &locator, FoundKey *found) no
   return found->key.indexed && found->key.locator == view_of(locator) ? StoreCode::ok : StoreCode::damaged;
 }
 
+// found->id must live as long as the snapshot, whatever `id` does: it is the table's own.
 StoreCode CredentialReader::find_key_by_id(std::string_view id, FoundKey *found) noexcept {
-  return state_->key_by_id(id, found);
+  if (!state_->in_snapshot) {
+    return StoreCode::io;
+  }
+  if (!is_id(id)) {
+    return StoreCode::not_found;
+  }
+  lmdb::Cursor cursor;
+  std::string_view key = id, stored;
+  int rc = cursor.open(state_->txn.get(), state_->environment.handle(Table::keys));
+  rc = rc == 0 ? cursor.get(&key, &stored, MDB_SET_KEY) : rc;
+  return rc == 0 ? state_->key_by_id(key, found) : store_code(rc);
 }
 
 StoreCode CredentialReader::find_subject(std::string_view subject, SubjectView *view) noexcept {

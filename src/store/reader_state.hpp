@@ -20,7 +20,7 @@ struct CredentialReader::State {
   std::string folder;
   Access access = Access::read;
   Environment environment;
-  lmdb::Txn txn;             // reset between snapshots
+  lmdb::Txn txn;  // reset between snapshots
   bool in_snapshot = false;
   std::uint64_t clean_txn_id = 0;  // no `retired` record in this one
   Generation generation;
@@ -49,8 +49,9 @@ struct CredentialReader::State {
   bool reads_here() const noexcept { return shared && snapshot_thread.load() == std::this_thread::get_id(); }
 
   // Look-ups, in the snapshot.
-  StoreCode get(Table table, std::string_view key, std::string_view *content, Digest *tag = nullptr) noexcept;
-  StoreCode key_by_id(std::string_view id, FoundKey *found) noexcept;
+  StoreCode get(Table table, std::string_view key, std::string_view *content, Digest *tag = nullptr) const noexcept;
+  // id becomes found->id: a view into the snapshot.
+  StoreCode key_by_id(std::string_view id, FoundKey *found) const noexcept;
 };
 
 }  // namespace keyward

@@ -29,8 +29,7 @@ StoreCode CredentialReader::for_each_key(std::string_view after, const std::func
   const StoreCode code = walk.after(after, [&](std::string_view id, std::string_view stored) {
     FoundKey found;
     std::string_view content;
-    if (!state.environment.seal().open(Table::keys, id, stored, &content, &found.tag) ||
-        !decode(content, &found.key)) {
+    if (!state.environment.seal().open(Table::keys, id, stored, &content, &found.tag) || !decode(content, &found.key)) {
       any_damaged = true;
       tell(damaged, id);
       return true;

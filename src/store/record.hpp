@@ -28,7 +28,8 @@ inline constexpr std::size_t kMaxLimits = 8;
 bool is_id(std::string_view text) noexcept;
 bool is_plan_name(std::string_view text) noexcept;
 bool is_subject(std::string_view text) noexcept;
-bool is_display_name(std::string_view text) noexcept;  // valid UTF-8, no control characters, up to kMaxNameBytes; may be empty
+bool is_display_name(
+    std::string_view text) noexcept;  // valid UTF-8, no control characters, up to kMaxNameBytes; may be empty
 
 enum class KeyState : std::uint8_t { active = 1, suspended = 2, pending = 3, revoked = 4 };
 std::string_view to_text(KeyState state) noexcept;
@@ -46,11 +47,11 @@ struct KeyRecord {
   std::string id;  // the record's key in the table, not part of its content
   KeyState state = KeyState::active;
   VerifierKind verifier_kind = VerifierKind::bcrypt;
-  std::string verifier;        // bcrypt and legacy_prefix: 60 characters; sha256: 32 bytes
-  bool indexed = false;        // has an entry in `index` under locator (legacy_prefix: after its first success)
+  std::string verifier;  // bcrypt and legacy_prefix: 60 characters; sha256: 32 bytes
+  bool indexed = false;  // has an entry in `index` under locator (legacy_prefix: after its first success)
   Locator locator = {};
-  std::string legacy_prefix;   // legacy_prefix only
-  std::string subject, plan;   // empty: none
+  std::string legacy_prefix;  // legacy_prefix only
+  std::string subject, plan;  // empty: none
   OptionalList<std::string> scopes;
   OptionalList<Rate> limits;
   std::int64_t created_at_s = 0;
@@ -73,10 +74,10 @@ struct KeyView {
   bool has_limits = false;
   std::uint8_t pkce_tries = 0;
   std::int64_t created_at_s = 0, expires_at_s = 0, changed_at_s = 0, overlap_until_s = 0;
-  std::string_view locator;   // 16 bytes
+  std::string_view locator;  // 16 bytes
   std::string_view verifier, subject, plan;
-  std::string_view scopes;    // separated by single spaces
-  std::string_view limits;    // count u32, window_s u32, repeated
+  std::string_view scopes;  // separated by single spaces
+  std::string_view limits;  // count u32, window_s u32, repeated
   std::string_view name, preview, legacy_prefix, predecessor, successor, counter_id, pkce_challenge;
 };
 

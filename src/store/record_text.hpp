@@ -6,7 +6,8 @@
 
 namespace keyward {
 
-inline constexpr std::size_t kMaxLegacyPrefixBytes = 63;  // a length is a bit of CredentialReader::legacy_prefix_lengths()
+inline constexpr std::size_t kMaxLegacyPrefixBytes =
+    63;  // a length is a bit of CredentialReader::legacy_prefix_lengths()
 inline constexpr std::size_t kMaxChallengeBytes = 128;
 
 // Valid UTF-8 without control characters (C0, DEL, C1).

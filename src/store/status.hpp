@@ -8,19 +8,19 @@ namespace keyward {
 
 enum class StoreCode : std::uint8_t {
   ok,
-  not_found,       // a normal value
-  exists,          // an id, a hash or a name that is there already
-  missing,         // there is no store at this path
-  no_schema,       // files are there, but no schema record: not a store of ours, or an empty file
-  other_version,   // made by another version
-  truncated,       // the file is shorter than its own last page
-  no_secret,       // the secret is missing, unreadable or of the wrong size
-  permission,      // EACCES, EPERM
-  damaged,         // a record whose checksum or form doesn't hold
-  busy,            // another writer held the lock too long
-  full,            // the disk is full
-  readers_full,    // all reader slots are taken
-  io,              // whatever else the system or LMDB said
+  not_found,      // a normal value
+  exists,         // an id, a hash or a name that is there already
+  missing,        // there is no store at this path
+  no_schema,      // files are there, but no schema record: not a store of ours, or an empty file
+  other_version,  // made by another version
+  truncated,      // the file is shorter than its own last page
+  no_secret,      // the secret is missing, unreadable or of the wrong size
+  permission,     // EACCES, EPERM
+  damaged,        // a record whose checksum or form doesn't hold
+  busy,           // another writer held the lock too long
+  full,           // the disk is full
+  readers_full,   // all reader slots are taken
+  io,             // whatever else the system or LMDB said
 };
 
 // ok, or what failed. Expected failures are values: nothing here throws.

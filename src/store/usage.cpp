@@ -29,7 +29,7 @@ struct UsageStore::State {
   StoreStatus reopen();
   StoreStatus refresh();
   StoreStatus write(std::uint64_t wait_ms, const Environment::Body &body);
-  int renew() noexcept;
+  int renew() const noexcept;
 };
 
 StoreStatus UsageStore::State::reopen() {
@@ -53,7 +53,7 @@ StoreStatus UsageStore::State::reopen() {
   return read_only ? StoreStatus() : LockFile::get(folder, &lock);
 }
 
-int UsageStore::State::renew() noexcept {
+int UsageStore::State::renew() const noexcept {
   int rc = mdb_txn_renew(txn.get());
   if (rc == MDB_MAP_RESIZED) {
     rc = mdb_env_set_mapsize(environment.get(), 0);
@@ -79,7 +79,7 @@ StoreStatus add_one(WriteScope *scope, const UsageDelta &delta) {
   const std::string_view key = view_of(delta.key);
   UsageRecord record;
   std::string_view content;
-  const StoreStatus status = scope->get(Table::usage, key, &content);
+  StoreStatus status = scope->get(Table::usage, key, &content);
   if (scope->failed() != 0) {
     return status;
   }

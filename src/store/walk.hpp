@@ -17,9 +17,8 @@ class Walk {
   // visit(key, stored) for all entries behind `after` (empty: all) until it answers false.
   template <typename Visit>
   StoreCode after(std::string_view after, Visit &&visit) const {
-    return from(after, [&](std::string_view key, std::string_view stored) {
-      return key == after ? true : visit(key, stored);
-    });
+    return from(
+        after, [&](std::string_view key, std::string_view stored) { return key == after ? true : visit(key, stored); });
   }
 
   // visit(key, id, stored) for all entries PREFIX \0 ID until it answers false.

@@ -73,9 +73,9 @@ StoreStatus WriteTxn::State::add_entries(const KeyRecord &record) {
     StoreStatus status = scope.put_fresh(Table::index, view_of(record.locator), record.id);
     if (!status.ok()) {
       std::string_view id;
-      const bool known = status.code == StoreCode::exists &&
-                         scope.get(Table::index, view_of(record.locator), &id).ok();
-      return about(std::move(status), "a key with the hash of " + record.id + (known ? " (" + std::string(id) + ")" : ""));
+      const bool known = status.code == StoreCode::exists && scope.get(Table::index, view_of(record.locator), &id).ok();
+      return about(std::move(status),
+                   "a key with the hash of " + record.id + (known ? " (" + std::string(id) + ")" : ""));
     }
   }
   if (is_candidate(record)) {

@@ -86,9 +86,8 @@ StoreStatus WriteTxn::put_plan(const PlanRecord &record) {
       old.is_default = false;
       status = scope.put(Table::plans, old.name, encode(old));
     }
-    status = status.ok() || status.code == StoreCode::not_found
-                 ? scope.put(Table::meta, kDefaultPlanKey, record.name)
-                 : status;
+    status = status.ok() || status.code == StoreCode::not_found ? scope.put(Table::meta, kDefaultPlanKey, record.name)
+                                                                : status;
   } else if (!record.is_default && old_default == record.name) {
     status = scope.remove(Table::meta, kDefaultPlanKey);
   }
@@ -98,8 +97,8 @@ StoreStatus WriteTxn::put_plan(const PlanRecord &record) {
 StoreStatus WriteTxn::remove_plan(std::string_view name) {
   WriteScope &scope = state_->scope;
   std::string_view named;
-  StoreStatus status = is_plan_name(name) ? scope.get(Table::meta, kDefaultPlanKey, &named)
-                                          : StoreStatus{StoreCode::not_found, {}};
+  StoreStatus status =
+      is_plan_name(name) ? scope.get(Table::meta, kDefaultPlanKey, &named) : StoreStatus{StoreCode::not_found, {}};
   if (status.ok() && named == name) {
     status = scope.remove(Table::meta, kDefaultPlanKey);
   }
@@ -120,16 +119,19 @@ StoreStatus WriteTxn::plan_in_use(std::string_view plan, std::string *who) {
     }
     return status.code == StoreCode::not_found;
   };
-  StoreCode code = Walk(scope.txn(), scope.handle(Table::keys)).after({}, [&](std::string_view id, std::string_view stored) {
-    KeyView view;
-    return look(Table::keys, id, stored, &view,
-                [plan](const KeyView &key) { return key.plan == plan && key.state != KeyState::revoked; });
-  });
+  StoreCode code =
+      Walk(scope.txn(), scope.handle(Table::keys)).after({}, [&](std::string_view id, std::string_view stored) {
+        KeyView view;
+        return look(Table::keys, id, stored, &view,
+                    [plan](const KeyView &key) { return key.plan == plan && key.state != KeyState::revoked; });
+      });
   if (code == StoreCode::ok && status.code == StoreCode::not_found) {
-    code = Walk(scope.txn(), scope.handle(Table::subjects)).after({}, [&](std::string_view id, std::string_view stored) {
-      SubjectView view;
-      return look(Table::subjects, id, stored, &view, [plan](const SubjectView &subject) { return subject.plan == plan; });
-    });
+    code =
+        Walk(scope.txn(), scope.handle(Table::subjects)).after({}, [&](std::string_view id, std::string_view stored) {
+          SubjectView view;
+          return look(Table::subjects, id, stored, &view,
+                      [plan](const SubjectView &subject) { return subject.plan == plan; });
+        });
   }
   return code == StoreCode::ok ? status : about({code, {}}, "the store");
 }

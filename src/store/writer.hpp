@@ -16,7 +16,7 @@
 namespace keyward {
 
 struct InitOptions {
-  std::string user;  // owner of all files; empty: whoever runs this
+  std::string user;           // owner of all files; empty: whoever runs this
   std::size_t map_bytes = 0;  // 0: kDefaultMapBytes
 };
 // Makes a new store. Refused with `exists` if anything of a store is there already (also a file of 0 bytes).

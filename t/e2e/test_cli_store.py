@@ -113,6 +113,7 @@ def test_a_store_that_fails(kw, store, change):
         assert run.stdout == "", command
 
 
+@pytest.mark.release_only  # whose child may crash by design
 def test_random_damage_never_hangs_and_always_answers(kw, store):
     """LMDB may crash on a damaged file; `store check` lets a child find out."""
     fill(kw, store)

@@ -153,7 +153,7 @@ ROWS = {
     "a NUL before": (["X-API-Key: \0{a}"], 400, ""),
     "a NUL behind": (["X-API-Key: {a}\0"], 400, ""),
     "a NUL inside": (["Authorization: Bearer {a:0:20}\0{a:20}"], 400, ""),
-    "a bare CR inside": (["X-API-Key: {a}\rX: y"], 401, "invalid_key"),
+    "a bare CR inside": (["X-API-Key: {a}\rX: y"], 400, ""),
     # Size: 8 KiB at most (spec 2 and 3).
     "8 KiB": (["X-API-Key: kw_" + "x" * 8189], 401, "invalid_key"),
     "8 KiB and a byte": (["X-API-Key: kw_" + "x" * 8190], 400, "invalid_request"),
@@ -301,7 +301,7 @@ def test_only_the_credential_is_removed(site, protocol, source):
         for before in counts:
             for behind in counts:
                 head = [(f"X-Before-{n}", f"{n}") for n in range(before)] + [("X-Dup", "1")]
-                tail = [("X-Dup", "2")] + [(f"X-Behind-{n}", f"{n} {'v' * n}") for n in range(behind)]
+                tail = [("X-Dup", "2")] + [(f"X-Behind-{n}", f"{n}:{'v' * n}") for n in range(behind)]
                 middle = [fields[0], *KNOWN, *fields[1:]]
                 sent = head + middle + tail
                 site.backend.clear()
@@ -313,8 +313,9 @@ def test_only_the_credential_is_removed(site, protocol, source):
                 expected = [pair for pair in sent if pair not in fields]
                 got = others(site.backend.last)
                 if protocol == "HTTP/2":
-                    expected = [(name.lower(), value) for name, value in expected]
-                    got = [(name.lower(), value) for name, value in got]
+                    # Names are in lower case, and nginx puts the cookies last.
+                    expected = sorted([(n.lower(), v) for n, v in expected], key=lambda pair: pair[0] == "cookie")
+                    got = [(n.lower(), v) for n, v in got]
                 assert got == expected, (before, behind)
                 assert site.backend.last.header("X-Keyward-Key-Id") == site.a["id"]
 

@@ -9,6 +9,7 @@ import time
 
 import bcrypt
 import pytest
+from harness.client import encode_request
 from harness.drive import TELL, connection_to_each_worker, cpu_seconds, each_port, statuses, volley
 from harness.wait import until
 
@@ -567,6 +568,24 @@ def test_a_flood_of_wrong_keys_with_one_prefix_is_capped(edge, take, store):
     assert send(e, good).status == 200
 
 
+def test_ten_failures_a_minute_are_no_more_with_two_workers(edge, take):
+    """Nine failures, and then one more wrong key for each worker at once."""
+    key = old_key()
+    take(legacy(key, cost=11))
+    e = edge(http=FORMATS, server=f"{TELL} keyward on; location / {{ empty_gif; }}", workers=2)
+    first, second = connection_to_each_worker(e).values()
+    send = lambda connection: connection.send(encode_request(headers={"X-API-Key": wrong(key)}))
+    answers = []
+    for _ in range(9):
+        send(first)
+        answers.append(first.read_response().status)
+    assert answers == [401] * 9
+    send(first), send(second)
+    answers = [first.read_response().status, second.read_response().status]
+    first.close(), second.close()
+    assert sorted(answers) == [401, 503]
+
+
 def indexed(kw, id):
     """Whether the record is filed under its SHA-256 (an export tells)."""
     lines = [json.loads(line) for line in kw("key", "export", json=False).splitlines()]
@@ -599,7 +618,7 @@ def test_a_refiled_key_is_no_candidate_any_more(guard, take, kw):
     """With the failures of its prefix used up and its proof gone, it's found by its SHA-256 alone."""
     key = old_key()
     other = wrong(key)
-    take(legacy(key, id="k"), legacy(other, id="other"))
+    take(legacy(key, id="k", created_at="2020-01-01T00:00:00Z"), legacy(other, id="other"))
     e = guard()
     assert ask(e, key) == ADMITTED
     until(lambda: indexed(kw, "k"), 5, "the key to be filed under its SHA-256")

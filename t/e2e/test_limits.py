@@ -1,7 +1,9 @@
 """Limits (spec 7): how many are admitted, who counts together, and what is told."""
 
+import hashlib
+import json
 import re
-import threading
+import secrets
 import time
 
 import pytest
@@ -34,6 +36,17 @@ def key(store):
 def at(*pairs):
     """Locations: at(("/a", "keyward_limit 3r/m;"))."""
     return "\n".join(f"location {path} {{ {directives} empty_gif; }}" for path, directives in pairs)
+
+
+MANY = "keyward_key_format kw_ base62=43 checksum;\nkeyward_key_format many_ hex=40;"
+
+
+def imported_keys(kw, count):
+    """The texts of so many new keys, of the format that MANY adds."""
+    keys = ["many_" + secrets.token_hex(20) for _ in range(count)]
+    lines = [json.dumps({"sha256": hashlib.sha256(key.encode()).hexdigest()}) for key in keys]
+    kw("key", "import", "-", input="\n".join(lines) + "\n")
+    return keys
 
 
 def ask(e, headers, target="/", count=1):
@@ -105,9 +118,9 @@ def test_never_more_than_the_limit_while_workers_are_killed(guard, key):
             until(lambda: len(load.samples) > seen + 100, 30, "requests")
             e.kill_worker()
         until(lambda: load.samples.statuses[429] > 100, 60, "the limit's end")
-    assert load.samples.statuses[200] + load.samples.statuses[0] >= 2000 >= load.samples.statuses[200]
+    # At most one for each connection and kill; the load sends some of these again.
+    assert 2000 - 5 * 20 <= load.samples.statuses[200] <= 2000
     assert set(load.samples.statuses) <= {0, 200, 429}
-    assert load.samples.statuses[0] <= 5 * 20
 
 
 @pytest.mark.load
@@ -151,6 +164,19 @@ def test_a_request_refused_by_one_limit_gives_back_what_it_took_of_the_others(gu
     e.reload(server=f"{SERVER}\n" + at(("/", "keyward_limit 5r/m by=key;")))
     assert admitted(e, other) == 5
     assert admitted(e, one) == 2
+
+
+@pytest.mark.load
+def test_refusals_at_the_same_time_cost_nothing(guard, key, kw):
+    """What is given back belongs to a window that the refused request itself may have opened, and workers' clocks differ."""
+    keys = imported_keys(kw, 200)
+    both = "keyward_limit 10r/h name=own; keyward_limit 1r/h name=all by=address;"
+    e = guard(at(("/both", both), ("/own", "keyward_limit 10r/h name=own;")), http=MANY, workers=2)
+    make = lambda n: ("/both", {"X-API-Key": keys[n % 200]})
+    assert statuses(volley(each_port(e), 1, 1, "/both", key())) == {200: 1}
+    assert statuses(volley(each_port(e), 100, 30, make=make)) == {429: 3000}
+    answers = volley(each_port(e), 100, 22, make=lambda n: ("/own", {"X-API-Key": keys[n % 200]}))
+    assert statuses(answers) == {200: 2000, 429: 200}
 
 
 def test_what_is_refused_before_the_limits_is_not_charged(guard, key):
@@ -530,6 +556,43 @@ def test_retry_after_is_when_the_next_is_admitted(guard, key):
             assert abs(asked_wall - reset) <= 1.5
 
 
+def test_who_is_refused_by_several_is_told_the_longest(guard, key):
+    headers = key()
+    for order in ("keyward_limit 2r/3s name=short; keyward_limit 2r/h name=long;",
+                  "keyward_limit 2r/h name=long; keyward_limit 2r/3s name=short;"):
+        e = guard(at(("/", order)))
+        ask(e, headers, count=2)
+        response = e.get("/", headers)
+        assert response.status == 429
+        assert int(response.header("Retry-After")) > 3500
+        assert limit_fields(response)[:2] == ["2", "0"] and int(limit_fields(response)[2]) > time.time() + 3500
+
+
+def test_a_known_principal_without_access_is_told_its_limit(guard, key):
+    # "Every answer of a limited location to a known principal carries the tightest limit."
+    headers = key(plan="closed")
+    e = guard(at(("/", "keyward_limit 5r/m;")), http="keyward_plan closed no_access;")
+    response = e.get("/", headers)
+    assert (response.status, response.header("X-Reason")) == (403, "no_access")
+    assert limit_fields(response)[:2] == ["5", "5"]
+
+
+def test_a_method_that_no_scope_covers_is_told_the_limit(guard, key):
+    headers = key(scope="*")
+    e = guard(at(("/", "keyward_limit 5r/m; keyward_scope methods=POST a:write;")))
+    response = e.get("/", headers)
+    assert (response.status, response.header("X-Reason")) == (403, "method_not_covered")
+    assert limit_fields(response)[:2] == ["5", "5"]
+
+
+def test_streams_of_one_connection_are_counted_like_any(guard, key):
+    headers = key()
+    e = guard(at(("/", "keyward_limit 30r/m;")))
+    with e.h2() as connection:
+        streams = [connection.start(headers=headers) for _ in range(100)]
+        assert statuses(connection.finish(stream) for stream in streams) == {200: 30, 429: 70}
+
+
 # What counts outlive.
 
 
@@ -556,6 +619,16 @@ def test_counts_survive_reloads_and_changed_rates_and_neighbours(guard, key):
     assert ask(e, headers) == [429]
 
 
+def test_counts_survive_other_servers_that_come_before(edge, key):
+    headers = key()
+    server = "server { listen 127.0.0.1:@%s@; server_name %s; keyward on; location / { keyward_limit %s; empty_gif; } }"
+    e = edge(http=server % ("PORT", "one.test", "5r/h"))
+    assert ask(e, headers, count=3) == [200] * 3
+    e.reload(http=server % ("PORT_B", "other.test", "9r/h") + server % ("PORT", "one.test", "5r/h"))
+    assert Connection(int(e.value("PORT_B"))).request(headers=headers).header("X-RateLimit-Remaining") == "8"
+    assert admitted(e, headers) == 2
+
+
 def test_counts_survive_a_changed_window_length(guard, key):
     """A window longer than the new rate's is cut to that, its count kept (so no client is locked out for an hour)."""
     headers = key()
@@ -576,6 +649,7 @@ def test_counts_survive_killed_workers(guard, key):
     assert admitted(e, headers) == 2
 
 
+@pytest.mark.xfail(strict=True, reason="not built yet: a changed zone size copies what fits")
 def test_a_changed_zone_size_keeps_the_counts(edge, key):
     # Spec 7: "A changed zone size copies what fits."
     headers = key()
@@ -586,6 +660,7 @@ def test_a_changed_zone_size_keeps_the_counts(edge, key):
     assert admitted(e, headers) == 2
 
 
+@pytest.mark.xfail(strict=True, reason="not built yet: windows of an hour survive a restart")
 def test_windows_of_an_hour_survive_a_restart(guard, key):
     # Spec 7: "windows of an hour or more also survive a restart".
     headers = key()
@@ -650,14 +725,11 @@ def test_a_full_zone_is_told_in_the_log(small):
     small.wait_log(r"\[(warn|error)\].*keyward.*(zone|overflow|full)", 3)
 
 
-def test_ten_thousand_keys_later_a_used_up_limit_is_still_used_up(guard, key, kw, store):
+def test_ten_thousand_keys_later_a_used_up_limit_is_still_used_up(guard, key, kw):
     # Row 51, small.
     headers = key()
-    keys = ["many_" + secrets.token_hex(20) for _ in range(10_000)]
-    lines = [json.dumps({"sha256": hashlib.sha256(k.encode()).hexdigest()}) for k in keys]
-    kw("key", "import", "-", input="\n".join(lines) + "\n")
-    e = guard(at(("/", "keyward_limit 3r/h;")),
-              http="keyward_key_format kw_ base62=43 checksum;\nkeyward_key_format many_ hex=40;")
+    keys = imported_keys(kw, 10_000)
+    e = guard(at(("/", "keyward_limit 3r/h;")), http=MANY)
     assert admitted(e, headers) == 3
     assert statuses(volley(e.port, 20, 500, make=lambda n: ("/", {"X-API-Key": keys[n]}))) == {200: 10_000}
     assert ask(e, headers) == [429]

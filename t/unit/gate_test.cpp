@@ -131,19 +131,26 @@ TEST_F(GateTest, NoMoreThanItsPlacesWorkAtOnce) {
   EXPECT_EQ(gate_->held(), 0U);
 }
 
-// Each piece of work is wanted by several; one does it, the others find it done.
+// Each piece of work is wanted by all at the same moment; one does it, the others find it done.
 TEST_F(GateTest, WorkIsDoneOnce) {
-  constexpr std::uint64_t kWorks = 100;
+  constexpr int kWorks = 300;
+  constexpr int kChildren = 3;
   struct Board {
+    std::atomic<int> arrived[kWorks];
     std::atomic<int> done[kWorks];
   };
   test::Shared<Board> board;
-  std::array<pid_t, 4> children{};
+  std::array<pid_t, kChildren> children{};
   for (pid_t &child : children) {
     child = test::spawn([&] {
-      for (std::uint64_t work = 0; work < kWorks; ++work) {
+      for (int work = 0; work < kWorks; ++work) {
         bool shared = false;
-        const Gate::Place place = gate_->enter(2, name_of(work), &shared, never, nullptr);
+        board->arrived[work]++;
+        if (!test::poll_until([&] { return board->arrived[work] == kChildren; })) {
+          _exit(1);
+        }
+        const Gate::Place place =
+            gate_->enter(kChildren, name_of(static_cast<std::uint64_t>(work)), &shared, never, nullptr);
         if (!place) {
           _exit(1);
         }
@@ -213,7 +220,7 @@ TEST_F(GateTest, RandomKillsNeverLetMoreIn) {
   constexpr int kPlaces = 2;
   struct Inside {
     std::atomic<std::uint64_t> entries;
-    std::atomic<int> holders[Gate::kMaxPlaces];  // by place: process ids
+    std::atomic<int> holders[4];  // by child: 1 if it holds a place
   };
   std::mt19937 random(7);
   for (int round = 0; round < 20; ++round) {
@@ -239,9 +246,11 @@ TEST_F(GateTest, RandomKillsNeverLetMoreIn) {
     const std::uint64_t until = 50 + random() % 500;
     EXPECT_TRUE(test::poll_until([&] { return inside->entries >= until; }));
     for (std::size_t i = 0; i < children.size(); ++i) {
-      kill(children[i], SIGKILL);
-      waitpid(children[i], nullptr, 0);
+      // Stopped first, so that it is no longer counted before its place can be another's.
+      kill(children[i], SIGSTOP);
+      waitpid(children[i], nullptr, WUNTRACED);
       inside->holders[i] = 0;
+      test::kill_and_reap(children[i]);
       const std::uint64_t more = inside->entries + 20;
       EXPECT_TRUE(i + 1 == children.size() || test::poll_until([&] { return inside->entries >= more; }));
     }

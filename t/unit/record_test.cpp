@@ -112,18 +112,16 @@ TEST(KeyRecord, LongestTexts) {
   EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.name = std::string(256, 'n'); }));
   EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.preview = std::string(kMaxPreviewBytes + 1, 'n'); }));
   EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.limits.items.assign(kMaxLimits + 1, {1, 1}); }));
-  EXPECT_FALSE(decodes_with([](KeyRecord &r) {
-    r.scopes.items = {std::string(kMaxScopeListBytes, 'x'), "y"};
-  }));
+  EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.scopes.items = {std::string(kMaxScopeListBytes, 'x'), "y"}; }));
 }
 
 // Spec 4, matrix 17: a stored hash that crypt_r() would take for DES, MD5 or $2x$, or that would run for days.
 TEST(KeyRecord, RefusesOtherVerifiers) {
   const std::string rest = "abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde";
-  for (const std::string &hash : {"$2x$10$" + rest, "$2$10$" + rest, "$2b$31$" + rest, "$2b$03$" + rest, "$2b$15$" + rest,
-                                  std::string("*0"), std::string("$1$abcdefgh$abcdefghijklmnopqrstuv"),
-                                  std::string("abcdefghijklm"), std::string(), "$2b$10$" + rest + "x",
-                                  "$2b$10$" + rest.substr(1)}) {
+  for (const std::string &hash :
+       {"$2x$10$" + rest, "$2$10$" + rest, "$2b$31$" + rest, "$2b$03$" + rest, "$2b$15$" + rest, std::string("*0"),
+        std::string("$1$abcdefgh$abcdefghijklmnopqrstuv"), std::string("abcdefghijklm"), std::string(),
+        "$2b$10$" + rest + "x", "$2b$10$" + rest.substr(1)}) {
     EXPECT_FALSE(decodes_with([&](KeyRecord &r) { r.verifier = hash; })) << hash;
   }
   EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.verifier_kind = static_cast<VerifierKind>(0); }));
@@ -282,9 +280,9 @@ TEST(Texts, Ids) {
   EXPECT_TRUE(is_id("key_1"));
   EXPECT_TRUE(is_id(std::string(kMaxIdBytes, 'x')));
   EXPECT_TRUE(is_id("!#~"));
-  for (const std::string &text : {std::string(), std::string(kMaxIdBytes + 1, 'x'), std::string("a b"), std::string("a\"b"),
-                                  std::string("a,b"), std::string("a\\b"), std::string("\x7f"), std::string("a\0b", 3),
-                                  std::string("\xc3\xa9")}) {
+  for (const std::string &text :
+       {std::string(), std::string(kMaxIdBytes + 1, 'x'), std::string("a b"), std::string("a\"b"), std::string("a,b"),
+        std::string("a\\b"), std::string("\x7f"), std::string("a\0b", 3), std::string("\xc3\xa9")}) {
     EXPECT_FALSE(is_id(text)) << text;
     EXPECT_FALSE(is_plan_name(text)) << text;
   }
@@ -296,11 +294,18 @@ TEST(Texts, Subjects) {
   for (const char *text : {"user_1", "a b", "\"a\",\\b", "J\xc3\xbcrgen", "a \xe2\x82\xac", "\xf0\x9f\x94\x91"}) {
     EXPECT_TRUE(is_subject(text)) << text;
   }
-  for (const char *text : {"", " a", "a ", "a\tb", "a\x7f", "a\xc2\x85", "a\xc2\x9f" "b", "\xff", "\xc0\xaf", "\xed\xa0\x80",
-                           "\xc2\xa0" "a", "a\xe2\x80\x83", "a\xe3\x80\x80", "a\xe2\x80\xa8", "\xf4\x90\x80\x80", "a\xc3"}) {
+  for (const char *text : {"", " a", "a ", "a\tb", "a\x7f", "a\xc2\x85",
+                           "a\xc2\x9f"
+                           "b",
+                           "\xff", "\xc0\xaf", "\xed\xa0\x80",
+                           "\xc2\xa0"
+                           "a",
+                           "a\xe2\x80\x83", "a\xe3\x80\x80", "a\xe2\x80\xa8", "\xf4\x90\x80\x80", "a\xc3"}) {
     EXPECT_FALSE(is_subject(text)) << text;
   }
-  EXPECT_TRUE(is_subject("a\xc2\xa0" "b"));
+  EXPECT_TRUE(
+      is_subject("a\xc2\xa0"
+                 "b"));
   EXPECT_FALSE(is_subject(std::string("a\0b", 3)));
   EXPECT_TRUE(is_display_name(""));
   EXPECT_TRUE(is_display_name(" padded "));

@@ -1,11 +1,13 @@
-// For tests of what several processes share: memory as nginx makes it, and children that can be killed at any instruction.
+// For tests of what several processes share: memory as nginx makes it, and children that can be killed at any
+// instruction.
 #pragma once
 
 #include <sched.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
+#include <algorithm>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -101,80 +103,125 @@ inline Digest name_of(std::uint64_t number) {
   return name;
 }
 
-// A child that is stepped instruction by instruction from its first SIGSTOP on.
-class SteppedChild {
- public:
-  explicit SteppedChild(const std::function<void()> &work) : pid_(fork()) {
-    if (pid_ == 0) {
-      if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) {
-        _exit(1);
-      }
-      raise(SIGSTOP);
-      work();
-      _exit(0);
-    }
-    wait();
-  }
-  ~SteppedChild() {
-    if (stopped_) {
-      kill_and_reap(pid_);
-    }
-  }
-  SteppedChild(const SteppedChild &) = delete;
-  SteppedChild &operator=(const SteppedChild &) = delete;
+#if defined(__x86_64__)
+inline constexpr bool kCanStep = true;
+#else  // a stepped load-exclusive never succeeds
+inline constexpr bool kCanStep = false;
+#endif
 
-  bool stopped() const noexcept { return stopped_; }
-  bool step() {
-    ptrace(PTRACE_SINGLESTEP, pid_, nullptr, nullptr);
-    wait();
-    return stopped_;
+// Runs work in this process (a child) with the processor's trap flag set, and calls on_step(n) after its nth
+// instruction, until that returns false.
+class Stepping {
+ public:
+  static void run(const std::function<void()> &work, const std::function<bool(std::size_t)> &on_step) {
+#if defined(__x86_64__)
+    on_step_ = &on_step;
+    steps_ = 0;
+    struct sigaction action {};
+    action.sa_sigaction = on_trap;
+    action.sa_flags = SA_SIGINFO;
+    sigaction(SIGTRAP, &action, nullptr);
+    on_ = true;
+    raise(SIGTRAP);
+    work();
+    on_ = false;
+#else
+    (void)work, (void)on_step;
+#endif
   }
 
  private:
-  void wait() {
-    int status = 0;
-    stopped_ = waitpid(pid_, &status, 0) == pid_ && WIFSTOPPED(status);
+#if defined(__x86_64__)
+  static void on_trap(int, siginfo_t *, void *context) {
+    constexpr greg_t kTrapFlag = 0x100;
+    greg_t &flags = static_cast<ucontext_t *>(context)->uc_mcontext.gregs[REG_EFL];
+    on_ = on_ && (*on_step_)(steps_++);
+    flags = on_ ? flags | kTrapFlag : flags & ~kTrapFlag;
   }
 
-  pid_t pid_;
-  bool stopped_ = false;
+  inline static const std::function<bool(std::size_t)> *on_step_ = nullptr;
+  inline static std::size_t steps_ = 0;
+  inline static volatile bool on_ = false;
+#endif
 };
 
-// Kills a child at each instruction of work after which the memory is another than before, starting from the same memory each
-// time, and calls check() on what it left. Returns how many such moments there are; 0 where stepping isn't possible.
+// After which instructions of work the memory is another than before.
+struct Moments {
+  std::size_t count;
+  std::size_t stores[4096];
+};
+
+inline void find_moments(const SharedMemory &memory, const std::function<void()> &work, Moments *moments) {
+  std::vector<std::uint8_t> last = memory.copy();
+  ended_well(spawn([&] {
+    Stepping::run(work, [&](std::size_t step) {
+      if (std::memcmp(last.data(), memory.data(), last.size()) != 0 && moments->count < 4096) {
+        moments->stores[moments->count++] = step;
+        std::memcpy(last.data(), memory.data(), last.size());
+      }
+      return true;
+    });
+  }));
+}
+
+// Kills a child at each instruction of work after which the memory is another than before, starting from the same
+// memory each time, and calls check() on what it left. Returns how many such moments there are.
 inline std::size_t kill_at_every_store(SharedMemory *memory, const std::function<void()> &work,
                                        const std::function<void()> &check) {
-#if defined(__x86_64__)
   const std::vector<std::uint8_t> before = memory->copy();
-  std::vector<std::size_t> moments;
-  {
-    std::vector<std::uint8_t> last = before;
-    SteppedChild child(work);
-    for (std::size_t steps = 1; child.stopped() && child.step(); ++steps) {
-      if (std::memcmp(last.data(), memory->data(), last.size()) != 0) {
-        moments.push_back(steps);
-        last = memory->copy();
-      }
-    }
-  }
-  for (const std::size_t moment : moments) {
+  Shared<Moments> moments;
+  find_moments(*memory, work, &*moments);
+  for (std::size_t i = 0; i < moments->count; ++i) {
     memory->restore(before);
-    {
-      SteppedChild child(work);
-      for (std::size_t i = 0; i < moment && child.stopped(); ++i) {
-        child.step();
-      }
-    }
+    waitpid(spawn([&] {
+              Stepping::run(work, [&](std::size_t step) {
+                if (step == moments->stores[i]) {
+                  kill(getpid(), SIGKILL);
+                }
+                return true;
+              });
+            }),
+            nullptr, 0);
     check();
   }
   memory->restore(before);
-  return moments.size();
-#else  // a stepped load-exclusive never succeeds
-  (void)memory;
-  (void)work;
-  (void)check;
-  return 0;
-#endif
+  return moments->count;
+}
+
+// Stops a child at each third of the 64 instructions ahead of a change of the memory, does other() in this process,
+// lets the child end, and calls check(). Starts from the same memory each time. Where other() says false, no later
+// instruction is tried. Returns how many were. (A step is dear in a virtual machine: 20 us.)
+inline std::size_t interleave_before_every_store(SharedMemory *memory, const std::function<void()> &work,
+                                                 const std::function<bool()> &other,
+                                                 const std::function<void()> &check) {
+  const std::vector<std::uint8_t> before = memory->copy();
+  Shared<Moments> moments;
+  find_moments(*memory, work, &*moments);
+  std::size_t tried = 0;
+  std::size_t at = 0;
+  bool go_on = true;
+  for (std::size_t i = 0; i < moments->count && go_on; ++i) {
+    const std::size_t store = moments->stores[i];
+    for (at = std::max(at, store - std::min<std::size_t>(store, 64)); at < store && go_on; at += 3) {
+      memory->restore(before);
+      const pid_t child = spawn([&] {
+        Stepping::run(work, [&](std::size_t step) {
+          if (step == at) {
+            raise(SIGSTOP);
+          }
+          return step < at;
+        });
+      });
+      waitpid(child, nullptr, WUNTRACED);
+      go_on = other();
+      kill(child, SIGCONT);
+      waitpid(child, nullptr, 0);
+      check();
+      ++tried;
+    }
+  }
+  memory->restore(before);
+  return tried;
 }
 
 }  // namespace keyward::test

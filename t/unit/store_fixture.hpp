@@ -201,9 +201,9 @@ class StoreTest : public ::testing::Test {
   std::string store_;
 };
 
-#define ASSERT_STORE_OK(expression)                                   \
-  do {                                                                \
-    const ::keyward::StoreStatus status_ = (expression);              \
+#define ASSERT_STORE_OK(expression)                                                     \
+  do {                                                                                  \
+    const ::keyward::StoreStatus status_ = (expression);                                \
     ASSERT_TRUE(status_.ok()) << static_cast<int>(status_.code) << ' ' << status_.text; \
   } while (false)
 

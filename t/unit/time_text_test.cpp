@@ -11,8 +11,9 @@ namespace {
 
 constexpr std::int64_t kLast = 253402300799;
 
-TEST(TimeText, AgreesWithTheCLibraryOnEveryDay) {
-  for (std::int64_t day = 0; day <= kLast / 86400; day += 1) {
+// Every day of the first 450 years, which holds each kind of century; then a sample.
+TEST(TimeText, AgreesWithTheCLibrary) {
+  for (std::int64_t day = 0; day <= kLast / 86400; day += day < 450 * 366 ? 1 : 13) {
     const std::int64_t time_s = day * 86400 + (day * 7919) % 86400;
     const std::time_t time = time_s;
     std::tm parts{};

@@ -141,6 +141,17 @@ TEST_F(Windows, HoldTheGreatestRate) {
   EXPECT_TRUE(table_->charge(sliding, kStart + 2 * length_ms + 1000).admitted);
 }
 
+// Ends are told apart over 397 days; what closed longer ago is still closed.
+TEST_F(Windows, StayClosed) {
+  const std::uint64_t day = 24 * 60 * kMinute;
+  for (std::uint64_t days = 1; days < 1000; days += 7) {
+    const std::uint64_t now_ms = kStart + days * days / 2 * day;
+    EXPECT_EQ(admitted(charge_of(days % 2), now_ms, 9), 5) << days;
+    EXPECT_EQ(admitted(sliding_of(2 + days % 2, 5, 60), now_ms, 9), 5) << days;
+    EXPECT_EQ(table_->stats(now_ms + 1000).open, 2U) << days;
+  }
+}
+
 // Ends are kept modulo 2^36 ms, 2.2 years.
 TEST_F(Windows, SurviveYears) {
   const std::uint64_t year = 365 * 24 * 60 * kMinute;
@@ -237,7 +248,7 @@ TEST_F(Windows, AClockThatIsBehindChangesNothing) {
   EXPECT_EQ(table_->look(charge_of(3), kStart + 2 * kMinute).remaining, 4U);
 }
 
-// ---- Against independent models ---------------------------------------------------------------------------------------------
+// ---- Against independent models -------------------------------------------------------------------------------------
 
 struct FixedModel {
   std::uint64_t end_ms = 0;
@@ -369,7 +380,7 @@ TEST_F(Windows, FixedAndSlidingMayFollowEachOther) {
   EXPECT_EQ(admitted(charge_of(1, 10), kStart + 2 * kMinute, 20), 10);
 }
 
-// ---- Room -------------------------------------------------------------------------------------------------------------------
+// ---- Room -----------------------------------------------------------------------------------------------------------
 
 class FullWindows : public Windows {
  protected:
@@ -467,7 +478,7 @@ TEST_F(FullWindows, BeyondTheOverflowAreaIsRefused) {
   EXPECT_LT(refused, 1000 - 200);
 }
 
-// ---- Many at once -----------------------------------------------------------------------------------------------------------
+// ---- Many at once ---------------------------------------------------------------------------------------------------
 
 constexpr int kHammers = 4;
 
@@ -583,7 +594,7 @@ TEST_F(Windows, ProcessesAreAdmittedExactlyTheLimit) {
   }
 }
 
-// ---- Kills ------------------------------------------------------------------------------------------------------------------
+// ---- Kills ----------------------------------------------------------------------------------------------------------
 
 TEST_F(FullWindows, AnyKillLeavesATableThatWorks) {
   constexpr std::uint64_t kNames = 400;
@@ -644,10 +655,8 @@ class KilledWindows : public FullWindows {
           EXPECT_EQ(admitted(charge_of(77, 3), now_ms, 9), 3);
           EXPECT_EQ(admitted(charge, now_ms, 9), 0);
         });
-#if defined(__x86_64__)
-    EXPECT_GT(moments, 0U);
-    EXPECT_GT(charged, 0);
-#endif
+    EXPECT_EQ(moments > 0, test::kCanStep);
+    EXPECT_EQ(charged > 0, test::kCanStep);
   }
 };
 
@@ -687,9 +696,124 @@ TEST_F(KilledWindows, WhileRollingOn) {
 TEST_F(KilledWindows, WhileRollingOnAheadOfOthers) {
   const Charge charge = sliding_of(1, 10, 60);
   EXPECT_EQ(admitted(charge, kStart, 4), 4);
+  EXPECT_EQ(admitted(charge_of(2), kStart + kMinute - 5, 1), 1);  // so near that the table's clock isn't pushed on
   test::kill_at_every_store(
       &memory_, [&] { table_->charge(charge, kStart + kMinute); },
-      [&] { EXPECT_LE(admitted(charge, kStart + kMinute - 1, 20), 6); });
+      [&] {
+        const int rest = admitted(charge, kStart + kMinute - 1, 20);
+        EXPECT_GE(rest, 5);  // the killed one may have been counted
+        EXPECT_LE(rest, 6);
+      });
+}
+
+// ---- One slot, two names --------------------------------------------------------------------------------------------
+
+// Every slot is in use for a day but one, which is for a minute: a newcomer after that takes just that one.
+class ContestedWindow : public Windows {
+ protected:
+  ContestedWindow() : Windows(std::size_t{10} * 1024) {
+    EXPECT_EQ(admitted(owner_, kStart, 4), 4);
+    for (std::uint64_t name = 1000; name < 2000; ++name) {
+      table_->charge(charge_of(name, 1000, 86'400), kStart);
+    }
+    EXPECT_EQ(table_->stats(kStart).open, table_->stats(kStart).slots);
+  }
+
+  // Each of a limit of its own, so that they overflow apart.
+  static Charge of_limit(std::uint64_t limit_name, Charge charge) {
+    charge.limit_name = limit_name;
+    return charge;
+  }
+
+  const Charge owner_ = of_limit(1, charge_of(1));
+  const Charge newcomer_ = of_limit(2, charge_of(2, 100));
+  const std::uint64_t later_ms_ = kStart + kMinute;
+};
+
+TEST_F(ContestedWindow, AKillWhileItChangesHandsLeavesItOnes) {
+  test::kill_at_every_store(
+      &memory_, [&] { table_->charge(newcomer_, later_ms_); },
+      [&] {
+        const WindowState old = table_->look(owner_, later_ms_);
+        EXPECT_TRUE(old.overflow || old.remaining == 5);
+        const WindowState state = table_->charge(newcomer_, later_ms_);
+        EXPECT_FALSE(state.overflow);
+        EXPECT_GE(state.remaining, 98U);
+        EXPECT_TRUE(table_->look(owner_, later_ms_).overflow);
+      });
+}
+
+// The owner's charge is under way when the slot becomes the newcomer's: that isn't charged for it.
+TEST_F(ContestedWindow, AChargeOfItsOldOwnerIsNotTheNewOnes) {
+  for (const std::uint64_t owners_ms : {later_ms_ - 1, later_ms_}) {
+    std::size_t taken = 0;
+    test::interleave_before_every_store(
+        &memory_, [&] { table_->charge(owner_, owners_ms); },
+        [&] {
+          taken += table_->charge(newcomer_, later_ms_).overflow ? 0U : 1U;
+          return true;
+        },
+        [&] {
+          const WindowState state = table_->look(newcomer_, later_ms_);
+          const WindowState owners = table_->look(owner_, later_ms_);
+          EXPECT_NE(state.overflow, owners.overflow);
+          EXPECT_EQ(state.remaining, state.overflow ? 999U : 99U);
+        });
+    EXPECT_EQ(taken > 0, test::kCanStep);
+  }
+}
+
+// The newcomer is about to take the slot when its owner opens it again.
+TEST_F(ContestedWindow, AnOwnerThatComesBackKeepsIt) {
+  std::size_t kept = 0;
+  bool was_kept = false;
+  test::interleave_before_every_store(
+      &memory_, [&] { table_->charge(newcomer_, later_ms_); },
+      [&] {
+        // Where the slot is taken already the owner waits for the mutex, which the stopped newcomer holds: enough is
+        // seen.
+        was_kept = !table_->charge(owner_, later_ms_).overflow && table_->look(owner_, later_ms_).remaining == 4;
+        kept += was_kept ? 1U : 0U;
+        return was_kept;
+      },
+      [&] {
+        if (was_kept) {
+          EXPECT_EQ(table_->look(owner_, later_ms_).remaining, 4U);
+          EXPECT_EQ(admitted(owner_, later_ms_, 9), 4);
+          EXPECT_TRUE(table_->look(newcomer_, later_ms_).overflow);
+        }
+      });
+  EXPECT_EQ(kept > 0, test::kCanStep);
+}
+
+// Two open the same name at once: one slot, both charged.
+TEST_F(Windows, TwoThatOpenANameShareIt) {
+  bool alone = true;
+  test::interleave_before_every_store(
+      &memory_, [&] { table_->charge(charge_of(1), kStart); },
+      [&] {
+        // Where the child holds the mutex, this is refused after a second.
+        alone = table_->charge(charge_of(1), kStart).admitted;
+        return alone;
+      },
+      [&] { EXPECT_EQ(table_->look(charge_of(1), kStart).remaining, alone ? 3U : 4U); });
+}
+
+TEST_F(Windows, TwoThatReopenOneShareIt) {
+  for (const bool sliding : {false, true}) {
+    Charge charge = charge_of(sliding ? 1 : 2);
+    charge.sliding = sliding;
+    EXPECT_EQ(admitted(charge, kStart, 5), 5);
+    const std::uint64_t now_ms = kStart + 3 * kMinute;
+    bool alone = true;
+    test::interleave_before_every_store(
+        &memory_, [&] { table_->charge(charge, now_ms); },
+        [&] {
+          alone = table_->charge(charge, now_ms).admitted;
+          return alone;
+        },
+        [&] { EXPECT_EQ(table_->look(charge, now_ms).remaining, alone ? 3U : 4U); });
+  }
 }
 
 }  // namespace

@@ -1,0 +1,62 @@
+// The rule of windows, as arithmetic on their words: no memory, no atomics, no clock.
+#pragma once
+
+#include <cstdint>
+
+#include "limit/windows.hpp"
+
+namespace keyward::window_rule {
+
+// A window's word: its end in milliseconds modulo 2^36 above its count. Ends are told apart over 397 days either
+// way of now, and none is further ahead than 366.
+using Word = std::uint64_t;
+constexpr int kCountBits = 28;
+constexpr Word kCountMask = (Word{1} << kCountBits) - 1;
+static_assert(kMaxRateCount <= kCountMask);
+
+// A kind of window: its length in seconds, and whether it slides.
+using Kind = std::uint32_t;
+constexpr Kind kSlidingFlag = Kind{1} << 31;
+static_assert(kMaxWindowSeconds < kSlidingFlag);
+
+// A charge, in the table's terms.
+struct Ask {
+  std::uint64_t tag;
+  std::uint64_t now_ms;
+  std::uint64_t length_ms;
+  std::uint32_t limit;
+  std::uint32_t cost;
+  Kind kind;
+
+  bool sliding() const noexcept { return (kind & kSlidingFlag) != 0; }
+};
+
+// The window that a charge would count in.
+struct View {
+  std::uint64_t end_ms = 0;
+  std::uint32_t used = 0;
+  std::uint32_t before = 0;     // count of the window before
+  std::uint64_t weight_ms = 0;  // how much of that is still in view
+  bool open = false;            // else it would open or roll on with this charge
+  bool rolls = false;           // sliding: what is on record becomes the window before
+  bool cut = false;             // its end on record is too far ahead
+};
+
+inline Word make_word(std::uint64_t end_ms, std::uint32_t count) noexcept { return end_ms << kCountBits | count; }
+inline std::uint32_t count_in(Word word) noexcept { return static_cast<std::uint32_t>(word & kCountMask); }
+inline std::int64_t length_in(Kind kind) noexcept { return std::int64_t{kind & ~kSlidingFlag} * 1000; }
+
+// Milliseconds from now to the word's end, negative where it has passed.
+std::int64_t ahead_of(Word word, std::uint64_t now_ms) noexcept;
+// The same for a window of that kind. What ends further ahead than its length allows closed more than a year ago.
+std::int64_t ahead_of(Word word, Kind kind, std::uint64_t now_ms) noexcept;
+
+// A window that opens now, and the one that a slot's word and its window before amount to.
+View opening(const Ask &ask) noexcept;
+View view_of(const Ask &ask, Word word, Word before, Kind kind) noexcept;
+
+// Whether the window has room for the charge, and what it then says.
+bool fits(const Ask &ask, const View &view) noexcept;
+WindowState state_of(const Ask &ask, const View &view, bool admitted) noexcept;
+
+}  // namespace keyward::window_rule
