@@ -68,7 +68,7 @@ Outcome remove(CredentialWriter &writer, const std::vector<std::string> &due, st
       KeyRecord key;
       status = txn.get_key(*id, &key);
       if (status.ok() && is_due(key.state, key.changed_at_s, before_s)) {
-        status = txn.remove_key(*id, now_s);
+        status = txn.purge_key(*id, now_s);
         ++*removed;
       }
       status = status.code == StoreCode::not_found ? StoreStatus{} : status;

@@ -50,6 +50,7 @@ StoreStatus compact(const std::string &folder, EnvironmentKind kind, LockFile &l
   NextEnvironment next;
   status = next.begin(folder, kind, old.map_bytes());
   status = status.ok() ? copy_tables(old, kind, &next.environment(), progress, "copying") : status;
+  status = status.ok() ? next.sync() : status;
   progress("copied", 0, 0);
   status = status.ok() ? lock.acquire(byte, kWaitMs, &held) : status;
   bool replaced = false;

@@ -92,6 +92,11 @@ StoreStatus NextEnvironment::begin(const std::string &store, EnvironmentKind kin
   return rc == 0 ? StoreStatus() : failure_of(rc, "write " + environment_.data_path());
 }
 
+StoreStatus NextEnvironment::sync() {
+  const int rc = mdb_env_sync(environment_.get(), 1);
+  return rc == 0 ? StoreStatus() : failure_of(rc, "write " + environment_.data_path());
+}
+
 StoreStatus NextEnvironment::finish(std::int64_t created_at_s) {
   Schema schema = environment_.schema();
   schema.created_at_s = created_at_s;
@@ -99,10 +104,7 @@ StoreStatus NextEnvironment::finish(std::int64_t created_at_s) {
   bool stale = false;
   StoreStatus status = environment_.write(
       [&](WriteScope &scope) { return scope.put(meta, kSchemaKey, encode(schema)); }, nullptr, &stale);
-  const int rc = status.ok() ? mdb_env_sync(environment_.get(), 1) : 0;
-  if (rc != 0) {
-    status = failure_of(rc, "write " + environment_.data_path());
-  }
+  status = status.ok() ? sync() : status;
   environment_.close();
   return status.ok() ? sync_folder(place_ + kMakingSuffix) : status;
 }

@@ -32,8 +32,10 @@ class NextEnvironment {
 
   // Makes X.making, empty, with an instance of its own; one that is left over is removed. Under LockByte::moving.
   StoreStatus begin(const std::string &store, EnvironmentKind kind, std::uint64_t map_bytes);
-  // For filling: nothing is synced before finish().
+  // For filling: nothing is synced before sync() or finish().
   Environment &environment() noexcept { return environment_; }
+  // What is there is on the disk: the less is left to do under the lock.
+  StoreStatus sync();
   // All of it is on the disk, and closed.
   StoreStatus finish(std::int64_t created_at_s);
 

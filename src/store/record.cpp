@@ -125,19 +125,19 @@ bool decode(std::string_view content, UsageRecord *record) noexcept {
          is_time(record->refused_s);
 }
 
-Locator removal_name(std::string_view id) noexcept { return locator_of(sha256(id)); }
+Locator purge_name(std::string_view id) noexcept { return locator_of(sha256(id)); }
 
-std::string encode_removal(std::int64_t removed_at_s) {
+std::string encode_purge(std::int64_t purged_at_s) {
   std::string out;
   put_int(&out, kRecordVersion);
-  put_int(&out, removed_at_s);
+  put_int(&out, purged_at_s);
   return out;
 }
 
-bool decode_removal(std::string_view content, std::int64_t *removed_at_s) noexcept {
+bool decode_purge(std::string_view content, std::int64_t *purged_at_s) noexcept {
   std::uint8_t version = 0;
-  return take_int(&content, &version) && version == kRecordVersion && take_int(&content, removed_at_s) &&
-         content.empty() && is_time(*removed_at_s);
+  return take_int(&content, &version) && version == kRecordVersion && take_int(&content, purged_at_s) &&
+         content.empty() && is_time(*purged_at_s);
 }
 
 std::string new_id(std::string_view prefix, std::int64_t now_ms) {

@@ -144,9 +144,9 @@ std::string encode(const UsageRecord &record);
 bool decode(std::string_view content, UsageRecord *record) noexcept;
 
 // What is kept of a key that was purged, under the first 16 bytes of SHA-256(id): when, and nothing of what it was.
-Locator removal_name(std::string_view id) noexcept;
-std::string encode_removal(std::int64_t removed_at_s);
-bool decode_removal(std::string_view content, std::int64_t *removed_at_s) noexcept;
+Locator purge_name(std::string_view id) noexcept;
+std::string encode_purge(std::int64_t purged_at_s);
+bool decode_purge(std::string_view content, std::int64_t *purged_at_s) noexcept;
 
 // A new id: `prefix` and 22 base62 characters: 6 bytes of time, 10 of chance, so that ids sort by creation.
 std::string new_id(std::string_view prefix, std::int64_t now_ms);

@@ -128,7 +128,7 @@ StoreStatus Restore::copy_backup() {
     }
     status = status.ok() ? copy.run() : status;
   }
-  return status;
+  return status.ok() ? next_.sync() : status;
 }
 
 // `to` is nullptr in a dry run.

@@ -27,10 +27,10 @@ RestoredKeys::RestoredKeys(const Environment &backup, const EnvironmentSnapshot 
       present_{present, present_snapshot, "present"},
       to_(to),
       report_(report),
-      any_removals_(present_snapshot.entries(Table::purged) != 0) {}
+      any_purged_(present_snapshot.entries(Table::purged) != 0) {}
 
 StoreStatus RestoredKeys::run() {
-  StoreStatus status = removals();
+  StoreStatus status = purged_entries();
   status = status.ok() ? keys() : status;
   return status.ok() ? subjects() : status;
 }
@@ -117,9 +117,9 @@ void RestoredKeys::in_both(std::string_view id, const KeyView &present, const Ke
 
 void RestoredKeys::only_backup(std::string_view id) {
   std::string_view content;
-  if (any_removals_ && find(present_, Table::purged, view_of(removal_name(id)), &content)) {
+  if (any_purged_ && find(present_, Table::purged, view_of(purge_name(id)), &content)) {
     ++report_->purged;
-    removed_.emplace_back(id);
+    purged_.emplace_back(id);
   }
 }
 
@@ -201,8 +201,8 @@ StoreStatus RestoredKeys::subjects() {
       nullptr, &stale);
 }
 
-StoreStatus RestoredKeys::removals() {
-  if (to_ == nullptr || !any_removals_) {
+StoreStatus RestoredKeys::purged_entries() {
+  if (to_ == nullptr || !any_purged_) {
     return {};
   }
   std::string after;
@@ -238,22 +238,22 @@ StoreStatus RestoredKeys::removals() {
 // Writing.
 
 StoreStatus RestoredKeys::flush_if_full() {
-  return puts_.size() + removed_.size() < kBatch ? StoreStatus() : flush();
+  return puts_.size() + purged_.size() < kBatch ? StoreStatus() : flush();
 }
 
 StoreStatus RestoredKeys::flush() {
   StoreStatus status;
   bool stale = false;
   std::vector<std::string> left_out;
-  if (to_ != nullptr && puts_.size() + removed_.size() != 0) {
+  if (to_ != nullptr && puts_.size() + purged_.size() != 0) {
     status = to_->write(
         [&](WriteScope &scope) {
           WriteTxn::State state(scope, *to_);
           WriteTxn txn(&state);
           StoreStatus done;
           left_out.clear();
-          for (auto id = removed_.begin(); done.ok() && id != removed_.end(); ++id) {
-            done = txn.remove_key(*id, std::time(nullptr));
+          for (auto id = purged_.begin(); done.ok() && id != purged_.end(); ++id) {
+            done = txn.purge_key(*id, std::time(nullptr));
           }
           for (auto record = puts_.begin(); done.ok() && record != puts_.end(); ++record) {
             done = put(txn, *record, &left_out);
@@ -264,7 +264,7 @@ StoreStatus RestoredKeys::flush() {
   }
   report_->left_out.insert(report_->left_out.end(), left_out.begin(), left_out.end());
   puts_.clear();
-  removed_.clear();
+  purged_.clear();
   return status;
 }
 
@@ -278,7 +278,7 @@ StoreStatus RestoredKeys::put(WriteTxn &txn, const KeyRecord &record, std::vecto
       return {};
     }
     left_out->push_back(other);
-    status = txn.remove_key(other, std::time(nullptr));
+    status = txn.purge_key(other, std::time(nullptr));
   }
   if (!status.ok() && status.code != StoreCode::not_found) {
     return status;

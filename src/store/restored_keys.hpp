@@ -32,7 +32,7 @@ class RestoredKeys {
 
   StoreStatus keys();
   StoreStatus subjects();
-  StoreStatus removals();
+  StoreStatus purged_entries();
   void only_present(std::string_view id, const KeyView &view);
   void in_both(std::string_view id, const KeyView &present, const KeyView &backup);
   void only_backup(std::string_view id);
@@ -48,9 +48,9 @@ class RestoredKeys {
   Source backup_, present_;
   Environment *to_;
   RestoreReport *report_;
-  bool any_removals_;
+  bool any_purged_;
   std::vector<KeyRecord> puts_;
-  std::vector<std::string> removed_;
+  std::vector<std::string> purged_;
 };
 
 }  // namespace keyward

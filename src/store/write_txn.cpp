@@ -168,21 +168,25 @@ StoreStatus WriteTxn::replace_key(const KeyRecord &record) {
   return status.ok() ? state_->scope.put(Table::keys, record.id, content) : status;
 }
 
-StoreStatus WriteTxn::remove_key(std::string_view id, std::int64_t now_s) {
+StoreStatus WriteTxn::remove_key(std::string_view id) {
   KeyRecord old;
   StoreStatus status = state_->key(id, &old);
   status = status.ok() ? state_->remove_entries(old) : status;
-  status = status.ok() ? state_->scope.remove(Table::keys, id) : status;
-  return status.ok() ? state_->scope.put(Table::purged, view_of(removal_name(id)), encode_removal(now_s)) : status;
+  return status.ok() ? state_->scope.remove(Table::keys, id) : status;
 }
 
-StoreStatus WriteTxn::get_removal(std::string_view id, std::int64_t *removed_at_s) {
+StoreStatus WriteTxn::purge_key(std::string_view id, std::int64_t now_s) {
+  StoreStatus status = remove_key(id);
+  return status.ok() ? state_->scope.put(Table::purged, view_of(purge_name(id)), encode_purge(now_s)) : status;
+}
+
+StoreStatus WriteTxn::get_purge(std::string_view id, std::int64_t *purged_at_s) {
   std::string_view content;
-  StoreStatus status = state_->scope.get(Table::purged, view_of(removal_name(id)), &content);
-  if (status.ok() && !decode_removal(content, removed_at_s)) {
+  StoreStatus status = state_->scope.get(Table::purged, view_of(purge_name(id)), &content);
+  if (status.ok() && !decode_purge(content, purged_at_s)) {
     status.code = StoreCode::damaged;
   }
-  return about(std::move(status), "the removed key " + std::string(id));
+  return about(std::move(status), "the purged key " + std::string(id));
 }
 
 StoreStatus WriteTxn::keys_of(std::string_view subject, std::vector<std::string> *ids) {

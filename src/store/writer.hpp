@@ -34,11 +34,12 @@ class WriteTxn {
   // exists if the id, or the locator of an indexed one, is taken (by a revoked one, too).
   StoreStatus add_key(const KeyRecord &record);
   StoreStatus replace_key(const KeyRecord &record);
-  // Removes the record and its index entries for good, and keeps only that it did: a restore must not bring the key back. For
-  // revoked keys (key purge).
-  StoreStatus remove_key(std::string_view id, std::int64_t now_s);
-  // Whether a key of this id was removed, and when; not_found is a normal value.
-  StoreStatus get_removal(std::string_view id, std::int64_t *removed_at_s);
+  // Removes the record and its index entries.
+  StoreStatus remove_key(std::string_view id);
+  // The same, and keeps that it did: a restore must not bring the key back. For revoked ones.
+  StoreStatus purge_key(std::string_view id, std::int64_t now_s);
+  // When a key of this id was purged; not_found is a normal value.
+  StoreStatus get_purge(std::string_view id, std::int64_t *purged_at_s);
   StoreStatus put_subject(const SubjectRecord &record);
   StoreStatus remove_subject(std::string_view subject);
   // A plan with is_default takes that from the one which had it.

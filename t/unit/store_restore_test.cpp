@@ -33,7 +33,7 @@ class Maintenance : public StoreTest {
   void write(const Body &body) {
     ASSERT_EQ(0, in_child([&] {
                 CredentialWriter writer;
-                return writer.open(store_).ok() && writer.run(1000, body).ok() ? 0 : 1;
+                return writer.open(store_).ok() && writer.run(kUrgentWaitMs, body).ok() ? 0 : 1;
               }));
   }
   void add_keys(int from, int to) { ASSERT_EQ(0, add_elsewhere(from, to)); }
@@ -53,7 +53,7 @@ class Maintenance : public StoreTest {
   }
   void purge(int n) {
     revoke(n);
-    write([n](WriteTxn &txn) { return txn.remove_key(id_of(n), kNow); });
+    write([n](WriteTxn &txn) { return txn.purge_key(id_of(n), kNow); });
   }
   void set_subject(const std::string &subject, SubjectState state) {
     write([&](WriteTxn &txn) {
@@ -192,8 +192,8 @@ TEST_F(StoreBackup, IsOfOneMoment) {
       const StoreStatus status = writer.run(1000, [n](WriteTxn &txn) {
         StoreStatus done = txn.add_key(bcrypt_key(n));
         done = done.ok() ? txn.add_key(bcrypt_key(n + 1)) : done;
-        done = done.ok() ? txn.remove_key(id_of(n - 100), kNow) : done;
-        return done.ok() ? txn.remove_key(id_of(n - 99), kNow) : done;
+        done = done.ok() ? txn.purge_key(id_of(n - 100), kNow) : done;
+        return done.ok() ? txn.purge_key(id_of(n - 99), kNow) : done;
       });
       if (!status.ok()) {
         return 2;
@@ -476,7 +476,7 @@ TEST_F(StoreCompact, KeepsEverythingButTheRoom) {
     write([n](WriteTxn &txn) {
       StoreStatus status;
       for (int i = n; status.ok() && i < n + 100; ++i) {
-        status = txn.remove_key(id_of(i), kNow);
+        status = txn.purge_key(id_of(i), kNow);
       }
       return status;
     });
@@ -498,7 +498,7 @@ TEST_F(StoreCompact, KeepsEverythingButTheRoom) {
   // What was purged is still known to have been.
   write([](WriteTxn &txn) {
     std::int64_t when = 0;
-    return txn.get_removal(id_of(7), &when).ok() && when == kNow ? StoreStatus() : StoreStatus{StoreCode::io, "?"};
+    return txn.get_purge(id_of(7), &when).ok() && when == kNow ? StoreStatus() : StoreStatus{StoreCode::io, "?"};
   });
 }
 
@@ -732,6 +732,7 @@ TEST_F(StoreCompact, KilledAtRandomManyTimes) {
     const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(dice() % 40000);
     do {
       revoke(n);
+      ASSERT_FALSE(HasFatalFailure());
       tell(++n);
     } while (n < kKeys && std::chrono::steady_clock::now() < until);
     kill(mover->pid(), SIGKILL);
