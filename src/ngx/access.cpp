@@ -56,6 +56,7 @@ ngx_int_t refuse(RequestContext *ctx, Reason reason) noexcept {
   ctx->passed_otherwise = false;
   ctx->answered_elsewhere = false;
   ctx->refused_uri_changes = ctx->r->uri_changes;
+  ctx->refused_uri = ctx->r->uri;
   return (*ctx->location->answers)[static_cast<std::size_t>(reason)].status;
 }
 
@@ -67,15 +68,18 @@ bool is_own_refusal_redirected(const RequestContext *ctx) noexcept {
   return ctx->refused_for_good() && !r->header_sent && !r->post_action && r->uri_changes + 1U == ctx->refused_uri_changes;
 }
 
-// It isn't decided again, or an error page in a guarded location could never be shown. But the refusal stands: a guarded location that
-// hands requests on (a content handler: proxy_pass and its like) must not hand on this one, as where an error_page meant for the
-// backend's own 503 leads to another backend. nginx's page answers then, whatever error_page says.
+// It isn't decided again, or an error page in a guarded location could never be shown: a file, that is, other than what was asked for. But
+// the refusal stands. A named location keeps the URI and the method that were refused: there, static files, try_files and WebDAV would
+// do what keyward has just refused to. And a location with a handler of its own (proxy_pass and its like) would hand the request on, as
+// where an error_page meant for the backend's own 503 leads to another backend. nginx's page answers then, whatever error_page says.
 ngx_int_t answer_refusal_here(RequestContext *ctx) noexcept {
-  if (ctx->r->content_handler == nullptr) {
+  ngx_http_request_t *r = ctx->r;
+  const bool is_page = (r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) != 0 && view(r->uri) != view(ctx->refused_uri);
+  if (r->content_handler == nullptr && is_page) {
     ctx->answered_elsewhere = true;
     return NGX_DECLINED;
   }
-  ctx->r->error_page = 1;
+  r->error_page = 1;
   return refuse(ctx, ctx->reason);
 }
 
@@ -99,6 +103,9 @@ ngx_int_t shadow(Worker &worker, RequestContext *ctx) noexcept {
       return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
   } else {
+    if (!withdraw_identity(ctx)) {
+      return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
     log_refusal(worker, ctx, "would have refused (shadow)");
   }
   // Never NGX_OK, which would satisfy `satisfy any` for everyone.
@@ -155,7 +162,10 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
 }
 
 ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
-  if (r == r->main || mode_of(location_configuration(r)) != Mode::on) {
+  if (r == r->main) {
+    return protect_identity(r) ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
+  if (mode_of(location_configuration(r)) != Mode::on) {
     return NGX_DECLINED;
   }
   const RequestContext *ctx = current_context(r->main);

@@ -64,9 +64,9 @@ Who who_of(RequestContext *ctx, CountBy by) noexcept {
   return {'k', principal->counter};
 }
 
-bool already_paid(const RequestContext *ctx, std::uint64_t identity) noexcept {
+bool already_paid(const RequestContext *ctx, const Digest &window) noexcept {
   const auto end = ctx->charged.begin() + static_cast<std::ptrdiff_t>(ctx->charged_count);
-  return std::find(ctx->charged.begin(), end, identity) != end;
+  return std::find(ctx->charged.begin(), end, window) != end;
 }
 
 // false when there is no room: a limit that can't be applied must refuse.
@@ -87,7 +87,7 @@ bool add_due(Worker &worker, RequestContext *ctx, const LimitRule &rule, std::ui
   due.charge.sliding = rule.sliding;
   due.table = who.kind == 'a' ? worker.zone.addresses : worker.zone.principals;
   due.name = name;
-  due.paid = already_paid(ctx, identity);
+  due.paid = already_paid(ctx, due.charge.name);
   return true;
 }
 
@@ -176,7 +176,7 @@ Reason charge_limits(Worker &worker, RequestContext *ctx, const LocationConfigur
   if (refused == list.count) {
     for (std::size_t i = 0; i < list.count; ++i) {
       if (!list.items[i].paid && ctx->charged_count < ctx->charged.size()) {
-        ctx->charged[ctx->charged_count++] = list.items[i].charge.limit_name;
+        ctx->charged[ctx->charged_count++] = list.items[i].charge.name;
       }
     }
     return Reason::none;

@@ -119,7 +119,7 @@ ngx_module_t ngx_http_keyward_module = {
     keyward::directives,
     NGX_HTTP_MODULE,
     nullptr,                   // init master
-    nullptr,                   // init module
+    keyward::on_init_module,   // init module
     keyward::on_init_process,  // init process
     nullptr,                   // init thread
     nullptr,                   // exit thread

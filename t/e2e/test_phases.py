@@ -506,15 +506,17 @@ def chunked(*chunks):
     return "".join(f"{len(chunk):x}\r\n{chunk}\r\n" for chunk in (*chunks, ""))
 
 
+LARGE = SMUGGLED * 50_000
+# What frames it, what is sent, what it is.
 BODIES = {
-    "a length": ("Content-Length: 10", "0123456789"),
-    "a request inside": (f"Content-Length: {len(SMUGGLED)}", SMUGGLED),
-    "a large body": ("Content-Length: 2000000", SMUGGLED * (2000000 // len(SMUGGLED)) + "x" * (2000000 % len(SMUGGLED))),
-    "an empty body": ("Content-Length: 0", ""),
-    "chunks": ("Transfer-Encoding: chunked", chunked("0123456789", SMUGGLED)),
-    "no chunks": ("Transfer-Encoding: chunked", chunked()),
-    "many chunks": ("Transfer-Encoding: chunked", chunked(*["x" * 100] * 5000)),
-    "a trailer": ("Transfer-Encoding: chunked", "3\r\nabc\r\n0\r\nX-Trailer: 1\r\n\r\n"),
+    "a length": ("Content-Length: 10", "0123456789", "0123456789"),
+    "a request inside": (f"Content-Length: {len(SMUGGLED)}", SMUGGLED, SMUGGLED),
+    "a large body": (f"Content-Length: {len(LARGE)}", LARGE, LARGE),
+    "an empty body": ("Content-Length: 0", "", ""),
+    "chunks": ("Transfer-Encoding: chunked", chunked("0123456789", SMUGGLED), "0123456789" + SMUGGLED),
+    "no chunks": ("Transfer-Encoding: chunked", chunked(), ""),
+    "many chunks": ("Transfer-Encoding: chunked", chunked(*["x" * 100] * 5000), "x" * 500_000),
+    "a trailer": ("Transfer-Encoding: chunked", "3\r\nabc\r\n0\r\nX-Trailer: 1\r\n\r\n", "abc"),
 }
 
 
@@ -543,7 +545,7 @@ def bodies(build):
 
 
 def request_with(body, path, headers, expect=False):
-    field, data = BODIES[body]
+    field, data, _ = BODIES[body]
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     expectation = "Expect: 100-continue\r\n" if expect else ""
     return f"POST {path} HTTP/1.1\r\nHost: x\r\n{lines}{field}\r\n{expectation}\r\n", data
@@ -571,7 +573,7 @@ def test_a_refused_body_leaves_the_connection_in_step(bodies, case, body, expect
 
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("path", ["/x", "/unbuffered/x"])
-def test_an_admitted_body_arrives_whole_after_a_bcrypt_run(bodies, store, path, body):
+def test_an_admitted_body_arrives_whole_after_a_bcrypt_run(bodies, path, body):
     site = bodies
     key = auth(site.store.key(verifier="bcrypt:8"))
     head, data = request_with(body, path, key, expect=True)
@@ -583,9 +585,7 @@ def test_an_admitted_body_arrives_whole_after_a_bcrypt_run(bodies, store, path, 
         response = connection.read_response("POST")
         assert response.status == 200
         assert connection.read_response().json()["target"] == "/next"
-    sent = data if "Content-Length" in BODIES[body][0] else "".join(re.findall(r"(?s)\A|(?<=\r\n)(?!\Z)", "")) or None
-    if sent is not None:
-        assert site.backend.requests[0].body == sent.encode()
+    assert site.backend.requests[0].body == BODIES[body][2].encode()
 
 
 def test_a_body_in_pieces_around_the_refusal(bodies):
@@ -738,11 +738,7 @@ def test_limit_req_comes_first(edge, store):
     assert response.header("Content-Type") == "text/html"
 
 
-def echo_orders():
-    return ["alone", "before echo", "behind echo"]
-
-
-@pytest.mark.parametrize("order", echo_orders())
+@pytest.mark.parametrize("order", ["alone", "before echo", "behind echo"])
 def test_the_order_of_load_module_changes_nothing(edge, store, build, order):
     # Spec 2: after allow and deny, before auth_basic and auth_request.
     if order != "alone" and not os.path.exists(ECHO):
@@ -946,7 +942,7 @@ ATTACKS = {
     """,
     "a push over HTTP/2": "location /start { keyward off; http2_push /secret/x; proxy_pass @BACKEND@; }",
     "an X-Accel-Redirect that the client sends": "location /start { keyward off; proxy_pass @BACKEND@; }",
-    "random methods and an alias": "location /start { keyward off; limit_except GET { deny all; } error_page 403 = /secret/x; proxy_pass @BACKEND@; }",
+    "a denied method, then error_page": "location /start { keyward off; limit_except GET { deny all; } error_page 403 = /secret/x; proxy_pass @BACKEND@; }",
 }
 ECHO_ATTACKS = {
     "echo_exec": "location /start { keyward off; echo_exec /secret/x; }",
@@ -966,7 +962,7 @@ ECHO_ATTACKS = {
 METHODS = ("GET", "POST", "HEAD", "OPTIONS")
 
 
-def attack(e, backend, kind):
+def attack(e, backend):
     backend.on("/accel", headers={"X-Accel-Redirect": "/secret/x"})
     backend.on("/404", 404)
     basic = {"Authorization": "Basic dTpw", "X-Accel-Redirect": "/secret/x"}
@@ -988,8 +984,6 @@ def attack(e, backend, kind):
     # Whatever runs after the answer has run when the connection is answered again.
     e.stop()
     assert [(request.method, request.path) for request in backend.requests if request.path.startswith("/secret")] == []
-    for line in ("cycle", "[alert]"):
-        assert line not in e.log or "internal redirection cycle" in e.log
 
 
 def users(folder):
@@ -1001,14 +995,14 @@ def users(folder):
 def test_nobody_reaches_a_guarded_backend_unadmitted(edge, folder, backend, name):
     e = edge(server="log_subrequest on;\n" + ATTACKS[name] + GUARDED, USERS=users(folder))
     e.allow_log("internal redirection cycle")
-    attack(e, backend, name)
+    attack(e, backend)
 
 
 @pytest.mark.skipif(not os.path.exists(ECHO), reason="libnginx-mod-http-echo isn't installed")
 @pytest.mark.parametrize("name", ECHO_ATTACKS)
 def test_nobody_reaches_a_guarded_backend_through_echo(edge, folder, backend, name):
     e = edge(main=f"load_module {ECHO};", server=ECHO_ATTACKS[name] + GUARDED, USERS=users(folder))
-    attack(e, backend, name)
+    attack(e, backend)
 
 
 @pytest.mark.parametrize("page", [
