@@ -97,6 +97,7 @@ struct RequestContext {
   bool answered_elsewhere = false;    // error_page took our refusal to a guarded location, which answers for it
   ngx_uint_t refused_uri_changes = 0;  // nginx's countdown of redirects, as it was at the refusal
   ngx_str_t refused_uri = {};
+  bool literal_page = false;  // the URI of the error_page for this refusal has no variables
   bool body_replaced = false;         // the filters give the answer our body
   bool body_sent = false;
   ngx_str_t body = {};

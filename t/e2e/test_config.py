@@ -198,13 +198,7 @@ def check_line(output, directive, mentions):
         assert mention in errors[0], errors[0]
 
 
-NOT_BUILT = {
-    text: pytest.mark.xfail(strict=True, reason="none among others is taken for a scope of that name")
-    for text in ("keyward_scope a none;", "keyward_scope methods=GET none;")
-}
-
-
-@pytest.mark.parametrize("text", [pytest.param(text, marks=NOT_BUILT.get(text, ())) for text in LOCATION])
+@pytest.mark.parametrize("text", LOCATION)
 def test_a_bad_directive_in_a_location_is_one_clear_line(config_test, text):
     rc, output = config_test(http="keyward_store @STORE@;\n" + PLAN, server=f"location / {{\n{text.replace('; ', ';' + chr(10))}\n}}")
     assert rc == 1

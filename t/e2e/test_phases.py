@@ -811,9 +811,10 @@ def test_an_error_page_in_a_guarded_location_is_shown(edge, folder, where):
         location = /401.html {{ {rule} root {folder}; }}
         location / {{ {rule} proxy_pass @BACKEND@; }}
     """)
-    for path in ("/", "/401.html"):
+    for path in ("/", "/other/x?y"):
         response = e.get(path)
         assert (response.status, response.text) == (401, "log in")
+    assert e.get("/401.html").status == 401, "whichever page says so: it is itself what was refused"
     with e.h2() as connection:
         assert connection.request().text == "log in"
 
@@ -1029,3 +1030,44 @@ def test_an_error_page_for_the_backends_own_errors_lets_no_refused_request_in(ed
     for n in range(12):
         e.get("/", auth(f"test_legacy_{n:029}"))
     assert backend.requests == []
+
+
+@pytest.mark.parametrize("page", [
+    "error_page 401 403 @page; location @page { }",
+    "error_page 401 403 = @page; location @page { }",
+    "error_page 401 403 @page; location @page { keyward on; root @FILES@; }",
+    "error_page 401 403 @page; location @page { try_files $uri /page.txt =404; }",
+    "error_page 401 403 @page; location @page { try_files /page.txt =404; }",
+    "error_page 401 403 @page; location @page { satisfy any; deny all; }",
+    "error_page 401 403 /page.txt;",
+    "error_page 401 403 =200 /page.txt;",
+    "error_page 401 403 $uri;",
+    "error_page 401 403 =200 $uri?$args;",
+    "error_page 401 403 = /in/; location /in/ { alias @FILES@/; }",
+])
+def test_a_guarded_error_page_never_does_what_was_refused(edge, folder, store, page):
+    """A named location keeps the URI and the method: there static files and WebDAV would serve, write or delete."""
+    files = folder / "files"
+    files.mkdir()
+    for name in ("secret.txt", "page.txt"):
+        (files / name).write_text(f"this is {name}")
+        os.chmod(files / name, 0o666)
+    os.chmod(files, 0o777)
+    key = auth(store.key(verifier="sha256", scope=["a"]))
+    e = edge(server=f"""
+        keyward on; keyward_scope b;
+        root @FILES@; dav_methods PUT DELETE MKCOL COPY MOVE; min_delete_depth 0; client_body_temp_path @FILES@/temp;
+        location /x {{ }}
+        {page}
+    """, FILES=files)
+    copy = {"Destination": "/copied.txt"}
+    for headers in ({}, key, auth("bad")):
+        for target in ("/secret.txt", "/new.txt"):
+            for method, more in (("PUT", {}), ("DELETE", {}), ("COPY", copy), ("MOVE", copy), ("MKCOL", {}), ("GET", {}), ("HEAD", {}), ("POST", {})):
+                response = e.request(method, target, {**headers, **more}, body="evil" if method in ("PUT", "POST") else None)
+                assert b"secret" not in response.body, (method, target)
+                assert response.status not in (201, 204), (method, target)
+                with e.h2() as connection:
+                    assert b"secret" not in connection.request(method, target, {**headers, **more}).body
+    left = {path.name: path.read_text() for path in files.iterdir() if path.is_file()}
+    assert left == {name: f"this is {name}" for name in ("secret.txt", "page.txt")}
