@@ -38,19 +38,18 @@ class JobChain {
   void push(std::unique_ptr<Job> job) noexcept {
     job->next_ = nullptr;
     Job *last = job.release();
-    (last_ == nullptr ? first_ : last_->next_) = last;
+    (first_ == nullptr ? first_ : last_->next_) = last;
     last_ = last;
     ++size_;
   }
 
   std::unique_ptr<Job> pop() noexcept {
-    std::unique_ptr<Job> job(first_);
+    Job *job = first_;
     if (job != nullptr) {
       first_ = job->next_;
-      last_ = first_ == nullptr ? nullptr : last_;
       --size_;
     }
-    return job;
+    return std::unique_ptr<Job>(job);
   }
 
   void swap(JobChain &other) noexcept {
@@ -63,7 +62,7 @@ class JobChain {
 
  private:
   Job *first_ = nullptr;
-  Job *last_ = nullptr;
+  Job *last_ = nullptr;  // where first_ isn't null
   std::size_t size_ = 0;
 };
 

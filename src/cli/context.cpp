@@ -23,7 +23,7 @@ Outcome from_store(const StoreStatus &status) {
     case StoreCode::exists:
       return no(status.text.empty() ? "it is there already" : status.text);
     case StoreCode::missing:
-      return store_failed(status.text + "; `keyward init` makes a store, --store or KEYWARD_STORE names another");
+      return store_failed(status.text + ", or name another by --store or KEYWARD_STORE");
     default:
       return store_failed(status.text.empty() ? "the store failed" : status.text);
   }

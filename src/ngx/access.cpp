@@ -51,13 +51,31 @@ void count(Worker &worker, RequestContext *ctx) noexcept {
   }
 }
 
+// Whether the location that the request is in has an error_page for this status, whose URI has no variables.
+bool has_literal_page(ngx_http_request_t *r, ngx_int_t status) noexcept {
+  const auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+  if (core->error_pages == nullptr) {
+    return false;
+  }
+  const auto *pages = static_cast<ngx_http_err_page_t *>(core->error_pages->elts);
+  for (ngx_uint_t i = 0; i < core->error_pages->nelts; ++i) {
+    if (pages[i].status == status) {
+      return pages[i].value.lengths == nullptr;
+    }
+  }
+  return false;
+}
+
 ngx_int_t refuse(RequestContext *ctx, Reason reason) noexcept {
   ctx->decision = Decision::refused;
   ctx->reason = reason;
   ctx->passed_otherwise = false;
   ctx->answered_elsewhere = false;
   ctx->refused_uri_changes = ctx->r->uri_changes;
-  return (*ctx->location->answers)[static_cast<std::size_t>(reason)].status;
+  ctx->refused_uri = ctx->r->uri;
+  const ngx_int_t status = (*ctx->location->answers)[static_cast<std::size_t>(reason)].status;
+  ctx->literal_page = has_literal_page(ctx->r, status);
+  return status;
 }
 
 // Whether error_page has just brought our own refusal to this location. Only that one redirect counts: where it leads on to (by
@@ -68,16 +86,21 @@ bool is_own_refusal_redirected(const RequestContext *ctx) noexcept {
   return ctx->refused_for_good() && !r->header_sent && !r->post_action && r->uri_changes + 1U == ctx->refused_uri_changes;
 }
 
-// It isn't decided again, or an error page in a guarded location could never be shown. But the refusal stands: a guarded location that
-// hands requests on (a content handler: proxy_pass and its like) must not hand on this one, as where an error_page meant for the
-// backend's own 503 leads to another backend. nginx's page answers then, whatever error_page says.
-ngx_int_t answer_refusal_here(RequestContext *ctx) noexcept {
-  if (ctx->r->content_handler == nullptr) {
-    ctx->answered_elsewhere = true;
-    return NGX_DECLINED;
-  }
+// The refusal stands: nginx's page answers, whatever error_page says.
+ngx_int_t refuse_again(RequestContext *ctx) noexcept {
   ctx->r->error_page = 1;
   return refuse(ctx, ctx->reason);
+}
+
+// It isn't decided again, or an error page in a guarded location could never be shown. But a location with a handler of its own
+// (proxy_pass and its like) would hand the refused request on, as where an error_page meant for the backend's own 503 leads to another
+// backend; so it stays refused there. What nginx's own handlers may show is on_content()'s to say.
+ngx_int_t answer_refusal_here(RequestContext *ctx) noexcept {
+  if (ctx->r->content_handler != nullptr) {
+    return refuse_again(ctx);
+  }
+  ctx->answered_elsewhere = true;
+  return NGX_DECLINED;
 }
 
 ngx_int_t admit(RequestContext *ctx, const LocationConfiguration &location) noexcept {
@@ -103,6 +126,9 @@ ngx_int_t shadow(Worker &worker, RequestContext *ctx) noexcept {
       return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
   } else {
+    if (!withdraw_identity(ctx)) {
+      return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
     log_refusal(worker, ctx, "would have refused (shadow)");
   }
   // Never NGX_OK, which would satisfy `satisfy any` for everyone.
@@ -159,7 +185,10 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
 }
 
 ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
-  if (r == r->main || mode_of(location_configuration(r)) != Mode::on) {
+  if (r == r->main) {
+    return protect_identity(r) ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
+  if (mode_of(location_configuration(r)) != Mode::on) {
     return NGX_DECLINED;
   }
   const RequestContext *ctx = current_context(r->main);
@@ -169,6 +198,22 @@ ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
   const ngx_str_t name = borrow(info(Reason::not_accepted).name);
   ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "keyward refused: %V, a subrequest of a request that it did not admit", &name);
   return NGX_HTTP_FORBIDDEN;
+}
+
+ngx_int_t on_content(ngx_http_request_t *r) noexcept {
+  RequestContext *ctx = r == r->main ? current_context(r) : nullptr;
+  if (ctx == nullptr || !ctx->answered_elsewhere || !ctx->refused_for_good()) {
+    return NGX_DECLINED;
+  }
+  // A named location keeps the URI and the method that were refused: static files, autoindex and WebDAV would do what keyward has
+  // refused to; so would an error_page that leads to $uri. An error page is a file other than what was asked for, or the one that the
+  // configuration names (who asks for that gets it anyway), and it is only read.
+  const auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+  const bool reads = (r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) != 0;
+  if (reads && ((!core->named && ctx->literal_page) || view(r->uri) != view(ctx->refused_uri))) {
+    return NGX_DECLINED;
+  }
+  return refuse_again(ctx);
 }
 
 ngx_int_t on_precontent(ngx_http_request_t *r) noexcept {

@@ -249,7 +249,8 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     }
     const auto is_query = [](const Source &source) { return source.kind == SourceKind::query; };
     child->has_query = parent->has_query || std::any_of(child->sources->begin(), child->sources->end(), is_query);
-    child->has_methods = names_methods(child->scopes) || names_methods(child->accept) || names_methods(child->limits);
+    // limit_except tells methods apart, too.
+    child->has_methods = core->limit_except != 0 || core->lmt_excpt || names_methods(child->scopes) || names_methods(child->accept) || names_methods(child->limits);
 
     if (child->touched || child->enforcement->mode != Mode::off) {
       server_configuration(cf)->guarded = true;
@@ -263,8 +264,11 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
       const bool accepts_other = std::any_of(child->accept->begin(), child->accept->end(),
                                              [](const AcceptRule &rule) { return rule.anonymous || rule.preflight; });
       if (accepts_key && !accepts_other && main->store.empty()) {
-        main->problems.push_back({"keyward is on " + (child->place.empty() ? "here" : child->place) +
-                                  " and accepts keys, but there is no store; write \"keyward_store /var/lib/keyward;\" in http"});
+        const LocationConfiguration *set = child;
+        while (set->place.empty() && set->parent != nullptr) {
+          set = set->parent;
+        }
+        main->problems.push_back({"keyward is on " + set->place + " and accepts keys, but there is no store; write \"keyward_store /var/lib/keyward;\" in http"});
       }
     }
     return NGX_CONF_OK;
@@ -285,6 +289,8 @@ bool check_configuration(ngx_conf_t *cf) noexcept {
                       location->first_directive.c_str(), location->place.c_str());
       }
     }
+    const auto same = [](const Problem &a, const Problem &b) { return a.text == b.text; };
+    main->problems.erase(std::unique(main->problems.begin(), main->problems.end(), same), main->problems.end());
     const ngx_uint_t level = main->any_on ? NGX_LOG_EMERG : NGX_LOG_WARN;
     bool good = true;
     for (const Problem &problem : main->problems) {

@@ -76,7 +76,7 @@ class KeyLookup {
     if (step == Step::decided && !ctx_->principal && !found_id_.empty()) {
       ctx_->refused_key_id = copy(ctx_->r->pool, found_id_);
     }
-    if (step == Step::decided && ctx_->principal) {
+    if (step == Step::decided && ctx_->principal && *reason == Reason::none) {
       worker_.principals.put(cache_name, generation, now_s_, ctx_->principal);
     }
     return step;
@@ -167,7 +167,8 @@ class KeyLookup {
       }
       return false;
     });
-    if (code != StoreCode::ok && code != StoreCode::not_found) {
+    // A damaged candidate matters where none of the others has decided.
+    if (code != StoreCode::ok && code != StoreCode::not_found && step == Step::decided && *reason == Reason::invalid_key) {
       *reason = Reason::store_error;
     }
     return step;
@@ -209,7 +210,8 @@ class KeyLookup {
     if (worker_.zone.keys->proven(found.usage_name, sha_, found.tag, now_s_)) {
       return Verdict::matched;
     }
-    const Verdicts::One *own = ctx_->verdicts ? ctx_->verdicts->find(found.tag) : nullptr;
+    const bool about_this = ctx_->verdicts && ctx_->verdicts->sha == sha_;
+    const Verdicts::One *own = about_this ? ctx_->verdicts->find(found.tag) : nullptr;
     if (own == nullptr) {
       return Verdict::unknown;
     }

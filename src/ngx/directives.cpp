@@ -245,6 +245,10 @@ Wrong set_scope(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf)
         return "invalid value " + quoted(words[i]) + "; it must be match=any (or match=all, the default)";
       }
       rule.any = *match == "any";
+    } else if (words[i] == "none") {
+      return "\"none\" must stand alone";
+    } else if (words[i].find(',') != std::string_view::npos) {
+      return quoted(words[i]) + " holds a comma; write scopes one after the other, such as \"keyward_scope posts:read posts:write;\"";
     } else {
       RequiredScope scope;
       if (Wrong wrong = parse_scope(cf, words[i], &scope)) {
@@ -342,6 +346,9 @@ Wrong set_limit(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf)
     return "is there more than " + std::to_string(kMaxLimitRules) + " times here";
   }
   for (const LimitRule &other : *conf->limits) {
+    if (!rule.name.empty() && rule.name == other.name && rule.by == other.by) {
+      return "has \"name=" + rule.name + "\" twice here, which would count each request twice";
+    }
     if (rule.plan && other.plan && rule.by == other.by) {
       return "has \"plan\" twice here";
     }

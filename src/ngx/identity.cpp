@@ -39,6 +39,12 @@ ngx_int_t on_post_read(ngx_http_request_t *r) noexcept {
   return remove_identity(r, server) && cut_query_credential(r) ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
+bool protect_identity(ngx_http_request_t *r) noexcept {
+  const ServerConfiguration &server = server_configuration(r);
+  // With a context, fields under these names may be ours; without one, they aren't.
+  return !r->internal || !server.guarded || find_context(r) != nullptr || remove_identity(r, server);
+}
+
 bool withdraw_identity(RequestContext *ctx) noexcept {
   if (!ctx->identity_set) {
     return true;
@@ -58,7 +64,7 @@ bool set_identity(RequestContext *ctx, bool strip) noexcept {
   if (strip && !ctx->stripped && ctx->credential.websocket != nullptr && !strip_websocket(r, ctx->credential.websocket)) {
     return false;
   }
-  ctx->stripped = ctx->stripped || strip;
+  ctx->stripped = ctx->stripped || (strip && ctx->credential.source != nullptr);
 
   if (server.identity_on && ctx->kind != Kind::none) {
     ctx->identity_set = true;

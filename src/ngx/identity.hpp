@@ -9,6 +9,9 @@ namespace keyward {
 // server (spec 10), before anything can read or cache it.
 ngx_int_t on_post_read(ngx_http_request_t *r) noexcept;
 
+// The same for a request that error_page has taken on from before post-read, as nginx's own 400 about a bad Host.
+bool protect_identity(ngx_http_request_t *r) noexcept;
+
 // Sets the identity fields for ctx's principal. With strip, the credential's own fields are removed (and reused). false when memory
 // was refused: then nothing may be passed on.
 bool set_identity(RequestContext *ctx, bool strip) noexcept;

@@ -71,9 +71,9 @@ Who who_of(RequestContext *ctx, const LimitRule &rule) noexcept {
   return {'k', principal->counter};
 }
 
-bool already_paid(const RequestContext *ctx, std::uint64_t identity) noexcept {
+bool already_paid(const RequestContext *ctx, const Digest &window) noexcept {
   const auto end = ctx->charged.begin() + static_cast<std::ptrdiff_t>(ctx->charged_count);
-  return std::find(ctx->charged.begin(), end, identity) != end;
+  return std::find(ctx->charged.begin(), end, window) != end;
 }
 
 // false when there is no room: a limit that can't be applied must refuse.
@@ -98,7 +98,7 @@ bool add_due(Worker &worker, RequestContext *ctx, const LimitRule &rule, std::ui
   // What clients can make up at will has a share of the zone of its own.
   due.table = who.kind == 'k' || who.kind == 's' ? worker.zone.principals : worker.zone.addresses;
   due.name = name;
-  due.paid = already_paid(ctx, identity);
+  due.paid = already_paid(ctx, due.charge.name);
   return true;
 }
 
@@ -187,7 +187,7 @@ Reason charge_limits(Worker &worker, RequestContext *ctx, const LocationConfigur
   if (refused == list.count) {
     for (std::size_t i = 0; i < list.count; ++i) {
       if (!list.items[i].paid && ctx->charged_count < ctx->charged.size()) {
-        ctx->charged[ctx->charged_count++] = list.items[i].charge.limit_name;
+        ctx->charged[ctx->charged_count++] = list.items[i].charge.name;
       }
     }
     return Reason::none;

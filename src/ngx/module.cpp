@@ -93,7 +93,8 @@ ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
     main->shm_zone->data = main;
     take_remote_user(cf);
     const bool added = add_handler(cf, NGX_HTTP_POST_READ_PHASE, on_post_read) && add_handler(cf, NGX_HTTP_PREACCESS_PHASE, on_preaccess) &&
-                       add_handler(cf, NGX_HTTP_ACCESS_PHASE, on_access) && add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, on_precontent);
+                       add_handler(cf, NGX_HTTP_ACCESS_PHASE, on_access) && add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, on_precontent) &&
+                       add_handler(cf, NGX_HTTP_CONTENT_PHASE, on_content);
     return added ? NGX_OK : NGX_ERROR;
   });
 }
@@ -119,7 +120,7 @@ ngx_module_t ngx_http_keyward_module = {
     keyward::directives,
     NGX_HTTP_MODULE,
     nullptr,                   // init master
-    nullptr,                   // init module
+    keyward::on_init_module,   // init module
     keyward::on_init_process,  // init process
     nullptr,                   // init thread
     nullptr,                   // exit thread

@@ -28,6 +28,7 @@ struct Waiter {
 
 // What bcrypt runs have said about this request's credential: a verdict is for one record as it then was (its seal).
 struct Verdicts {
+  Sha256 sha = {};  // the key that they are about
   struct One {
     Digest tag;
     bool matched;
@@ -91,8 +92,8 @@ struct RequestContext {
     std::uint64_t charged_ms = 0;
   } legacy_failure;
 
-  // Limits: what this request was charged for, and the tightest one's state.
-  std::array<std::uint64_t, 32> charged = {};
+  // Limits: the windows that this request was counted in, and the tightest one's state.
+  std::array<Digest, 32> charged;
   std::size_t charged_count = 0;
   bool has_limit = false;
   WindowState limit;
@@ -102,6 +103,8 @@ struct RequestContext {
   bool passed_otherwise = false;      // we refused, but `satisfy any` let another module admit it
   bool answered_elsewhere = false;    // error_page took our refusal to a guarded location, which answers for it
   ngx_uint_t refused_uri_changes = 0;  // nginx's countdown of redirects, as it was at the refusal
+  ngx_str_t refused_uri = {};
+  bool literal_page = false;  // the URI of the error_page for this refusal has no variables
   bool body_replaced = false;         // the filters give the answer our body
   bool body_sent = false;
   ngx_str_t body = {};

@@ -131,6 +131,10 @@ Started start_verification(Worker &worker, RequestContext *ctx, const Verificati
   if (!ctx->verdicts) {
     ctx->verdicts = std::make_unique<Verdicts>();
   }
+  if (ctx->verdicts->sha != request.sha) {  // after a redirect another source's key may be asked about
+    ctx->verdicts->sha = request.sha;
+    ctx->verdicts->count = 0;
+  }
   const auto found = worker.verifications.runs.find(request.name);
   if (found != worker.verifications.runs.end()) {
     if (request.exclusive && (found->second->tag != request.tag || found->second->sha != request.sha)) {

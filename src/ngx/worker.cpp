@@ -82,7 +82,8 @@ class UsageJob final : public Job {
     const std::size_t map_bytes = worker_.configuration.usage_map_bytes;
     status_ = worker_.usage_.is_open() ? worker_.usage_.refresh()
                                        : worker_.usage_.open(folder, false, map_bytes != 0 ? map_bytes : kDefaultMapBytes);
-    while (count != 0) {
+    // Not for ever under steady traffic: what comes meanwhile is the next second's.
+    for (std::size_t rounds = worker_.zone.keys->stats().used / batch.size() + 1; count != 0 && rounds != 0; --rounds) {
       if (status_.ok()) {
         status_ = worker_.usage_.add(batch.data(), count, kUsageLockWaitMs);
       }
@@ -94,7 +95,7 @@ class UsageJob final : public Job {
         }
         return;
       }
-      count = worker_.zone.keys->drain(batch.data(), batch.size());
+      count = rounds > 1 ? worker_.zone.keys->drain(batch.data(), batch.size()) : 0;
     }
   }
 
@@ -159,7 +160,10 @@ Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
       !store_watch_.begin(store_pool.get(), cycle->log)) {
     // Keys that aren't proven yet get 503; never bcrypt on the event loop.
     ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno, "keyward: can't start threads; keys that weren't seen yet are refused with 503");
+    bcrypt_watch_.end();
+    store_watch_.end();
     bcrypt_pool.reset();
+    store_pool.reset();
   }
 
   refresh_store();
@@ -223,8 +227,10 @@ void Worker::refresh_store() {
       reader_.end();
     }
     if (legacy && !writer_refused_) {
-      // LMDB must not be open twice in one process: the one closes before the other opens.
+      // LMDB must not be open twice in one process: the one closes before the other opens. Both number their generations
+      // from 1 on, so what was remembered of the one must not be taken for the other's.
       reader_.close();
+      principals.clear();
       auto writer = std::make_unique<CredentialWriter>();
       const StoreStatus opened = writer->open(configuration.store);
       if (opened.ok()) {
@@ -291,11 +297,15 @@ void Worker::on_tick(ngx_event_t *event) noexcept {
 }
 
 Worker *worker() noexcept {
-  // A single process that was told to reload goes on without init_process: what it has is the old cycle's then.
-  if (the_worker && the_worker->cycle != ngx_cycle && ngx_process == NGX_PROCESS_SINGLE) {
-    on_init_process(const_cast<ngx_cycle_t *>(ngx_cycle));
-  }
   return the_worker.get();
+}
+
+ngx_int_t on_init_module(ngx_cycle_t *cycle) noexcept {
+  // A single process that reloads goes on without init_process: between two events, and while the old zone is still there.
+  if (ngx_process == NGX_PROCESS_SINGLE && the_worker && on_init_process(cycle) != NGX_OK) {
+    the_worker.reset();  // requests get 500 then
+  }
+  return NGX_OK;
 }
 
 ngx_int_t on_init_process(ngx_cycle_t *cycle) noexcept {

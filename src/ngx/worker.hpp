@@ -92,6 +92,7 @@ struct Worker {
 Worker *worker() noexcept;
 
 // nginx's callbacks.
+ngx_int_t on_init_module(ngx_cycle_t *cycle) noexcept;
 ngx_int_t on_init_process(ngx_cycle_t *cycle) noexcept;
 void on_exit_process(ngx_cycle_t *cycle) noexcept;
 

@@ -37,7 +37,7 @@ std::uint32_t page_size_of(std::string_view begin) noexcept {
 StoreStatus look_at_data_file(const std::string &path, const std::string &store, DataFile *found) {
   const File file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file && (errno == ENOENT || errno == ENOTDIR)) {
-    return failure(StoreCode::missing, "no store at " + store + "; make one with: keyward init");
+    return failure(StoreCode::missing, "no store at " + store + "; make one with: keyward init --user www-data");
   }
   struct stat st = {};
   if (!file || fstat(file.get(), &st) != 0) {

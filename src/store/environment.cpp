@@ -2,6 +2,7 @@
 #include "store/environment.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +17,36 @@
 namespace keyward {
 
 namespace {
+
+// While LMDB opens its files by name, root is whoever the folder belongs to: that user may have put links in their place, which lead to
+// what only root may write.
+class AsOwner {
+ public:
+  explicit AsOwner(const std::string &folder) noexcept {
+    struct stat st = {};
+    if (geteuid() == 0 && stat(folder.c_str(), &st) == 0 && st.st_uid != 0) {
+      group_ = getegid();
+      changed_ = setegid(st.st_gid) == 0;
+      if (changed_ && seteuid(st.st_uid) != 0) {
+        restore();
+      }
+    }
+  }
+  ~AsOwner() { restore(); }
+  AsOwner(const AsOwner &) = delete;
+  AsOwner &operator=(const AsOwner &) = delete;
+
+ private:
+  void restore() noexcept {
+    // Becoming root again can't fail for who was root; whoever it does fail for goes on with less.
+    if (changed_ && seteuid(0) == 0 && setegid(group_) == 0) {
+      changed_ = false;
+    }
+  }
+
+  gid_t group_ = 0;
+  bool changed_ = false;
+};
 
 struct NamedTable {
   EnvironmentKind kind;
@@ -152,6 +183,7 @@ StoreStatus Environment::open_environment(std::size_t map_bytes) {
     return status;
   }
   int rc = env_.create();
+  const AsOwner as_owner(folder_);
   rc = rc == 0 ? mdb_env_set_maxreaders(env_.get(), kMaxReaders) : rc;
   rc = rc == 0 ? mdb_env_set_maxdbs(env_.get(), kMaxTables) : rc;
   rc = rc == 0 && access_ == Access::create ? mdb_env_set_mapsize(env_.get(), map_bytes) : rc;

@@ -68,9 +68,32 @@ StoreCode CredentialReader::find_key_by_id(std::string_view id, FoundKey *found)
   return rc == 0 ? state_->key_by_id(key, found) : store_code(rc);
 }
 
+// A record that is absent says something, too: a subject that has none isn't blocked. A damaged key in the tree makes a record absent
+// under its own name, and stands where that would: so the neighbours' checksums have to hold.
+StoreCode CredentialReader::State::confirm_absence(Table table, std::string_view key) const noexcept {
+  lmdb::Cursor cursor;
+  std::string_view found = key, stored, content;
+  int rc = cursor.open(txn.get(), environment.handle(table));
+  rc = rc == 0 ? cursor.get(&found, &stored, MDB_SET_RANGE) : rc;
+  const bool last = rc == MDB_NOTFOUND;
+  if (rc == 0 && !environment.seal().open(table, found, stored, &content)) {
+    return StoreCode::damaged;
+  }
+  if (rc == 0 || last) {
+    rc = cursor.get(&found, &stored, last ? MDB_LAST : MDB_PREV);
+  }
+  if (rc == 0 && !environment.seal().open(table, found, stored, &content)) {
+    return StoreCode::damaged;
+  }
+  return rc == 0 ? StoreCode::not_found : store_code(rc);
+}
+
 StoreCode CredentialReader::find_subject(std::string_view subject, SubjectView *view) noexcept {
   std::string_view content;
-  const StoreCode code = state_->get(Table::subjects, subject, &content);
+  StoreCode code = state_->get(Table::subjects, subject, &content);
+  if (code == StoreCode::not_found && is_subject(subject)) {
+    code = state_->confirm_absence(Table::subjects, subject);
+  }
   return code == StoreCode::ok && !decode(content, view) ? StoreCode::damaged : code;
 }
 
@@ -83,7 +106,7 @@ StoreCode CredentialReader::find_plan(std::string_view name, PlanView *view) noe
 StoreCode CredentialReader::find_default_plan(std::string_view *name, PlanView *view) noexcept {
   StoreCode code = state_->get(Table::meta, kDefaultPlanKey, name);
   if (code != StoreCode::ok) {
-    return code;
+    return code == StoreCode::not_found ? state_->confirm_absence(Table::meta, kDefaultPlanKey) : code;
   }
   code = find_plan(*name, view);
   return code == StoreCode::not_found || (code == StoreCode::ok && !view->is_default) ? StoreCode::damaged : code;
@@ -92,7 +115,7 @@ StoreCode CredentialReader::find_default_plan(std::string_view *name, PlanView *
 std::uint64_t CredentialReader::legacy_prefix_lengths() noexcept {
   std::string_view counts;
   const StoreCode code = state_->get(Table::meta, kPrefixLengthsKey, &counts);
-  if (code == StoreCode::not_found || code == StoreCode::io) {
+  if (code == StoreCode::not_found) {
     return 0;
   }
   if (code != StoreCode::ok) {

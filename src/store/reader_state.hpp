@@ -51,6 +51,7 @@ struct CredentialReader::State {
   // Look-ups, in the snapshot.
   StoreCode get(Table table, std::string_view key, std::string_view *content, Digest *tag = nullptr) const noexcept;
   // id becomes found->id: a view into the snapshot.
+  StoreCode confirm_absence(Table table, std::string_view key) const noexcept;
   StoreCode key_by_id(std::string_view id, FoundKey *found) const noexcept;
 };
 

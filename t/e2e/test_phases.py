@@ -506,15 +506,17 @@ def chunked(*chunks):
     return "".join(f"{len(chunk):x}\r\n{chunk}\r\n" for chunk in (*chunks, ""))
 
 
+LARGE = SMUGGLED * 50_000
+# What frames it, what is sent, what it is.
 BODIES = {
-    "a length": ("Content-Length: 10", "0123456789"),
-    "a request inside": (f"Content-Length: {len(SMUGGLED)}", SMUGGLED),
-    "a large body": ("Content-Length: 2000000", SMUGGLED * (2000000 // len(SMUGGLED)) + "x" * (2000000 % len(SMUGGLED))),
-    "an empty body": ("Content-Length: 0", ""),
-    "chunks": ("Transfer-Encoding: chunked", chunked("0123456789", SMUGGLED)),
-    "no chunks": ("Transfer-Encoding: chunked", chunked()),
-    "many chunks": ("Transfer-Encoding: chunked", chunked(*["x" * 100] * 5000)),
-    "a trailer": ("Transfer-Encoding: chunked", "3\r\nabc\r\n0\r\nX-Trailer: 1\r\n\r\n"),
+    "a length": ("Content-Length: 10", "0123456789", "0123456789"),
+    "a request inside": (f"Content-Length: {len(SMUGGLED)}", SMUGGLED, SMUGGLED),
+    "a large body": (f"Content-Length: {len(LARGE)}", LARGE, LARGE),
+    "an empty body": ("Content-Length: 0", "", ""),
+    "chunks": ("Transfer-Encoding: chunked", chunked("0123456789", SMUGGLED), "0123456789" + SMUGGLED),
+    "no chunks": ("Transfer-Encoding: chunked", chunked(), ""),
+    "many chunks": ("Transfer-Encoding: chunked", chunked(*["x" * 100] * 5000), "x" * 500_000),
+    "a trailer": ("Transfer-Encoding: chunked", "3\r\nabc\r\n0\r\nX-Trailer: 1\r\n\r\n", "abc"),
 }
 
 
@@ -543,7 +545,7 @@ def bodies(build):
 
 
 def request_with(body, path, headers, expect=False):
-    field, data = BODIES[body]
+    field, data, _ = BODIES[body]
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     expectation = "Expect: 100-continue\r\n" if expect else ""
     return f"POST {path} HTTP/1.1\r\nHost: x\r\n{lines}{field}\r\n{expectation}\r\n", data
@@ -571,7 +573,7 @@ def test_a_refused_body_leaves_the_connection_in_step(bodies, case, body, expect
 
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("path", ["/x", "/unbuffered/x"])
-def test_an_admitted_body_arrives_whole_after_a_bcrypt_run(bodies, store, path, body):
+def test_an_admitted_body_arrives_whole_after_a_bcrypt_run(bodies, path, body):
     site = bodies
     key = auth(site.store.key(verifier="bcrypt:8"))
     head, data = request_with(body, path, key, expect=True)
@@ -583,9 +585,7 @@ def test_an_admitted_body_arrives_whole_after_a_bcrypt_run(bodies, store, path, 
         response = connection.read_response("POST")
         assert response.status == 200
         assert connection.read_response().json()["target"] == "/next"
-    sent = data if "Content-Length" in BODIES[body][0] else "".join(re.findall(r"(?s)\A|(?<=\r\n)(?!\Z)", "")) or None
-    if sent is not None:
-        assert site.backend.requests[0].body == sent.encode()
+    assert site.backend.requests[0].body == BODIES[body][2].encode()
 
 
 def test_a_body_in_pieces_around_the_refusal(bodies):
@@ -738,11 +738,7 @@ def test_limit_req_comes_first(edge, store):
     assert response.header("Content-Type") == "text/html"
 
 
-def echo_orders():
-    return ["alone", "before echo", "behind echo"]
-
-
-@pytest.mark.parametrize("order", echo_orders())
+@pytest.mark.parametrize("order", ["alone", "before echo", "behind echo"])
 def test_the_order_of_load_module_changes_nothing(edge, store, build, order):
     # Spec 2: after allow and deny, before auth_basic and auth_request.
     if order != "alone" and not os.path.exists(ECHO):
@@ -815,9 +811,10 @@ def test_an_error_page_in_a_guarded_location_is_shown(edge, folder, where):
         location = /401.html {{ {rule} root {folder}; }}
         location / {{ {rule} proxy_pass @BACKEND@; }}
     """)
-    for path in ("/", "/401.html"):
+    for path in ("/", "/other/x?y"):
         response = e.get(path)
         assert (response.status, response.text) == (401, "log in")
+    assert e.get("/401.html").status == 401, "whichever page says so: it is itself what was refused"
     with e.h2() as connection:
         assert connection.request().text == "log in"
 
@@ -946,7 +943,7 @@ ATTACKS = {
     """,
     "a push over HTTP/2": "location /start { keyward off; http2_push /secret/x; proxy_pass @BACKEND@; }",
     "an X-Accel-Redirect that the client sends": "location /start { keyward off; proxy_pass @BACKEND@; }",
-    "random methods and an alias": "location /start { keyward off; limit_except GET { deny all; } error_page 403 = /secret/x; proxy_pass @BACKEND@; }",
+    "a denied method, then error_page": "location /start { keyward off; limit_except GET { deny all; } error_page 403 = /secret/x; proxy_pass @BACKEND@; }",
 }
 ECHO_ATTACKS = {
     "echo_exec": "location /start { keyward off; echo_exec /secret/x; }",
@@ -966,7 +963,7 @@ ECHO_ATTACKS = {
 METHODS = ("GET", "POST", "HEAD", "OPTIONS")
 
 
-def attack(e, backend, kind):
+def attack(e, backend):
     backend.on("/accel", headers={"X-Accel-Redirect": "/secret/x"})
     backend.on("/404", 404)
     basic = {"Authorization": "Basic dTpw", "X-Accel-Redirect": "/secret/x"}
@@ -988,8 +985,6 @@ def attack(e, backend, kind):
     # Whatever runs after the answer has run when the connection is answered again.
     e.stop()
     assert [(request.method, request.path) for request in backend.requests if request.path.startswith("/secret")] == []
-    for line in ("cycle", "[alert]"):
-        assert line not in e.log or "internal redirection cycle" in e.log
 
 
 def users(folder):
@@ -1001,14 +996,14 @@ def users(folder):
 def test_nobody_reaches_a_guarded_backend_unadmitted(edge, folder, backend, name):
     e = edge(server="log_subrequest on;\n" + ATTACKS[name] + GUARDED, USERS=users(folder))
     e.allow_log("internal redirection cycle")
-    attack(e, backend, name)
+    attack(e, backend)
 
 
 @pytest.mark.skipif(not os.path.exists(ECHO), reason="libnginx-mod-http-echo isn't installed")
 @pytest.mark.parametrize("name", ECHO_ATTACKS)
 def test_nobody_reaches_a_guarded_backend_through_echo(edge, folder, backend, name):
     e = edge(main=f"load_module {ECHO};", server=ECHO_ATTACKS[name] + GUARDED, USERS=users(folder))
-    attack(e, backend, name)
+    attack(e, backend)
 
 
 @pytest.mark.parametrize("page", [
@@ -1035,3 +1030,44 @@ def test_an_error_page_for_the_backends_own_errors_lets_no_refused_request_in(ed
     for n in range(12):
         e.get("/", auth(f"test_legacy_{n:029}"))
     assert backend.requests == []
+
+
+@pytest.mark.parametrize("page", [
+    "error_page 401 403 @page; location @page { }",
+    "error_page 401 403 = @page; location @page { }",
+    "error_page 401 403 @page; location @page { keyward on; root @FILES@; }",
+    "error_page 401 403 @page; location @page { try_files $uri /page.txt =404; }",
+    "error_page 401 403 @page; location @page { try_files /page.txt =404; }",
+    "error_page 401 403 @page; location @page { satisfy any; deny all; }",
+    "error_page 401 403 /page.txt;",
+    "error_page 401 403 =200 /page.txt;",
+    "error_page 401 403 $uri;",
+    "error_page 401 403 =200 $uri?$args;",
+    "error_page 401 403 = /in/; location /in/ { alias @FILES@/; }",
+])
+def test_a_guarded_error_page_never_does_what_was_refused(edge, folder, store, page):
+    """A named location keeps the URI and the method: there static files and WebDAV would serve, write or delete."""
+    files = folder / "files"
+    files.mkdir()
+    for name in ("secret.txt", "page.txt"):
+        (files / name).write_text(f"this is {name}")
+        os.chmod(files / name, 0o666)
+    os.chmod(files, 0o777)
+    key = auth(store.key(verifier="sha256", scope=["a"]))
+    e = edge(server=f"""
+        keyward on; keyward_scope b;
+        root @FILES@; dav_methods PUT DELETE MKCOL COPY MOVE; min_delete_depth 0; client_body_temp_path @FILES@/temp;
+        location /x {{ }}
+        {page}
+    """, FILES=files)
+    copy = {"Destination": "/copied.txt"}
+    for headers in ({}, key, auth("bad")):
+        for target in ("/secret.txt", "/new.txt"):
+            for method, more in (("PUT", {}), ("DELETE", {}), ("COPY", copy), ("MOVE", copy), ("MKCOL", {}), ("GET", {}), ("HEAD", {}), ("POST", {})):
+                response = e.request(method, target, {**headers, **more}, body="evil" if method in ("PUT", "POST") else None)
+                assert b"secret" not in response.body, (method, target)
+                assert response.status not in (201, 204), (method, target)
+                with e.h2() as connection:
+                    assert b"secret" not in connection.request(method, target, {**headers, **more}).body
+    left = {path.name: path.read_text() for path in files.iterdir() if path.is_file()}
+    assert left == {name: f"this is {name}" for name in ("secret.txt", "page.txt")}
