@@ -267,7 +267,7 @@ class NotAStore : public StoreReader {
 
 TEST_F(NotAStore, Missing) {
   store_ = folder_.path() + "/nowhere";
-  expect(StoreCode::missing, "no store at " + store_ + "; make one with: keyward init");
+  expect(StoreCode::missing, "no store at " + store_ + "; make one with: keyward init --user www-data");
   EXPECT_NE(0, access(store_.c_str(), F_OK));
 }
 
