@@ -44,9 +44,7 @@ int run(Context &context, const std::function<Outcome()> &body, int fd) {
 
 }  // namespace
 
-std::string signal_text(int number) {
-  return "signal " + std::to_string(number) + " (" + strsignal(number) + ")";
-}
+std::string signal_text(int number) { return "signal " + std::to_string(number) + " (" + strsignal(number) + ")"; }
 
 ChildEnd in_child(Context &context, const std::function<Outcome()> &body) {
   int ends[2] = {-1, -1};

@@ -194,11 +194,11 @@ Outcome create(Context &context, const Options &options) {
 void add_key_create(CommandLine &line) {
   line.group("key", "API keys");
   auto options = std::make_shared<Options>();
-  auto command = line.command(
-      "key create", "mint a key and show it, once",
-      "Without --scope a key has its plan's scopes; --scope '' is an empty list, which grants nothing.\n"
-      "The key is on the disk before it is shown, and can't be shown again: only its hash is kept.",
-      "keyward key create --name laptop --subject alice --scope posts:read --expires 90d");
+  auto command =
+      line.command("key create", "mint a key and show it, once",
+                   "Without --scope a key has its plan's scopes; --scope '' is an empty list, which grants nothing.\n"
+                   "The key is on the disk before it is shown, and can't be shown again: only its hash is kept.",
+                   "keyward key create --name laptop --subject alice --scope posts:read --expires 90d");
   command.required("--name", "NAME", &options->name, "what people call it (required)")
       .option("--subject", "SUBJECT", &options->subject, "whose it is")
       .option("--plan", "PLAN", &options->plan, "its plan (else its subject's, else the default one)")

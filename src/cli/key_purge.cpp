@@ -164,11 +164,12 @@ Outcome purge(Context &context, const Options &options) {
 
 void add_key_purge(CommandLine &line) {
   auto options = std::make_shared<Options>();
-  line.command("key purge", "remove the records of keys that were revoked long ago",
-               "Also their use counts. Of each only a digest of its id stays, so that restoring a backup doesn't bring "
-               "it back.\n"
-               "In transactions of 5000 keys; others may write in between. `keyward store compact` gives the room back.",
-               "keyward key purge --revoked-before 90d --dry-run")
+  line.command(
+          "key purge", "remove the records of keys that were revoked long ago",
+          "Also their use counts. Of each only a digest of its id stays, so that restoring a backup doesn't bring "
+          "it back.\n"
+          "In transactions of 5000 keys; others may write in between. `keyward store compact` gives the room back.",
+          "keyward key purge --revoked-before 90d --dry-run")
       .required("--revoked-before", "90d|DATE", &options->before, "a time ago, or 2026-01-31 (required)")
       .flag("--dry-run", &options->dry_run, "only say how many there are")
       .action([options](Context &context) { return purge(context, *options); });

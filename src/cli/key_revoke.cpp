@@ -164,15 +164,16 @@ Outcome revoke_many(Context &context) {
     const auto count = std::min(kBatchKeys, wanted.size() - at);
     outcome = revoke_batch(writer, &wanted[at], &wanted[at] + count, context.now_s, &revoked, &bad, &damaged);
     if (!outcome.ok()) {
-      outcome.error += "; " + std::to_string(at) + " of " + std::to_string(wanted.size()) + " ids were done before that";
+      outcome.error +=
+          "; " + std::to_string(at) + " of " + std::to_string(wanted.size()) + " ids were done before that";
     }
   }
   report(context, revoked);
   if (!outcome.ok() || bad.empty()) {
     return outcome;
   }
-  const auto text = std::to_string(revoked.size()) + (revoked.size() == 1 ? " key is" : " keys are") +
-                    " revoked; " + std::to_string(bad.size()) + (bad.size() == 1 ? " line is" : " lines are") + " not done";
+  const auto text = std::to_string(revoked.size()) + (revoked.size() == 1 ? " key is" : " keys are") + " revoked; " +
+                    std::to_string(bad.size()) + (bad.size() == 1 ? " line is" : " lines are") + " not done";
   outcome = damaged ? store_failed(text) : no(text);
   std::sort(bad.begin(), bad.end(), [](const BadLine &a, const BadLine &b) { return a.line < b.line; });
   outcome.bad_lines = std::move(bad);

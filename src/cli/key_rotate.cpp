@@ -150,7 +150,8 @@ void add_key_rotate(CommandLine &line) {
   auto command = line.command(
       "key rotate", "replace a key: a successor with the same terms, which both live for a while",
       "The successor has the same subject, plan, scopes, limits, name and expiry, and counts on in the same windows.\n"
-      "The old key lives on for the overlap; revoking the successor ends both. Only an active key that was not rotated\n"
+      "The old key lives on for the overlap; revoking the successor ends both. Only an active key that was not "
+      "rotated\n"
       "yet can be. A plan's max_keys doesn't count a key in its overlap, so it never refuses a rotation.",
       "keyward key rotate key_0Bq3dXk2mVYc8sTgL1nRzP --overlap 7d");
   command.argument("ID", &options->id, "the key's id")

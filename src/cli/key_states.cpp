@@ -36,9 +36,8 @@ Outcome suspend_or_resume(Context &context, const std::string &id, KeyState from
       return StoreStatus{};
     }
     if (key.state != from) {
-      return refused(refusal,
-                     no("key " + id + " is " + std::string(to_text(key.state)) + ", and only a key that is " +
-                        std::string(to_text(from)) + " can become " + std::string(to_text(to))));
+      return refused(refusal, no("key " + id + " is " + std::string(to_text(key.state)) + ", and only a key that is " +
+                                 std::string(to_text(from)) + " can become " + std::string(to_text(to))));
     }
     return set_state(txn, to, context.now_s, &key);
   });

@@ -128,8 +128,9 @@ void print_text(Context &context, const RestoreReport &report, bool dry_run) {
 
 void warn_of(const Context &context, const RestoreReport &report, const RestoreArguments &arguments) {
   if (!report.was_there && arguments.force) {
-    context.warn("nothing could be read of the present store: what was revoked, suspended or blocked since the backup "
-                 "is as it was then; do that again");
+    context.warn(
+        "nothing could be read of the present store: what was revoked, suspended or blocked since the backup "
+        "is as it was then; do that again");
   }
   for (std::size_t i = 0; i < report.damaged.size() && i < kNamed; ++i) {
     context.warn(report.damaged[i] + " is damaged: what it says is lost");
@@ -153,8 +154,7 @@ Outcome restore_once(Context &context, const RestoreArguments &arguments, Presen
   options.present = present;
   options.dry_run = arguments.dry_run;
   RestoreReport report;
-  const auto status =
-      restore_store(context.store, arguments.folder.value, options, progress_of(context), &report);
+  const auto status = restore_store(context.store, arguments.folder.value, options, progress_of(context), &report);
   if (!status.ok()) {
     auto outcome = from_store(status);
     if (status.code == StoreCode::damaged || status.code == StoreCode::truncated ||
@@ -181,9 +181,11 @@ Outcome restore(Context &context, const RestoreArguments &arguments) {
     end = attempt(Present::ignored);
   }
   return end.signal == 0 ? end.outcome
-                         : store_failed("the store or the backup is damaged so that it can't be read: reading it ended "
-                                        "with " + signal_text(end.signal) +
-                                        (arguments.force ? "" : "; --force restores without reading the present store"));
+                         : store_failed(
+                               "the store or the backup is damaged so that it can't be read: reading it ended "
+                               "with " +
+                               signal_text(end.signal) +
+                               (arguments.force ? "" : "; --force restores without reading the present store"));
 }
 
 // Compact.
@@ -219,22 +221,24 @@ void add_store_moves(CommandLine &line) {
       .argument("FOLDER", target.get(), "a folder that isn't there yet, or is empty")
       .action([target](Context &context) { return backup(context, *target); });
   auto arguments = std::make_shared<RestoreArguments>();
-  line.command("store restore", "bring a backup's content back, while the store is in use",
-               "What has ended since the backup stays ended: revoked and purged keys, suspended ones, blocked subjects, "
-               "and the\n"
-               "overlap of rotated keys, whose successors are kept. All else that was made since is gone. Use counts "
-               "stay.\n"
-               "Workers move at once, and at no moment find a key that was revoked. Where there is no store, one is "
-               "made.",
-               "keyward store restore /var/backups/keyward-2026-01-31 --dry-run")
+  line.command(
+          "store restore", "bring a backup's content back, while the store is in use",
+          "What has ended since the backup stays ended: revoked and purged keys, suspended ones, blocked subjects, "
+          "and the\n"
+          "overlap of rotated keys, whose successors are kept. All else that was made since is gone. Use counts "
+          "stay.\n"
+          "Workers move at once, and at no moment find a key that was revoked. Where there is no store, one is "
+          "made.",
+          "keyward store restore /var/backups/keyward-2026-01-31 --dry-run")
       .argument("FOLDER", &arguments->folder, "what store backup made")
       .flag("--dry-run", &arguments->dry_run, "only say what would be kept and what would be gone")
       .flag("--force", &arguments->force, "also where the present store or the backup is damaged")
       .action([arguments](Context &context) { return restore(context, *arguments); });
-  line.command("store compact", "write the files anew, without the room that removed records left",
-               "While the store is in use; it needs as much free disk as the result takes. Others wait for the last part "
-               "only.",
-               "keyward store compact")
+  line.command(
+          "store compact", "write the files anew, without the room that removed records left",
+          "While the store is in use; it needs as much free disk as the result takes. Others wait for the last part "
+          "only.",
+          "keyward store compact")
       .action(compact);
 }
 

@@ -53,7 +53,8 @@ class Restore {
 StoreStatus Restore::open_backup() {
   struct stat there = {}, here = {};
   if (stat((credentials_folder(from_) + "/data.mdb").c_str(), &there) == 0 &&
-      stat((credentials_folder(folder_) + "/data.mdb").c_str(), &here) == 0 && identity_of(there) == identity_of(here)) {
+      stat((credentials_folder(folder_) + "/data.mdb").c_str(), &here) == 0 &&
+      identity_of(there) == identity_of(here)) {
     return failure(StoreCode::exists, from_ + " is the store itself");
   }
   StoreStatus status = backup_.open(from_, EnvironmentKind::credentials, Access::backup, 0);
@@ -148,8 +149,8 @@ StoreStatus Restore::refuse_damage() {
   if (damaged.empty() || options_.present != Present::whole) {
     return {};
   }
-  return failure(StoreCode::damaged, "damaged records, " + std::to_string(damaged.size()) + " in all, the first: " +
-                                         damaged.front());
+  return failure(StoreCode::damaged,
+                 "damaged records, " + std::to_string(damaged.size()) + " in all, the first: " + damaged.front());
 }
 
 StoreStatus Restore::take_place() {
@@ -157,7 +158,8 @@ StoreStatus Restore::take_place() {
   bool replaced = false;
   if (status.ok() && present_.is_open()) {
     status = present_.compare_with_disk(&replaced);
-    status = status.ok() && replaced ? failure(StoreCode::io, present_.data_path() + " was replaced meanwhile") : status;
+    status =
+        status.ok() && replaced ? failure(StoreCode::io, present_.data_path() + " was replaced meanwhile") : status;
   }
   status = status.ok() ? carry_over(&next_.environment()) : status;
   status = status.ok() ? refuse_damage() : status;

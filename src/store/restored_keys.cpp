@@ -96,8 +96,8 @@ void RestoredKeys::in_both(std::string_view id, const KeyView &present, const Ke
     return;
   }
   const bool suspended = present.state == KeyState::suspended && backup.state != KeyState::suspended;
-  const bool rotated = present.overlap_until_s != 0 &&
-                       (backup.overlap_until_s == 0 || present.overlap_until_s < backup.overlap_until_s);
+  const bool rotated =
+      present.overlap_until_s != 0 && (backup.overlap_until_s == 0 || present.overlap_until_s < backup.overlap_until_s);
   if (!suspended && !rotated) {
     return;
   }
@@ -213,8 +213,9 @@ StoreStatus RestoredKeys::purged_entries() {
     status = to_->write(
         [&](WriteScope &scope) {
           Side present;
-          StoreStatus put = scope.note(
-              present.open(present_.snapshot.get(), present_.environment.handle(Table::purged)), "read the purged keys");
+          StoreStatus put =
+              scope.note(present.open(present_.snapshot.get(), present_.environment.handle(Table::purged)),
+                         "read the purged keys");
           last = after;
           std::size_t count = 0;
           for (present.seek_behind(last); put.ok() && present.rc == 0 && count < kBatch; present.next(), ++count) {
@@ -237,9 +238,7 @@ StoreStatus RestoredKeys::purged_entries() {
 
 // Writing.
 
-StoreStatus RestoredKeys::flush_if_full() {
-  return puts_.size() + purged_.size() < kBatch ? StoreStatus() : flush();
-}
+StoreStatus RestoredKeys::flush_if_full() { return puts_.size() + purged_.size() < kBatch ? StoreStatus() : flush(); }
 
 StoreStatus RestoredKeys::flush() {
   StoreStatus status;

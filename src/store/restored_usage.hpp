@@ -10,6 +10,7 @@
 namespace keyward {
 
 // Into the store's own use counts, which are made anew where they can't be opened. Under LockByte::moving.
-StoreStatus restore_usage(const std::string &folder, const std::string &backup, const Seal &backup_seal, LockFile *lock);
+StoreStatus restore_usage(const std::string &folder, const std::string &backup, const Seal &backup_seal,
+                          LockFile *lock);
 
 }  // namespace keyward

@@ -103,13 +103,12 @@ class Maintenance : public StoreTest {
     const StoreStatus status = reader.open(store);
     EXPECT_TRUE(status.ok()) << status.text;
     EXPECT_TRUE(reader.begin().ok());
-    EXPECT_EQ(StoreCode::ok, reader.for_each_key(
-                                 {},
-                                 [&](const CredentialReader::FoundKey &found) {
-                                   keys[std::string(found.id)] = to_record(found.id, found.key);
-                                   return true;
-                                 },
-                                 {}));
+    EXPECT_EQ(StoreCode::ok, reader.for_each_key({},
+                                                 [&](const CredentialReader::FoundKey &found) {
+                                                   keys[std::string(found.id)] = to_record(found.id, found.key);
+                                                   return true;
+                                                 },
+                                                 {}));
     std::size_t indexed = 0;
     for (const auto &[id, key] : keys) {
       CredentialReader::FoundKey found;
@@ -655,7 +654,8 @@ TEST_P(RestoreCrash, LeavesTheStoreWhole) {
 }
 
 INSTANTIATE_TEST_SUITE_P(At, CompactCrash,
-                         ::testing::Values("copying", "copied", "catching up", "whole", "exchanged", "retired"), step_name);
+                         ::testing::Values("copying", "copied", "catching up", "whole", "exchanged", "retired"),
+                         step_name);
 INSTANTIATE_TEST_SUITE_P(At, RestoreCrash, ::testing::Values("copying", "whole", "exchanged", "retired", "use counts"),
                          step_name);
 
