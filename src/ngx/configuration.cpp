@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/digest.hpp"
+#include "ngx/cache_check.hpp"
 
 namespace keyward {
 namespace {
@@ -51,8 +52,10 @@ std::shared_ptr<const AnswerTable> answers_with(const std::vector<MessageRule> &
 }
 
 // An unnamed limit is known by where it is written, never by its rate or its line, so that its counts survive a reload.
-void name_limits(MainConfiguration *main, std::vector<LimitRule> *limits, std::string_view server, std::string_view location) {
-  const bool needed = std::any_of(limits->begin(), limits->end(), [](const LimitRule &rule) { return rule.identity == 0; });
+void name_limits(MainConfiguration *main, std::vector<LimitRule> *limits, std::string_view server,
+                 std::string_view location) {
+  const bool needed =
+      std::any_of(limits->begin(), limits->end(), [](const LimitRule &rule) { return rule.identity == 0; });
   if (!needed) {
     return;
   }
@@ -99,8 +102,27 @@ bool names_methods(const std::optional<Rules> &rules) {
   return rules && std::any_of(rules->begin(), rules->end(), [](const auto &rule) { return rule.methods != 0; });
 }
 
+// `if` and limit_except choose by the request, not by the location: an `off` in there is easily overlooked.
+bool turns_off_for_some(const LocationConfiguration &child, const LocationConfiguration &parent,
+                        const ngx_http_core_loc_conf_t &core) {
+  return core.noname && child.enforcement && child.enforcement->mode == Mode::off && parent.enforcement &&
+         parent.enforcement->mode != Mode::off;
+}
+
+// A credential in a field that clients may not send would never be seen.
+const Source *find_identity_source(const std::vector<Source> &sources, const ServerConfiguration &server) {
+  const auto is_identity = [&](const Source &source) {
+    return source.kind == SourceKind::header &&
+           std::any_of(server.identity.begin(), server.identity.end(),
+                       [&](const IdentityName &field) { return field.lowcase == source.name; });
+  };
+  const auto found = std::find_if(sources.begin(), sources.end(), is_identity);
+  return found == sources.end() ? nullptr : &*found;
+}
+
 void name_identity(ServerConfiguration *server) {
-  static constexpr const char *kNames[kIdentityFields] = {"Subject", "Key-Id", "Plan", "Scopes", "Kind", "Issuer", "Assertion"};
+  static constexpr const char *kNames[kIdentityFields] = {"Subject", "Key-Id", "Plan",     "Scopes",
+                                                          "Kind",    "Issuer", "Assertion"};
   server->identity_on = !server->identity_prefix->empty();
   // What is off is protected all the same, under the default names.
   const std::string prefix = server->identity_on ? *server->identity_prefix : "X-Keyward";
@@ -160,7 +182,15 @@ void *create_main(ngx_conf_t *cf) noexcept { return pool_new<MainConfiguration>(
 
 void *create_server(ngx_conf_t *cf) noexcept { return pool_new<ServerConfiguration>(cf->pool); }
 
-void *create_location(ngx_conf_t *cf) noexcept { return pool_new<LocationConfiguration>(cf->pool); }
+void *create_location(ngx_conf_t *cf) noexcept {
+  return guarded(static_cast<void *>(nullptr), [&]() -> void * {
+    auto *location = pool_new<LocationConfiguration>(cf->pool);
+    if (location != nullptr) {
+      location->block_place = place_of(cf);
+    }
+    return location;
+  });
+}
 
 char *init_main(ngx_conf_t * /*cf*/, void *conf) noexcept {
   return guarded(static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
@@ -194,7 +224,8 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     auto *child = static_cast<LocationConfiguration *>(child_conf);
     MainConfiguration *main = main_configuration(cf);
     auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-    auto *core_server = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
+    auto *core_server =
+        static_cast<ngx_http_core_srv_conf_t *>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
 
     if (child->scopes && parent->scopes && drops_all(*parent->scopes, *child->scopes)) {
       ngx_log_error(NGX_LOG_WARN, cf->log, 0, "keyward_scope %s drops all scopes that were required around it",
@@ -202,7 +233,8 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     }
     if (child->limits && parent->limits && has_plan_limit(*parent->limits) && !has_plan_limit(*child->limits)) {
       ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                    "keyward_limit %s replaces the \"keyward_limit plan\" around it; add \"keyward_limit plan;\" to keep the plan's limits",
+                    "keyward_limit %s replaces the \"keyward_limit plan\" around it; add \"keyward_limit plan;\" to "
+                    "keep the plan's limits",
                     child->limits_place.c_str());
     }
     if (parent->limits) {
@@ -217,7 +249,18 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     }
 
     child->parent = parent;
+    main->merged.push_back({child, static_cast<ngx_http_conf_ctx_t *>(cf->ctx)->loc_conf});
+    if (turns_off_for_some(*child, *parent, *core)) {
+      ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                    "\"keyward off\" %s leaves unguarded what comes into that block of a guarded location; to let some "
+                    "requests in "
+                    "without a key, write \"keyward_accept methods=... key anonymous;\" there",
+                    child->enforcement_place.c_str());
+    }
     inherit(child->enforcement, parent->enforcement);
+    if (!child->sources) {
+      child->sources_place = parent->sources_place;
+    }
     inherit(child->sources, parent->sources);
     inherit(child->accept, parent->accept);
     inherit(child->scopes, parent->scopes);
@@ -250,17 +293,26 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     const auto is_query = [](const Source &source) { return source.kind == SourceKind::query; };
     child->has_query = parent->has_query || std::any_of(child->sources->begin(), child->sources->end(), is_query);
     // limit_except tells methods apart, too.
-    child->has_methods = core->limit_except != 0 || core->lmt_excpt || names_methods(child->scopes) || names_methods(child->accept) || names_methods(child->limits);
+    child->has_methods = core->limit_except != 0 || core->lmt_excpt || names_methods(child->scopes) ||
+                         names_methods(child->accept) || names_methods(child->limits);
 
     if (child->touched || child->enforcement->mode != Mode::off) {
       server_configuration(cf)->guarded = true;
     }
     if (child->enforcement->mode != Mode::off) {
+      const Source *taken = find_identity_source(*child->sources, *server_configuration(cf));
+      if (taken != nullptr) {
+        main->problems.push_back(
+            {"\"header=" + taken->name + "\" " + child->sources_place +
+             " is a field of keyward_identity, which is removed from every request; write another name, such as "
+             "header=X-API-Key"});
+      }
       main->any_on = true;
       for (LocationConfiguration *around = child; around != nullptr; around = around->parent) {
         around->effective = true;
       }
-      const bool accepts_key = std::any_of(child->accept->begin(), child->accept->end(), [](const AcceptRule &rule) { return rule.key; });
+      const bool accepts_key =
+          std::any_of(child->accept->begin(), child->accept->end(), [](const AcceptRule &rule) { return rule.key; });
       const bool accepts_other = std::any_of(child->accept->begin(), child->accept->end(),
                                              [](const AcceptRule &rule) { return rule.anonymous || rule.preflight; });
       if (accepts_key && !accepts_other && main->store.empty()) {
@@ -268,7 +320,9 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
         while (set->place.empty() && set->parent != nullptr) {
           set = set->parent;
         }
-        main->problems.push_back({"keyward is on " + set->place + " and accepts keys, but there is no store; write \"keyward_store /var/lib/keyward;\" in http"});
+        main->problems.push_back(
+            {"keyward is on " + set->place +
+             " and accepts keys, but there is no store; write \"keyward_store /var/lib/keyward;\" in http"});
       }
     }
     return NGX_CONF_OK;
@@ -280,14 +334,19 @@ bool check_configuration(ngx_conf_t *cf) noexcept {
     MainConfiguration *main = main_configuration(cf);
     for (const auto &[plan, place] : main->plans_named) {
       if (main->policy.plans.find(plan) == main->policy.plans.end()) {
-        main->problems.push_back({"unknown plan \"" + plan + "\" " + place + "; define it with \"keyward_plan " + plan + " ...;\" in http"});
+        main->problems.push_back(
+            {"unknown plan \"" + plan + "\" " + place + "; define it with \"keyward_plan " + plan + " ...;\" in http"});
       }
     }
     for (const LocationConfiguration *location : main->touched) {
       if (!location->effective && location->first_directive != "keyward") {
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0, "%s has no effect %s: keyward is off here; write \"keyward on;\" to turn it on",
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "%s has no effect %s: keyward is off here; write \"keyward on;\" to turn it on",
                       location->first_directive.c_str(), location->place.c_str());
       }
+    }
+    if (main->any_on) {
+      warn_of_shared_caches(cf);
     }
     const auto same = [](const Problem &a, const Problem &b) { return a.text == b.text; };
     main->problems.erase(std::unique(main->problems.begin(), main->problems.end(), same), main->problems.end());

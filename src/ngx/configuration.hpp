@@ -34,9 +34,7 @@ struct Enforcement {
 
 // A set of request methods as nginx's bits; 0 is "all".
 using Methods = std::uint32_t;
-inline bool applies(Methods methods, ngx_uint_t method) noexcept {
-  return methods == 0 || (methods & method) != 0;
-}
+inline bool applies(Methods methods, ngx_uint_t method) noexcept { return methods == 0 || (methods & method) != 0; }
 
 enum class SourceKind : std::uint8_t { bearer, header, query, websocket };
 // One place where a credential may come from (keyward_credential).
@@ -87,9 +85,9 @@ struct LimitRule {
   std::uint32_t cost = 1;
   Methods methods = 0;
   ngx_http_complex_value_t *variable = nullptr;  // by=$variable; in the cycle's pool
-  std::string name;          // name=; empty: known by where it is written
-  std::string default_plan;  // plan only: whose limits apply to a principal without any
-  std::uint64_t identity = 0;  // what its windows are named after; set once its place is known
+  std::string name;                              // name=; empty: known by where it is written
+  std::string default_plan;                      // plan only: whose limits apply to a principal without any
+  std::uint64_t identity = 0;                    // what its windows are named after; set once its place is known
 };
 
 enum class LimitHeaders : std::uint8_t { x, ietf, both, off };
@@ -141,9 +139,16 @@ struct LocationConfiguration {
   LocationConfiguration *parent = nullptr;  // set when merged
   bool touched = false;                     // a directive of ours stands here
   bool effective = false;                   // keyward is on or in shadow here, or somewhere inside
+  std::string block_place;                  // where the block begins
   std::string place;                        // of the first directive, and which it was
   std::string first_directive;
-  std::string scopes_place, limits_place;
+  std::string enforcement_place, sources_place, scopes_place, limits_place;
+};
+
+// A location (or server, or `if`) with what all of nginx's modules have of it. A parent comes before its children.
+struct MergedLocation {
+  const LocationConfiguration *location;
+  void **loc_conf;
 };
 
 enum IdentityField : std::size_t { kSubject, kKeyId, kPlan, kScopes, kKind, kIssuer, kAssertion, kIdentityFields };
@@ -181,6 +186,7 @@ struct MainConfiguration {
   std::vector<Problem> problems;
   std::vector<LocationConfiguration *> touched;
   std::vector<std::pair<std::string, std::string>> plans_named;  // by a directive, and its place
+  std::vector<MergedLocation> merged;
   std::vector<std::string> limit_places;  // identities given so far, so that two equal places differ
 
   const ngx_cycle_t *cycle = nullptr;  // the one this configuration is for
