@@ -30,7 +30,7 @@ class StoreDamage : public StoreTest {
     CredentialWriter writer;
     ASSERT_STORE_OK(writer.open(store_));
     ASSERT_STORE_OK(writer.run(0, [&](WriteTxn &txn) {
-      StoreStatus status = txn.add_keys(&records, nullptr);
+      StoreStatus status = add_all(txn, records);
       for (int n = 0; status.ok() && n < 20; ++n) {
         SubjectRecord subject;
         subject.subject = "user_" + std::to_string(n);
