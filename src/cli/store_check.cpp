@@ -61,6 +61,7 @@ class Check {
         },
         [&](std::string_view name) {
           named = true;
+          ++broken_plans_;
           add("plan", name, kBroken);
         });
     note_table("plan", code, named);
@@ -82,6 +83,7 @@ class Check {
         },
         [&](std::string_view name) {
           named = true;
+          ++broken_subjects_;
           add("subject", name, kBroken);
         });
     note_table("subject", code, named);
@@ -165,6 +167,15 @@ class Check {
     }
   }
 
+  // A branch that leads elsewhere takes all that was under it away, and no checksum tells.
+  void check_reach(const char *table, std::uint64_t entries, std::uint64_t seen) {
+    if (entries != seen) {
+      add(table, "",
+          "the table has " + std::to_string(entries) + " records, and " + std::to_string(seen) +
+              " of them can be reached");
+    }
+  }
+
   // Entries that lead from nowhere: there are more of them than keys. Broken records may explain some.
   Outcome check_counts() {
     CredentialReader::Stats stats;
@@ -176,6 +187,9 @@ class Check {
         add(table, "", std::to_string(entries - keys) + " entries lead to no key");
       }
     };
+    check_reach("key", stats.keys, report_->keys + broken_keys_);
+    check_reach("subject", stats.subjects, report_->subjects + broken_subjects_);
+    check_reach("plan", stats.plans, report_->plans + broken_plans_);
     beyond("index", stats.indexed, report_->indexed);
     beyond("prefixes", stats.legacy, report_->legacy);
     if (!missing_plans_.empty()) {
@@ -201,7 +215,7 @@ class Check {
   CheckReport *report_;
   UsageStore usage_;
   bool usage_open_ = false;
-  std::uint64_t broken_keys_ = 0;
+  std::uint64_t broken_keys_ = 0, broken_subjects_ = 0, broken_plans_ = 0;
   std::set<std::string, std::less<>> plans_, missing_plans_;
   std::map<std::string, std::uint64_t> keys_of_, keys_under_;
 };
