@@ -336,6 +336,28 @@ TEST_F(StoreRestore, KeepsRotations) {
   EXPECT_EQ(1U, report.keys_gone);  // that succeeds a key which the backup never had
 }
 
+// Row 45: while the backup is being copied, before the lock is taken.
+TEST_F(StoreRestore, KeepsWhatEndsMeanwhile) {
+  add_keys(0, 10);
+  ASSERT_STORE_OK(back_up());
+  bool once = false;
+  const MoveProgress busy = [&](std::string_view step, std::uint64_t, std::uint64_t) {
+    if (step == "copying" && !std::exchange(once, true)) {
+      revoke(3);
+      purge(4);
+      change(5, [](KeyRecord *key) { key->state = KeyState::suspended; });
+      set_subject("user_6", SubjectState::blocked);
+    }
+  };
+  RestoreReport report;
+  ASSERT_STORE_OK(restore_store(store_, backup_, {}, busy, &report));
+  EXPECT_TRUE(once);
+  EXPECT_EQ(KeyState::revoked, state_of(3));
+  EXPECT_FALSE(has(4));
+  EXPECT_EQ(KeyState::suspended, state_of(5));
+  EXPECT_EQ(1U, report.blocked);
+}
+
 // The text of a key is revoked under one id, and in the backup it is good under another.
 TEST_F(StoreRestore, PrefersTheRevokedOfTwoWithOneHash) {
   add_keys(0, 2);
