@@ -209,6 +209,7 @@ def main():
     parser.add_argument("--nginx", default=os.environ.get("NGINX", "nginx"))
     parser.add_argument("--json", type=Path, help="also write the figures into this file")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # what was made is removed, too
     options.build = options.build.resolve()
     if options.keys < FEW:
         parser.error(f"at least {FEW} keys")
