@@ -34,9 +34,7 @@ struct Enforcement {
 
 // A set of request methods as nginx's bits; 0 is "all".
 using Methods = std::uint32_t;
-inline bool applies(Methods methods, ngx_uint_t method) noexcept {
-  return methods == 0 || (methods & method) != 0;
-}
+inline bool applies(Methods methods, ngx_uint_t method) noexcept { return methods == 0 || (methods & method) != 0; }
 
 enum class SourceKind : std::uint8_t { bearer, header, query, websocket };
 // One place where a credential may come from (keyward_credential).
@@ -87,9 +85,9 @@ struct LimitRule {
   std::uint32_t cost = 1;
   Methods methods = 0;
   ngx_http_complex_value_t *variable = nullptr;  // by=$variable; in the cycle's pool
-  std::string name;          // name=; empty: known by where it is written
-  std::string default_plan;  // plan only: whose limits apply to a principal without any
-  std::uint64_t identity = 0;  // what its windows are named after; set once its place is known
+  std::string name;                              // name=; empty: known by where it is written
+  std::string default_plan;                      // plan only: whose limits apply to a principal without any
+  std::uint64_t identity = 0;                    // what its windows are named after; set once its place is known
 };
 
 enum class LimitHeaders : std::uint8_t { x, ietf, both, off };
@@ -151,11 +149,22 @@ struct IdentityName {
   std::string name, lowcase;
   ngx_uint_t hash = 0;
 };
+// Which lengths some names have, so that most others are told apart at a glance.
+class NameLengths {
+ public:
+  void add(std::size_t length) noexcept { bits_ |= std::uint64_t{1} << (length & 63); }
+  bool has(std::size_t length) const noexcept { return (bits_ >> (length & 63) & 1) != 0; }  // or one that is 64 apart
+
+ private:
+  std::uint64_t bits_ = 0;
+};
+
 struct ServerConfiguration {
   std::optional<std::string> identity_prefix;  // empty: off
   bool guarded = false;                        // keyward is configured somewhere in this server
   // The fields that tell the backend who it is; also those that clients may not send.
   std::array<IdentityName, kIdentityFields> identity;
+  NameLengths identity_lengths;
   bool identity_on = true;
 };
 
