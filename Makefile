@@ -54,6 +54,7 @@ check: check-deps all  ## formatting, static analysis, every test, every test wi
 	clang-format --dry-run -Werror $(cpp_files)
 	run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) -extra-arg=-Wno-unknown-warning-option '^$(CURDIR)/src/'
 	$(call test,$(BUILD))
+	KEYWARD_THOROUGH=1 $(BUILD)/unit_tests --gtest_brief=1 --gtest_filter='StoreDamage.*' 2>/dev/null
 	$(MAKE) test-asan
 
 bench: bench-deps all  ## the benchmarks: t/bench/run.sh

@@ -28,6 +28,7 @@ class Check {
     check_subject_keys();
     check_prefixes();
     find_strays();
+    check_reach();
     note_missing_plans();
     return done();
   }
@@ -63,6 +64,7 @@ class Check {
         },
         [&](std::string_view name) {
           named = true;
+          ++broken_plans_;
           add("plan", name, kBroken);
         });
     note_table("plan", code, named);
@@ -84,6 +86,7 @@ class Check {
         },
         [&](std::string_view name) {
           named = true;
+          ++broken_subjects_;
           add("subject", name, kBroken);
         });
     note_table("subject", code, named);
@@ -181,6 +184,25 @@ class Check {
     note_table("index", code, false);
   }
 
+  // A branch that leads elsewhere takes all that was under it away, and no checksum tells: what was counted is fewer then.
+  void check_reach() {
+    CredentialReader::Stats stats;
+    if (const auto status = reader_.stats(&stats); !status.ok()) {
+      add("store", "", status.text);
+      return;
+    }
+    const auto compare = [&](const char *table, std::uint64_t entries, std::uint64_t seen) {
+      if (entries != seen) {
+        add(table, "",
+            "the table has " + std::to_string(entries) + " records, and " + std::to_string(seen) +
+                " of them can be reached");
+      }
+    };
+    compare("key", stats.keys, report_->keys + broken_keys_);
+    compare("subject", stats.subjects, report_->subjects + broken_subjects_);
+    compare("plan", stats.plans, report_->plans + broken_plans_);
+  }
+
   void note_missing_plans() {
     if (!missing_plans_.empty()) {
       std::string text = "plans that keys or subjects name and the store doesn't have (nginx's configuration may):";
@@ -204,6 +226,7 @@ class Check {
   CheckReport *report_;
   UsageStore usage_;
   bool usage_open_ = false;
+  std::uint64_t broken_keys_ = 0, broken_subjects_ = 0, broken_plans_ = 0;
   std::set<std::string, std::less<>> plans_, missing_plans_;
   std::map<std::string, std::uint64_t> keys_of_, keys_under_;
 };

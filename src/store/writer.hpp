@@ -28,6 +28,16 @@ struct PlanUser {
   std::string name;
 };
 
+// A key as it will lie in the store: `content` is what encode() makes.
+struct NewKey {
+  std::string_view id, content;
+};
+// So many of them, in any order. They stay where they are while they are added, and at() may be asked many times.
+struct NewKeys {
+  std::size_t count = 0;
+  std::function<NewKey(std::size_t)> at;
+};
+
 // What a write transaction can do; made by CredentialWriter::run(). Every put replaces the whole record, keeps the indexes, and refuses
 // what decode() would refuse.
 class WriteTxn {
@@ -60,7 +70,7 @@ class WriteTxn {
   // The default plan's name; empty: none.
   StoreStatus get_default_plan(std::string *name);
   // Many new keys at once: every table is filled in its own order, so that LMDB appends where it can; exists names the first that is taken.
-  StoreStatus add_keys(std::vector<KeyRecord> *records, const std::function<void(std::size_t done)> &progress);
+  StoreStatus add_keys(const NewKeys &keys, const std::function<void(std::size_t done)> &progress);
   // The last thing ever written here (compact, restore): whoever meets it opens the path anew.
   StoreStatus retire();
 

@@ -131,7 +131,7 @@ TEST_F(StoreWriter, RefusesWhatCouldNotBeReadBack) {
   EXPECT_EQ(StoreCode::damaged, add_key(record).code);
   std::vector<KeyRecord> records = {bcrypt_key(2), bcrypt_key(1)};
   records[1].scopes.items = {"a b"};
-  status = run([&](WriteTxn &txn) { return txn.add_keys(&records, nullptr); });
+  status = run([&](WriteTxn &txn) { return add_all(txn, records); });
   EXPECT_EQ("what is to be stored of key key_000001 is not valid", status.text);
   EXPECT_EQ("", id_at(2));
   PlanRecord plan;
@@ -205,7 +205,7 @@ TEST_F(StoreWriter, AddsManyAtOnce) {
     EXPECT_LE(last, done);
     last = done;
   };
-  ASSERT_STORE_OK(run([&](WriteTxn &txn) { return txn.add_keys(&records, progress); }));
+  ASSERT_STORE_OK(run([&](WriteTxn &txn) { return add_all(txn, records, progress); }));
   EXPECT_EQ(3000U, last);
   for (int n = 0; n < 3000; ++n) {
     EXPECT_EQ(n % 3 == 2 ? "" : id_of(n), id_at(n));
@@ -222,17 +222,17 @@ TEST_F(StoreWriter, AddsManyAtOnce) {
 
 TEST_F(StoreWriter, AddsAllOrNone) {
   ASSERT_STORE_OK(add_key(bcrypt_key(50)));
-  const auto add_all = [this](std::vector<KeyRecord> records) {
-    return run([&](WriteTxn &txn) { return txn.add_keys(&records, nullptr); });
+  const auto add_them = [this](const std::vector<KeyRecord> &records) {
+    return run([&](WriteTxn &txn) { return add_all(txn, records); });
   };
-  EXPECT_EQ("key key_000050 exists already", add_all({bcrypt_key(49), bcrypt_key(50), bcrypt_key(51)}).text);
-  EXPECT_EQ("key key_000007 exists already", add_all({bcrypt_key(7), bcrypt_key(6), bcrypt_key(7)}).text);
+  EXPECT_EQ("key key_000050 exists already", add_them({bcrypt_key(49), bcrypt_key(50), bcrypt_key(51)}).text);
+  EXPECT_EQ("key key_000007 exists already", add_them({bcrypt_key(7), bcrypt_key(6), bcrypt_key(7)}).text);
   KeyRecord same_hash = bcrypt_key(60);
   same_hash.locator = locator(50);
-  EXPECT_EQ("a key with the hash of key_000060 exists already", add_all({same_hash, bcrypt_key(61)}).text);
+  EXPECT_EQ("a key with the hash of key_000060 exists already", add_them({same_hash, bcrypt_key(61)}).text);
   same_hash.locator = locator(61);
-  EXPECT_EQ(StoreCode::exists, add_all({same_hash, bcrypt_key(61)}).code);
-  EXPECT_TRUE(add_all({}).ok());
+  EXPECT_EQ(StoreCode::exists, add_them({same_hash, bcrypt_key(61)}).code);
+  EXPECT_TRUE(add_them({}).ok());
   CredentialReader::Stats stats;
   ASSERT_STORE_OK(writer_.reader().stats(&stats));
   EXPECT_EQ(1U, stats.keys);
@@ -331,7 +331,7 @@ TEST_F(StoreWriter, GrowsTheMapAndRunsAgain) {
   runs = 0;
   ASSERT_STORE_OK(writer.run(0, [&](WriteTxn &txn) {
     ++runs;
-    return txn.add_keys(&records, nullptr);
+    return add_all(txn, records);
   }));
   EXPECT_EQ(2, runs);
   CredentialReader::Stats stats;
