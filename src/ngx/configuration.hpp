@@ -34,9 +34,7 @@ struct Enforcement {
 
 // A set of request methods as nginx's bits; 0 is "all".
 using Methods = std::uint32_t;
-inline bool applies(Methods methods, ngx_uint_t method) noexcept {
-  return methods == 0 || (methods & method) != 0;
-}
+inline bool applies(Methods methods, ngx_uint_t method) noexcept { return methods == 0 || (methods & method) != 0; }
 
 enum class SourceKind : std::uint8_t { bearer, header, query, websocket };
 // One place where a credential may come from (keyward_credential).
@@ -87,9 +85,9 @@ struct LimitRule {
   std::uint32_t cost = 1;
   Methods methods = 0;
   ngx_http_complex_value_t *variable = nullptr;  // by=$variable; in the cycle's pool
-  std::string name;          // name=; empty: known by where it is written
-  std::string default_plan;  // plan only: whose limits apply to a principal without any
-  std::uint64_t identity = 0;  // what its windows are named after; set once its place is known
+  std::string name;                              // name=; empty: known by where it is written
+  std::string default_plan;                      // plan only: whose limits apply to a principal without any
+  std::uint64_t identity = 0;                    // what its windows are named after; set once its place is known
 };
 
 enum class LimitHeaders : std::uint8_t { x, ietf, both, off };
@@ -185,7 +183,8 @@ struct MainConfiguration {
 
   const ngx_cycle_t *cycle = nullptr;  // the one this configuration is for
   ngx_shm_zone_t *shm_zone = nullptr;
-  Zone zone;  // valid once the zone is set up
+  Zone zone;                     // valid once the zone is set up
+  std::optional<Zone> replaced;  // the old cycle's, of another size; until this cycle is in force
 };
 
 MainConfiguration *main_configuration(ngx_conf_t *cf) noexcept;
