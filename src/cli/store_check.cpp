@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "base/hex.hpp"
 #include "base/quote.hpp"
 
 namespace keyward::cli {
@@ -27,6 +28,7 @@ class Check {
     walk_keys();
     check_subject_keys();
     check_prefixes();
+    walk_windows();
     return check_counts();
   }
 
@@ -162,6 +164,17 @@ class Check {
       if ((reader_.legacy_prefix_lengths() >> prefix.size() & 1U) == 0) {
         add("prefixes", prefix, "prefixes of its length are not looked for");
       }
+    }
+  }
+
+  void walk_windows() {
+    if (!usage_open_) {
+      return;
+    }
+    const auto status = usage_.for_each_window([&](const WindowRecord &) { ++report_->windows; },
+                                               [&](std::string_view name) { add("window", to_hex(name), kBroken); });
+    if (!status.ok()) {
+      add("window", "", status.text);
     }
   }
 
