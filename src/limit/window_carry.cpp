@@ -113,7 +113,8 @@ bool to_arrival(const CarriedWindow &window, std::uint64_t now_ms, std::uint64_t
 // Into the window's own slot. false: it isn't open here, and somebody may take the slot.
 bool raise(const Arrival &arrival, const Slot &slot, Word *word) noexcept {
   while (!usable(slot, *word, arrival.ask.now_ms)) {
-    const bool less = slot.kind().load(std::memory_order_relaxed) == arrival.ask.kind && count_in(*word) < count_in(arrival.word);
+    const bool less =
+        slot.kind().load(std::memory_order_relaxed) == arrival.ask.kind && count_in(*word) < count_in(arrival.word);
     if (!less || swap(slot, word, *word + (count_in(arrival.word) - count_in(*word)))) {
       return true;
     }
@@ -143,8 +144,8 @@ bool arrive_new(const Arrival &arrival, const Region &region) noexcept {
 
 std::uint64_t WindowTable::buckets() const noexcept { return kOverflowBuckets + table_of(this)->bucket_count; }
 
-std::size_t WindowTable::carry(std::uint64_t *bucket, std::uint64_t end, const CarryWanted &wanted, std::uint64_t now_ms,
-                               CarriedWindow *out, std::size_t capacity) noexcept {
+std::size_t WindowTable::carry(std::uint64_t *bucket, std::uint64_t end, const CarryWanted &wanted,
+                               std::uint64_t now_ms, CarriedWindow *out, std::size_t capacity) noexcept {
   static_assert(kCarryRoom == kSlots);
   Table *table = table_of(this);
   const std::uint64_t clock_ms = read_clock(*table, now_ms);
@@ -175,7 +176,8 @@ void WindowTable::note_saved(const CarriedWindow *windows, std::size_t count) no
   Table *table = table_of(this);
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t bucket = windows[i].place / kSlots;
-    Bucket *here = bucket < kOverflowBuckets ? table->overflow + bucket : table->own().buckets + (bucket - kOverflowBuckets);
+    Bucket *here =
+        bucket < kOverflowBuckets ? table->overflow + bucket : table->own().buckets + (bucket - kOverflowBuckets);
     here->more[windows[i].place % kSlots].saved.store(windows[i].mark, std::memory_order_relaxed);
   }
 }
@@ -207,7 +209,8 @@ bool WindowTable::take_in(const CarriedWindow &window, std::uint64_t now_ms) noe
 }
 
 std::uint64_t WindowTable::copy_from(WindowTable *other, std::uint64_t now_ms) noexcept {
-  table_of(this)->overflows.store(table_of(other)->overflows.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  table_of(this)->overflows.store(table_of(other)->overflows.load(std::memory_order_relaxed),
+                                  std::memory_order_relaxed);
   std::array<CarriedWindow, 64 * kSlots> batch;
   std::uint64_t lost = 0;
   for (const bool is_long : {true, false}) {

@@ -18,7 +18,7 @@ constexpr std::size_t kQueuePerThread = 32;
 // About 600 bytes each where a principal has scopes and limits; a set of these is what a busy edge sees in a minute.
 constexpr std::size_t kPrincipals = 16384;
 constexpr std::uint64_t kUsageLockWaitMs = 200;
-constexpr std::uint64_t kLastUsageLockWaitMs = 5000;  // what isn't stored then is lost
+constexpr std::uint64_t kLastUsageLockWaitMs = 2000;  // what isn't stored then is lost; Debian kills after 5 s
 constexpr std::uint64_t kRefileLockWaitMs = 1000;
 // Times a second that a starting worker waits for another one, which names windows or takes them in.
 constexpr int kWindowTries = 20;

@@ -48,13 +48,14 @@ StoreStatus UsageStore::for_each_window(const std::function<void(const WindowRec
     return true;
   });
   mdb_txn_reset(state.txn.get());
-  return code == StoreCode::ok ? StoreStatus() : failure(code, "the windows in " + state.environment.data_path() + " can't be read");
+  return code == StoreCode::ok ? StoreStatus()
+                               : failure(code, "the windows in " + state.environment.data_path() + " can't be read");
 }
 
 StoreStatus UsageStore::prune_windows(std::string *after, std::size_t most, std::int64_t wall_ms,
                                       const std::function<bool(WindowRecord *)> &still_open, std::uint64_t wait_ms) {
   std::string last;
-  const StoreStatus status = state_->write(wait_ms, [&](WriteScope &scope) {
+  StoreStatus status = state_->write(wait_ms, [&](WriteScope &scope) {
     std::vector<std::string> over;
     std::vector<WindowRecord> open;
     last = *after;
@@ -100,6 +101,8 @@ StoreStatus UsageStore::prune_windows(std::string *after, std::size_t most, std:
   return status;
 }
 
-Bytes<16> UsageStore::instance() const noexcept { return is_open() ? state_->environment.schema().instance : Bytes<16>{}; }
+Bytes<16> UsageStore::instance() const noexcept {
+  return is_open() ? state_->environment.schema().instance : Bytes<16>{};
+}
 
 }  // namespace keyward

@@ -19,9 +19,11 @@ constexpr std::uint64_t kBucketsPerSave = 131072;
 // One in so many looks for records that have ended, at this many of them.
 constexpr unsigned kSavesPerPrune = 8;
 constexpr std::size_t kPrunedAtOnce = 8192;
-constexpr int kLastTries = 5;  // of a second each
+constexpr int kLastTries = 2;  // of a second each
 
-WindowTable *share_of(const Zone &zone, bool of_address) noexcept { return of_address ? zone.addresses : zone.principals; }
+WindowTable *share_of(const Zone &zone, bool of_address) noexcept {
+  return of_address ? zone.addresses : zone.principals;
+}
 
 }  // namespace
 

@@ -25,10 +25,10 @@ class WindowKeeper {
   StoreStatus ready();
 
   struct Loaded {
-    bool by_us = false;          // false: they were loaded before, or can't be
-    std::uint64_t windows = 0;   // that have not ended
-    std::uint64_t damaged = 0;   // ignored
-    std::uint64_t no_room = 0;   // found no room in the zone
+    bool by_us = false;         // false: they were loaded before, or can't be
+    std::uint64_t windows = 0;  // that have not ended
+    std::uint64_t damaged = 0;  // ignored
+    std::uint64_t no_room = 0;  // found no room in the zone
   };
   // Takes in what the store has, once for each zone. A store without usage has none; one that can only be read is enough. `busy`: another
   // process has been at it for a second.

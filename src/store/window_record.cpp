@@ -53,7 +53,8 @@ CarriedWindow to_carried(const WindowRecord &record, std::int64_t wall_ms) noexc
 
 std::string window_name(const WindowRecord &record) {
   std::string name;
-  put_int(&name, static_cast<std::uint8_t>((record.overflow ? kOverflowShare : 0) | (record.of_address ? kAddressShare : 0)));
+  put_int(&name,
+          static_cast<std::uint8_t>((record.overflow ? kOverflowShare : 0) | (record.of_address ? kAddressShare : 0)));
   put_int(&name, record.tag);
   return name;
 }
@@ -85,9 +86,8 @@ bool decode(std::string_view name, std::string_view content, WindowRecord *recor
   // The window before ended where this one began, or ends with it (it is about to be followed); never more than two lengths before.
   return record->tag != 0 && record->window_s >= kMinKeptWindowSeconds && record->window_s <= kMaxWindowSeconds &&
          record->count <= kMaxRateCount && record->before <= kMaxRateCount && is_end(record->end_ms) &&
-         (record->before == 0 ||
-          (record->sliding && record->before_end_ms <= record->end_ms &&
-           record->end_ms - record->before_end_ms <= 2 * length_of(*record)));
+         (record->before == 0 || (record->sliding && record->before_end_ms <= record->end_ms &&
+                                  record->end_ms - record->before_end_ms <= 2 * length_of(*record)));
 }
 
 }  // namespace keyward
