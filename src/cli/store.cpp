@@ -21,6 +21,7 @@ void print_json(Context &context, const CheckReport &report) {
   number("legacy_prefix", report.legacy);
   number("subjects", report.subjects);
   number("plans", report.plans);
+  number("windows", report.windows);
   writer.key("damaged").begin_array();
   for (const auto &item : report.damage) {
     writer.begin_object().member("what", item.table);

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "base/hex.hpp"
 #include "base/quote.hpp"
 
 namespace keyward::cli {
@@ -29,6 +30,7 @@ class Check {
     check_prefixes();
     find_strays();
     check_reach();
+    walk_windows();
     note_missing_plans();
     return done();
   }
@@ -182,6 +184,17 @@ class Check {
                                     : "an entry leads to this key, whose record doesn't ask for it");
     });
     note_table("index", code, false);
+  }
+
+  void walk_windows() {
+    if (!usage_open_) {
+      return;
+    }
+    const auto status = usage_.for_each_window([&](const WindowRecord &) { ++report_->windows; },
+                                               [&](std::string_view name) { add("window", to_hex(name), kBroken); });
+    if (!status.ok()) {
+      add("window", "", status.text);
+    }
   }
 
   // A branch that leads elsewhere takes all that was under it away, and no checksum tells: what was counted is fewer then.

@@ -202,7 +202,8 @@ struct MainConfiguration {
 
   const ngx_cycle_t *cycle = nullptr;  // the one this configuration is for
   ngx_shm_zone_t *shm_zone = nullptr;
-  Zone zone;  // valid once the zone is set up
+  Zone zone;                     // valid once the zone is set up
+  std::optional<Zone> replaced;  // the old cycle's, of another size; until this cycle is in force
 };
 
 MainConfiguration *main_configuration(ngx_conf_t *cf) noexcept;

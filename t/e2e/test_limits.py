@@ -649,7 +649,6 @@ def test_counts_survive_killed_workers(guard, key):
     assert admitted(e, headers) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="not built yet: a changed zone size copies what fits")
 def test_a_changed_zone_size_keeps_the_counts(edge, key):
     # Spec 7: "A changed zone size copies what fits."
     headers = key()
@@ -660,7 +659,6 @@ def test_a_changed_zone_size_keeps_the_counts(edge, key):
     assert admitted(e, headers) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="not built yet: windows of an hour survive a restart")
 def test_windows_of_an_hour_survive_a_restart(guard, key):
     # Spec 7: "windows of an hour or more also survive a restart".
     headers = key()

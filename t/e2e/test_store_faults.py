@@ -622,3 +622,26 @@ def test_a_disk_that_fills_up_during_a_move(edge, make_store, small_disk, folder
             ballast.unlink()
     assert ends == {0, 3}
     assert store.kw("store", "check")["ok"]
+
+
+def test_windows_wait_while_the_disk_is_full(edge, make_store, small_disk):
+    # Row 34, for limits' windows.
+    store = make_store("disk/store")
+    keys, lines = many(3000)
+    store.kw("key", "import", "-", input=lines)
+    server = f"{TELL} keyward on; keepalive_requests 1000000; location / {{ keyward_limit 2r/h; empty_gif; }}"
+    e = edge(http="keyward_store @STORE@;\n" + FORMATS, server=server, STORE=store.path)
+    headers = [{"X-API-Key": key} for key in keys]
+    make = lambda n: ("/", headers[n])
+    assert statuses(volley(e.port, 1, 1, make=make)) == {200: 1}
+    until(lambda: store.kw("store", "check")["windows"] == 1, 10, "the first batch")
+    fill(small_disk)
+    assert statuses(volley(e.port, 10, 300, make=make)) == {200: 3000}
+    e.wait_log(r"\[error\].*use counts and windows.*No space", 10)
+    assert statuses(volley(e.port, 1, 1, make=make)) == {429: 1}
+    (small_disk / "ballast").unlink()
+    until(lambda: store.kw("store", "check")["windows"] == 3000, 15, "all windows")
+    e.stop()
+    e.start()
+    assert statuses(volley(e.port, 10, 300, make=make)) == {200: 2999, 429: 1}
+    assert statuses(volley(e.port, 10, 300, make=make)) == {429: 3000}
