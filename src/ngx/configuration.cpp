@@ -51,8 +51,10 @@ std::shared_ptr<const AnswerTable> answers_with(const std::vector<MessageRule> &
 }
 
 // An unnamed limit is known by where it is written, never by its rate or its line, so that its counts survive a reload.
-void name_limits(MainConfiguration *main, std::vector<LimitRule> *limits, std::string_view server, std::string_view location) {
-  const bool needed = std::any_of(limits->begin(), limits->end(), [](const LimitRule &rule) { return rule.identity == 0; });
+void name_limits(MainConfiguration *main, std::vector<LimitRule> *limits, std::string_view server,
+                 std::string_view location) {
+  const bool needed =
+      std::any_of(limits->begin(), limits->end(), [](const LimitRule &rule) { return rule.identity == 0; });
   if (!needed) {
     return;
   }
@@ -100,7 +102,8 @@ bool names_methods(const std::optional<Rules> &rules) {
 }
 
 void name_identity(ServerConfiguration *server) {
-  static constexpr const char *kNames[kIdentityFields] = {"Subject", "Key-Id", "Plan", "Scopes", "Kind", "Issuer", "Assertion"};
+  static constexpr const char *kNames[kIdentityFields] = {"Subject", "Key-Id", "Plan",     "Scopes",
+                                                          "Kind",    "Issuer", "Assertion"};
   server->identity_on = !server->identity_prefix->empty();
   // What is off is protected all the same, under the default names.
   const std::string prefix = server->identity_on ? *server->identity_prefix : "X-Keyward";
@@ -194,7 +197,8 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     auto *child = static_cast<LocationConfiguration *>(child_conf);
     MainConfiguration *main = main_configuration(cf);
     auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-    auto *core_server = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
+    auto *core_server =
+        static_cast<ngx_http_core_srv_conf_t *>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
 
     if (child->scopes && parent->scopes && drops_all(*parent->scopes, *child->scopes)) {
       ngx_log_error(NGX_LOG_WARN, cf->log, 0, "keyward_scope %s drops all scopes that were required around it",
@@ -202,7 +206,8 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     }
     if (child->limits && parent->limits && has_plan_limit(*parent->limits) && !has_plan_limit(*child->limits)) {
       ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                    "keyward_limit %s replaces the \"keyward_limit plan\" around it; add \"keyward_limit plan;\" to keep the plan's limits",
+                    "keyward_limit %s replaces the \"keyward_limit plan\" around it; add \"keyward_limit plan;\" to "
+                    "keep the plan's limits",
                     child->limits_place.c_str());
     }
     if (parent->limits) {
@@ -249,8 +254,10 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     }
     const auto is_query = [](const Source &source) { return source.kind == SourceKind::query; };
     child->has_query = parent->has_query || std::any_of(child->sources->begin(), child->sources->end(), is_query);
+    main->any_query = main->any_query || child->has_query;
     // limit_except tells methods apart, too.
-    child->has_methods = core->limit_except != 0 || core->lmt_excpt || names_methods(child->scopes) || names_methods(child->accept) || names_methods(child->limits);
+    child->has_methods = core->limit_except != 0 || core->lmt_excpt || names_methods(child->scopes) ||
+                         names_methods(child->accept) || names_methods(child->limits);
 
     if (child->touched || child->enforcement->mode != Mode::off) {
       server_configuration(cf)->guarded = true;
@@ -260,7 +267,8 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
       for (LocationConfiguration *around = child; around != nullptr; around = around->parent) {
         around->effective = true;
       }
-      const bool accepts_key = std::any_of(child->accept->begin(), child->accept->end(), [](const AcceptRule &rule) { return rule.key; });
+      const bool accepts_key =
+          std::any_of(child->accept->begin(), child->accept->end(), [](const AcceptRule &rule) { return rule.key; });
       const bool accepts_other = std::any_of(child->accept->begin(), child->accept->end(),
                                              [](const AcceptRule &rule) { return rule.anonymous || rule.preflight; });
       if (accepts_key && !accepts_other && main->store.empty()) {
@@ -268,7 +276,9 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
         while (set->place.empty() && set->parent != nullptr) {
           set = set->parent;
         }
-        main->problems.push_back({"keyward is on " + set->place + " and accepts keys, but there is no store; write \"keyward_store /var/lib/keyward;\" in http"});
+        main->problems.push_back(
+            {"keyward is on " + set->place +
+             " and accepts keys, but there is no store; write \"keyward_store /var/lib/keyward;\" in http"});
       }
     }
     return NGX_CONF_OK;
@@ -280,12 +290,14 @@ bool check_configuration(ngx_conf_t *cf) noexcept {
     MainConfiguration *main = main_configuration(cf);
     for (const auto &[plan, place] : main->plans_named) {
       if (main->policy.plans.find(plan) == main->policy.plans.end()) {
-        main->problems.push_back({"unknown plan \"" + plan + "\" " + place + "; define it with \"keyward_plan " + plan + " ...;\" in http"});
+        main->problems.push_back(
+            {"unknown plan \"" + plan + "\" " + place + "; define it with \"keyward_plan " + plan + " ...;\" in http"});
       }
     }
     for (const LocationConfiguration *location : main->touched) {
       if (!location->effective && location->first_directive != "keyward") {
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0, "%s has no effect %s: keyward is off here; write \"keyward on;\" to turn it on",
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "%s has no effect %s: keyward is off here; write \"keyward on;\" to turn it on",
                       location->first_directive.c_str(), location->place.c_str());
       }
     }

@@ -34,9 +34,7 @@ struct Enforcement {
 
 // A set of request methods as nginx's bits; 0 is "all".
 using Methods = std::uint32_t;
-inline bool applies(Methods methods, ngx_uint_t method) noexcept {
-  return methods == 0 || (methods & method) != 0;
-}
+inline bool applies(Methods methods, ngx_uint_t method) noexcept { return methods == 0 || (methods & method) != 0; }
 
 enum class SourceKind : std::uint8_t { bearer, header, query, websocket };
 // One place where a credential may come from (keyward_credential).
@@ -87,9 +85,9 @@ struct LimitRule {
   std::uint32_t cost = 1;
   Methods methods = 0;
   ngx_http_complex_value_t *variable = nullptr;  // by=$variable; in the cycle's pool
-  std::string name;          // name=; empty: known by where it is written
-  std::string default_plan;  // plan only: whose limits apply to a principal without any
-  std::uint64_t identity = 0;  // what its windows are named after; set once its place is known
+  std::string name;                              // name=; empty: known by where it is written
+  std::string default_plan;                      // plan only: whose limits apply to a principal without any
+  std::uint64_t identity = 0;                    // what its windows are named after; set once its place is known
 };
 
 enum class LimitHeaders : std::uint8_t { x, ietf, both, off };
@@ -176,8 +174,10 @@ struct MainConfiguration {
   Policy policy;
   std::size_t bcrypt_concurrency = 0;  // 0: the default; never 0 once read
 
-  bool any_on = false;      // some location is on or in shadow
-  bool configured = false;  // any directive of ours at all
+  bool any_query = false;                      // some server takes credentials from the query
+  ngx_int_t request_uri_variable = NGX_ERROR;  // $request_uri's index, where any_query
+  bool any_on = false;                         // some location is on or in shadow
+  bool configured = false;                     // any directive of ours at all
   std::vector<Problem> problems;
   std::vector<LocationConfiguration *> touched;
   std::vector<std::pair<std::string, std::string>> plans_named;  // by a directive, and its place

@@ -5,6 +5,7 @@
 
 #include "ngx/credential.hpp"
 #include "ngx/header_list.hpp"
+#include "ngx/query_credential.hpp"
 
 namespace keyward {
 namespace {
@@ -61,7 +62,8 @@ bool set_identity(RequestContext *ctx, bool strip) noexcept {
     return false;
   }
   std::size_t free_fields = strip && !ctx->stripped ? ctx->credential.header_count : 0;
-  if (strip && !ctx->stripped && ctx->credential.websocket != nullptr && !strip_websocket(r, ctx->credential.websocket)) {
+  if (strip && !ctx->stripped && ctx->credential.websocket != nullptr &&
+      !strip_websocket(r, ctx->credential.websocket)) {
     return false;
   }
   ctx->stripped = ctx->stripped || (strip && ctx->credential.source != nullptr);

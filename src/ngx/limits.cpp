@@ -55,10 +55,6 @@ struct Who {
 
 Who who_of(RequestContext *ctx, const LimitRule &rule) noexcept {
   const Principal *principal = ctx->principal.get();
-  if (rule.by == CountBy::variable) {
-    ngx_str_t value;
-    return {'v', ngx_http_complex_value(ctx->r, rule.variable, &value) == NGX_OK ? view(value) : std::string_view()};
-  }
   if (rule.by == CountBy::failures) {
     return {'f', address_of(ctx->r->connection)};
   }
@@ -82,9 +78,16 @@ bool add_due(Worker &worker, RequestContext *ctx, const LimitRule &rule, std::ui
   if (list->count == kMaxDue) {
     return false;
   }
-  const Who who = who_of(ctx, rule);
-  if (who.kind == 'v' && who.name.empty()) {
-    return true;  // as nginx's own limits do: what has no name isn't counted
+  Who who = who_of(ctx, rule);
+  if (rule.by == CountBy::variable) {
+    ngx_str_t value;
+    if (ngx_http_complex_value(ctx->r, rule.variable, &value) != NGX_OK) {
+      return false;
+    }
+    if (value.len == 0) {
+      return true;  // as limit_req does: what has no name isn't counted
+    }
+    who = {'v', view(value)};
   }
   Due &due = list->items[list->count++];
   char what[sizeof(identity) + 1];
@@ -212,7 +215,8 @@ namespace {
 
 // Calls visit for each of the location's by=failures limits, until it answers false.
 template <typename Visit>
-void for_each_failure_limit(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Visit &&visit) noexcept {
+void for_each_failure_limit(Worker &worker, RequestContext *ctx, const LocationConfiguration &location,
+                            Visit &&visit) noexcept {
   if (!location.limits) {
     return;
   }

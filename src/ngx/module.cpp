@@ -5,6 +5,7 @@
 #include "ngx/filters.hpp"
 #include "ngx/identity.hpp"
 #include "ngx/ngx.hpp"
+#include "ngx/query_credential.hpp"
 #include "ngx/store_check.hpp"
 #include "ngx/variables.hpp"
 #include "ngx/worker.hpp"
@@ -56,7 +57,8 @@ ngx_int_t on_init_zone(ngx_shm_zone_t *shm_zone, void *old_data) noexcept {
         return NGX_OK;
       }
       ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                    "keyward_zone: the running zone was made by another version of keyward; restart nginx, or change the zone's size");
+                    "keyward_zone: the running zone was made by another version of keyward; restart nginx, or change "
+                    "the zone's size");
       return NGX_ERROR;
     }
     // nginx's own room comes off the size that was asked for.
@@ -92,10 +94,12 @@ ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
     main->shm_zone->init = on_init_zone;
     main->shm_zone->data = main;
     take_remote_user(cf);
-    const bool added = add_handler(cf, NGX_HTTP_POST_READ_PHASE, on_post_read) && add_handler(cf, NGX_HTTP_PREACCESS_PHASE, on_preaccess) &&
-                       add_handler(cf, NGX_HTTP_ACCESS_PHASE, on_access) && add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, on_precontent) &&
+    const bool added = add_handler(cf, NGX_HTTP_POST_READ_PHASE, on_post_read) &&
+                       add_handler(cf, NGX_HTTP_PREACCESS_PHASE, on_preaccess) &&
+                       add_handler(cf, NGX_HTTP_ACCESS_PHASE, on_access) &&
+                       add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, on_precontent) &&
                        add_handler(cf, NGX_HTTP_CONTENT_PHASE, on_content);
-    return added ? NGX_OK : NGX_ERROR;
+    return added && (!main->any_query || keep_query_from_logs(cf)) ? NGX_OK : NGX_ERROR;
   });
 }
 
@@ -130,16 +134,10 @@ ngx_module_t ngx_http_keyward_module = {
 };
 
 ngx_module_t ngx_http_keyward_filter_module = {
-    NGX_MODULE_V1,
-    &keyward::filter_context,
-    nullptr,
-    NGX_HTTP_MODULE,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    NGX_MODULE_V1_PADDING,
+    NGX_MODULE_V1, &keyward::filter_context,
+    nullptr,       NGX_HTTP_MODULE,
+    nullptr,       nullptr,
+    nullptr,       nullptr,
+    nullptr,       nullptr,
+    nullptr,       NGX_MODULE_V1_PADDING,
 };

@@ -43,13 +43,24 @@ struct Verdicts {
 
 // Where the credential was found.
 struct FoundCredential {
-  std::string_view text;                // into the request's buffers, which live as long as it does
-  const Source *source = nullptr;       // of the configuration; nullptr: none was found
-  Kind kind = Kind::none;               // key or token, by its form
-  const KeyFormat *format = nullptr;    // of a key
+  std::string_view text;                                    // into the request's buffers, which live as long as it does
+  const Source *source = nullptr;                           // of the configuration; nullptr: none was found
+  Kind kind = Kind::none;                                   // key or token, by its form
+  const KeyFormat *format = nullptr;                        // of a key
   std::array<ngx_table_elt_t *, kMaxSources> headers = {};  // the fields that hold it, and nothing else
   std::size_t header_count = 0;
   ngx_table_elt_t *websocket = nullptr;  // Sec-WebSocket-Protocol, which may hold more
+};
+
+// What was cut out of the query (query_credential.hpp). All texts are in the request's pool.
+struct QueryCredential {
+  std::string_view name;                    // of the argument, in the configuration; empty: nothing was cut out
+  ngx_str_t value = {};                     // decoded; empty: all were empty
+  bool twice = false;                       // it came more than once with a value
+  ngx_str_t arguments = {};                 // as they were sent: "key=kw_..."
+  ngx_str_t sent_args = {}, cut_args = {};  // r->args
+  ngx_str_t sent_uri = {}, cut_uri = {};    // r->unparsed_uri
+  bool given_back = false;                  // to some location of this request
 };
 
 struct RequestContext {
@@ -58,19 +69,14 @@ struct RequestContext {
   ngx_http_request_t *r;
   Waiter waiter;
   bool waiting = false;
-  bool wait_expired = false;    // the bound on the wait was reached
-  bool wait_failed = false;     // bcrypt could not run
+  bool wait_expired = false;  // the bound on the wait was reached
+  bool wait_failed = false;   // bcrypt could not run
   std::unique_ptr<Verdicts> verdicts;
 
-  ngx_str_t query_credential = {};  // cut out of the query at post-read
-  bool query_credential_twice = false;
-  struct {
-    std::string_view name, value;
-  } query_as_sent = {};  // to give it back; empty: nothing was cut out, or it is back
-
+  QueryCredential query;
   FoundCredential credential;
-  bool stripped = false;        // the credential's fields are gone from the request
-  bool identity_set = false;    // the identity fields are there
+  bool stripped = false;      // the credential's fields are gone from the request
+  bool identity_set = false;  // the identity fields are there
   bool use_counted = false;
 
   // The latest decision.
@@ -81,7 +87,8 @@ struct RequestContext {
   Kind kind = Kind::none;
   bool has_usage_name = false;  // a key was recognised, whatever became of it
   Digest usage_name = {};
-  ngx_str_t refused_key_id = {};  // of one that was recognised and has no principal: revoked, expired, its subject blocked
+  ngx_str_t refused_key_id =
+      {};  // of one that was recognised and has no principal: revoked, expired, its subject blocked
   std::string_view required_scope;  // insufficient_scope: what was needed; in the request's pool or the configuration
   ngx_str_t challenge_scope = {};   // granted together with needed
   std::uint32_t retry_after_s = 0;
@@ -100,12 +107,12 @@ struct RequestContext {
   std::uint32_t limit_window_s = 0;
   std::string_view limit_name;
 
-  bool passed_otherwise = false;      // we refused, but `satisfy any` let another module admit it
-  bool answered_elsewhere = false;    // error_page took our refusal to a guarded location, which answers for it
+  bool passed_otherwise = false;       // we refused, but `satisfy any` let another module admit it
+  bool answered_elsewhere = false;     // error_page took our refusal to a guarded location, which answers for it
   ngx_uint_t refused_uri_changes = 0;  // nginx's countdown of redirects, as it was at the refusal
   ngx_str_t refused_uri = {};
-  bool literal_page = false;  // the URI of the error_page for this refusal has no variables
-  bool body_replaced = false;         // the filters give the answer our body
+  bool literal_page = false;   // the URI of the error_page for this refusal has no variables
+  bool body_replaced = false;  // the filters give the answer our body
   bool body_sent = false;
   ngx_str_t body = {};
 

@@ -6,24 +6,39 @@
 namespace keyward {
 namespace {
 
-enum class Variable : std::uintptr_t { decision, reason, kind, key_id, subject, plan, scopes, issuer, limit, remaining, reset };
+enum class Variable : std::uintptr_t {
+  decision,
+  reason,
+  kind,
+  key_id,
+  subject,
+  plan,
+  scopes,
+  issuer,
+  limit,
+  remaining,
+  reset
+};
 
 struct Definition {
   const char *name;
   Variable variable;
 };
 constexpr Definition kVariables[] = {
-    {"keyward_decision", Variable::decision}, {"keyward_reason", Variable::reason},       {"keyward_kind", Variable::kind},
-    {"keyward_key_id", Variable::key_id},     {"keyward_subject", Variable::subject},     {"keyward_plan", Variable::plan},
-    {"keyward_scopes", Variable::scopes},     {"keyward_issuer", Variable::issuer},       {"keyward_limit", Variable::limit},
-    {"keyward_remaining", Variable::remaining}, {"keyward_reset", Variable::reset},
+    {"keyward_decision", Variable::decision}, {"keyward_reason", Variable::reason},
+    {"keyward_kind", Variable::kind},         {"keyward_key_id", Variable::key_id},
+    {"keyward_subject", Variable::subject},   {"keyward_plan", Variable::plan},
+    {"keyward_scopes", Variable::scopes},     {"keyward_issuer", Variable::issuer},
+    {"keyward_limit", Variable::limit},       {"keyward_remaining", Variable::remaining},
+    {"keyward_reset", Variable::reset},
 };
 
 // Whose decision speaks for the request where it is now: that of this location, or, while an error page answers for it, our refusal. Of a
 // subrequest: its main request's.
 const RequestContext *speaking_context(ngx_http_request_t *r) noexcept {
   if (const RequestContext *ctx = current_context(r->main)) {
-    return ctx->decision == Decision::none ? nullptr : ctx;
+    // While limits are looked at nothing is decided yet, but it is known by whom: by=$keyward_plan.
+    return ctx->decision == Decision::none && !ctx->principal ? nullptr : ctx;
   }
   const RequestContext *earlier = r->main->internal ? find_context(r->main) : nullptr;
   return earlier != nullptr && earlier->refused_for_good() ? earlier : nullptr;
@@ -60,7 +75,8 @@ ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, 
   const auto variable = static_cast<Variable>(data);
   const RequestContext *ctx = speaking_context(r);
   if (ctx == nullptr) {
-    const bool off = variable == Variable::decision && location_configuration(r->main).enforcement->at(ngx_time()) == Mode::off;
+    const bool off =
+        variable == Variable::decision && location_configuration(r->main).enforcement->at(ngx_time()) == Mode::off;
     return off ? give(r, value, to_text(Decision::off)) : empty(value);
   }
   const Principal *principal = ctx->principal.get();
@@ -76,8 +92,9 @@ ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, 
     case Variable::remaining:
       return ctx->has_limit ? give(r, value, std::uint64_t{ctx->limit.remaining}) : empty(value);
     case Variable::reset:
-      return ctx->has_limit ? give(r, value, static_cast<std::uint64_t>(ngx_time()) + (ctx->limit.reset_ms + 999) / 1000)
-                            : empty(value);
+      return ctx->has_limit
+                 ? give(r, value, static_cast<std::uint64_t>(ngx_time()) + (ctx->limit.reset_ms + 999) / 1000)
+                 : empty(value);
     case Variable::key_id:
       return give(r, value, principal != nullptr ? std::string_view(principal->key_id) : view(ctx->refused_key_id));
     case Variable::subject:
