@@ -31,7 +31,8 @@ Plan to_plan(std::string_view name, const PlanView &view) {
 }
 
 // The plan that applies when `name` was named (empty: the default one). `missing` is set when it is named and nowhere.
-StoreCode resolve_plan(CredentialReader &reader, std::string_view name, const Policy &policy, Plan *plan, bool *missing) {
+StoreCode resolve_plan(CredentialReader &reader, std::string_view name, const Policy &policy, Plan *plan,
+                       bool *missing) {
   *missing = false;
   if (name.empty()) {
     name = policy.default_plan;
@@ -75,6 +76,18 @@ std::string_view to_text(Kind kind) noexcept {
       break;
   }
   return "";
+}
+
+Digest counted_name(const DigestKey &zone_secret, Counted kind, std::string_view who) noexcept {
+  const char first = static_cast<char>(kind);
+  return keyed_digest(zone_secret, {&first, 1}, who);
+}
+
+void name_counts(const DigestKey &zone_secret, Principal *principal) noexcept {
+  principal->counter_name = counted_name(zone_secret, Counted::key, principal->counter);
+  principal->subject_name = principal->subject.empty()
+                                ? principal->counter_name
+                                : counted_name(zone_secret, Counted::subject, principal->subject);
 }
 
 Built build_key_principal(CredentialReader &reader, const CredentialReader::FoundKey &found, const Policy &policy,

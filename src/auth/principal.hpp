@@ -11,6 +11,7 @@
 
 #include "auth/scope.hpp"
 #include "base/bytes.hpp"
+#include "base/digest.hpp"
 #include "base/rate.hpp"
 #include "store/reader.hpp"
 
@@ -43,21 +44,30 @@ std::string_view to_text(Kind kind) noexcept;
 struct Principal {
   Kind kind = Kind::none;
   std::string key_id, subject, plan;
-  std::string counter;  // whose limits `by=key` counts: the key's id, or that of the first of its rotations
-  Grants grants;        // effective: own, within the plan's, within the subject's
+  std::string counter;     // whose limits `by=key` counts: the key's id, or that of the first of its rotations
+  Grants grants;           // effective: own, within the plan's, within the subject's
   bool no_access = false;  // its plan says so, or is named and doesn't exist
   // The limits of the key's record, else of the plan; has_limits is false only where there is neither a list nor a plan.
   bool has_limits = false;
   std::vector<Rate> limits;
   Digest usage_name = {};
+  // Whose counts are its own, by key and by subject (of whom has no subject: by key); name_counts() sets them.
+  Digest counter_name = {}, subject_name = {};
   // The earliest Unix second at which anything of this changes by itself (expiry, end of an overlap): it stands before that
   // only. INT64_MAX: never.
   std::int64_t stands_until_s = 0;
 };
 
+// Kinds of what limits count, kept apart; part of the names of windows.
+enum class Counted : char { key = 'k', subject = 's', address = 'a', failures = 'f', variable = 'v' };
+Digest counted_name(const DigestKey &zone_secret, Counted kind, std::string_view who) noexcept;
+// For a principal that will be counted in the zone of this secret.
+void name_counts(const DigestKey &zone_secret, Principal *principal) noexcept;
+
 enum class Built { ok, blocked_subject, damaged };
 
 // Builds the principal of a key whose verifier and state hold. Reads subject and plan in the reader's current snapshot.
-Built build_key_principal(CredentialReader &reader, const CredentialReader::FoundKey &found, const Policy &policy, Principal *principal);
+Built build_key_principal(CredentialReader &reader, const CredentialReader::FoundKey &found, const Policy &policy,
+                          Principal *principal);
 
 }  // namespace keyward

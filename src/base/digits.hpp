@@ -1,6 +1,7 @@
-// Unsigned decimal numbers at the front of a text, without overflow.
+// Unsigned decimal numbers: at the front of a text, without overflow; and written.
 #pragma once
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -21,6 +22,14 @@ inline bool take_digits(std::string_view *text, std::uint64_t max, std::uint64_t
   text->remove_prefix(used);
   *value = number;
   return used > 0;
+}
+
+// How many characters write_digits() writes at most.
+inline constexpr std::size_t kMaxDigits = 20;
+
+// Writes the number, and answers with its end. out: kMaxDigits bytes.
+inline char *write_digits(char *out, std::uint64_t number) noexcept {
+  return std::to_chars(out, out + kMaxDigits, number).ptr;
 }
 
 }  // namespace keyward

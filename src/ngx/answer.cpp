@@ -2,7 +2,9 @@
 #include "ngx/answer.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 
+#include "base/digits.hpp"
 #include "json/json.hpp"
 #include "ngx/compat.hpp"
 #include "ngx/header_list.hpp"
@@ -16,25 +18,26 @@ const Answer &answer_of(const RequestContext *ctx) noexcept {
 
 ngx_str_t number_text(ngx_pool_t *pool, std::uint64_t value) noexcept {
   ngx_str_t text;
-  text.data = static_cast<u_char *>(ngx_pnalloc(pool, NGX_INT64_LEN));
+  text.data = static_cast<u_char *>(ngx_pnalloc(pool, kMaxDigits));
   if (text.data != nullptr) {
-    text.len = static_cast<std::size_t>(ngx_sprintf(text.data, "%uL", value) - text.data);
+    char *begin = reinterpret_cast<char *>(text.data);
+    text.len = static_cast<std::size_t>(write_digits(begin, value) - begin);
   }
   return text;
 }
 
-// Hides every field of this name that the answer has already.
-void clear_answer_field(ngx_http_request_t *r, std::string_view lowcase) noexcept {
+// Hides every field of these names that the answer has already.
+void clear_answer_fields(ngx_http_request_t *r, std::initializer_list<std::string_view> lowcase) noexcept {
   for_each_header(&r->headers_out.headers, [&](ngx_table_elt_t *header) {
-    if (is_same_name(header, lowcase)) {
+    if (std::any_of(lowcase.begin(), lowcase.end(),
+                    [&](std::string_view name) { return is_same_name(header, name); })) {
       header->hash = 0;
     }
     return true;
   });
 }
 
-bool replace_answer_field(ngx_http_request_t *r, std::string_view name, std::string_view lowcase, ngx_str_t value) noexcept {
-  clear_answer_field(r, lowcase);
+bool add_answer_field(ngx_http_request_t *r, std::string_view name, ngx_str_t value) noexcept {
   return value.data != nullptr && add_answer_header(r, name, value) != nullptr;
 }
 
@@ -47,9 +50,10 @@ bool add_limit_fields(RequestContext *ctx) {
   const std::uint64_t reset_s = seconds_up(limit.reset_ms);
   if (style.names == LimitHeaders::x || style.names == LimitHeaders::both) {
     const std::uint64_t reset = style.reset_is_delta ? reset_s : static_cast<std::uint64_t>(ngx_time()) + reset_s;
-    if (!replace_answer_field(r, "X-RateLimit-Limit", "x-ratelimit-limit", number_text(r->pool, limit.limit)) ||
-        !replace_answer_field(r, "X-RateLimit-Remaining", "x-ratelimit-remaining", number_text(r->pool, limit.remaining)) ||
-        !replace_answer_field(r, "X-RateLimit-Reset", "x-ratelimit-reset", number_text(r->pool, reset))) {
+    clear_answer_fields(r, {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"});
+    if (!add_answer_field(r, "X-RateLimit-Limit", number_text(r->pool, limit.limit)) ||
+        !add_answer_field(r, "X-RateLimit-Remaining", number_text(r->pool, limit.remaining)) ||
+        !add_answer_field(r, "X-RateLimit-Reset", number_text(r->pool, reset))) {
       return false;
     }
   }
@@ -57,8 +61,9 @@ bool add_limit_fields(RequestContext *ctx) {
     const std::string name = '"' + std::string(ctx->limit_name) + '"';
     const std::string policy = name + ";q=" + std::to_string(limit.limit) + ";w=" + std::to_string(ctx->limit_window_s);
     const std::string state = name + ";r=" + std::to_string(limit.remaining) + ";t=" + std::to_string(reset_s);
-    if (!replace_answer_field(r, "RateLimit-Policy", "ratelimit-policy", copy(r->pool, policy)) ||
-        !replace_answer_field(r, "RateLimit", "ratelimit", copy(r->pool, state))) {
+    clear_answer_fields(r, {"ratelimit-policy", "ratelimit"});
+    if (!add_answer_field(r, "RateLimit-Policy", copy(r->pool, policy)) ||
+        !add_answer_field(r, "RateLimit", copy(r->pool, state))) {
       return false;
     }
   }
@@ -77,7 +82,8 @@ std::string challenge(const RequestContext *ctx) {
     text += text.empty() ? "Bearer " : ", ";
     text += name;
     text += "=\"";
-    std::copy_if(value.begin(), value.end(), std::back_inserter(text), [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+    std::copy_if(value.begin(), value.end(), std::back_inserter(text),
+                 [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
     text += '"';
   };
   add("realm", ctx->location->realm.value_or(std::string()));
@@ -132,12 +138,16 @@ bool add_refusal_fields(RequestContext *ctx) {
   if (r->headers_out.status != answer_of(ctx).status) {
     return true;
   }
-  if (needs_challenge(ctx) && (r->headers_out.status == NGX_HTTP_UNAUTHORIZED || r->headers_out.status == NGX_HTTP_FORBIDDEN) &&
+  if (needs_challenge(ctx) &&
+      (r->headers_out.status == NGX_HTTP_UNAUTHORIZED || r->headers_out.status == NGX_HTTP_FORBIDDEN) &&
       !add_challenge(ctx)) {
     return false;
   }
-  return ctx->retry_after_s == 0 ||
-         replace_answer_field(r, "Retry-After", "retry-after", number_text(r->pool, ctx->retry_after_s));
+  if (ctx->retry_after_s == 0) {
+    return true;
+  }
+  clear_answer_fields(r, {"retry-after"});
+  return add_answer_field(r, "Retry-After", number_text(r->pool, ctx->retry_after_s));
 }
 
 // A client that offered protocols must be answered with one of them (RFC 6455, section 4.1), and all that this one offered may be the

@@ -68,24 +68,32 @@ inline bool register_cache_control(ngx_http_request_t *r, ngx_table_elt_t *heade
   return true;
 }
 
-// Lets nothing of headers_in point at a field that is about to go: nginx's own pointers, and from 1.23 on the lists they begin.
+// Lets nothing of headers_in point at a field that is about to go: nginx's own pointer, and from 1.23 on the list it begins. nginx
+// finds what has such a pointer by its name in a hash, and so does this.
 inline void forget_request_header(ngx_http_request_t *r, ngx_table_elt_t *header) noexcept {
-  for (ngx_http_header_t *known = ngx_http_headers_in; known->name.len != 0; ++known) {
-    auto **slot = reinterpret_cast<ngx_table_elt_t **>(reinterpret_cast<char *>(&r->headers_in) + known->offset);
-#if (nginx_version >= 1023000)
-    while (*slot != nullptr && *slot != header) {
-      slot = &(*slot)->next;
-    }
-    if (*slot == header) {
-      *slot = header->next;
-    }
-#else
-    // Fields that may repeat are arrays here: their first word is never the address of a field.
-    if (*slot == header) {
-      *slot = nullptr;
-    }
-#endif
+  auto *main = static_cast<ngx_http_core_main_conf_t *>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
+  if (header->lowcase_key == nullptr) {
+    return;  // added by a module, which leaves nginx's pointers alone
   }
+  const auto *known = static_cast<ngx_http_header_t *>(
+      ngx_hash_find(&main->headers_in_hash, header->hash, header->lowcase_key, header->key.len));
+  if (known == nullptr) {
+    return;
+  }
+  auto **slot = reinterpret_cast<ngx_table_elt_t **>(reinterpret_cast<char *>(&r->headers_in) + known->offset);
+#if (nginx_version >= 1023000)
+  while (*slot != nullptr && *slot != header) {
+    slot = &(*slot)->next;
+  }
+  if (*slot == header) {
+    *slot = header->next;
+  }
+#else
+  // Fields that may repeat are arrays here: their first word is never the address of a field.
+  if (*slot == header) {
+    *slot = nullptr;
+  }
+#endif
 }
 
 }  // namespace keyward

@@ -116,6 +116,7 @@ void name_identity(ServerConfiguration *server) {
     }
     const ngx_str_t lowcase = borrow(field.lowcase);
     field.hash = ngx_hash_key(lowcase.data, lowcase.len);
+    server->identity_lengths.add(lowcase.len);
   }
 }
 

@@ -149,11 +149,22 @@ struct IdentityName {
   std::string name, lowcase;
   ngx_uint_t hash = 0;
 };
+// Which lengths some names have, so that most others are told apart at a glance.
+class NameLengths {
+ public:
+  void add(std::size_t length) noexcept { bits_ |= std::uint64_t{1} << (length & 63); }
+  bool has(std::size_t length) const noexcept { return (bits_ >> (length & 63) & 1) != 0; }  // or one that is 64 apart
+
+ private:
+  std::uint64_t bits_ = 0;
+};
+
 struct ServerConfiguration {
   std::optional<std::string> identity_prefix;  // empty: off
   bool guarded = false;                        // keyward is configured somewhere in this server
   // The fields that tell the backend who it is; also those that clients may not send.
   std::array<IdentityName, kIdentityFields> identity;
+  NameLengths identity_lengths;
   bool identity_on = true;
 };
 

@@ -151,8 +151,7 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
   for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
     for (std::size_t i = 0; i < location.sources->size(); ++i) {
       const Source &source = (*location.sources)[i];
-      if (source.kind == SourceKind::query || header->key.len != source.name.size() ||
-          !is_same_name(header, source.name)) {
+      if (source.kind == SourceKind::query || !is_same_name(header, source.name)) {
         continue;
       }
       std::size_t count;
@@ -192,7 +191,7 @@ Reason classify_credential(const MainConfiguration &main, FoundCredential *found
     if (format.claims(found->text)) {
       found->kind = Kind::key;
       found->format = &format;
-      return format.matches(found->text) ? Reason::none : Reason::invalid_key;
+      return Reason::none;
     }
   }
   if (has_token_form(found->text)) {

@@ -47,7 +47,7 @@ class KeyLookup {
     Snapshot snapshot(worker_.store());
     if (!snapshot.status().ok()) {
       worker_.note_store_in_passing(snapshot.status());
-      *reason = Reason::store_error;
+      *reason = has_its_form() ? Reason::store_error : Reason::invalid_key;
       return Step::decided;
     }
     const Digest cache_name = worker_.principals.name_of(key_);
@@ -55,6 +55,11 @@ class KeyLookup {
     ctx_->principal = worker_.principals.find(cache_name, generation, now_s_);
     if (ctx_->principal) {
       *reason = Reason::none;
+      return Step::decided;
+    }
+    // What is remembered had the form when it was first seen, and computing its checksum is dearer than remembering.
+    if (!has_its_form()) {
+      *reason = Reason::invalid_key;
       return Step::decided;
     }
     // Step 4. A key that was proved before passes it, in whatever worker: judge() looks.
@@ -83,6 +88,8 @@ class KeyLookup {
   }
 
  private:
+  bool has_its_form() const noexcept { return ctx_->credential.format->matches(key_); }
+
   // A key that was found under its SHA-256: nobody gets here without having the whole key, so its state may be told, and is looked at
   // first: a revoked key costs no bcrypt.
   Step judge(const CredentialReader::FoundKey &found, Reason *reason) {
@@ -96,7 +103,8 @@ class KeyLookup {
       return Step::decided;
     }
     if (found.key.verifier_kind == VerifierKind::sha256) {
-      if (found.key.verifier.size() != sha_.size() || !equal_constant_time(found.key.verifier.data(), sha_.data(), sha_.size())) {
+      if (found.key.verifier.size() != sha_.size() ||
+          !equal_constant_time(found.key.verifier.data(), sha_.data(), sha_.size())) {
         *reason = Reason::invalid_key;
         return Step::decided;
       }
@@ -130,7 +138,8 @@ class KeyLookup {
     *reason = Reason::invalid_key;
     std::uint64_t lengths = worker_.store().legacy_prefix_lengths();
     Step step = Step::decided;
-    for (std::size_t length = 1; lengths >> length != 0 && length < key_.size() && step == Step::decided && !ctx_->principal; ++length) {
+    for (std::size_t length = 1;
+         lengths >> length != 0 && length < key_.size() && step == Step::decided && !ctx_->principal; ++length) {
       if ((lengths >> length & 1) != 0) {
         step = try_prefix(key_.substr(0, length), reason);
       }
@@ -168,7 +177,8 @@ class KeyLookup {
       return false;
     });
     // A damaged candidate matters where none of the others has decided.
-    if (code != StoreCode::ok && code != StoreCode::not_found && step == Step::decided && *reason == Reason::invalid_key) {
+    if (code != StoreCode::ok && code != StoreCode::not_found && step == Step::decided &&
+        *reason == Reason::invalid_key) {
       *reason = Reason::store_error;
     }
     return step;
@@ -266,6 +276,7 @@ class KeyLookup {
     auto principal = std::make_shared<Principal>();
     switch (build_key_principal(worker_.store(), found, worker_.configuration.policy, principal.get())) {
       case Built::ok:
+        name_counts(*worker_.zone.secret, principal.get());
         ctx_->principal = std::move(principal);
         *reason = Reason::none;
         break;
@@ -279,7 +290,9 @@ class KeyLookup {
     return Step::decided;
   }
 
-  void refile(const CredentialReader::FoundKey &found) { worker_.refile_key(found.id, found.usage_name, found.tag, sha_); }
+  void refile(const CredentialReader::FoundKey &found) {
+    worker_.refile_key(found.id, found.usage_name, found.tag, sha_);
+  }
 
   Worker &worker_;
   RequestContext *ctx_;
@@ -400,7 +413,8 @@ Reason check_scopes(RequestContext *ctx, const LocationConfiguration &location) 
 // Steps 2 and 5: who is it? For nobody reason is none, with ctx->kind anonymous.
 Step identify(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Reason *reason) {
   const auto accepts_source = [&] {
-    return std::find(location.sources->begin(), location.sources->end(), *ctx->credential.source) != location.sources->end();
+    return std::find(location.sources->begin(), location.sources->end(), *ctx->credential.source) !=
+           location.sources->end();
   };
   // After a redirect the credential is known already, and its fields may be gone; but the new location has to accept its source.
   if (!(ctx->credential.source != nullptr && ctx->stripped)) {
@@ -461,7 +475,10 @@ Reason judge(Worker &worker, RequestContext *ctx, const LocationConfiguration &l
 
 Step decide(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) {
   ctx->location = &location;
-  ctx->principal.reset();
+  if (!ctx->let_go_of_principal()) {
+    ctx->reason = Reason::internal_error;
+    return Step::decided;
+  }
   ctx->kind = Kind::none;
   ctx->has_limit = false;
   ctx->has_usage_name = false;

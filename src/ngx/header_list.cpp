@@ -1,6 +1,8 @@
 // Removing from an nginx list without moving what others point to.
 #include "ngx/header_list.hpp"
 
+#include <cstring>
+
 namespace keyward {
 namespace {
 
@@ -94,9 +96,9 @@ ngx_table_elt_t *add_answer_header(ngx_http_request_t *r, std::string_view name,
   return header;
 }
 
-bool is_same_name(const ngx_table_elt_t *header, std::string_view lowcase) noexcept {
-  if (header->key.len != lowcase.size()) {
-    return false;
+bool is_spelled_as(const ngx_table_elt_t *header, std::string_view lowcase) noexcept {
+  if (header->lowcase_key != nullptr && std::memcmp(header->lowcase_key, lowcase.data(), lowcase.size()) == 0) {
+    return true;
   }
   for (std::size_t i = 0; i < lowcase.size(); ++i) {
     u_char c = ngx_tolower(header->key.data[i]);

@@ -45,7 +45,8 @@ bool remove_request_headers(ngx_http_request_t *r, Unwanted &&unwanted) noexcept
 }
 
 // Adds a field to r->headers_in. All texts must outlive the request.
-bool add_request_header(ngx_http_request_t *r, std::string_view name, std::string_view lowcase, ngx_uint_t hash, ngx_str_t value) noexcept;
+bool add_request_header(ngx_http_request_t *r, std::string_view name, std::string_view lowcase, ngx_uint_t hash,
+                        ngx_str_t value) noexcept;
 
 // Adds a field to the answer; nullptr when memory was refused. name must outlive the request.
 ngx_table_elt_t *add_answer_header(ngx_http_request_t *r, std::string_view name, ngx_str_t value) noexcept;
@@ -65,6 +66,9 @@ void for_each_header(ngx_list_t *list, Visit &&visit) noexcept {
 
 // Whether a field's name is `lowcase` to backends that take every character but letters and digits for the same (CGI's rule):
 // X_Api_Key and X.API.Key are X-API-Key.
-bool is_same_name(const ngx_table_elt_t *header, std::string_view lowcase) noexcept;
+bool is_spelled_as(const ngx_table_elt_t *header, std::string_view lowcase) noexcept;  // of names of one length
+inline bool is_same_name(const ngx_table_elt_t *header, std::string_view lowcase) noexcept {
+  return header->key.len == lowcase.size() && is_spelled_as(header, lowcase);
+}
 
 }  // namespace keyward

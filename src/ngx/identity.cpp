@@ -14,9 +14,9 @@ constexpr std::string_view kMethodOverrides[] = {"x-http-method-override", "x-ht
 
 bool remove_identity(ngx_http_request_t *r, const ServerConfiguration &server) noexcept {
   return remove_request_headers(r, [&](const ngx_table_elt_t *header) {
-    return std::any_of(server.identity.begin(), server.identity.end(), [&](const IdentityName &name) {
-      return header->key.len == name.lowcase.size() && is_same_name(header, name.lowcase);
-    });
+    return server.identity_lengths.has(header->key.len) &&
+           std::any_of(server.identity.begin(), server.identity.end(),
+                       [&](const IdentityName &name) { return is_same_name(header, name.lowcase); });
   });
 }
 
@@ -85,11 +85,7 @@ bool set_identity(RequestContext *ctx, bool strip) noexcept {
         continue;
       }
       const IdentityName &name = server.identity[i];
-      // Copied: a later location's decision may let go of this principal.
-      const ngx_str_t value = i == kKind ? borrow(values[i]) : copy(r->pool, values[i]);
-      if (value.data == nullptr) {
-        return false;
-      }
+      const ngx_str_t value = borrow(values[i]);  // the request keeps the principal (let_go_of_principal())
       if (free_fields != 0) {
         replace(r, ctx->credential.headers[--free_fields], name, value);
       } else if (!add_request_header(r, name.name, name.lowcase, name.hash, value)) {
@@ -109,9 +105,8 @@ bool set_identity(RequestContext *ctx, bool strip) noexcept {
 
 bool remove_method_overrides(ngx_http_request_t *r) noexcept {
   return remove_request_headers(r, [](const ngx_table_elt_t *header) {
-    return std::any_of(std::begin(kMethodOverrides), std::end(kMethodOverrides), [&](std::string_view name) {
-      return header->key.len == name.size() && is_same_name(header, name);
-    });
+    return std::any_of(std::begin(kMethodOverrides), std::end(kMethodOverrides),
+                       [&](std::string_view name) { return is_same_name(header, name); });
   });
 }
 

@@ -2,7 +2,9 @@
 #include "ngx/limits.hpp"
 
 #include <algorithm>
+#include <cstring>
 
+#include "base/inline_list.hpp"
 #include "ngx/worker.hpp"
 
 namespace keyward {
@@ -20,10 +22,7 @@ struct Due {
 // directives.cpp bounds a location's list, record.hpp a plan's, so that this is enough for all.
 constexpr std::size_t kMaxDue = 32;
 static_assert(kMaxLimitRules - 2 + 2 * kMaxLimits <= kMaxDue);
-struct DueList {
-  std::array<Due, kMaxDue> items;
-  std::size_t count = 0;
-};
+using DueList = InlineList<Due, kMaxDue>;
 
 // Who an address is: IPv4 whole, IPv6 as /64 (spec 7), an IPv4 address in IPv6 clothes as IPv4.
 std::string_view address_of(ngx_connection_t *c) noexcept {
@@ -47,24 +46,48 @@ std::string_view address_of(ngx_connection_t *c) noexcept {
   }
 }
 
-// What a rule counts by, for this request: `kind` keeps principals, subjects and addresses apart.
+// Whom a rule counts for this request.
 struct Who {
-  char kind;
-  std::string_view name;
+  Digest name;
+  // What clients can make up at will has a share of the zone of its own.
+  bool known = false;
 };
 
-Who who_of(RequestContext *ctx, const LimitRule &rule) noexcept {
+enum class Found { one, nobody, failed };
+
+// nobody: as limit_req does, what has no name isn't counted. failed: memory was refused.
+Found find_who(const Worker &worker, RequestContext *ctx, const LimitRule &rule, Who *who) noexcept {
+  const DigestKey &secret = *worker.zone.secret;
   const Principal *principal = ctx->principal.get();
-  if (rule.by == CountBy::failures) {
-    return {'f', address_of(ctx->r->connection)};
+  if (rule.by == CountBy::variable) {
+    ngx_str_t value;
+    if (ngx_http_complex_value(ctx->r, rule.variable, &value) != NGX_OK) {
+      return Found::failed;
+    }
+    if (value.len == 0) {
+      return Found::nobody;
+    }
+    who->name = counted_name(secret, Counted::variable, view(value));
+  } else if (rule.by == CountBy::failures) {
+    who->name = counted_name(secret, Counted::failures, address_of(ctx->r->connection));
+  } else if (principal == nullptr || rule.by == CountBy::address) {
+    who->name = counted_name(secret, Counted::address, address_of(ctx->r->connection));
+  } else {
+    who->known = true;
+    who->name = rule.by == CountBy::subject ? principal->subject_name : principal->counter_name;
   }
-  if (principal == nullptr || rule.by == CountBy::address) {
-    return {'a', address_of(ctx->r->connection)};
-  }
-  if (rule.by == CountBy::subject && !principal->subject.empty()) {
-    return {'s', principal->subject};
-  }
-  return {'k', principal->counter};
+  return Found::one;
+}
+
+// A window's name: both parts are as good as random to whoever doesn't have the zone's secret, so that nobody can make two meet.
+Digest window_name(const Digest &who, std::uint64_t limit) noexcept {
+  Digest name;
+  std::uint64_t halves[2];
+  std::memcpy(halves, who.data(), sizeof(halves));
+  halves[0] ^= limit;
+  halves[1] ^= ~limit;
+  std::memcpy(name.data(), halves, sizeof(halves));
+  return name;
 }
 
 bool already_paid(const RequestContext *ctx, const Digest &window) noexcept {
@@ -75,33 +98,23 @@ bool already_paid(const RequestContext *ctx, const Digest &window) noexcept {
 // false when there is no room: a limit that can't be applied must refuse.
 bool add_due(Worker &worker, RequestContext *ctx, const LimitRule &rule, std::uint64_t identity, const Rate &rate,
              std::string_view name, DueList *list) noexcept {
-  if (list->count == kMaxDue) {
+  Who who;
+  const Found found = find_who(worker, ctx, rule, &who);
+  if (found != Found::one) {
+    return found == Found::nobody;
+  }
+  Due *due = list->push();
+  if (due == nullptr) {
     return false;
   }
-  Who who = who_of(ctx, rule);
-  if (rule.by == CountBy::variable) {
-    ngx_str_t value;
-    if (ngx_http_complex_value(ctx->r, rule.variable, &value) != NGX_OK) {
-      return false;
-    }
-    if (value.len == 0) {
-      return true;  // as limit_req does: what has no name isn't counted
-    }
-    who = {'v', view(value)};
-  }
-  Due &due = list->items[list->count++];
-  char what[sizeof(identity) + 1];
-  std::memcpy(what, &identity, sizeof(identity));
-  what[sizeof(identity)] = who.kind;
-  due.charge.name = keyed_digest(*worker.zone.secret, {what, sizeof(what)}, who.name);
-  due.charge.limit_name = identity;
-  due.charge.rate = rate;
-  due.charge.cost = rule.cost;
-  due.charge.sliding = rule.sliding;
-  // What clients can make up at will has a share of the zone of its own.
-  due.table = who.kind == 'k' || who.kind == 's' ? worker.zone.principals : worker.zone.addresses;
-  due.name = name;
-  due.paid = already_paid(ctx, due.charge.name);
+  due->charge.name = window_name(who.name, identity);
+  due->charge.limit_name = identity;
+  due->charge.rate = rate;
+  due->charge.cost = rule.cost;
+  due->charge.sliding = rule.sliding;
+  due->table = who.known ? worker.zone.principals : worker.zone.addresses;
+  due->name = name;
+  due->paid = already_paid(ctx, due->charge.name);
   return true;
 }
 
@@ -170,9 +183,9 @@ Reason charge_limits(Worker &worker, RequestContext *ctx, const LocationConfigur
     return reason;
   }
   const std::uint64_t now_ms = ngx_current_msec;
-  std::size_t refused = list.count;
-  for (std::size_t i = 0; i < list.count && refused == list.count; ++i) {
-    Due &due = list.items[i];
+  std::size_t refused = list.size();
+  for (std::size_t i = 0; i < list.size() && refused == list.size(); ++i) {
+    Due &due = list[i];
     const WindowState state = due.paid ? due.table->look(due.charge, now_ms) : due.table->charge(due.charge, now_ms);
     due.charged_ms = state.charged_ms;
     if (state.overflow) {
@@ -187,24 +200,24 @@ Reason charge_limits(Worker &worker, RequestContext *ctx, const LocationConfigur
     seen.admitted = seen.admitted || due.paid;
     note_tightest(ctx, due, seen);
   }
-  if (refused == list.count) {
-    for (std::size_t i = 0; i < list.count; ++i) {
-      if (!list.items[i].paid && ctx->charged_count < ctx->charged.size()) {
-        ctx->charged[ctx->charged_count++] = list.items[i].charge.name;
+  if (refused == list.size()) {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (!list[i].paid && ctx->charged_count < ctx->charged.size()) {
+        ctx->charged[ctx->charged_count++] = list[i].charge.name;
       }
     }
     return Reason::none;
   }
   for (std::size_t i = 0; i < refused; ++i) {
-    if (!list.items[i].paid) {
-      list.items[i].table->give_back(list.items[i].charge, list.items[i].charged_ms, now_ms);
+    if (!list[i].paid) {
+      list[i].table->give_back(list[i].charge, list[i].charged_ms, now_ms);
     }
   }
   // A client that waits for the one that refused may meet another: it is told the longest.
-  for (std::size_t i = refused + 1; i < list.count; ++i) {
-    const WindowState state = list.items[i].table->look(list.items[i].charge, now_ms);
-    if (!list.items[i].paid && !state.admitted) {
-      note_tightest(ctx, list.items[i], state);
+  for (std::size_t i = refused + 1; i < list.size(); ++i) {
+    const WindowState state = list[i].table->look(list[i].charge, now_ms);
+    if (!list[i].paid && !state.admitted) {
+      note_tightest(ctx, list[i], state);
       ctx->retry_after_s = std::max(ctx->retry_after_s, to_seconds_up(state.retry_ms));
     }
   }
@@ -223,7 +236,7 @@ void for_each_failure_limit(Worker &worker, RequestContext *ctx, const LocationC
   for (const LimitRule &rule : *location.limits) {
     DueList one;
     if (rule.by == CountBy::failures && applies(rule.methods, ctx->r->method) &&
-        add_due(worker, ctx, rule, rule.identity, rule.rate, {}, &one) && !visit(one.items[0])) {
+        add_due(worker, ctx, rule, rule.identity, rule.rate, {}, &one) && one.size() != 0 && !visit(one[0])) {
       return;
     }
   }
@@ -255,8 +268,8 @@ void look_at_limits(Worker &worker, RequestContext *ctx, const LocationConfigura
   if (!ctx->principal || !location.limits || collect(worker, ctx, location, &list) != Reason::none) {
     return;
   }
-  for (std::size_t i = 0; i < list.count; ++i) {
-    note_tightest(ctx, list.items[i], list.items[i].table->look(list.items[i].charge, ngx_current_msec));
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    note_tightest(ctx, list[i], list[i].table->look(list[i].charge, ngx_current_msec));
   }
 }
 

@@ -46,6 +46,14 @@ void Verdicts::add(const Digest &tag, bool matched) noexcept {
   }
 }
 
+bool RequestContext::let_go_of_principal() noexcept {
+  if (identity_set && principal && pool_new<std::shared_ptr<const Principal>>(r->pool, principal) == nullptr) {
+    return false;
+  }
+  principal.reset();
+  return true;
+}
+
 RequestContext *current_context(ngx_http_request_t *r) noexcept {
   return static_cast<RequestContext *>(ngx_http_get_module_ctx(r, ngx_http_keyward_module));
 }

@@ -116,6 +116,10 @@ struct RequestContext {
   bool body_sent = false;
   ngx_str_t body = {};
 
+  // Before another decision. What was told of the principal (identity fields, and variables read from them) points into it, and is good
+  // until the request's end. false: memory was refused, and it is still there.
+  bool let_go_of_principal() noexcept;
+
   bool refused_for_good() const noexcept { return decision == Decision::refused && !passed_otherwise; }
 };
 

@@ -1,6 +1,7 @@
 // Variables are computed from the request's context at each reading: empty before the access phase, never stale after a redirect.
 #include "ngx/variables.hpp"
 
+#include "base/digits.hpp"
 #include "ngx/request.hpp"
 
 namespace keyward {
@@ -66,9 +67,8 @@ ngx_int_t give(ngx_http_request_t *r, ngx_http_variable_value_t *value, std::str
 }
 
 ngx_int_t give(ngx_http_request_t *r, ngx_http_variable_value_t *value, std::uint64_t number) noexcept {
-  u_char digits[NGX_INT64_LEN];
-  u_char *end = ngx_sprintf(digits, "%uL", number);
-  return give(r, value, std::string_view(reinterpret_cast<char *>(digits), static_cast<std::size_t>(end - digits)));
+  char digits[kMaxDigits];
+  return give(r, value, std::string_view(digits, static_cast<std::size_t>(write_digits(digits, number) - digits)));
 }
 
 ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data) noexcept {

@@ -573,3 +573,24 @@ def test_pipelined_requests_keep_their_variables_apart(variables):
         connection.send(raw("".join(lines)))
         ids = [connection.read_response().header("X-Seen").split("|")[3] for _ in lines]
     assert ids == [site.key["id"], "", site.subjectless["id"], "", site.key["id"]]
+
+
+def test_what_was_told_outlives_the_principal(edge, store, kw, backend):
+    """Identity fields point into the principal, which the worker forgets when the store changes: here between the
+    first location's decision and the second's, while nginx keeps a variable that it read from such a field."""
+    key = store.key(subject="a-subject-that-is-long-enough-to-be-allocated")
+    format = '''log_format who '$uri who=$http_x_keyward_subject';'''
+    e = edge(http=format, server="""keyward on; access_log @PREFIX@/who.log who;
+        location /first { proxy_set_header X-Who $http_x_keyward_subject; proxy_pass @BACKEND@; }
+        location /second { empty_gif; }""")
+
+    def revoke(_):
+        kw("key", "revoke", key["id"])
+        assert e.get("/second", {"X-API-Key": key["key"]}).status == 401  # the worker has seen it
+        return 200, {"X-Accel-Redirect": "/second"}, b""
+
+    backend.on("/first", answer=revoke)
+    assert e.get("/first", {"X-API-Key": key["key"]}).status == 401
+    who = e.prefix / "who.log"
+    until(lambda: who.exists() and who.read_text().count("\n") == 2, what="two lines")
+    assert f"/second who={key['subject']}" in who.read_text().splitlines()

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <string>
 
 namespace keyward {
 namespace {
@@ -47,6 +48,15 @@ TEST(Digits, HoldsItsMaximumExactly) {
     std::string_view text = test.text;
     std::uint64_t value = 0;
     EXPECT_EQ(take_digits(&text, test.max, &value), test.fits) << test.text;
+  }
+}
+
+TEST(Digits, WritesWhatItReads) {
+  for (const std::uint64_t number :
+       {std::uint64_t{0}, std::uint64_t{9}, std::uint64_t{10}, std::uint64_t{1795305600}, kAll}) {
+    char digits[kMaxDigits];
+    const char *end = write_digits(digits, number);
+    EXPECT_EQ(std::string_view(digits, static_cast<std::size_t>(end - digits)), std::to_string(number));
   }
 }
 
