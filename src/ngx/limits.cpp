@@ -236,7 +236,9 @@ void for_each_failure_limit(Worker &worker, RequestContext *ctx, const LocationC
   for (const LimitRule &rule : *location.limits) {
     DueList one;
     if (rule.by == CountBy::failures && applies(rule.methods, ctx->r->method) &&
-        add_due(worker, ctx, rule, rule.identity, rule.rate, {}, &one) && one.size() != 0 && !visit(one[0])) {
+        add_due(worker, ctx, rule, rule.identity, rule.rate,
+                rule.name.empty() ? "failures" : std::string_view(rule.name), &one) &&
+        one.size() != 0 && !visit(one[0])) {
       return;
     }
   }
@@ -258,7 +260,9 @@ std::uint32_t failures_exhausted(Worker &worker, RequestContext *ctx, const Loca
 
 void charge_failure(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) noexcept {
   for_each_failure_limit(worker, ctx, location, [&](const Due &due) {
-    due.table->charge(due.charge, ngx_current_msec);
+    if (due.table->charge(due.charge, ngx_current_msec).overflow) {
+      worker.note_overflow(due.name);
+    }
     return true;
   });
 }

@@ -146,7 +146,9 @@ void forget_request_uri(ngx_http_request_t *r) noexcept {
 }
 
 ngx_int_t on_log(ngx_http_request_t *r) noexcept {
-  hide_query_credential(r);
+  if (!hide_query_credential(r)) {
+    ngx_str_null(&r->args);  // no memory: rather nothing than a secret
+  }
   return NGX_OK;
 }
 

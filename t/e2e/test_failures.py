@@ -196,6 +196,21 @@ def test_failures_over_reloads_and_killed_workers(guard, wrong):
     assert ask(e, wrong()) == STOPPED
 
 
+@pytest.mark.load
+def test_more_addresses_than_the_zone_has_room_for(guard, wrong, key):
+    # Row 32: newcomers share one window of ten times the rate, and the log says so; whoever was proved passes.
+    known, text = key(), wrong()
+    e = guard("location / { keyward_limit 3r/h by=failures name=guesses; empty_gif; }", http="keyward_zone 512k;")
+    assert ask(e, known)[0] == 200
+    assert [ask(e, text) for _ in range(4)] == [WRONG] * 3 + [STOPPED]
+    addresses = [f"10.0.{n >> 8}.{n & 255}" for n in range(10_000)]
+    answers = volley(e.port, 20, 500, make=lambda n: ("/", {"X-From": addresses[n], "X-API-Key": text}))
+    assert set(statuses(answers)) == {401, 429}
+    assert ask(e, text) == STOPPED
+    assert ask(e, known)[0] == 200
+    e.wait_log('zone is full: newcomers of limit "guesses"')
+
+
 def test_shadow_counts_and_refuses_nobody(guard, wrong):
     e = guard(f"location / {{ keyward shadow; {LIMIT} empty_gif; }} location /on {{ {LIMIT} empty_gif; }}")
     assert [ask(e, wrong()) for _ in range(4)] == [(200, "invalid_key")] * 3 + [(200, "too_many_failures")]
