@@ -66,8 +66,8 @@ struct Arguments {
 
 struct QuerySplit {
   bool found = false;
-  std::size_t count = 0;   // how many have a value
-  std::string_view value;  // the first's, as it was sent
+  std::size_t count = 0;        // how many have a value
+  std::string_view value = "";  // the first's, as it was sent
   ngx_str_t ours = {}, rest = {};
 };
 
@@ -97,14 +97,15 @@ bool split_query(ngx_pool_t *pool, std::string_view args, std::string_view name,
 
 // One text in place of a part of another; false when memory was refused.
 bool splice(ngx_pool_t *pool, ngx_str_t *text, std::size_t at, std::size_t length, std::string_view with) noexcept {
-  const std::size_t behind = text->len - at - length;
-  auto *data = static_cast<u_char *>(ngx_pnalloc(pool, at + with.size() + behind + 1));
+  const std::string_view old = view(*text);
+  auto *data = static_cast<u_char *>(ngx_pnalloc(pool, old.size() - length + with.size() + 1));
   if (data == nullptr) {
     return false;
   }
-  u_char *end = ngx_cpymem(data, text->data, at);
-  end = ngx_cpymem(end, with.data(), with.size());
-  end = ngx_cpymem(end, text->data + at + length, behind);
+  u_char *end = data;
+  for (const std::string_view part : {old.substr(0, at), with, old.substr(at + length)}) {
+    end = std::copy(part.begin(), part.end(), end);
+  }
   *end = '\0';
   *text = {static_cast<std::size_t>(end - data), data};
   return true;
