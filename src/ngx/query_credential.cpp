@@ -66,8 +66,8 @@ struct Arguments {
 
 struct QuerySplit {
   bool found = false;
-  std::size_t count = 0;        // how many have a value
-  std::string_view value = "";  // the first's, as it was sent
+  std::size_t count = 0;   // how many have a value
+  std::string_view value;  // the first's, as it was sent
   ngx_str_t ours = {}, rest = {};
 };
 
@@ -172,7 +172,7 @@ bool cut_query_credential(ngx_http_request_t *r) noexcept {
       continue;
     }
     RequestContext *ctx = obtain_context(r);
-    ngx_str_t value = copy(r->pool, split.value);
+    ngx_str_t value = split.value.empty() ? borrow("") : copy(r->pool, split.value);
     if (ctx == nullptr || value.data == nullptr) {
       return false;
     }

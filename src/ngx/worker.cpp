@@ -80,8 +80,9 @@ class UsageJob final : public Job {
     }
     const std::string &folder = worker_.configuration.store;
     const std::size_t map_bytes = worker_.configuration.usage_map_bytes;
-    status_ = worker_.usage_.is_open() ? worker_.usage_.refresh()
-                                       : worker_.usage_.open(folder, false, map_bytes != 0 ? map_bytes : kDefaultMapBytes);
+    status_ = worker_.usage_.is_open()
+                  ? worker_.usage_.refresh()
+                  : worker_.usage_.open(folder, false, map_bytes != 0 ? map_bytes : kDefaultMapBytes);
     // Not for ever under steady traffic: what comes meanwhile is the next second's.
     for (std::size_t rounds = worker_.zone.keys->stats().used / batch.size() + 1; count != 0 && rounds != 0; --rounds) {
       if (status_.ok()) {
@@ -148,7 +149,11 @@ class RefileJob final : public Job {
 };
 
 Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
-    : configuration(conf), cycle(running_cycle), zone(conf.zone), principals(kPrincipals), bcrypt_concurrency(conf.bcrypt_concurrency) {
+    : configuration(conf),
+      cycle(running_cycle),
+      zone(conf.zone),
+      principals(kPrincipals),
+      bcrypt_concurrency(conf.bcrypt_concurrency) {
   if (configuration.store.empty()) {
     return;
   }
@@ -159,7 +164,8 @@ Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
   if (!bcrypt_pool || !store_pool || !bcrypt_watch_.begin(bcrypt_pool.get(), cycle->log) ||
       !store_watch_.begin(store_pool.get(), cycle->log)) {
     // Keys that aren't proven yet get 503; never bcrypt on the event loop.
-    ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno, "keyward: can't start threads; keys that weren't seen yet are refused with 503");
+    ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
+                  "keyward: can't start threads; keys that weren't seen yet are refused with 503");
     bcrypt_watch_.end();
     store_watch_.end();
     bcrypt_pool.reset();
@@ -199,7 +205,8 @@ Worker::~Worker() {
 }
 
 void Worker::flush_usage() noexcept {
-  if (flushing_ || !store_pool || !zone.take_flush_lease(static_cast<std::int32_t>(ngx_pid), ngx_current_msec, kFlushLeaseMs)) {
+  if (flushing_ || !store_pool ||
+      !zone.take_flush_lease(static_cast<std::int32_t>(ngx_pid), ngx_current_msec, kFlushLeaseMs)) {
     return;
   }
   guarded(false, [&] {
@@ -239,7 +246,8 @@ void Worker::refresh_store() {
         writer.reset();
         writer_refused_ = true;
         ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
-                      "keyward: keys with a plain prefix can't be filed under their SHA-256, which makes each look-up of them slow: %s",
+                      "keyward: keys with a plain prefix can't be filed under their SHA-256, which makes each look-up "
+                      "of them slow: %s",
                       opened.text.c_str());
         status = reader_.open(configuration.store);
       }
@@ -253,7 +261,8 @@ void Worker::note_store(const StoreStatus &status) noexcept {
     if (status.ok() && !store_failure_.empty()) {
       ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0, "keyward: the store is readable again");
     } else if (!status.ok() && status.text != store_failure_) {
-      ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "keyward: %s; requests with keys get 503 meanwhile", status.text.c_str());
+      ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "keyward: %s; requests with keys get 503 meanwhile",
+                    status.text.c_str());
     }
     store_failure_ = status.ok() ? std::string() : status.text;
     return true;
@@ -268,7 +277,9 @@ void Worker::note_overflow(std::string_view limit) noexcept {
   next_overflow_note_ms_ = ngx_current_msec + 60000;
   const ngx_str_t name = borrow(limit);
   ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
-                "keyward: the zone is full: newcomers of limit \"%V\" share one window of ten times its rate; make keyward_zone larger", &name);
+                "keyward: the zone is full: newcomers of limit \"%V\" share one window of ten times its rate; make "
+                "keyward_zone larger",
+                &name);
 }
 
 void Worker::note_store_in_passing(const StoreStatus &status) noexcept {
@@ -280,7 +291,8 @@ void Worker::note_store_in_passing(const StoreStatus &status) noexcept {
 void Worker::note_usage(const StoreStatus &status) noexcept {
   guarded(false, [&] {
     if (!status.ok() && status.text != usage_failure_) {
-      ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "keyward: can't store use counts, will try again: %s", status.text.c_str());
+      ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "keyward: can't store use counts, will try again: %s",
+                    status.text.c_str());
     }
     usage_failure_ = status.ok() ? std::string() : status.text;
     return true;
@@ -297,9 +309,7 @@ void Worker::on_tick(ngx_event_t *event) noexcept {
   ngx_add_timer(event, kTickMs);
 }
 
-Worker *worker() noexcept {
-  return the_worker.get();
-}
+Worker *worker() noexcept { return the_worker.get(); }
 
 ngx_int_t on_init_module(ngx_cycle_t *cycle) noexcept {
   // A single process that reloads goes on without init_process: between two events, and while the old zone is still there.
