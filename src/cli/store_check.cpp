@@ -27,7 +27,9 @@ class Check {
     walk_keys();
     check_subject_keys();
     check_prefixes();
-    return check_counts();
+    find_strays();
+    note_missing_plans();
+    return done();
   }
 
  private:
@@ -97,7 +99,6 @@ class Check {
         },
         [&](std::string_view id) {
           named = true;
-          ++broken_keys_;
           add("key", id, kBroken);
         });
     note_table("key", code, named);
@@ -165,19 +166,22 @@ class Check {
     }
   }
 
-  // Entries that lead from nowhere: there are more of them than keys. Broken records may explain some.
-  Outcome check_counts() {
-    CredentialReader::Stats stats;
-    if (const auto status = reader_.stats(&stats); !status.ok()) {
-      return from_store(status);
-    }
-    const auto beyond = [&](const char *table, std::uint64_t entries, std::uint64_t keys) {
-      if (entries > keys + broken_keys_) {
-        add(table, "", std::to_string(entries - keys) + " entries lead to no key");
-      }
-    };
-    beyond("index", stats.indexed, report_->indexed);
-    beyond("prefixes", stats.legacy, report_->legacy);
+  // Entries without a key, which nothing above has met: they came there by no way of ours.
+  void find_strays() {
+    using Stray = CredentialReader::Stray;
+    const auto code = reader_.for_each_stray_entry([&](keyward::Table table, std::string_view id, Stray stray) {
+      const char *name = table == keyward::Table::index      ? "index"
+                         : table == keyward::Table::prefixes ? "prefixes"
+                                                             : "subject_keys";
+      add(name, id,
+          stray == Stray::damaged   ? "an entry's checksum doesn't hold"
+          : stray == Stray::missing ? "an entry leads to this key, which isn't there"
+                                    : "an entry leads to this key, whose record doesn't ask for it");
+    });
+    note_table("index", code, false);
+  }
+
+  void note_missing_plans() {
     if (!missing_plans_.empty()) {
       std::string text = "plans that keys or subjects name and the store doesn't have (nginx's configuration may):";
       for (const auto &plan : missing_plans_) {
@@ -185,7 +189,6 @@ class Check {
       }
       report_->remarks.push_back(std::move(text));
     }
-    return done();
   }
 
   void note_plan(std::string_view plan) {
@@ -201,7 +204,6 @@ class Check {
   CheckReport *report_;
   UsageStore usage_;
   bool usage_open_ = false;
-  std::uint64_t broken_keys_ = 0;
   std::set<std::string, std::less<>> plans_, missing_plans_;
   std::map<std::string, std::uint64_t> keys_of_, keys_under_;
 };

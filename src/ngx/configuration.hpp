@@ -139,9 +139,16 @@ struct LocationConfiguration {
   LocationConfiguration *parent = nullptr;  // set when merged
   bool touched = false;                     // a directive of ours stands here
   bool effective = false;                   // keyward is on or in shadow here, or somewhere inside
+  std::string block_place;                  // where the block begins
   std::string place;                        // of the first directive, and which it was
   std::string first_directive;
-  std::string scopes_place, limits_place;
+  std::string enforcement_place, sources_place, scopes_place, limits_place;
+};
+
+// A location (or server, or `if`) with what all of nginx's modules have of it. A parent comes before its children.
+struct MergedLocation {
+  const LocationConfiguration *location;
+  void **loc_conf;
 };
 
 enum IdentityField : std::size_t { kSubject, kKeyId, kPlan, kScopes, kKind, kIssuer, kAssertion, kIdentityFields };
@@ -192,6 +199,7 @@ struct MainConfiguration {
   std::vector<Problem> problems;
   std::vector<LocationConfiguration *> touched;
   std::vector<std::pair<std::string, std::string>> plans_named;  // by a directive, and its place
+  std::vector<MergedLocation> merged;
   std::vector<std::string> limit_places;  // identities given so far, so that two equal places differ
 
   const ngx_cycle_t *cycle = nullptr;  // the one this configuration is for

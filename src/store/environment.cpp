@@ -144,11 +144,18 @@ StoreStatus Environment::open_checked(std::size_t map_bytes) {
       break;
     }
     if (access_ == Access::create || identity_of(st) == data_) {
-      return open_schema();
+      retired_ = false;
+      status = open_schema();
+      // What lost its place after it had been opened here is retired, and the store lies at the path by then.
+      const bool moved = retired_ && stat(data_path_.c_str(), &st) == 0 && identity_of(st) != data_;
+      if (!moved) {
+        return status;
+      }
+    } else {
+      status = failure(StoreCode::io, data_path_ + " was replaced while it was opened");
     }
     close();
     guard_ = std::make_unique<ForkGuard>();
-    status = failure(StoreCode::io, data_path_ + " was replaced while it was opened");
   }
   return status.ok() ? failure_of(errno, "look at " + data_path_) : status;
 }

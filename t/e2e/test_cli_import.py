@@ -320,6 +320,12 @@ def test_plain_keys_on_a_terminal_show_progress(build, store, folder):
     assert status == 0 and "20 keys imported" in shown and "hashing [" in shown
 
 
+def test_what_is_done_at_once_shows_no_progress(build, store, folder):
+    (folder / "keys.jsonl").write_text(lines({"key": strong(1)}))
+    status, shown = on_terminal(build, store.path, "key", "import", str(folder / "keys.jsonl"), "--verifier", "bcrypt:4")
+    assert (status, shown) == (0, "1 key imported\r\n")
+
+
 def test_an_import_beside_a_reader_and_a_writer(kw, store):
     """An import checks its lines outside the lock: others write meanwhile, and what collides then ends it whole."""
     keys = lines(*({"sha256": sha256(f"{i}"), "subject": f"s{i % 10}"} for i in range(30000)))

@@ -105,7 +105,7 @@ def test_only_names_that_exist_are_mentioned():
 
 def configuration(block):
     """The pieces of a configuration (see the edge fixture) that has this block in its context: ```nginx server."""
-    text = block.text.replace("/var/lib/keyward", "@STORE@")
+    text = block.text.replace("/var/lib/keyward", "@STORE@").replace("/var/cache/nginx", "@PREFIX@/cache")
     text = re.sub(r"\blisten +\d+;", lambda _: "listen 127.0.0.1:@PORT@;", text)
     context = block.info[0] if block.info else None
     if context == "main":

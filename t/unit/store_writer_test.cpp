@@ -263,14 +263,15 @@ TEST_F(StoreWriter, ThereIsOneDefaultPlan) {
 }
 
 TEST_F(StoreWriter, TellsWhoUsesAPlan) {
-  std::string who;
+  PlanUser who;
   const auto in_use = [&] { return run([&](WriteTxn &txn) { return txn.plan_in_use("pro", &who); }).code; };
   EXPECT_EQ(StoreCode::not_found, in_use());
   KeyRecord record = bcrypt_key(1);
   record.plan = "pro";
   ASSERT_STORE_OK(add_key(record));
   EXPECT_EQ(StoreCode::ok, in_use());
-  EXPECT_EQ(id_of(1), who);
+  EXPECT_EQ(id_of(1), who.name);
+  EXPECT_FALSE(who.is_subject);
   record.state = KeyState::revoked;
   ASSERT_STORE_OK(replace_key(record));
   EXPECT_EQ(StoreCode::not_found, in_use());
@@ -279,7 +280,8 @@ TEST_F(StoreWriter, TellsWhoUsesAPlan) {
   subject.plan = "pro";
   ASSERT_STORE_OK(run([&](WriteTxn &txn) { return txn.put_subject(subject); }));
   EXPECT_EQ(StoreCode::ok, in_use());
-  EXPECT_EQ("user_1", who);
+  EXPECT_EQ("user_1", who.name);
+  EXPECT_TRUE(who.is_subject);
   ASSERT_STORE_OK(run([&](WriteTxn &txn) { return txn.get_subject("user_1", &subject); }));
   EXPECT_EQ("pro", subject.plan);
   ASSERT_STORE_OK(run([](WriteTxn &txn) { return txn.remove_subject("user_1"); }));
@@ -693,7 +695,8 @@ TEST_F(StoreInit, RootKeepsTheOwner) {
   }
   InitOptions options;
   options.user = "www-data";
-  ASSERT_EQ(0, chmod((std::string(store_).substr(0, store_.rfind('/'))).c_str(), 0711));  // root opens the files as their owner, who has to get there
+  ASSERT_EQ(0, chmod((std::string(store_).substr(0, store_.rfind('/'))).c_str(),
+                     0711));  // root opens the files as their owner, who has to get there
   ASSERT_STORE_OK(init_store(store_, options));
   const auto expect_owner = [&] {
     std::vector<std::string> all = files();
