@@ -293,6 +293,7 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     }
     const auto is_query = [](const Source &source) { return source.kind == SourceKind::query; };
     child->has_query = parent->has_query || std::any_of(child->sources->begin(), child->sources->end(), is_query);
+    main->any_query = main->any_query || child->has_query;
     // limit_except tells methods apart, too.
     child->has_methods = core->limit_except != 0 || core->lmt_excpt || names_methods(child->scopes) ||
                          names_methods(child->accept) || names_methods(child->limits);

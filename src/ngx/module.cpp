@@ -5,6 +5,7 @@
 #include "ngx/filters.hpp"
 #include "ngx/identity.hpp"
 #include "ngx/ngx.hpp"
+#include "ngx/query_credential.hpp"
 #include "ngx/store_check.hpp"
 #include "ngx/variables.hpp"
 #include "ngx/worker.hpp"
@@ -128,7 +129,7 @@ ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
                        add_handler(cf, NGX_HTTP_ACCESS_PHASE, on_access) &&
                        add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, on_precontent) &&
                        add_handler(cf, NGX_HTTP_CONTENT_PHASE, on_content);
-    return added ? NGX_OK : NGX_ERROR;
+    return added && (!main->any_query || keep_query_from_logs(cf)) ? NGX_OK : NGX_ERROR;
   });
 }
 

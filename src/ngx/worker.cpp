@@ -328,10 +328,11 @@ void Worker::note_store(const StoreStatus &status) noexcept {
 }
 
 void Worker::note_overflow(std::string_view limit) noexcept {
-  if (ngx_time() < next_overflow_note_s_) {
+  // Monotonic: a clock that steps back must not keep this quiet.
+  if (ngx_current_msec < next_overflow_note_ms_) {
     return;
   }
-  next_overflow_note_s_ = ngx_time() + 60;
+  next_overflow_note_ms_ = ngx_current_msec + 60000;
   const ngx_str_t name = borrow(limit);
   ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
                 "keyward: the zone is full: newcomers of limit \"%V\" share one window of ten times its rate; make "

@@ -88,7 +88,7 @@ struct Worker {
   std::string usage_failure_;
   bool flushing_ = false;
   time_t last_trouble_s_ = 0;
-  time_t next_overflow_note_s_ = 0;
+  ngx_msec_t next_overflow_note_ms_ = 0;
   PoolWatch bcrypt_watch_, store_watch_;
   ngx_event_t tick_ = {};
   ngx_connection_t tick_connection_ = {};  // what nginx's debug log looks at
