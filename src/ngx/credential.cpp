@@ -191,7 +191,7 @@ Reason classify_credential(const MainConfiguration &main, FoundCredential *found
     if (format.claims(found->text)) {
       found->kind = Kind::key;
       found->format = &format;
-      return Reason::none;
+      return format.has_shape(found->text) ? Reason::none : Reason::invalid_key;
     }
   }
   if (has_token_form(found->text)) {

@@ -129,7 +129,7 @@ Wrong set_keyward(ngx_conf_t *cf, const Words &words, LocationConfiguration *con
 constexpr std::string_view kNoCredentialFields[] = {
     "connection",        "content-encoding", "content-length",      "content-type",     "expect", "host",
     "http2-settings",    "keep-alive",       "proxy-authorization", "proxy-connection", "te",     "trailer",
-    "transfer-encoding", "upgrade",
+    "transfer-encoding", "upgrade",          "x-forwarded-for",
 };
 
 Wrong check_header_source(std::string_view name) {
