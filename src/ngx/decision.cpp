@@ -310,8 +310,10 @@ bool is_preflight(ngx_http_request_t *r) noexcept {
   }
   bool origin = false, method = false;
   for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
-    origin = origin || is_same_name(header, "origin");
-    method = method || is_same_name(header, "access-control-request-method");
+    if (header->value.len != 0) {
+      origin = origin || is_same_name(header, "origin");
+      method = method || is_same_name(header, "access-control-request-method");
+    }
     return true;
   });
   return origin && method;

@@ -133,8 +133,13 @@ Reason collect(Worker &worker, RequestContext *ctx, const LocationConfiguration 
     if (limits == nullptr) {
       return Reason::no_access;
     }
-    for (std::size_t i = 0; i < limits->size(); ++i) {
-      if (!add_due(worker, ctx, rule, limit_identity(rule.identity, i), (*limits)[i], name, list)) {
+    // By their windows' lengths, not by their places in the list: a plan that is written in another order keeps its counts, and two
+    // keys of one subject with different plans don't cut each other's windows.
+    for (auto limit = limits->begin(); limit != limits->end(); ++limit) {
+      const auto same = std::count_if(limits->begin(), limit,
+                                      [&](const Rate &earlier) { return earlier.window_s == limit->window_s; });
+      const std::size_t which = std::size_t{limit->window_s} * kMaxLimits + static_cast<std::size_t>(same);
+      if (!add_due(worker, ctx, rule, limit_identity(rule.identity, which), *limit, name, list)) {
         return Reason::internal_error;
       }
     }

@@ -146,6 +146,7 @@ HTTP = {
     "keyward_zone 0;": ['"0"'],
     "keyward_zone 16m; keyward_zone 16m;": ["duplicate"],
     "keyward_key_format x_;": ["keyward_key_format"],
+    "keyward_key_format a_ hex=64; keyward_key_format a_b hex=63;": ["a_b", "another prefix or length"],
     "keyward_key_format x_ checksum;": ["hex=N", "base62=N"],
     "keyward_key_format x_ hex=31;": ["128", "32"],
     "keyward_key_format x_ base62=21;": ["128", "22"],
