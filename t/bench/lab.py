@@ -20,7 +20,7 @@ sys.path.insert(0, str(PROJECT / "t" / "e2e"))
 from harness.build import Build  # noqa: E402
 from harness.edge import Ports  # noqa: E402, F401
 from harness.site import Site  # noqa: E402, F401
-from harness.wait import until  # noqa: E402
+from harness.wait import until  # noqa: E402, F401
 
 # Taken out, as nginx reads a variable of that name itself: as the sockets that it inherits.
 NGINX = os.environ.pop("NGINX", "nginx")
