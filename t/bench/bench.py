@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """All measurements, one command: bench.py [--quick] [--only SECTION]...
 
-Writes results.json, table.md and plot.svg into BUILD/bench, and prints the table. A section that isn't measured this time keeps what an
-earlier run found. Ends with status 1 where a section could not be measured; a target that is missed is said, and is no error.
+Writes results.json, table.md and plot.svg into BUILD/bench (with --quick into BUILD/bench/quick), and prints the table. A section that isn't
+measured this time keeps what an earlier run found; with --cases it has only these rows. Ends with status 1 where a section could not be measured; a target that is missed is said, and is no error.
 """
 
 import argparse
@@ -82,7 +82,8 @@ def main():
 
     from lab import find_build
 
-    folder = options.into or find_build().folder / "bench"
+    # What is too short to be quoted never takes the place of what isn't.
+    folder = options.into or find_build().folder / ("bench/quick" if options.quick else "bench")
     text, sound = run(options, options.only or SECTIONS, folder, lambda line: print(line, flush=True))
     print(f"\n{text}\n{folder}/table.md, results.json, plot.svg")
     return 0 if sound else 1

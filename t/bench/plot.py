@@ -2,7 +2,7 @@
 
 from xml.sax.saxutils import escape
 
-LABELS, BARS, FIGURES, ROW, TOP, BOTTOM = 390, 400, 130, 30, 56, 40  # pixels
+LABELS, BARS, FIGURES, ROW, TOP, BOTTOM = 430, 380, 110, 30, 56, 40  # pixels
 
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #1f2328; }
@@ -45,7 +45,7 @@ def svg(rows, note=""):
         "<title>Throughput as a part of bare nginx's</title>",
         f"<style>{STYLE}</style>",
         '<text class="title" x="12" y="22">Throughput, as a part of the same location without any check</text>',
-        f'<text class="quiet" x="12" y="41">{escape(note)}</text>',
+        f'<text class="quiet" x="12" y="41">{escape(f"{note} Lines: least and greatest; dashed: the target.".strip())}</text>',
     ]
     for tenth in range(0, 11, 2):
         at, bottom = x(tenth / 10), height - BOTTOM + 4
