@@ -1,13 +1,26 @@
 """Whether a worker's memory stays where it is over ten million requests with more keys than it remembers."""
 
+import contextlib
+import os
+
 from lab import GUARDED, PLAN, SERVER_CPU, Site, Target, find_build, start_edge
 from made_keys import import_keys, make_keys, wrk_script
 from report import Row, Section
 from harness.drive import descriptors, private_kib
+from harness.wait import until
 
 KEYS = 20_000  # a worker remembers 16,384 principals: these turn its cache over all the time
 LOOKS = 10
 MOST_KIB = 512  # malloc's own unrest
+
+
+def sockets(pid):
+    """How many sockets the process has open."""
+    count = 0
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            count += os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:")
+    return count
 
 
 def measure(options, tell=print):
@@ -25,14 +38,21 @@ def measure(options, tell=print):
         import_keys(site, keys, "sha256", subject="acme", plan="pro")
         edge = start_edge(site, (SERVER_CPU,), server=GUARDED)
         (worker,) = edge.workers()
+        idle = sockets(worker)
+
+        def rest():
+            until(lambda: sockets(worker) <= idle, 10, "the worker to close its connections")
+
         target = Target(edge.url("/guarded"), (worker,), {}, script=wrk_script(site.folder / "keys.lua", keys))
         target.warm(KEYS)
-        files = descriptors(worker)
         rps = target.run(1).rps
+        rest()
+        files = descriptors(worker)
         looks = []  # (requests so far, KiB)
         done = 0
         while done < total:
             done += target.run(max(1, min(60, round(total / LOOKS / rps)))).requests
+            rest()
             looks.append((done, private_kib(worker)))
             tell(f"{done:12,} requests  {looks[-1][1]:8,} KiB")
         first = next(kib for requests, kib in looks if requests >= total / LOOKS)
