@@ -54,6 +54,7 @@ def run(options, names, folder, tell):
         start = time.monotonic()
         try:
             section = measurement(name)(options, tell)
+            sound = sound and section.sound
         except Exception:
             traceback.print_exc()
             sound = False

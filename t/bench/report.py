@@ -1,6 +1,7 @@
 """What was measured, as JSON, as a table for people, and for the plot. Knows nothing of how it was measured."""
 
 import json
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,16 @@ class Section:
     columns: tuple
     note: str = ""
     rows: list = field(default_factory=list)
+    sound: bool = True  # whether all could be measured
+
+    def attempt(self, name, text, rows_of):
+        """Adds the rows that rows_of() answers with. Where it fails, says so in a row: what takes minutes must not be lost by what follows."""
+        try:
+            self.rows += rows_of()
+        except Exception:
+            traceback.print_exc()
+            self.sound = False
+            self.rows.append(Row(name, text, missing="could not be measured; see the output"))
 
     def as_dict(self, **more):
         """What results.json keeps; section_lines() and the plot need no more."""

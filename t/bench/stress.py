@@ -285,8 +285,6 @@ def measure(options, tell=print):
     )
     for name, scenario in SCENARIOS.items():
         if not options.cases or name in options.cases:
-            rows = scenario(options, tell)
-            section.rows += rows
-            for row in rows:
-                tell(f"{row.text}: {row.missing or row.cells[0]}")
+            section.attempt(name, name.replace("_", " "), lambda: scenario(options, tell))
+            tell(f"{section.rows[-1].text}: {section.rows[-1].missing or section.rows[-1].cells[0]}")
     return section

@@ -134,6 +134,15 @@ def test_the_table_says_plainly_what_was_missed():
     assert "of bare" not in report.table({"machine": "", "sections": sections()}, ["memory"])
 
 
+def test_what_fails_loses_nothing_else():
+    section = report.Section("speed", "Speed", ("of bare",))
+    section.attempt("good", "good", lambda: [report.Row("good", "good", ("1",))])
+    section.attempt("bad", "a bad one", lambda: [][0])
+    section.attempt("more", "more", lambda: [report.Row("more", "more", ("2",))])
+    assert [row.name for row in section.rows] == ["good", "bad", "more"] and not section.sound
+    assert "| a bad one | could not be measured; see the output |  |  |" in report.section_lines(section.as_dict())
+
+
 def test_the_plot_is_svg():
     rows = plot.bars_of(sections())
     assert [row["name"] for row in rows] == ["guarded", "slow"]
