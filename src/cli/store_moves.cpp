@@ -63,7 +63,7 @@ Outcome backup(Context &context, const Text &folder) {
     context.print(writer);
     return done();
   }
-  context.out.line(std::to_string(report.keys) + " keys, " + human_bytes(report.bytes) + ", are in " + folder.value +
+  context.out.line("copied " + counted(report.keys, "key") + ", " + human_bytes(report.bytes) + ", to " + folder.value +
                    "; it holds hashes and the secret: keep it as safe as the store");
   return done();
 }
