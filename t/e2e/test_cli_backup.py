@@ -158,6 +158,7 @@ def test_a_store_that_is_broken(kw, store, folder, fault):
     kw("key", "revoke", "k1")
 
 
+@pytest.mark.release_only  # the signal that ends the process is a report there
 def test_use_counts_that_end_the_process_undo_no_revocation(kw, store, folder):
     """The process that restored the use counts was the one that restored the keys: it died, and --force restored once more, this time
     without reading what had been revoked."""
@@ -185,6 +186,7 @@ def test_a_new_host_is_told_what_it_cant_know(kw, store, folder):
     assert run.rc == 0 and "what was revoked, suspended or blocked since the backup is as it was then" in run.stderr
 
 
+@pytest.mark.release_only
 @pytest.mark.time_limit(300)
 def test_random_damage(kw, store, folder):
     """Restoring over a store whose file is full of errors: it says so, or it is forced, and never hangs or half works."""
