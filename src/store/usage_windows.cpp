@@ -22,7 +22,7 @@ StoreStatus UsageStore::put_windows(const WindowRecord *records, std::size_t cou
   return count == 0 && is_open() ? StoreStatus() : state_->write(wait_ms, [records, count](WriteScope &scope) {
     StoreStatus done;
     for (std::size_t i = 0; done.ok() && i < count; ++i) {
-      done = scope.put(Table::windows, window_name(records[i]), encode(records[i]));
+      done = scope.put(Table::windows, record_key(records[i]), encode(records[i]));
     }
     return done;
   });
@@ -91,7 +91,7 @@ StoreStatus UsageStore::prune_windows(std::string *after, std::size_t most, std:
       done = scope.remove(Table::windows, over[i]);
     }
     for (std::size_t i = 0; scope.failed() == 0 && i < open.size(); ++i) {
-      done = scope.put(Table::windows, window_name(open[i]), encode(open[i]));
+      done = scope.put(Table::windows, record_key(open[i]), encode(open[i]));
     }
     return scope.failed() == 0 ? StoreStatus() : done;
   });

@@ -51,7 +51,7 @@ CarriedWindow to_carried(const WindowRecord &record, std::int64_t wall_ms) noexc
   return window;
 }
 
-std::string window_name(const WindowRecord &record) {
+std::string record_key(const WindowRecord &record) {
   std::string name;
   put_int(&name,
           static_cast<std::uint8_t>((record.overflow ? kOverflowShare : 0) | (record.of_address ? kAddressShare : 0)));

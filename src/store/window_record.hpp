@@ -31,7 +31,7 @@ WindowRecord to_record(const CarriedWindow &window, bool of_address, std::int64_
 // Its ends may lie anywhere: WindowTable::take_in() takes them for at most one length ahead.
 CarriedWindow to_carried(const WindowRecord &record, std::int64_t wall_ms) noexcept;
 
-std::string window_name(const WindowRecord &record);
+std::string record_key(const WindowRecord &record);
 std::string encode(const WindowRecord &record);
 // false for anything that wasn't written by the two above.
 bool decode(std::string_view name, std::string_view content, WindowRecord *record) noexcept;

@@ -7,7 +7,7 @@ import time
 
 import lmdb
 import pytest
-from harness.drive import TELL, each_port, statuses, volley
+from harness.drive import TELL, ask, each_port, statuses, volley
 from harness.edge import StartFailed
 from harness.load import Load
 from harness.wait import until
@@ -26,11 +26,6 @@ def key(store):
 def guard(edge):
     """guard(rate): a server with this limit everywhere."""
     return lambda rate, **more: edge(server=f"{SERVER}\n" + AT % ("", rate), **more)
-
-
-def ask(e, headers, target="/", count=1):
-    with e.connect() as connection:
-        return [connection.request(target=target, headers=headers).status for _ in range(count)]
 
 
 def admitted(e, headers, target="/", most=20):

@@ -2,7 +2,7 @@
 
 import pytest
 from harness.client import Connection
-from harness.drive import TELL
+from harness.drive import TELL, ask, at
 
 SERVER = f"{TELL} keyward on;"
 
@@ -18,15 +18,6 @@ def guard(edge):
 @pytest.fixture
 def key(store):
     return lambda **options: {"X-API-Key": store.key(verifier="sha256", **options)["key"]}
-
-
-def at(*pairs):
-    return "\n".join(f"location {path} {{ {directives} empty_gif; }}" for path, directives in pairs)
-
-
-def ask(e, headers, target="/", count=1, method="GET"):
-    with e.connect() as connection:
-        return [connection.request(method, target, headers).status for _ in range(count)]
 
 
 # by=$variable.

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from harness.client import Connection
-from harness.drive import TELL, each_port, statuses, volley
+from harness.drive import TELL, ask, at, each_port, statuses, volley
 from harness.load import Load, burst
 from harness.wait import until
 
@@ -33,11 +33,6 @@ def key(store):
     return lambda **options: {"X-API-Key": store.key(verifier="sha256", **options)["key"]}
 
 
-def at(*pairs):
-    """Locations: at(("/a", "keyward_limit 3r/m;"))."""
-    return "\n".join(f"location {path} {{ {directives} empty_gif; }}" for path, directives in pairs)
-
-
 MANY = "keyward_key_format kw_ base62=43 checksum;\nkeyward_key_format many_ hex=40;"
 
 
@@ -48,12 +43,6 @@ def imported_keys(kw, count, **more):
              for n, key in enumerate(keys)]
     kw("key", "import", "-", input="\n".join(lines) + "\n")
     return keys
-
-
-def ask(e, headers, target="/", count=1):
-    """The statuses of so many requests, one after the other."""
-    with e.connect() as connection:
-        return [connection.request(target=target, headers=headers).status for _ in range(count)]
 
 
 def admitted(e, headers, target="/", most=100):

@@ -287,7 +287,7 @@ TEST_F(WindowKeeperTest, DamagedOnesAreIgnoredAndRemoved) {
     for (const WindowRecord &record : life.stored()) {
       CarriedWindow window;
       std::memcpy(&window.tag, charge_of(life.zone, "who", 5).name.data(), sizeof(window.tag));
-      name = record.tag == window.tag ? window_name(record) : name;
+      name = record.tag == window.tag ? record_key(record) : name;
     }
   }
   ASSERT_FALSE(name.empty());
@@ -398,10 +398,10 @@ TEST(WindowRecordTest, OnlyWhatWasWrittenIsRead) {
   record.end_ms = kWall;
   record.before_end_ms = kWall - kHour;
   WindowRecord found;
-  ASSERT_TRUE(decode(window_name(record), encode(record), &found));
+  ASSERT_TRUE(decode(record_key(record), encode(record), &found));
   EXPECT_EQ(encode(found), encode(record));
-  EXPECT_EQ(window_name(found), window_name(record));
-  const std::string name = window_name(record), content = encode(record);
+  EXPECT_EQ(record_key(found), record_key(record));
+  const std::string name = record_key(record), content = encode(record);
   for (std::size_t i = 0; i < content.size(); ++i) {
     EXPECT_FALSE(decode(name, content.substr(0, i), &found)) << i;
   }
@@ -411,7 +411,7 @@ TEST(WindowRecordTest, OnlyWhatWasWrittenIsRead) {
   const auto refuses = [&](const std::function<void(WindowRecord &)> &change) {
     WindowRecord changed = record;
     change(changed);
-    EXPECT_FALSE(decode(window_name(changed), encode(changed), &found));
+    EXPECT_FALSE(decode(record_key(changed), encode(changed), &found));
   };
   refuses([](WindowRecord &r) { r.tag = 0; });
   refuses([](WindowRecord &r) { r.window_s = 3599; });

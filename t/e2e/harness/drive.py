@@ -19,6 +19,17 @@ def each_port(edge):
     return int(edge.value("PORT_EACH"))
 
 
+def at(*pairs):
+    """Locations that cost next to nothing: at(("/a", "keyward_limit 3r/m;"))."""
+    return "\n".join(f"location {path} {{ {directives} empty_gif; }}" for path, directives in pairs)
+
+
+def ask(edge, headers, target="/", count=1, method="GET"):
+    """The statuses of so many requests, one after the other on one connection."""
+    with edge.connect() as connection:
+        return [connection.request(method, target, headers).status for _ in range(count)]
+
+
 def volley(port, connections=10, each=10, target="/", headers=(), make=None, timeout=60):
     """connections * each GET requests: all are sent before the first answer is read. The answers, by connection.
 
