@@ -80,7 +80,7 @@ class Maker:
         return None if rng.random() < 0.4 else rng.sample(SCOPES, rng.choice((0, 1, 1, 2, 3)))
 
     def limits(self):
-        return [self.rng.choice((5, 10, 20, 40)) for _ in range(self.rng.choice((0, 1, 1, 2)))]
+        return self.rng.sample((5, 10, 20, 40), self.rng.choice((0, 1, 1, 2)))  # of two that are the same the command keeps one
 
     def create(self):
         rng = self.rng
