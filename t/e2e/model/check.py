@@ -11,6 +11,9 @@ Seen = namedtuple("Seen", "number ask start end status reason")
 Reached = namedtuple("Reached", "at identity credential")
 Problem = namedtuple("Problem", "number text")
 
+# nginx's clock stands still while a worker handles a round of events, and a busy machine may stop it there; it is never ahead.
+LAG_S = 1
+
 
 class Checker:
     """stores, configurations: a History of World, of variant. wall_s: Unix time minus monotonic time. patience: a factor for slow
@@ -19,8 +22,7 @@ class Checker:
 
     def __init__(self, stores, configurations, wall_s, patience=1, resized=(), broken=(), model=decide):
         self.stores, self.configurations, self.wall_s = stores, configurations, wall_s
-        # nginx's clock stands still while a worker handles a round of events; it is never ahead.
-        self.lag_s = 2 * patience
+        self.lag_s = LAG_S * patience
         self.resized, self.broken, self.model = resized, broken, model
         self._known = {}
         self.expired_or_not = 0  # requests about which the clock left a doubt
@@ -36,7 +38,8 @@ class Checker:
             if text:
                 problems.append(Problem(seen.number, text))
         problems += [Problem(number, "the backend got a request that nobody sent") for number in reached if number not in numbers]
-        return problems + check_counts(events, self.resized, self.lag_s / 2)
+        problems += check_counts(events, self.resized, self.lag_s)
+        return sorted(problems, key=lambda problem: "ADMITTED" not in problem.text)  # what must not be comes first
 
     def verdicts(self, ask, start, end):
         """Every verdict that may have been right at some instant of it."""
@@ -93,8 +96,9 @@ class Checker:
         possible = [verdict for verdict in verdicts if not verdict.reason]
         if not possible:
             return f"ADMITTED WITHOUT A REASON: {told(verdicts)}"
-        shadow = LOCATIONS[ask.location].mode == "shadow"
-        if not any(came.identity == verdict.identity or shadow and came.identity == NOBODY and verdict.charges for verdict in possible):
+        # Where a limit is used up, shadow lets it pass and sets no identity.
+        unknown = came.identity == NOBODY and LOCATIONS[ask.location].mode == "shadow"
+        if not any(came.identity == verdict.identity or unknown and verdict.charges for verdict in possible):
             return f"the backend was told {came.identity}, but {told(possible)}"
         if came.credential and LOCATIONS[ask.location].mode == "on" and any(v.identity != NOBODY for v in possible):
             return "the backend saw the credential"

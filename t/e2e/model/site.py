@@ -11,13 +11,13 @@ from pathlib import Path
 from harness.edge import Edge
 from harness.store import Store
 
-from .check import Checker, Problem
+from .check import LAG_S, Checker, Problem
 from .commands import COMMANDS, unknown_key
 from .driver import Driver
 from .history import History
-from .journal import asks_of
+from .journal import ADDRESSES, asks_of
 from .recorder import Recorder
-from .rules import decide
+from .rules import Ask, decide
 from .world import World, expects
 
 ZONES = ("1m", "2m", "700k")
@@ -158,6 +158,18 @@ class Site:
         if errors:
             raise errors[0]
 
+    def _outlive(self, op):
+        """Asks with keys that will end soon, and changes nothing, until one of them has been over for a while."""
+        now_s = time.monotonic() + self.wall_s
+        soon = {key.name: key.end_s for key in self.stores.last.keys.values() if key.end_s and now_s < key.end_s < now_s + 3}
+        if not soon:
+            return
+        last_s = min(soon.values()) + LAG_S * self.build.patience + 0.2
+        asks = [Ask(place, "GET", "key", name, ADDRESSES[0], False) for name in sorted(soon) for place in ("/open", "/read")]
+        while time.monotonic() + self.wall_s < last_s:
+            self.driver.volley(asks[: op["count"]], 2)
+            time.sleep(0.01)  # enough answers in that time, not as many as there can be
+
     def _change(self, op):
         """Runs the command; what it has to have done is the store afterwards."""
         command = COMMANDS[op["do"]](self, op)
@@ -194,14 +206,14 @@ class Site:
                 between += worlds[1:-1]
                 finals.append(worlds[-1])
         if not finals:
-            self.problems.append(Problem(-1, f"no order explains {ops}: {runs}"))
+            self.problems.append(Problem(-1, f"no order explains {ops}: {[(run.rc, run.stderr) for run in runs]}"))
             return
         assert all(final == finals[0] for final in finals), f"the end of {ops} hangs on their order"
         self.stores.change(finals[0], start, end, between)
 
     def _execute(self, command):
         run = self.store.kw.run(*command.arguments, "--json", input=command.input)
-        assert run.rc in (0, 1), f"keyward {command.arguments}: {run}"
+        assert run.rc in (0, 1), f"keyward {command.arguments}: {run.rc} {run.stderr}"
         return run
 
     def _reload(self, op):
@@ -224,5 +236,6 @@ class Site:
 
     def check(self, model=decide, early_s=0):
         """Everything that went wrong. After close(). early_s: takes the store's changes for that much earlier than they were."""
-        checker = Checker(self.stores.earlier(early_s), self.configurations, self.wall_s, self.build.patience, self.resized, self.broken, model)
+        checker = Checker(self.stores.earlier(early_s), self.configurations, self.wall_s, self.build.patience, self.resized,
+                          self.broken, model)  # fmt: skip
         return self.problems + checker.run(self.driver.seen, self.backend.reached)
