@@ -14,7 +14,7 @@ def shrink(ops, fails, say=print, seconds=SECONDS):
     say(f"shrunk to {len(ops)} operations")
     ops = less([part for op in ops for part in apart(op)], fails, deadline, otherwise=ops)
     for i in range(len(ops) - 1, -1, -1):
-        if ops[i]["do"] == "ask":
+        if ops[i]["do"] == "ask" and time.monotonic() < deadline:
             whole = {**ops[i], "asks": [list(ask) for ask in asks_of(ops[i])]}
             ops = less_asks(ops, i, whole, fails, deadline)
     return ops
