@@ -51,11 +51,12 @@ test-asan: asan  ## the same in build/asan; takes ONE= too
 format: check-deps  ## lay out the C++ sources
 	clang-format -i $(cpp_files)
 
-check: check-deps all  ## formatting, static analysis, every test, every test with sanitizers
+check: check-deps all  ## formatting, static analysis, every test, a million decisions against the model, every test with sanitizers
 	clang-format --dry-run -Werror $(cpp_files)
 	run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) -extra-arg=-Wno-unknown-warning-option '^$(CURDIR)/src/'
 	$(call test,$(BUILD))
 	KEYWARD_THOROUGH=1 $(BUILD)/unit_tests --gtest_brief=1 --gtest_filter='StoreDamage.*' 2>/dev/null
+	$(PYTHON) t/e2e/model/run.py --build-dir=$(BUILD) --nginx=$(NGINX) --decisions 1000000
 	$(MAKE) test-asan
 
 bench: bench-deps all  ## the benchmarks, into build/bench; ONE=SECTION for one, BENCH_OPTIONS=--quick to try it
