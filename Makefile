@@ -62,14 +62,22 @@ fuzz: fuzz-deps  ## each fuzz target for FUZZ_SECONDS with sanitizers; ONE=token
 	    echo "$$target: $$(sed -n 's/^stat::number_of_executed_units: //p' $$log) executions"; \
 	done
 
+.PHONY: tsan
+tsan: deps  ## what threads share (the pool, limits, proofs, the gate) under ThreadSanitizer, in build/tsan
+	@cmake -S . -B $(BUILD)/tsan -G Ninja --log-level=WARNING -DNGINX_SRC=$(abspath $(NGINX_SRC)) -DKEYWARD_TSAN=ON >/dev/null
+	@cmake --build $(BUILD)/tsan -j $(JOBS) --target unit_tests
+	TSAN_OPTIONS=$(tsan_options) $(BUILD)/tsan/unit_tests --gtest_brief=1 --gtest_filter='$(tsan_tests)'
+
 format: check-deps  ## lay out the C++ sources
 	clang-format -i $(cpp_files)
 
-check: check-deps all  ## formatting, static analysis, every test, every test with sanitizers
+check: check-deps all  ## formatting, static analysis, every test, the long ones, every test with sanitizers
 	clang-format --dry-run -Werror $(cpp_files)
 	run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) -extra-arg=-Wno-unknown-warning-option '^$(CURDIR)/src/'
 	$(call test,$(BUILD))
 	KEYWARD_THOROUGH=1 $(BUILD)/unit_tests --gtest_brief=1 --gtest_filter='StoreDamage.*' 2>/dev/null
+	KEYWARD_THOROUGH=1 $(call pytest,$(BUILD)) -q -m thorough t/e2e
+	$(MAKE) tsan
 	$(MAKE) test-asan
 
 bench: bench-deps all  ## the benchmarks: t/bench/run.sh
@@ -92,6 +100,11 @@ help:
 	@echo "Variables: NGINX_SRC, BUILD, JOBS, PYTEST_JOBS, ONE, FUZZ_SECONDS, PREFIX, MODULES_DIR, DESTDIR. DEPS= installs nothing."
 
 cpp_files = $(shell find src t -name '*.[ch]pp')
+
+# The tests with threads: ThreadSanitizer sees those of one process, and what forks, kills or single-steps hangs under it. It takes a mutex
+# that is locked in memory mapped anew for one that was never unlocked.
+tsan_options := detect_deadlocks=0:report_mutex_bugs=0:halt_on_error=1
+tsan_tests   := ThreadPool.*:*Threads*:*UnderLoad*:*OthersCharge*:*ProofsStayTrue*:GateTest.NoMore*:GateTest.TheSame*:GateTest.Waiting*
 
 # What the command prints of itself.
 define install_page
