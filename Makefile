@@ -62,14 +62,14 @@ fuzz: fuzz-deps  ## each fuzz target for FUZZ_SECONDS with sanitizers; ONE=token
 	    echo "$$target: $$(sed -n 's/^stat::number_of_executed_units: //p' $$log) executions"; \
 	done
 
+format: check-deps  ## lay out the C++ sources
+	clang-format -i $(cpp_files)
+
 .PHONY: tsan
 tsan: deps  ## what threads share (the pool, limits, proofs, the gate) under ThreadSanitizer, in build/tsan
 	@cmake -S . -B $(BUILD)/tsan -G Ninja --log-level=WARNING -DNGINX_SRC=$(abspath $(NGINX_SRC)) -DKEYWARD_TSAN=ON >/dev/null
 	@cmake --build $(BUILD)/tsan -j $(JOBS) --target unit_tests
 	TSAN_OPTIONS=$(tsan_options) $(BUILD)/tsan/unit_tests --gtest_brief=1 --gtest_filter='$(tsan_tests)'
-
-format: check-deps  ## lay out the C++ sources
-	clang-format -i $(cpp_files)
 
 check: check-deps all  ## formatting, static analysis, every test, the long ones, every test with sanitizers
 	clang-format --dry-run -Werror $(cpp_files)
