@@ -167,7 +167,7 @@ Outcome show(Context &context, const Text &id) {
   CredentialReader::FoundKey found;
   const auto code = reader.find_key_by_id(id.value, &found);
   if (code == StoreCode::not_found) {
-    return no("there is no key with this id; `keyward key list` shows the ids");
+    return no_such_key(id.value);
   }
   if (code != StoreCode::ok) {
     return damaged_record("key", quote(id.value));

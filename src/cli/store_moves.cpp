@@ -119,7 +119,7 @@ void print_text(Context &context, const RestoreReport &report, bool dry_run) {
   add("purged since", report.purged, ", which stay away");
   add("suspended since", report.suspended, ", which stay suspended");
   add("rotated since", report.rotated, ", which keep their successors");
-  add("blocked since", report.blocked, " subjects, which stay blocked");
+  add("subjects blocked since", report.blocked, ", which stay blocked");
   add("keys made since", report.keys_gone, dry_run ? ", which would be gone" : ", which are gone");
   add("subjects made since", report.subjects_gone, dry_run ? ", which would be gone" : ", which are gone");
   fields.print(context.out);

@@ -129,10 +129,11 @@ std::size_t KeyFormat::length() const noexcept {
 
 bool KeyFormat::claims(std::string_view text) const noexcept { return text.substr(0, prefix.size()) == prefix; }
 
-bool KeyFormat::matches(std::string_view text) const noexcept {
-  if (text.size() != length() || !claims(text) || !is_of(alphabet, text.substr(prefix.size(), random_length))) {
-    return false;
-  }
+bool KeyFormat::has_shape(std::string_view text) const noexcept {
+  return text.size() == length() && claims(text) && is_of(alphabet, text.substr(prefix.size(), random_length));
+}
+
+bool KeyFormat::checksum_holds(std::string_view text) const noexcept {
   if (!checksum) {
     return true;
   }

@@ -54,7 +54,8 @@ class SharedMutex {
 // Holds a SharedMutex for a scope; false where it could not be had.
 class SharedLock {
  public:
-  explicit SharedLock(SharedMutex *mutex) noexcept : mutex_(mutex->lock() ? mutex : nullptr) {}
+  explicit SharedLock(SharedMutex *mutex, bool wait = true) noexcept
+      : mutex_((wait ? mutex->lock() : mutex->try_lock()) ? mutex : nullptr) {}
   ~SharedLock() {
     if (mutex_ != nullptr) {
       mutex_->unlock();

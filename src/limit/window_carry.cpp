@@ -41,12 +41,6 @@ bool read(const Slot &slot, Seen *seen) noexcept {
   return false;
 }
 
-std::uint64_t mix(std::uint64_t number) noexcept {  // splitmix64
-  number = (number ^ (number >> 30)) * 0xbf58'476d'1ce4'e5b9;
-  number = (number ^ (number >> 27)) * 0x94d0'49bb'1331'11eb;
-  return number ^ (number >> 31);
-}
-
 // Never 0, which is a slot that was never saved.
 std::uint32_t mark_of(const Seen &seen, std::int64_t epoch) noexcept {
   std::uint64_t mixed = mix(seen.tag + static_cast<std::uint64_t>(epoch) * 0x9e37'79b9'7f4a'7c15);
@@ -159,7 +153,8 @@ std::size_t WindowTable::carry(std::uint64_t *bucket, std::uint64_t end, const C
       Seen seen;
       CarriedWindow &window = out[taken];
       if (length_s < wanted.min_window_s || length_s > wanted.max_window_s || !read(slot, &seen) ||
-          !to_carried(seen, now_ms, clock_ms, &window)) {
+          !to_carried(seen, now_ms, clock_ms, &window) || window.window_s < wanted.min_window_s ||
+          window.window_s > wanted.max_window_s) {  // it may have changed hands since its length was looked at
         continue;
       }
       const std::uint32_t saved = wanted.unsaved ? slot.saved().load(std::memory_order_relaxed) : 0;

@@ -39,6 +39,12 @@ struct alignas(64) Bucket {
 static_assert(sizeof(Bucket) == 512);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
+inline std::uint64_t mix(std::uint64_t number) noexcept {  // splitmix64's finish
+  number = (number ^ (number >> 30)) * 0xbf58'476d'1ce4'e5b9;
+  number = (number ^ (number >> 27)) * 0x94d0'49bb'1331'11eb;
+  return number ^ (number >> 31);
+}
+
 struct Region {
   Bucket *buckets;
   std::uint64_t count;

@@ -148,10 +148,7 @@ Ask ask_of(const Charge &charge, std::uint64_t now_ms) noexcept {
 
 // The same for the limit's overflow window.
 Ask overflow_of(Ask ask, std::uint64_t limit_name) noexcept {
-  std::uint64_t mixed = limit_name + 0x9e37'79b9'7f4a'7c15;  // splitmix64: names may be small numbers
-  mixed = (mixed ^ (mixed >> 30)) * 0xbf58'476d'1ce4'e5b9;
-  mixed = (mixed ^ (mixed >> 27)) * 0x94d0'49bb'1331'11eb;
-  mixed ^= mixed >> 31;
+  const std::uint64_t mixed = mix(limit_name + 0x9e37'79b9'7f4a'7c15);  // names may be small numbers
   ask.tag = mixed == 0 ? 1 : mixed;
   ask.limit = ask.limit > kMaxRateCount / kOverflowFactor ? kMaxRateCount : ask.limit * kOverflowFactor;
   return ask;

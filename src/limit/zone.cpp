@@ -141,8 +141,12 @@ bool Zone::has_store_secret() const noexcept {
 std::uint64_t Zone::copy_from(Zone *other, std::uint64_t now_ms) noexcept {
   Header &from = *other->header_;
   header_->own_secret = from.own_secret;
-  header_->store_secret = from.store_secret;
-  header_->secret_state.store(from.secret_state.load(std::memory_order_acquire), std::memory_order_release);
+  // The state first: a worker of the other zone may be settling it.
+  const std::uint32_t state = from.secret_state.load(std::memory_order_acquire);
+  if (state == kStoreSecret) {
+    header_->store_secret = from.store_secret;
+  }
+  header_->secret_state.store(state, std::memory_order_release);
   header_->loaded.store(from.loaded.load(std::memory_order_acquire), std::memory_order_release);
   secret = has_store_secret() ? &header_->store_secret : &header_->own_secret;
   header_->lost_usage.store(from.lost_usage.load(std::memory_order_relaxed), std::memory_order_relaxed);

@@ -140,6 +140,9 @@ ngx_int_t shadow(Worker &worker, RequestContext *ctx) noexcept {
 
 ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &location, Mode mode) {
   Worker *own = worker();
+  if (own == nullptr) {
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
   // A location in shadow, which this request came through, may have given it back.
   if (mode == Mode::on && location.has_query && !hide_query_credential(r)) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -147,7 +150,7 @@ ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &loca
   RequestContext *ctx = current_context(r);
   if (ctx == nullptr) {
     ctx = obtain_context(r);
-    if (ctx == nullptr || own == nullptr) {
+    if (ctx == nullptr) {
       return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     set_current_context(r, ctx);

@@ -4,6 +4,7 @@
 #include "ngx/cache_check.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 
 namespace keyward {

@@ -335,7 +335,13 @@ bool check_configuration(ngx_conf_t *cf) noexcept {
   return guarded(false, [&] {
     MainConfiguration *main = main_configuration(cf);
     for (const auto &[plan, place] : main->plans_named) {
-      if (main->policy.plans.find(plan) == main->policy.plans.end()) {
+      const auto known = main->policy.plans.find(plan);
+      if (known != main->policy.plans.end() && known->second.no_access) {
+        main->problems.push_back({"\"default=" + plan + "\" " + place +
+                                  " gives the limits of a plan with no_access, and " +
+                                  "gives access; leave it out to refuse whoever has no plan"});
+      }
+      if (known == main->policy.plans.end()) {
         main->problems.push_back(
             {"unknown plan \"" + plan + "\" " + place + "; define it with \"keyward_plan " + plan + " ...;\" in http"});
       }

@@ -181,6 +181,16 @@ struct Problem {
   std::string text;  // with its place
 };
 
+// What limits that share their counts must agree in: one window can't be of two lengths.
+struct SharedWindow {
+  std::string name;  // of "plan": empty, or name=
+  bool plan;
+  CountBy by;
+  std::uint32_t window_s;  // of "plan": 0
+  bool sliding;
+  std::string place;
+};
+
 struct MainConfiguration {
   std::string store;  // absolute; empty: none
   std::string store_place;
@@ -200,6 +210,7 @@ struct MainConfiguration {
   std::vector<LocationConfiguration *> touched;
   std::vector<std::pair<std::string, std::string>> plans_named;  // by a directive, and its place
   std::vector<MergedLocation> merged;
+  std::vector<SharedWindow> shared_windows;
   std::vector<std::string> limit_places;  // identities given so far, so that two equal places differ
 
   const ngx_cycle_t *cycle = nullptr;  // the one this configuration is for

@@ -38,7 +38,7 @@ bool add_found(FoundCredential *found, const Source &source, std::string_view te
 
 }  // namespace
 
-bool strip_websocket(ngx_http_request_t *r, ngx_table_elt_t *header) noexcept {
+bool strip_websocket(ngx_http_request_t *r, ngx_table_elt_t *header, std::string_view credential) noexcept {
   // Twice as long at most, as a blank may come behind each comma.
   auto *data = static_cast<u_char *>(ngx_pnalloc(r->pool, 2 * header->value.len + 1));
   if (data == nullptr) {
@@ -46,7 +46,7 @@ bool strip_websocket(ngx_http_request_t *r, ngx_table_elt_t *header) noexcept {
   }
   u_char *end = data;
   for_each_protocol(view(header->value), [&](std::string_view element, bool is_credential) {
-    if (!is_credential) {
+    if (!is_credential && element != credential) {
       end = end == data ? end : ngx_cpymem(end, ", ", 2);
       end = ngx_cpymem(end, element.data(), element.size());
     }
@@ -108,8 +108,13 @@ Reason classify_credential(const MainConfiguration &main, FoundCredential *found
     if (format.claims(found->text)) {
       found->kind = Kind::key;
       found->format = &format;
-      return Reason::none;
+      if (format.has_shape(found->text)) {
+        return Reason::none;  // no other one has: of prefixes that begin alike keys differ in length
+      }
     }
+  }
+  if (found->kind == Kind::key) {
+    return Reason::invalid_key;
   }
   if (has_token_form(found->text)) {
     found->kind = Kind::token;

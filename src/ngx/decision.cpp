@@ -47,7 +47,7 @@ class KeyLookup {
     Snapshot snapshot(worker_.store());
     if (!snapshot.status().ok()) {
       worker_.note_store_in_passing(snapshot.status());
-      *reason = has_its_form() ? Reason::store_error : Reason::invalid_key;
+      *reason = checksum_holds() ? Reason::store_error : Reason::invalid_key;
       return Step::decided;
     }
     const Digest cache_name = worker_.principals.name_of(key_);
@@ -57,8 +57,8 @@ class KeyLookup {
       *reason = Reason::none;
       return Step::decided;
     }
-    // What is remembered had the form when it was first seen, and computing its checksum is dearer than remembering.
-    if (!has_its_form()) {
+    // What is remembered had its checksum when it was first seen; computing it costs more than remembering.
+    if (!checksum_holds()) {
       *reason = Reason::invalid_key;
       return Step::decided;
     }
@@ -88,7 +88,7 @@ class KeyLookup {
   }
 
  private:
-  bool has_its_form() const noexcept { return ctx_->credential.format->matches(key_); }
+  bool checksum_holds() const noexcept { return ctx_->credential.format->checksum_holds(key_); }
 
   // A key that was found under its SHA-256: nobody gets here without having the whole key, so its state may be told, and is looked at
   // first: a revoked key costs no bcrypt.
@@ -310,8 +310,10 @@ bool is_preflight(ngx_http_request_t *r) noexcept {
   }
   bool origin = false, method = false;
   for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
-    origin = origin || is_same_name(header, "origin");
-    method = method || is_same_name(header, "access-control-request-method");
+    if (header->value.len != 0) {
+      origin = origin || is_same_name(header, "origin");
+      method = method || is_same_name(header, "access-control-request-method");
+    }
     return true;
   });
   return origin && method;
@@ -479,6 +481,9 @@ Step decide(Worker &worker, RequestContext *ctx, const LocationConfiguration &lo
     ctx->reason = Reason::internal_error;
     return Step::decided;
   }
+  // Nothing is known here yet: limits may count by these, and a client that leaves now is logged with them.
+  ctx->decision = Decision::none;
+  ctx->reason = Reason::none;
   ctx->kind = Kind::none;
   ctx->has_limit = false;
   ctx->has_usage_name = false;

@@ -129,7 +129,7 @@ Wrong set_keyward(ngx_conf_t *cf, const Words &words, LocationConfiguration *con
 constexpr std::string_view kNoCredentialFields[] = {
     "connection",        "content-encoding", "content-length",      "content-type",     "expect", "host",
     "http2-settings",    "keep-alive",       "proxy-authorization", "proxy-connection", "te",     "trailer",
-    "transfer-encoding", "upgrade",
+    "transfer-encoding", "upgrade",          "x-forwarded-for",
 };
 
 Wrong check_header_source(std::string_view name) {
@@ -353,6 +353,26 @@ Wrong parse_limit_option(ngx_conf_t *cf, std::string_view word, LimitRule *rule)
   return kGood;
 }
 
+// A window that two limits share is cut to the shorter of their lengths, and would admit more than the longer one says.
+Wrong check_shared_window(ngx_conf_t *cf, const LimitRule &rule, std::string_view rate) {
+  if (rule.name.empty() && !rule.plan) {
+    return kGood;
+  }
+  auto &known = main_configuration(cf)->shared_windows;
+  const auto same = std::find_if(known.begin(), known.end(), [&](const SharedWindow &other) {
+    return other.name == rule.name && other.plan == rule.plan && other.by == rule.by;
+  });
+  if (same == known.end()) {
+    known.push_back({rule.name, rule.plan, rule.by, rule.rate.window_s, rule.sliding, place_of(cf)});
+    return kGood;
+  }
+  if (same->window_s == rule.rate.window_s && same->sliding == rule.sliding) {
+    return kGood;
+  }
+  return quoted(rate) + " shares its counts with the limit " + same->place +
+         ", but has another window; write the same unit and window= in both, or another name=";
+}
+
 Wrong set_limit(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
   const bool first = !conf->limits;
   if (first) {
@@ -384,6 +404,9 @@ Wrong set_limit(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf)
   }
   if (conf->limits->size() == kMaxLimitRules) {
     return "is there more than " + std::to_string(kMaxLimitRules) + " times here";
+  }
+  if (Wrong wrong = check_shared_window(cf, rule, words[1])) {
+    return wrong;
   }
   for (const LimitRule &other : *conf->limits) {
     if (!rule.name.empty() && rule.name == other.name && rule.by == other.by) {
@@ -612,6 +635,10 @@ Wrong set_key_format(ngx_conf_t *, const Words &words, MainConfiguration *conf) 
   for (const KeyFormat &other : conf->formats) {
     if (other.prefix == format.prefix) {
       return "is there twice for " + quoted(format.prefix);
+    }
+    if (other.length() == format.length() && (other.claims(format.prefix) || format.claims(other.prefix))) {
+      return quoted(format.prefix) + " and " + quoted(other.prefix) +
+             " begin alike and their keys are of one length; write another prefix or length";
     }
   }
   conf->formats.push_back(std::move(format));

@@ -1,12 +1,24 @@
 // Removing from an nginx list without moving what others point to.
 #include "ngx/header_list.hpp"
 
-#include <cstring>
+#include <array>
 
 namespace keyward {
 namespace {
 
-bool is_alnum(u_char c) noexcept { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z'); }
+// Small letters for capitals, '-' for all that is neither letter nor digit.
+constexpr std::array<char, 256> make_folded() {
+  std::array<char, 256> folded{};
+  for (std::size_t c = 0; c < folded.size(); ++c) {
+    const bool small = c >= 'a' && c <= 'z';
+    const bool capital = c >= 'A' && c <= 'Z';
+    const bool digit = c >= '0' && c <= '9';
+    folded[c] = small || digit ? static_cast<char>(c) : capital ? static_cast<char>(c - 'A' + 'a') : '-';
+  }
+  return folded;
+}
+
+constexpr std::array<char, 256> kFolded = make_folded();
 
 }  // namespace
 
@@ -96,16 +108,10 @@ ngx_table_elt_t *add_answer_header(ngx_http_request_t *r, std::string_view name,
   return header;
 }
 
+// By the key and not by lowcase_key, which modules leave unset in what they add to an answer.
 bool is_spelled_as(const ngx_table_elt_t *header, std::string_view lowcase) noexcept {
-  if (header->lowcase_key != nullptr && std::memcmp(header->lowcase_key, lowcase.data(), lowcase.size()) == 0) {
-    return true;
-  }
   for (std::size_t i = 0; i < lowcase.size(); ++i) {
-    u_char c = ngx_tolower(header->key.data[i]);
-    if (!is_alnum(c)) {
-      c = '-';
-    }
-    if (c != static_cast<u_char>(lowcase[i])) {
+    if (kFolded[header->key.data[i]] != lowcase[i]) {
       return false;
     }
   }

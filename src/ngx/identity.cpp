@@ -63,7 +63,7 @@ bool set_identity(RequestContext *ctx, bool strip) noexcept {
   }
   std::size_t free_fields = strip && !ctx->stripped ? ctx->credential.header_count : 0;
   if (strip && !ctx->stripped && ctx->credential.websocket != nullptr &&
-      !strip_websocket(r, ctx->credential.websocket)) {
+      !strip_websocket(r, ctx->credential.websocket, ctx->credential.text)) {
     return false;
   }
   ctx->stripped = ctx->stripped || (strip && ctx->credential.source != nullptr);

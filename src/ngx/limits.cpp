@@ -2,9 +2,9 @@
 #include "ngx/limits.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/inline_list.hpp"
+#include "limit/window_name.hpp"
 #include "ngx/worker.hpp"
 
 namespace keyward {
@@ -79,17 +79,6 @@ Found find_who(const Worker &worker, RequestContext *ctx, const LimitRule &rule,
   return Found::one;
 }
 
-// A window's name: both parts are as good as random to whoever doesn't have the zone's secret, so that nobody can make two meet.
-Digest window_name(const Digest &who, std::uint64_t limit) noexcept {
-  Digest name;
-  std::uint64_t halves[2];
-  std::memcpy(halves, who.data(), sizeof(halves));
-  halves[0] ^= limit;
-  halves[1] ^= ~limit;
-  std::memcpy(name.data(), halves, sizeof(halves));
-  return name;
-}
-
 bool already_paid(const RequestContext *ctx, const Digest &window) noexcept {
   const auto end = ctx->charged.begin() + static_cast<std::ptrdiff_t>(ctx->charged_count);
   return std::find(ctx->charged.begin(), end, window) != end;
@@ -144,8 +133,13 @@ Reason collect(Worker &worker, RequestContext *ctx, const LocationConfiguration 
     if (limits == nullptr) {
       return Reason::no_access;
     }
-    for (std::size_t i = 0; i < limits->size(); ++i) {
-      if (!add_due(worker, ctx, rule, rule.identity + i, (*limits)[i], name, list)) {
+    // By their windows' lengths, not by their places in the list: a plan that is written in another order keeps its counts, and two
+    // keys of one subject with different plans don't cut each other's windows.
+    for (auto limit = limits->begin(); limit != limits->end(); ++limit) {
+      const auto same = std::count_if(limits->begin(), limit,
+                                      [&](const Rate &earlier) { return earlier.window_s == limit->window_s; });
+      const std::size_t which = std::size_t{limit->window_s} * kMaxLimits + static_cast<std::size_t>(same);
+      if (!add_due(worker, ctx, rule, limit_identity(rule.identity, which), *limit, name, list)) {
         return Reason::internal_error;
       }
     }

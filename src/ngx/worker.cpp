@@ -1,9 +1,8 @@
 // Opening what a worker needs after the fork, looking after it once a second, and closing it.
 #include "ngx/worker.hpp"
 
-#include <array>
-
 #include "base/digest.hpp"
+#include "ngx/store_jobs.hpp"
 #include "store/files.hpp"
 #include "store/layout.hpp"
 
@@ -17,152 +16,12 @@ constexpr std::uint64_t kFlushLeaseMs = 3000;
 constexpr std::size_t kQueuePerThread = 32;
 // About 600 bytes each where a principal has scopes and limits; a set of these is what a busy edge sees in a minute.
 constexpr std::size_t kPrincipals = 16384;
-constexpr std::uint64_t kUsageLockWaitMs = 200;
-constexpr std::uint64_t kLastUsageLockWaitMs = 2000;  // what isn't stored then is lost; Debian kills after 5 s
-constexpr std::uint64_t kRefileLockWaitMs = 1000;
 // Times a second that a starting worker waits for another one, which names windows or takes them in.
 constexpr int kWindowTries = 20;
 
 std::unique_ptr<Worker> the_worker;
 
-// By nginx's cached clocks, which are read at one time.
-Moment moment() noexcept {
-  const ngx_time_t *wall = ngx_timeofday();
-  return {ngx_current_msec, static_cast<std::int64_t>(wall->sec) * 1000 + static_cast<std::int64_t>(wall->msec)};
-}
-
 }  // namespace
-
-bool PoolWatch::begin(ThreadPool *pool, ngx_log_t *log) noexcept {
-  pool_ = pool;
-  connection_.fd = pool->event_fd();
-  connection_.read = &read_;
-  connection_.write = &write_;
-  connection_.log = log;
-  connection_.data = this;
-  read_.data = write_.data = &connection_;
-  read_.log = write_.log = log;
-  read_.handler = on_event;
-  write_.write = 1;
-  ngx_uint_t how = NGX_LEVEL_EVENT;
-  if ((ngx_event_flags & NGX_USE_CLEAR_EVENT) != 0) {
-    how = NGX_CLEAR_EVENT;
-  }
-  return ngx_add_event(&read_, NGX_READ_EVENT, how) == NGX_OK;
-}
-
-void PoolWatch::end() noexcept {
-  if (read_.active) {
-    ngx_del_event(&read_, NGX_READ_EVENT, 0);
-  }
-}
-
-void PoolWatch::on_event(ngx_event_t *event) noexcept {
-  auto *connection = static_cast<ngx_connection_t *>(event->data);
-  static_cast<PoolWatch *>(connection->data)->pool_->collect();
-}
-
-// Stores a batch of use counts, and the windows that have changed; counts that can't be stored go back to shared memory.
-class UsageJob final : public Job {
- public:
-  UsageJob(Worker &worker, bool last)
-      : worker_(worker),
-        moment_(moment()),
-        last_(last),
-        lock_wait_ms_(last ? kLastUsageLockWaitMs : kUsageLockWaitMs) {}
-
-  void run() noexcept override {
-    try {
-      status_ = store_counts();
-      status_ = status_.ok() ? worker_.windows_.save(moment_, last_, lock_wait_ms_, &loaded_) : status_;
-    } catch (...) {
-      status_ = {StoreCode::io, std::string()};
-    }
-  }
-
-  void finish() noexcept override {
-    worker_.flushing_ = false;
-    worker_.note_loaded(loaded_);
-    worker_.note_usage(status_);
-  }
-
- private:
-  StoreStatus store_counts() {
-    std::array<UsageDelta, 512> batch;
-    std::size_t count = worker_.zone.keys->drain(batch.data(), batch.size());
-    if (count == 0) {
-      return {};
-    }
-    StoreStatus status = worker_.windows_.ready();
-    // Not for ever under steady traffic: what comes meanwhile is the next second's.
-    for (std::size_t rounds = worker_.zone.keys->stats().used / batch.size() + 1; count != 0 && rounds != 0; --rounds) {
-      if (status.ok()) {
-        status = worker_.usage_.add(batch.data(), count, lock_wait_ms_);
-      }
-      if (!status.ok()) {
-        for (std::size_t i = 0; i < count; ++i) {
-          if (!worker_.zone.keys->put_back(batch[i])) {
-            worker_.zone.count_lost_usage();
-          }
-        }
-        return status;
-      }
-      count = rounds > 1 ? worker_.zone.keys->drain(batch.data(), batch.size()) : 0;
-    }
-    return status;
-  }
-
-  Worker &worker_;
-  const Moment moment_;
-  const bool last_;
-  const std::uint64_t lock_wait_ms_;
-  StoreStatus status_;
-  WindowKeeper::Loaded loaded_;
-};
-
-// Files a legacy-prefix key under its SHA-256, now that a request has shown the whole of it. Only the index changes: whatever was
-// done to the record meanwhile (a revocation, say) stays, as it is read again inside the transaction.
-class RefileJob final : public Job {
- public:
-  RefileJob(Worker &worker, std::string_view id, const Digest &usage_name, const Digest &tag, const Sha256 &sha)
-      : worker_(worker), id_(id), usage_name_(usage_name), tag_(tag), sha_(sha) {}
-
-  void run() noexcept override {
-    guarded(false, [&] {
-      Digest filed_tag = {};
-      bool filed = false;
-      const StoreStatus status = worker_.writer_->run(kRefileLockWaitMs, [&](WriteTxn &txn) -> StoreStatus {
-        const Seal &seal = worker_.writer_->reader().seal();
-        KeyRecord record;
-        StoreStatus found = txn.get_key(id_, &record);
-        // Another worker was first, or the key is gone.
-        if (!found.ok() || record.indexed || seal.tag(Table::keys, id_, encode(record)) != tag_) {
-          return {StoreCode::not_found, {}};
-        }
-        record.indexed = true;
-        record.locator = locator_of(sha_);
-        StoreStatus replaced = txn.replace_key(record);
-        filed_tag = seal.tag(Table::keys, id_, encode(record));
-        filed = replaced.ok();
-        return replaced;
-      });
-      if (status.ok() && filed) {
-        // The verifier is the one that was proved, under a record with a new seal.
-        worker_.zone.keys->remember(usage_name_, sha_, filed_tag);
-      }
-      return true;
-    });
-  }
-
-  // What failed is done at the key's next use.
-  void finish() noexcept override {}
-
- private:
-  Worker &worker_;
-  std::string id_;
-  Digest usage_name_, tag_;
-  Sha256 sha_;
-};
 
 Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
     : configuration(conf),
@@ -251,7 +110,7 @@ bool Worker::begin_windows() {
   status = {StoreCode::busy, std::string()};
   for (int tries = kWindowTries; status.code == StoreCode::busy && tries > 0; --tries) {
     ngx_time_update();
-    status = windows_.load(moment(), &loaded);
+    status = windows_.load(moment_of_nginx(), &loaded);
   }
   note_loaded(loaded);
   if (!status.ok()) {

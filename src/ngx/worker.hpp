@@ -10,6 +10,7 @@
 #include "limit/zone.hpp"
 #include "ngx/configuration.hpp"
 #include "ngx/ngx.hpp"
+#include "ngx/pool_watch.hpp"
 #include "ngx/verification.hpp"
 #include "store/reader.hpp"
 #include "store/usage.hpp"
@@ -17,20 +18,6 @@
 #include "store/writer.hpp"
 
 namespace keyward {
-
-// Lets nginx's event loop collect what a thread pool has done: an eventfd of our own, as nginx's ngx_notify() has one handler
-// slot, which nginx's own pool uses. Not one of nginx's connections, so that none is taken from clients.
-class PoolWatch {
- public:
-  bool begin(ThreadPool *pool, ngx_log_t *log) noexcept;
-  void end() noexcept;
-
- private:
-  static void on_event(ngx_event_t *event) noexcept;
-  ThreadPool *pool_ = nullptr;
-  ngx_connection_t connection_ = {};
-  ngx_event_t read_ = {}, write_ = {};
-};
 
 struct Worker {
   Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle);

@@ -90,6 +90,12 @@ std::string environment_folder(const std::string &store, EnvironmentKind kind) {
   return kind == EnvironmentKind::credentials ? credentials_folder(store) : usage_folder(store);
 }
 
+const char *name_of(Table table) noexcept {
+  const auto *named =
+      std::find_if(std::begin(kTables), std::end(kTables), [&](const NamedTable &one) { return one.table == table; });
+  return named != std::end(kTables) ? named->name : "unknown";
+}
+
 std::vector<Table> tables_of(EnvironmentKind kind) {
   std::vector<Table> tables;
   for (const NamedTable &table : kTables) {

@@ -36,6 +36,8 @@ enum class Access : std::uint8_t {
 std::string environment_folder(const std::string &store, EnvironmentKind kind);
 // Which tables an environment of this kind has.
 std::vector<Table> tables_of(EnvironmentKind kind);
+// Its name in its environment; two environments have a "meta".
+const char *name_of(Table table) noexcept;
 
 class Environment {
  public:

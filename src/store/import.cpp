@@ -91,6 +91,10 @@ class Import {
   std::uint64_t bytes_ = 0;
 };
 
+StoreStatus invalid(const NewKey &key) {
+  return failure(StoreCode::damaged, "what is to be stored of key " + std::string(key.id) + " is not valid");
+}
+
 StoreStatus Import::order() {
   constexpr std::uint64_t kEntryBytes = 64, kPlainBytes = 300, kLongBytes = 1500;
   order_.resize(keys_.count);
@@ -103,7 +107,7 @@ StoreStatus Import::order() {
     const NewKey key = at(rank);
     KeyView view;
     if (!is_id(key.id) || !decode(key.content, &view)) {
-      return failure(StoreCode::damaged, "what is to be stored of key " + std::string(key.id) + " is not valid");
+      return invalid(key);
     }
     if (rank != 0 && key.id == at(rank - 1).id) {
       return about({StoreCode::exists, {}}, "key " + std::string(key.id));
@@ -120,7 +124,9 @@ StoreStatus Import::for_each(Visit visit) const {
   StoreStatus status;
   for (std::size_t i = 0; status.ok() && i < keys_.count; ++i) {
     KeyView view;
-    status = decode(at(i).content, &view) ? visit(view, static_cast<std::uint32_t>(i)) : StoreStatus();
+    const NewKey key = at(i);
+    // order() has seen that it is valid; a key must not come to be without its entries all the same.
+    status = decode(key.content, &view) ? visit(view, static_cast<std::uint32_t>(i)) : invalid(key);
   }
   return status;
 }

@@ -119,10 +119,10 @@ StoreStatus Restore::copy_backup() {
     copy.table = table;
     copy.reseal = true;  // which looks at every record, too
     copy.damaged = [this](Table of, std::string_view key) {
-      const std::string number = std::to_string(static_cast<int>(of));
-      report_->damaged.push_back(key.empty()         ? "backup table " + number + ", not all of which can be reached,"
+      const std::string table_name = std::string("the backup's table ") + name_of(of);
+      report_->damaged.push_back(key.empty()         ? table_name + ", not all of which can be reached,"
                                  : of == Table::keys ? "backup key " + std::string(key)
-                                                     : "backup record in table " + number);
+                                                     : "a record of " + table_name);
     };
     if (table == Table::keys) {
       copy.progress = [this](std::uint64_t copied) { progress_("copying", copied, report_->keys); };

@@ -153,7 +153,7 @@ StoreStatus RestoredKeys::end_where_it_fails(Side *side, const Source &source) {
 // What ended is told by records that are there: some that can't be reached any more would be forgotten.
 void RestoredKeys::note_seen(Table table, std::uint64_t seen) {
   if (report_->damaged.empty() && seen != present_.snapshot.entries(table)) {
-    report_->damaged.push_back("present table " + std::to_string(static_cast<int>(table)) +
+    report_->damaged.push_back(std::string("the present table ") + name_of(table) +
                                ", not all of which can be reached,");
   }
 }

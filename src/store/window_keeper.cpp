@@ -77,11 +77,9 @@ StoreStatus WindowKeeper::save(const Moment &moment, bool last, std::uint64_t wa
     return {};
   }
   for (int tries = last ? kLastTries : 1; tries > 0; --tries) {
-    if (last ? zone_->transfer().lock() : zone_->transfer().try_lock()) {
-      StoreStatus status = load_locked(moment, loaded);
-      status = status.ok() ? save_locked(moment, last, wait_ms) : status;
-      zone_->transfer().unlock();
-      return status;
+    if (const SharedLock lock(&zone_->transfer(), last); lock) {
+      const StoreStatus status = load_locked(moment, loaded);
+      return status.ok() ? save_locked(moment, last, wait_ms) : status;
     }
   }
   return last ? failure(StoreCode::busy, "another process stores the windows of limits") : StoreStatus();

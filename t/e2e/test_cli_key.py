@@ -173,7 +173,7 @@ def test_show(kw, store):
     text = kw("key", "show", key["id"], json=False)
     assert re.search(r"^scopes +a b$", text, re.M)
     for unknown in ("nope", "", "a b", "x" * 300):
-        refuses(kw, "key", "show", unknown, says="no key with this id")
+        refuses(kw, "key", "show", unknown, says="no key with the id")
 
 
 def test_revoke(kw, store):

@@ -71,7 +71,7 @@ def test_errors_as_json(kw):
     for arguments in (["--json", "key", "show", "nope"], ["key", "--json", "show", "nope"], ["key", "show", "nope", "--json"]):
         run = kw.run(*arguments)
         assert (run.rc, run.stdout) == (1, "")
-        assert json.loads(run.stderr) == {"error": "there is no key with this id; `keyward key list` shows the ids", "status": 1}
+        assert json.loads(run.stderr) == {"error": "there is no key with the id \"nope\"; `keyward key list` shows the ids", "status": 1}
     run = kw.run("key", "frob", "--json")
     assert run.rc == 2 and json.loads(run.stderr)["status"] == 2
 

@@ -531,3 +531,18 @@ def test_odd_spellings_of_a_field_are_no_credential(site, line):
     except Closed:
         pass
     assert site.backend.requests == []
+
+
+def test_formats_whose_prefixes_begin_alike(edge, store):
+    short, long = (store.key(verifier="sha256", format=text)["key"] for text in ("sk_ hex=64", "sk_live_ hex=40"))
+    for formats in (("sk_ hex=64", "sk_live_ hex=40"), ("sk_live_ hex=40", "sk_ hex=64")):
+        http = "".join(f"keyward_key_format {text} verifier=sha256;" for text in formats)
+        e = edge(http=http, location="keyward on;")
+        assert [e.get("/", {"X-API-Key": key}).status for key in (short, long)] == [200, 200]
+        assert [e.get("/", {"X-API-Key": key[:-1]}).status for key in (short, long)] == [401, 401]
+
+
+@pytest.mark.parametrize("origin, method, status", [("https://a.example", "PUT", 200), ("", "PUT", 401), ("https://a.example", "", 401), ("", "", 401)])
+def test_a_preflight_says_where_from_and_for_what(edge, origin, method, status):
+    e = edge(location="keyward on; keyward_accept key preflight;")
+    assert e.request("OPTIONS", "/", {"Origin": origin, "Access-Control-Request-Method": method}).status == status

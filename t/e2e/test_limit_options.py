@@ -221,3 +221,57 @@ def test_the_default_plan_is_one_of_the_configuration(config_test, store, kw):
     for name in ("stored", "misspelt", ""):
         rc, output = config_test(location=f"keyward on; keyward_limit plan default={name};")
         assert rc == 1, output
+
+
+# Plans of several keys of one subject, and of other lengths.
+
+
+def test_keys_of_one_subject_do_not_cut_each_others_windows(guard, kw, store):
+    """A key with a shorter window once ended the longer one of another key, and that was admitted anew, again and again."""
+    kw("plan", "set", "hourly", "--limit", "3r/h")
+    kw("plan", "set", "quick", "--limit", "1000r/s")
+    kw("subject", "set", "acme", "--plan", "hourly")
+    slow = {"X-API-Key": store.key(verifier="sha256", subject="acme")["key"]}
+    quick = {"X-API-Key": store.key(verifier="sha256", subject="acme", plan="quick")["key"]}
+    e = guard(at(("/", "keyward_limit plan by=subject;")))
+    assert ask(e, slow, count=4) == [200] * 3 + [429]
+    assert ask(e, quick, count=3) == [200] * 3
+    response = e.get("/", slow)
+    assert response.status == 429 and int(response.header("Retry-After")) > 60
+    assert ask(e, quick) == [200]
+
+
+def test_a_plans_counts_go_by_windows_and_not_by_places(guard, kw, store):
+    kw("plan", "set", "pro", "--limit", "1000r/m", "--limit", "3r/h")
+    headers = {"X-API-Key": store.key(verifier="sha256", plan="pro")["key"]}
+    e = guard(at(("/", "keyward_limit plan;")))
+    assert ask(e, headers, count=4) == [200] * 3 + [429]
+    for limits in (["3r/h", "1000r/m"], ["3r/h"], ["500r/m", "1000r/d", "3r/h"]):
+        kw("plan", "set", "pro", *(word for limit in limits for word in ("--limit", limit)))
+        assert ask(e, headers) == [429]
+    # Two of one length are two limits.
+    kw("plan", "set", "pro", "--limit", "3r/h", "--limit", "4r/h")
+    assert ask(e, headers) == [429]
+    kw("plan", "set", "pro", "--limit", "5r/h")
+    assert ask(e, headers, count=3) == [200] * 2 + [429]
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [("1000r/s name=t", "5r/h name=t"), ("5r/h name=t", "5r/h name=t window=sliding"), ("plan", "plan window=sliding"),
+     ("5r/m name=t by=address", "5r/30s name=t by=address")],
+)
+def test_limits_that_share_counts_have_one_window(config_test, one, other):
+    test = config_test(server=at(("/a", f"keyward on; keyward_limit {one};"), ("/b", f"keyward on; keyward_limit {other};")))
+    assert test.rc == 1 and "shares its counts with the limit in" in test.output and "another name=" in test.output
+
+
+@pytest.mark.parametrize("one, other", [("60r/m name=t", "20r/m name=t"), ("5r/h name=t", "5r/m name=t by=address"), ("5r/h name=t", "5r/m name=u")])
+def test_limits_may_share_with_another_number(config_test, one, other):
+    test = config_test(server=at(("/a", f"keyward on; keyward_limit {one};"), ("/b", f"keyward on; keyward_limit {other};")))
+    assert test.rc == 0 and "[warn]" not in test.output
+
+
+def test_a_default_plan_without_access_is_no_default(config_test):
+    test = config_test(http="keyward_plan none no_access;", server=at(("/", "keyward on; keyward_limit plan default=none;")))
+    assert test.rc == 1 and "no_access" in test.output and "nginx.conf:" in test.output

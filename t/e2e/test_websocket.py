@@ -119,6 +119,12 @@ def test_what_is_refused(site, name):
     assert status != 401 or response.header("WWW-Authenticate").startswith("Bearer")
 
 
+@pytest.mark.parametrize("field", ["bearer, {a}, {a}", "{a}, bearer, {a}", "chat, {a}, bearer, {a}"])
+def test_a_second_copy_does_not_reach_the_backend_either(site, field):
+    handshake(site, field)
+    assert all(site.a["key"] not in value for request in site.backend.requests for _, value in request.headers)
+
+
 def test_the_backends_choice_is_kept(site):
     response = handshake(site, "bearer, {a}, chat", target="/?choose=chat")
     assert response.all(FIELD) == ["chat"]
