@@ -106,7 +106,7 @@ def test_commits_and_misses_leave_nothing(edge, cases, kw):
 def test_reloads_under_load_answer_all_and_right(edge, cases):
     # Row 30: a thousand, or in make test twenty.
     cases = [case for case in cases if case[2] is not None]
-    e = edge(server=SERVER, workers=2)
+    e = edge(server=SERVER, workers=2, log_level="warn")  # waiting for a reload reads the log
     with Load(e.port, connections=12, make=lambda n: ("GET", *cases[n % len(cases)][:2])) as load:
         until(lambda: len(load.samples) > 100, 30, "requests")
         for _ in range(1000 if THOROUGH else 20):
@@ -141,7 +141,7 @@ def test_a_worker_killed_every_100_ms_answers_nothing_wrong(edge, cases):
     # Row 31. Whoever is hit gets no answer; the counts are kept, and no limit is exceeded by a request that reached anybody.
     cases = [case for case in cases if case[2] is not None]
     limited = cases[0][1]
-    e = edge(server=SERVER, workers=2)
+    e = edge(server=SERVER, workers=2, log_level="warn")
     e.allow_log("exited on signal 9")
     wanted = lambda n: (("/limit", limited, None), *cases)[n % (len(cases) + 1)]
     with Load(e.port, connections=12, make=lambda n: ("GET", *wanted(n)[:2])) as load:
