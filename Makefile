@@ -18,7 +18,8 @@ DEPS := g++ make cmake ninja-build ccache liblmdb-dev libyajl-dev libsodium-dev 
         libcurl4-openssl-dev libcli11-dev libgtest-dev libgmock-dev python3 python3-pytest python3-pytest-xdist \
         python3-h2 python3-bcrypt python3-lmdb python3-cryptography curl $(if $(NGINX_SRC),,nginx nginx-dev)
 CHECK_DEPS := clang-format clang-tidy
-BENCH_DEPS := wrk libbenchmark-dev
+# The rivals that `make bench` measures beside, too. What of them brings its own server doesn't start it (see APT_INSTALL).
+BENCH_DEPS := wrk libbenchmark-dev valgrind haproxy libnginx-mod-http-lua libnginx-mod-http-js lua-resty-core
 FUZZ_DEPS  := clang libclang-rt-14-dev
 
 .PHONY: all deps check-deps bench-deps fuzz-deps asan demo run test test-asan fuzz format check bench install clean help
@@ -80,9 +81,9 @@ check: check-deps all  ## formatting, static analysis, every test, the long ones
 	$(MAKE) tsan
 	$(MAKE) test-asan
 
-bench: bench-deps all  ## the benchmarks: t/bench/run.sh
-	@test -x t/bench/run.sh || { echo "make bench runs t/bench/run.sh, which isn't there yet"; exit 1; }
-	KEYWARD_BUILD=$(abspath $(BUILD)) NGINX=$(NGINX) t/bench/run.sh
+bench: bench-deps all  ## the benchmarks, into build/bench; ONE=SECTION for one, BENCH_OPTIONS=--quick to try it
+	@cmake --build $(BUILD) -j $(JOBS) --target bench_programs
+	KEYWARD_BUILD=$(abspath $(BUILD)) NGINX=$(NGINX) $(PYTHON) t/bench/bench.py $(BENCH_OPTIONS) $(if $(ONE),--only $(ONE))
 
 install: all  ## the module into nginx's modules path, the command, its manual page and completions into PREFIX; DESTDIR= goes before both
 	install -D -m 644 $(BUILD)/$(SO) $(DESTDIR)$(MODULES_DIR)/$(SO)
@@ -97,7 +98,7 @@ clean:  ## remove everything that was built
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
-	@echo "Variables: NGINX_SRC, BUILD, JOBS, PYTEST_JOBS, ONE, FUZZ_SECONDS, PREFIX, MODULES_DIR, DESTDIR. DEPS= installs nothing."
+	@echo "Variables: NGINX_SRC, BUILD, JOBS, PYTEST_JOBS, ONE, FUZZ_SECONDS, BENCH_OPTIONS, PREFIX, MODULES_DIR, DESTDIR. DEPS= installs nothing."
 
 cpp_files = $(shell find src t -name '*.[ch]pp')
 
