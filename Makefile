@@ -5,6 +5,8 @@ JOBS        ?= $(shell nproc)
 PYTEST_JOBS ?= 4
 PYTHON      ?= /usr/bin/python3
 PREFIX      ?= /usr/local
+FUZZ_SECONDS ?= 60
+FUZZ_MAX_LEN ?= 9000
 export PATH := $(PATH):/usr/sbin
 
 # NGINX_SRC is another configured and built nginx tree; without it: the nginx of this machine, from its packages.
@@ -18,8 +20,9 @@ DEPS := g++ make cmake ninja-build ccache liblmdb-dev libyajl-dev libsodium-dev 
 CHECK_DEPS := clang-format clang-tidy
 # The rivals that `make bench` measures beside, too. What of them brings its own server doesn't start it (see APT_INSTALL).
 BENCH_DEPS := wrk libbenchmark-dev valgrind haproxy libnginx-mod-http-lua libnginx-mod-http-js lua-resty-core
+FUZZ_DEPS  := clang libclang-rt-14-dev
 
-.PHONY: all deps check-deps bench-deps asan demo run test test-asan format check bench install clean help
+.PHONY: all deps check-deps bench-deps fuzz-deps asan demo run test test-asan fuzz format check bench install clean help
 
 all: deps  ## build build/ngx_http_keyward_module.so, build/keyward and the unit tests
 	$(call build,$(BUILD))
@@ -32,6 +35,9 @@ check-deps: deps
 
 bench-deps: deps
 	$(call install_packages,$(BENCH_DEPS))
+
+fuzz-deps: deps
+	$(call install_packages,$(FUZZ_DEPS))
 
 asan: deps  ## the same with AddressSanitizer and UndefinedBehaviorSanitizer, into build/asan
 	$(call build,$(BUILD)/asan,-DKEYWARD_SANITIZE=ON)
@@ -48,14 +54,32 @@ test: all  ## every test; ONE=unit:Base62* or ONE=t/e2e/test_build.py::test_load
 test-asan: asan  ## the same in build/asan; takes ONE= too
 	$(call test,$(BUILD)/asan)
 
+fuzz: fuzz-deps  ## each fuzz target for FUZZ_SECONDS with sanitizers; ONE=token for one. What it finds stays in build/fuzz
+	$(call build,$(BUILD)/fuzz,-DKEYWARD_SANITIZE=ON -DKEYWARD_FUZZ=ON -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++)
+	@for target in $(or $(ONE),$(patsubst t/fuzz/%_fuzz.cpp,%,$(wildcard t/fuzz/*_fuzz.cpp))); do \
+	    log=$(BUILD)/fuzz/$$target.log; mkdir -p $(BUILD)/fuzz/corpus/$$target; \
+	    $(BUILD)/fuzz/$${target}_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=$(FUZZ_MAX_LEN) -timeout=10 -print_final_stats=1 \
+	        -artifact_prefix=$(BUILD)/fuzz/$$target- $(BUILD)/fuzz/corpus/$$target t/fuzz/corpus/$$target >$$log 2>&1 || { tail -50 $$log; exit 1; }; \
+	    echo "$$target: $$(sed -n 's/^stat::number_of_executed_units: //p' $$log) executions"; \
+	done
+
 format: check-deps  ## lay out the C++ sources
 	clang-format -i $(cpp_files)
 
-check: check-deps all  ## formatting, static analysis, every test, every test with sanitizers
+.PHONY: tsan
+tsan: deps  ## what threads share (the pool, limits, proofs, the gate) under ThreadSanitizer, in build/tsan
+	@cmake -S . -B $(BUILD)/tsan -G Ninja --log-level=WARNING -DNGINX_SRC=$(abspath $(NGINX_SRC)) -DKEYWARD_TSAN=ON >/dev/null
+	@cmake --build $(BUILD)/tsan -j $(JOBS) --target unit_tests
+	TSAN_OPTIONS=$(tsan_options) $(BUILD)/tsan/unit_tests --gtest_brief=1 --gtest_filter='$(tsan_tests)'
+
+check: check-deps all  ## formatting, static analysis, every test, the long ones, a million decisions against the model, every test with sanitizers
 	clang-format --dry-run -Werror $(cpp_files)
 	run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) -extra-arg=-Wno-unknown-warning-option '^$(CURDIR)/src/'
 	$(call test,$(BUILD))
 	KEYWARD_THOROUGH=1 $(BUILD)/unit_tests --gtest_brief=1 --gtest_filter='StoreDamage.*' 2>/dev/null
+	$(PYTHON) t/e2e/model/run.py --build-dir=$(BUILD) --nginx=$(NGINX) --decisions 1000000
+	KEYWARD_THOROUGH=1 $(call pytest,$(BUILD)) -q -m thorough t/e2e
+	$(MAKE) tsan
 	$(MAKE) test-asan
 
 bench: bench-deps all  ## the benchmarks, into build/bench; ONE=SECTION for one, BENCH_OPTIONS=--quick to try it
@@ -75,9 +99,14 @@ clean:  ## remove everything that was built
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
-	@echo "Variables: NGINX_SRC, BUILD, JOBS, PYTEST_JOBS, ONE, BENCH_OPTIONS, PREFIX, MODULES_DIR, DESTDIR. DEPS= installs nothing."
+	@echo "Variables: NGINX_SRC, BUILD, JOBS, PYTEST_JOBS, ONE, FUZZ_SECONDS, BENCH_OPTIONS, PREFIX, MODULES_DIR, DESTDIR. DEPS= installs nothing."
 
 cpp_files = $(shell find src t -name '*.[ch]pp')
+
+# The tests with threads: ThreadSanitizer sees those of one process, and what forks, kills or single-steps hangs under it. It takes a mutex
+# that is locked in memory mapped anew for one that was never unlocked.
+tsan_options := detect_deadlocks=0:report_mutex_bugs=0:halt_on_error=1
+tsan_tests   := ThreadPool.*:*Threads*:*UnderLoad*:*OthersCharge*:*ProofsStayTrue*:GateTest.NoMore*:GateTest.TheSame*:GateTest.Waiting*
 
 # What the command prints of itself.
 define install_page

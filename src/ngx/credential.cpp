@@ -1,93 +1,11 @@
 // Credentials in header fields (RFC 6750, section 2.1, X-API-Key and its like, Sec-WebSocket-Protocol), and which of all that came counts.
 #include "ngx/credential.hpp"
 
-#include <algorithm>
-
+#include "auth/credential_text.hpp"
 #include "ngx/header_list.hpp"
 
 namespace keyward {
 namespace {
-
-bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
-
-std::string_view trim(std::string_view text) noexcept {
-  while (!text.empty() && is_blank(text.front())) {
-    text.remove_prefix(1);
-  }
-  while (!text.empty() && is_blank(text.back())) {
-    text.remove_suffix(1);
-  }
-  return text;
-}
-
-// What follows the scheme Bearer (its case doesn't matter: RFC 9110, section 11.1); empty for any other scheme.
-std::string_view bearer_value(std::string_view field) noexcept {
-  static constexpr std::string_view kScheme = "bearer";
-  field = trim(field);
-  if (field.size() <= kScheme.size() || !is_blank(field[kScheme.size()])) {
-    return {};
-  }
-  for (std::size_t i = 0; i < kScheme.size(); ++i) {
-    if (ngx_tolower(static_cast<u_char>(field[i])) != static_cast<u_char>(kScheme[i])) {
-      return {};
-    }
-  }
-  return trim(field.substr(kScheme.size()));
-}
-
-bool is_base64url(std::string_view text) noexcept {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
-}
-
-// Three base64url parts: the form of a JWS (RFC 7515, section 3.1).
-bool has_token_form(std::string_view text) noexcept {
-  const std::size_t first = text.find('.');
-  const std::size_t second = first == std::string_view::npos ? first : text.find('.', first + 1);
-  return second != std::string_view::npos && is_base64url(text.substr(0, first)) &&
-         is_base64url(text.substr(first + 1, second - first - 1)) && is_base64url(text.substr(second + 1));
-}
-
-constexpr std::string_view kWebSocketProtocol = "bearer";
-
-// Calls visit(element, whether it is a credential) for each protocol that a client offers, but for the "bearer" before a credential.
-// Browsers offer protocols and nothing else with a WebSocket, so a credential comes as the one behind "bearer", anywhere in the list.
-template <typename Visit>
-void for_each_protocol(std::string_view field, Visit &&visit) noexcept {
-  bool announced = false;
-  for (bool more = true; more;) {
-    const std::size_t end = field.find(',');
-    const std::string_view element = trim(field.substr(0, end));
-    more = end != std::string_view::npos;
-    field.remove_prefix(more ? end + 1 : field.size());
-    if (element.empty()) {
-      continue;  // RFC 9110, section 5.6.1: an empty element is none
-    }
-    if (announced) {
-      visit(element, true);
-      announced = false;
-    } else if (element == kWebSocketProtocol) {
-      announced = true;
-    } else {
-      visit(element, false);
-    }
-  }
-  if (announced) {
-    visit(kWebSocketProtocol, false);
-  }
-}
-
-// The first credential among the protocols; *count is how many there are.
-std::string_view websocket_credential(std::string_view field, std::size_t *count) noexcept {
-  std::string_view first;
-  for_each_protocol(field, [&](std::string_view element, bool is_credential) {
-    if (is_credential && (*count)++ == 0) {
-      first = element;
-    }
-  });
-  return first;
-}
 
 // What a field holds, and how many of it.
 std::string_view credential_in(const Source &source, const ngx_table_elt_t *header, std::size_t *count) noexcept {
@@ -96,10 +14,9 @@ std::string_view credential_in(const Source &source, const ngx_table_elt_t *head
     case SourceKind::bearer:
       return bearer_value(view(header->value));
     case SourceKind::websocket:
-      *count = 0;
       return websocket_credential(view(header->value), count);
     case SourceKind::header:
-      return trim(view(header->value));
+      return trim_blanks(view(header->value));
     case SourceKind::query:
       break;
   }

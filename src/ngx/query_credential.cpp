@@ -3,47 +3,12 @@
 
 #include <algorithm>
 
+#include "auth/credential_text.hpp"
+
 namespace keyward {
 namespace {
 
 bool is_same(const ngx_str_t &a, const ngx_str_t &b) noexcept { return a.data == b.data && a.len == b.len; }
-
-// Whether an argument's name is this one, as a backend reads it: %6Bey is key.
-bool is_named(std::string_view text, std::string_view name) noexcept {
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < text.size(); ++i, ++at) {
-    auto c = static_cast<u_char>(text[i]);
-    if (c == '%' && i + 2 < text.size()) {
-      const ngx_int_t escaped = ngx_hextoi(borrow(text.substr(i + 1)).data, 2);
-      if (escaped != NGX_ERROR) {
-        c = static_cast<u_char>(escaped);
-        i += 2;
-      }
-    }
-    if (at == name.size() || c != static_cast<u_char>(name[at])) {
-      return false;
-    }
-  }
-  return at == name.size();
-}
-
-// The value of this argument, if it is the one of this name; else data() is nullptr.
-std::string_view value_of(std::string_view argument, std::string_view name) noexcept {
-  const std::size_t end = argument.find('=');
-  return end != std::string_view::npos && is_named(argument.substr(0, end), name) ? argument.substr(end + 1)
-                                                                                  : std::string_view();
-}
-
-// Calls visit(argument) for each, also for empty ones.
-template <typename Visit>
-void for_each_argument(std::string_view args, Visit &&visit) noexcept {
-  std::size_t end;
-  do {
-    end = args.find('&');
-    visit(args.substr(0, end));
-    args.remove_prefix(end == std::string_view::npos ? args.size() : end + 1);
-  } while (end != std::string_view::npos);
-}
 
 // A list of arguments that is being written.
 struct Arguments {
@@ -74,7 +39,7 @@ struct QuerySplit {
 // false when memory was refused. Allocates only where there is such an argument.
 bool split_query(ngx_pool_t *pool, std::string_view args, std::string_view name, QuerySplit *split) noexcept {
   for_each_argument(args, [&](std::string_view argument) {
-    const std::string_view value = value_of(argument, name);
+    const std::string_view value = argument_value(argument, name);
     split->found = split->found || value.data() != nullptr;
     if (!value.empty() && split->count++ == 0) {
       split->value = value;
@@ -88,7 +53,7 @@ bool split_query(ngx_pool_t *pool, std::string_view args, std::string_view name,
     return false;
   }
   for_each_argument(args, [&](std::string_view argument) {
-    (value_of(argument, name).data() != nullptr ? ours : rest).add(argument);
+    (argument_value(argument, name).data() != nullptr ? ours : rest).add(argument);
   });
   split->ours = ours.text;
   split->rest = rest.text;

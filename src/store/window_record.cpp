@@ -86,8 +86,10 @@ bool decode(std::string_view name, std::string_view content, WindowRecord *recor
   // The window before ended where this one began, or ends with it (it is about to be followed); never more than two lengths before.
   return record->tag != 0 && record->window_s >= kMinKeptWindowSeconds && record->window_s <= kMaxWindowSeconds &&
          record->count <= kMaxRateCount && record->before <= kMaxRateCount && is_end(record->end_ms) &&
-         (record->before == 0 || (record->sliding && record->before_end_ms <= record->end_ms &&
-                                  record->end_ms - record->before_end_ms <= 2 * length_of(*record)));
+         (record->before == 0
+              ? record->before_end_ms == 0
+              : record->sliding && is_end(record->before_end_ms) && record->before_end_ms <= record->end_ms &&
+                    record->end_ms - record->before_end_ms <= 2 * length_of(*record));
 }
 
 }  // namespace keyward

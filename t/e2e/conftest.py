@@ -33,6 +33,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", f"time_limit(seconds): bounds the test (default: {TIME_LIMIT})")
     config.addinivalue_line("markers", "load: needs the machine; one such test at a time")
+    config.addinivalue_line("markers", "thorough: goes further with KEYWARD_THOROUGH=1, which make check sets")
     config.addinivalue_line("markers", "release_only: shows nothing more under sanitizers")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -2,11 +2,10 @@
 
 import email.utils
 import struct
-import subprocess
 import time
-from pathlib import Path
 
 import pytest
+from harness.shim import preload
 from harness.wait import until
 
 HOUR = 3600
@@ -34,18 +33,9 @@ class Clock:
 @pytest.fixture
 def clock(folder, build, edge, monkeypatch):
     """A clock that the edges of this test go by; clock.edge(...) starts one."""
-    shim = folder / "clock.so"
-    source = Path(__file__).parent / "harness/clock.c"
-    subprocess.run(["gcc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", shim, source], check=True)
     clock = Clock(folder / "clock")
     monkeypatch.setenv("CLOCK_FILE", str(folder / "clock"))
-    preload = build.preload()
-
-    def with_shim():
-        paths = [preload[0].split("=", 1)[1]] if preload else []
-        return ["LD_PRELOAD=" + ":".join([*paths, str(shim)])]
-
-    monkeypatch.setattr(build, "preload", with_shim)
+    preload(build, folder, monkeypatch, "clock")
 
     def start(**pieces):
         e = edge(**pieces)

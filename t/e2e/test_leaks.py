@@ -1,11 +1,16 @@
 """What a worker holds after 100,000 requests, and what reloads under load answer."""
 
+import contextlib
 import itertools
+import os
+import signal
 import time
+from collections import Counter
 
 import pytest
 from harness.drive import TELL, cpu_seconds, descriptors, each_port, private_kib, statuses, volley
 from harness.load import Load
+from harness.thorough import THOROUGH, thorough
 from harness.wait import until
 
 pytestmark = pytest.mark.load
@@ -97,13 +102,14 @@ def test_commits_and_misses_leave_nothing(edge, cases, kw):
     assert e.workers() == [worker]
 
 
-def test_twenty_reloads_under_load_answer_all_and_right(edge, cases):
-    # Row 30, small.
+@thorough(3600)
+def test_reloads_under_load_answer_all_and_right(edge, cases):
+    # Row 30: a thousand, or in make test twenty.
     cases = [case for case in cases if case[2] is not None]
-    e = edge(server=SERVER, workers=2)
+    e = edge(server=SERVER, workers=2, log_level="warn")  # waiting for a reload reads the log
     with Load(e.port, connections=12, make=lambda n: ("GET", *cases[n % len(cases)][:2])) as load:
         until(lambda: len(load.samples) > 100, 30, "requests")
-        for _ in range(20):
+        for _ in range(1000 if THOROUGH else 20):
             e.reload()
         seen = len(load.samples)
         until(lambda: len(load.samples) > seen + 100, 30, "requests")
@@ -128,6 +134,32 @@ def test_workers_killed_all_the_time_answer_nothing_wrong(edge, cases, store):
     # What is shared isn't held by the dead: proofs, runs, counts.
     key = store.key(verifier="bcrypt:4", scope="a:read")
     assert statuses(volley(each_port(e), 20, 2, "/scope", {"X-API-Key": key["key"]}, timeout=20)) == {200: 40}
+
+
+@thorough(600)
+def test_a_worker_killed_every_100_ms_answers_nothing_wrong(edge, cases):
+    # Row 31. Whoever is hit gets no answer; the counts are kept, and no limit is exceeded by a request that reached anybody.
+    cases = [case for case in cases if case[2] is not None]
+    limited = cases[0][1]
+    e = edge(server=SERVER, workers=2, log_level="warn")
+    e.allow_log("exited on signal 9")
+    wanted = lambda n: (("/limit", limited, None), *cases)[n % (len(cases) + 1)]
+    with Load(e.port, connections=12, make=lambda n: ("GET", *wanted(n)[:2])) as load:
+        for _ in range(300 if THOROUGH else 20):
+            end = time.monotonic() + 0.1
+            until(lambda: time.monotonic() >= end and e.workers(), 30, "100 ms and a worker")
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(e.workers()[-1], signal.SIGKILL)
+        until(lambda: len(e.workers()) == 2, 30, "two workers")
+        seen = len(load.samples)
+        until(lambda: len(load.samples) > seen + 100, 30, "requests")
+    statuses = {}
+    for sample in load.samples:
+        target, _, status = wanted(sample.number)
+        statuses.setdefault(target, Counter())[sample.status] += 1
+        assert sample.status in ((0, 200, 429) if status is None else (0, status)), (target, sample)
+    assert statuses["/limit"][200] <= 5 and statuses["/limit"][429] > 0, statuses["/limit"]
+    assert e.get("/limit", limited).status == 429
 
 
 @pytest.mark.release_only

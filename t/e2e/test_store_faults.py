@@ -1,5 +1,6 @@
 """What happens to the store, and what workers and nginx -t make of it (row 34): 503 or a refused start, never open."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -497,25 +498,35 @@ def many(count):
     return keys, "\n".join(lines) + "\n"
 
 
+@contextlib.contextmanager
+def stopped_import(store, folder, build, lines=None):
+    """A command that was stopped while it holds the lock and has written; it goes on, and succeeds, at the end."""
+    (folder / "lines").write_text(lines or many(60_000)[1])
+    lock = os.stat(store.path / "lock").st_ino
+    command = [build.command, "key", "import", folder / "lines"]
+    importing = subprocess.Popen(command, env=build.environment(KEYWARD_STORE=store.path), stdout=subprocess.DEVNULL)
+
+    def holds_the_lock():
+        with open("/proc/locks") as file:
+            return any(line.split()[4] == str(importing.pid) and f":{lock} " in line for line in file if len(line.split()) > 5)
+
+    try:
+        until(lambda: importing.poll() is not None or holds_the_lock(), 60, "the import to write")
+        importing.send_signal(signal.SIGSTOP)
+        assert importing.poll() is None and holds_the_lock()
+        yield importing
+    finally:
+        importing.send_signal(signal.SIGCONT)
+        assert importing.wait(60) == 0
+
+
 def test_a_command_stopped_inside_a_write_disturbs_no_request(edge, store, kw, folder, build):
     # Row 33.
     key, slow = store.key(), store.key(verifier="bcrypt:4")
     e = edge(http=FORMATS, server=SERVER)
     assert status(e, key) == 200
     keys, lines = many(60_000)
-    (folder / "lines").write_text(lines)
-    lock = os.stat(store.path / "lock").st_ino
-    command = [build.command, "key", "import", folder / "lines"]
-    importing = subprocess.Popen(command, env=build.environment(KEYWARD_STORE=store.path), stdout=subprocess.DEVNULL)
-    try:
-        def holds_the_lock():
-            with open("/proc/locks") as file:
-                return any(line.split()[4] == str(importing.pid) and f":{lock} " in line for line in file
-                           if len(line.split()) > 5)
-
-        until(lambda: importing.poll() is not None or holds_the_lock(), 60, "the import to write")
-        importing.send_signal(signal.SIGSTOP)
-        assert importing.poll() is None and holds_the_lock()
+    with stopped_import(store, folder, build, lines):
         for _ in range(50):
             assert status(e, key) == 200
         assert status(e, slow) == 200
@@ -525,10 +536,24 @@ def test_a_command_stopped_inside_a_write_disturbs_no_request(edge, store, kw, f
         e.reload()
         assert status(e, key) == 200
         assert status(e, slow) == 200
-    finally:
-        importing.send_signal(signal.SIGCONT)
-        assert importing.wait(60) == 0
     assert status(e, {"key": keys[0]}) == status(e, {"key": keys[-1]}) == 200
+
+
+def test_a_revocation_waits_for_a_command_that_is_stopped(edge, store, kw, folder, build):
+    # Row 33. Others are told who holds the store; a revocation waits longer, and holds once it has been committed.
+    key = store.key()
+    e = edge(http=FORMATS, server=SERVER)
+    assert status(e, key) == 200
+    with stopped_import(store, folder, build) as importing:
+        revoking = subprocess.Popen([build.command, "key", "revoke", key["id"]], stdout=subprocess.DEVNULL,
+                                    env=build.environment(KEYWARD_STORE=store.path))
+        run = kw.run("plan", "set", "pro")
+        assert run.rc == 3 and str(importing.pid) in run.stderr, run.stderr
+        assert revoking.poll() is None
+        assert status(e, key) == 200
+    assert revoking.wait(60) == 0
+    assert refusal(e, key) == (401, "revoked_key")
+    stays(e, key, 401)
 
 
 @pytest.fixture

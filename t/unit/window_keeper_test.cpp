@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <limits>
 
 #include "shared_memory.hpp"
 #include "store/environment.hpp"
@@ -422,6 +423,12 @@ TEST(WindowRecordTest, OnlyWhatWasWrittenIsRead) {
   refuses([](WindowRecord &r) { r.before_end_ms = r.end_ms + 1; });
   refuses([](WindowRecord &r) { r.before_end_ms = r.end_ms - 2 * kHour - 1; });
   refuses([](WindowRecord &r) { r.sliding = false; });
+  // Found by t/fuzz/record_fuzz.cpp: times so far apart that their difference overflows.
+  refuses([](WindowRecord &r) { r.before_end_ms = std::numeric_limits<std::int64_t>::min(); });
+  refuses([](WindowRecord &r) {
+    r.before = 0;
+    r.before_end_ms = std::numeric_limits<std::int64_t>::min();
+  });
 }
 
 }  // namespace

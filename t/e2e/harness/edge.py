@@ -22,7 +22,7 @@ pid @PREFIX@/nginx.pid;
 error_log @PREFIX@/error.log @LOG_LEVEL@;
 @MAIN@
 events {
-    worker_connections 4096;
+    worker_connections @WORKER_CONNECTIONS@;
 }
 http {
     access_log @PREFIX@/access.log;
@@ -104,6 +104,7 @@ class Config:
             "MODULE": build.module,
             "PREFIX": prefix,
             "USER": f"user {user[0]} {user[1]};" if user else "",
+            "WORKER_CONNECTIONS": 4096,
             **values,
         }
         # logs: where an nginx that was built by hand writes until it has read the configuration.

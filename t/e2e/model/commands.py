@@ -1,0 +1,162 @@
+"""Each operation on the store: the command's arguments, and what the store is when it is done."""
+
+import calendar
+import json
+import random
+import time
+import zlib
+from collections import namedtuple
+
+from cli_helper import bcrypt, sha256
+
+from .world import Key, Plan
+
+# then(world, run): the world afterwards; only where the command did it.
+Command = namedtuple("Command", "arguments then input", defaults=(None,))
+
+DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def unknown_key():
+    """A key of the default format that no store has."""
+    text = "kw_" + "".join(random.choices(DIGITS, k=43))
+    number, checksum = zlib.crc32(text.encode()), ""
+    for _ in range(6):
+        number, digit = divmod(number, 62)
+        checksum = DIGITS[digit] + checksum
+    return text + checksum
+
+
+def unix(text):
+    return None if text is None else calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+
+
+def tuple_of(value):
+    return None if value is None else tuple(value)
+
+
+def rates(limits):
+    return [f"{limit}r/h" for limit in limits or ()]
+
+
+def options(**values):
+    """--option value for each that is there; a list of scopes may be empty, a list of limits is repeated."""
+    found = []
+    for name, value in values.items():
+        if name == "scope":
+            found += ["--scope", ",".join(value)] if value is not None else []
+        elif name == "limit":
+            found += [part for rate in rates(value) for part in ("--limit", rate)]
+        elif value not in (None, ""):
+            found += [f"--{name}", value]
+    return found
+
+
+def key_of(op, id, secret, expires_s, state="active"):
+    return Key(op["key"], id, secret, op["verifier"], op["key"], state, op["subject"], op["plan"], tuple_of(op["scopes"]),
+               tuple_of(op["limits"]), expires_s)  # fmt: skip
+
+
+def create(site, op):
+    def then(world, run):
+        made = run.json()
+        site.secrets[op["key"]] = made["key"]
+        return world.with_key(key_of(op, made["id"], made["key"], unix(made["expires_at"])))
+
+    more = options(verifier=op["verifier"], subject=op["subject"], plan=op["plan"], scope=op["scopes"], limit=op["limits"],
+                   expires=op["expires"] and f"{op['expires']}s" or "")  # fmt: skip
+    return Command(["key", "create", "--name", op["key"], *more], then)
+
+
+def import_(site, op):
+    lines, keys = [], []
+    now_s = int(time.time())
+    for one in op["keys"]:
+        secret = unknown_key()
+        line = {"id": f"ak_{one['key']}", "sha256": sha256(secret), "state": one["state"], "scopes": one["scopes"]}
+        line["limits"] = None if one["limits"] is None else rates(one["limits"])
+        line["expires_at"] = now_s + one["expires"] if one["expires"] else None
+        line.update({name: one[name] for name in ("subject", "plan") if one[name]})
+        if one["verifier"] != "sha256":
+            line["bcrypt"] = bcrypt(secret)
+        lines.append(json.dumps(line))
+        keys.append(key_of(one, line["id"], secret, line["expires_at"], one["state"]))
+        site.secrets[one["key"]] = secret
+    return Command(["key", "import", "-"], lambda world, run: world.with_key(*keys), "\n".join(lines))
+
+
+def id_of(site, op):
+    key = site.stores.last.keys.get(op["key"])
+    return key.id if key else "key_nobody"
+
+
+def revoke(site, op):
+    return Command(["key", "revoke", id_of(site, op)], lambda world, run: world.revoked(op["key"]))
+
+
+def revoke_many(site, op):
+    keys = site.stores.last.keys
+    names = [name for name in op["keys"] if name in keys]
+    ids = "\n".join(keys[name].id for name in names)
+    return Command(["key", "revoke", "--stdin"], lambda world, run: world.revoked(*names), ids) if names else None
+
+
+def suspend(site, op):
+    return Command(["key", "suspend", id_of(site, op)], lambda world, run: world.in_state(op["key"], "suspended"))
+
+
+def resume(site, op):
+    return Command(["key", "resume", id_of(site, op)], lambda world, run: world.in_state(op["key"], "active"))
+
+
+def rotate(site, op):
+    def then(world, run):
+        made, old = run.json(), world.keys[op["key"]]
+        site.secrets[op["successor"]] = made["key"]
+        new = old.succeeded_by(op["successor"], made["id"], made["key"], op["verifier"])
+        return world.rotated(op["key"], new, unix(made["overlap_until"]))
+
+    overlap = f"{op['overlap']}s" if op["overlap"] else "0"
+    return Command(["key", "rotate", id_of(site, op), "--overlap", overlap, "--verifier", op["verifier"]], then)
+
+
+def subject(site, op):
+    arguments = ["--state", op["state"]] if "state" in op else []
+    arguments += ["--plan", op["plan"]] if "plan" in op else []
+    if "scopes" in op:
+        arguments += options(scope=op["scopes"]) or ["--no-scopes"]
+    changes = {name: op[name] for name in ("state", "plan") if name in op}
+    changes |= {"scopes": tuple_of(op["scopes"])} if "scopes" in op else {}
+    return Command(["subject", "set", op["subject"], *arguments], lambda world, run: world.with_subject(op["subject"], **changes))
+
+
+def plan(site, op):
+    plan = Plan(tuple_of(op["scopes"]), tuple(op["limits"]), op["no_access"])
+    arguments = options(scope=op["scopes"], limit=op["limits"]) + ["--no-access"] * op["no_access"] + ["--default"] * op["default"]
+    return Command(["plan", "set", op["plan"], *arguments], lambda world, run: world.with_plan(op["plan"], plan, op["default"]))
+
+
+def unplan(site, op):
+    return Command(["plan", "remove", op["plan"]], lambda world, run: world.without_plan(op["plan"]))
+
+
+def backup(site, op):
+    def then(world, run):
+        site.backups[op["backup"]] = world
+        return world
+
+    return None if op["backup"] in site.backups else Command(["store", "backup", site.folder / op["backup"]], then)
+
+
+def restore(site, op):
+    backup = site.backups.get(op["backup"])
+    return backup and Command(["store", "restore", site.folder / op["backup"]], lambda world, run: world.restored(backup))
+
+
+def compact(site, op):
+    return Command(["store", "compact"], lambda world, run: world)
+
+
+COMMANDS = {"create": create, "import": import_, "revoke": revoke, "revoke_many": revoke_many, "suspend": suspend, "resume": resume,
+            "rotate": rotate, "subject": subject, "plan": plan, "unplan": unplan, "backup": backup, "restore": restore,
+            "compact": compact}  # fmt: skip

@@ -1,0 +1,69 @@
+"""The backend: a thread that answers every request with `ok`, and notes its number, when it came and for whom it says it is."""
+
+import asyncio
+import threading
+import time
+from collections import defaultdict
+
+from harness.wait import until
+
+from .check import Reached
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+FIELDS = [b"x-keyward-key-id", b"x-keyward-subject", b"x-keyward-plan", b"x-keyward-kind"]
+
+
+class Recorder:
+    def __init__(self):
+        self.reached = defaultdict(list)  # by the request's number
+        self.open = 0  # connections
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._ready.wait(10)
+
+    def drained(self, timeout):
+        """Once nginx is gone: waits until all that it sent has been read."""
+        until(lambda: self.open == 0, timeout, "the end of the backend's connections")
+
+    def stop(self):
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    def _run(self):
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(self._loop.create_server(lambda: Exchange(self), "127.0.0.1", 0, backlog=1024))
+        self.url = "http://127.0.0.1:%d" % server.sockets[0].getsockname()[1]
+        self._ready.set()
+        self._loop.run_forever()
+        server.close()
+        self._loop.close()
+
+    def note(self, head):
+        fields = {}
+        for line in head.split(b"\r\n")[1:]:
+            name, _, value = line.partition(b":")
+            fields.setdefault(name.lower(), []).append(value.strip())
+        identity = tuple(b",".join(fields.get(name, ())).decode("latin-1") for name in FIELDS)
+        credential = b"x-api-key" in fields or b"authorization" in fields
+        self.reached[int(fields[b"x-number"][0])].append(Reached(time.monotonic(), identity, credential))
+
+
+class Exchange(asyncio.Protocol):
+    def __init__(self, recorder):
+        self._recorder, self._buffer = recorder, b""
+
+    def connection_made(self, transport):
+        self._transport = transport
+        self._recorder.open += 1
+
+    def connection_lost(self, error):
+        self._recorder.open -= 1
+
+    def data_received(self, data):
+        *heads, self._buffer = (self._buffer + data).split(b"\r\n\r\n")
+        for head in heads:
+            self._recorder.note(head)
+            self._transport.write(HEAD if head.startswith(b"HEAD") else ANSWER)

@@ -1,0 +1,196 @@
+"""Memory that is refused, at each allocation of a request in turn (row 40), and threads that are (row 20): what should be refused never
+passes, and the worker lives on or is replaced."""
+
+import hashlib
+import itertools
+import json
+import secrets
+from collections import Counter
+
+import bcrypt
+import pytest
+from harness.client import Closed, encode_request
+from harness.drive import cpu_seconds
+from harness.refusals import Refusals
+from harness.wait import until
+
+# The shim's allocator stands in the place where AddressSanitizer's would.
+pytestmark = pytest.mark.release_only
+
+# Pools of the least size: what doesn't fit is an allocation of its own, so that nearly each of a request's can be refused.
+SMALL_POOLS = "connection_pool_size 128; request_pool_size 128;"
+SERVER = f"""
+{SMALL_POOLS}
+keyward on;
+keyward_credential bearer header=X-API-Key query=key websocket;
+proxy_http_version 1.1;
+location / {{ proxy_pass @BACKEND@; }}
+location /scope {{ keyward_scope a:read; proxy_pass @BACKEND@; }}
+location /methods {{ keyward_scope methods=GET a:read; keyward_scope methods=POST a:write; proxy_pass @BACKEND@; }}
+location /limit {{ keyward_limit 2r/d; proxy_pass @BACKEND@; }}
+location /problem {{ keyward_errors problem; proxy_pass @BACKEND@; }}
+location /page {{ error_page 401 403 = @page; proxy_pass @BACKEND@; }}
+location @page {{ keyward off; return 403 "no"; }}
+location /try {{ root /nonexistent; try_files $uri /scope; }}
+location /any {{ satisfy any; deny all; proxy_pass @BACKEND@; }}
+location /shadow {{ keyward shadow; proxy_pass @BACKEND@; }}
+location /off {{ keyward off; proxy_pass @BACKEND@; }}
+location /forward {{ keyward_forward_credential on; proxy_pass @BACKEND@; }}
+"""
+WEBSOCKET = [("Connection", "Upgrade"), ("Upgrade", "websocket")]
+OUT_OF_MEMORY = r"(malloc|posix_memalign|memalign)\(.*failed \(12|keyward: .*(memory|bad_alloc)|\[alert\].*(memory|keyward)"
+
+
+@pytest.fixture
+def refusals(build, folder, monkeypatch):
+    return Refusals(build, folder, monkeypatch)
+
+
+@pytest.fixture
+def cases(store, kw):
+    """The key whose limit is two requests, and {name: (target, header fields, status)}."""
+    make = lambda **options: store.key(**{"verifier": "sha256", "scope": "a:read", "subject": "acme", **options})
+    good, narrow, revoked, suspended, blocked, used_up = (
+        make(), make(scope="b:read"), make(), make(), make(subject="bad"), make())
+    kw("key", "revoke", revoked["id"])
+    kw("key", "suspend", suspended["id"])
+    kw("subject", "set", "bad", "--state", "blocked")
+    x = lambda key: [("X-API-Key", key["key"])]
+    spoofed = [("X-Keyward-Subject", "admin"), ("X-Keyward-Scopes", "forged")]
+    protocol = lambda key: [*WEBSOCKET, ("Sec-WebSocket-Protocol", f"chat, bearer, {key['key']}, v2")]
+    wrong = {"key": "kw_" + "0" * 49}
+    return used_up, {
+        "good": ("/", [*x(good), *spoofed], 200),
+        "good, bearer": ("/", [("Authorization", f"Bearer {good['key']}")], 200),
+        "good, scope": ("/scope", x(good), 200),
+        "good, redirected": ("/try", x(good), 200),
+        "good, in the query": (f"/?a=1&key={good['key']}&b=2", spoofed, 200),
+        "good, forwarded": (f"/forward?a=1&key={good['key']}", spoofed, 200),
+        "good, over satisfy any": ("/any", x(good), 200),
+        "good, websocket": ("/", protocol(good), 200),
+        "off": ("/off", spoofed, 200),
+        "shadow": ("/shadow", [*x(revoked), *spoofed], 200),
+        "none": ("/", spoofed, 401),
+        "wrong": ("/", x(wrong), 401),
+        "wrong, as a page": ("/page", x(wrong), 403),
+        "wrong, as a problem": ("/problem", x(wrong), 401),
+        "wrong, over satisfy any": ("/any", x(wrong), 401),
+        "wrong, in the query": (f"/?a=1&key={wrong['key']}&b=2", [], 401),
+        "revoked": ("/", [*x(revoked), *spoofed], 401),
+        "revoked, websocket": ("/", protocol(revoked), 401),
+        "suspended": ("/", x(suspended), 401),
+        "blocked": ("/", x(blocked), 403),
+        "narrow": ("/scope", [*x(narrow), *spoofed], 403),
+        "narrow, redirected": ("/try", x(narrow), 403),
+        "narrow, method": ("/methods", x(narrow), 403),
+        "two that differ": ("/", [*x(good), ("Authorization", f"Bearer {narrow['key']}")], 400),
+        "used up": ("/limit", x(used_up), 429),
+    }
+
+
+def ask(e, target, headers):
+    """The status, 0 where the connection was closed. When it is told, the worker is done with the request."""
+    upgrades = WEBSOCKET[0] in headers
+    with e.connect() as connection:
+        try:
+            connection.send(encode_request(target=target, headers=[*headers] if upgrades else [*headers, ("Connection", "close")]))
+            status = connection.read_response().status
+            if not upgrades:
+                connection.read_to_end()
+            return status
+        except (Closed, ConnectionError):
+            return 0
+
+
+def assert_plain(request, credential):
+    """What the backend sees: no identity of the client's making, and no credential, unless that is forwarded."""
+    assert request.header("X-Keyward-Subject") != "admin" and request.header("X-Keyward-Scopes") != "forged", request
+    names = {name.lower() for name, _ in request.headers}
+    assert credential or not names & {"x-api-key", "authorization"} and "key=" not in request.target, request
+
+
+def test_memory_refused_at_each_allocation_of_a_request(edge, refusals, cases, backend):
+    used_up, cases = cases
+    e = edge(server=SERVER)
+    e.allow_log(OUT_OF_MEMORY)
+    assert [ask(e, "/limit", [("X-API-Key", used_up["key"])]) for _ in range(3)] == [200, 200, 429]
+    answers = {}
+    for name, (target, headers, wanted) in cases.items():
+        assert ask(e, target, headers) == wanted, name
+        answers[name] = Counter()
+        for number in itertools.count(1):
+            what = f"{name}, allocation {number}"
+            seen = backend.count()
+            with refusals.memory(e.workers()[0], number):
+                status = ask(e, target, headers)
+                count = refusals.count
+            answers[name][status] += 1
+            assert status in (wanted, 500, 503, 0), f"{what}: {status}"
+            if backend.count() > seen:
+                assert wanted == 200, f"{what}: it reached the backend"
+                assert_plain(backend.last, credential=name in ("shadow", "good, forwarded"))
+            until(lambda: len(e.workers()) == 1, 10, "a worker")
+            after = ask(e, target, headers)
+            assert after == wanted, f"after {what} was refused: {after}"
+            if count < number:
+                assert status == wanted, what
+                break
+    for name, answer in answers.items():
+        assert answer.total() > 15 and answer[500] > 0 and answer[0] > 0, (name, answer)
+
+
+@pytest.mark.parametrize("kind", ["good", "wrong", "legacy"])
+def test_memory_refused_at_each_allocation_of_a_bcrypt_run(kind, edge, refusals, kw, backend):
+    """Keys that nobody has seen yet, one for each allocation, so that each is verified."""
+    keys = ["old_" + secrets.token_hex(20) for _ in range(300)]
+    lines = []
+    for key in keys:
+        text = b"another" if kind == "wrong" else key.encode()
+        line = {"bcrypt": bcrypt.hashpw(text, bcrypt.gensalt(4)).decode(), "subject": "acme"}
+        found_by = {"prefix": key[:14]} if kind == "legacy" else {"sha256": hashlib.sha256(key.encode()).hexdigest()}
+        lines.append(json.dumps({**line, **found_by}) + "\n")
+    kw("key", "import", "-", input="".join(lines))
+    e = edge(http="keyward_key_format old_ hex=40;", server=SERVER)
+    e.allow_log(OUT_OF_MEMORY)
+    wanted = 401 if kind == "wrong" else 200
+    unseen = iter(keys)
+    answers = Counter()
+    for number in itertools.count(1):
+        headers = [("X-API-Key", next(unseen)), ("X-Keyward-Subject", "admin")]
+        with refusals.memory(e.workers()[0], number):
+            status = ask(e, "/", headers)
+            count = refusals.count
+        answers[status] += 1
+        assert status in (wanted, 500, 503, 0), f"allocation {number}: {status}"
+        assert wanted == 200 or backend.count() == 0
+        until(lambda: len(e.workers()) == 1, 10, "a worker")
+        after = ask(e, "/", headers)
+        assert after == wanted, f"after allocation {number} was refused: {after}"
+        if wanted == 200:
+            assert backend.last.header("X-Keyward-Subject") == "acme"
+            assert_plain(backend.last, credential=False)
+        if count < number:
+            break
+    assert answers[500] > 0 and answers[0] > 0, answers
+
+
+def test_without_threads_bcrypt_runs_nowhere(edge, refusals, store, backend):
+    # Row 20: 503, and never on the event loop.
+    slow, quick = store.key(verifier="bcrypt:12"), store.key(verifier="sha256")
+    refusals.threads(True)
+    e = edge(location="keyward on; add_header X-Reason $keyward_reason always;")
+    e.wait_log("can't start threads")
+    worker = e.workers()[0]
+    before = cpu_seconds(worker)
+    for _ in range(30):
+        response = e.get(headers={"X-API-Key": slow["key"]})
+        assert (response.status, response.header("X-Reason")) == (503, "busy")
+        assert int(response.header("Retry-After")) >= 1
+    assert cpu_seconds(worker) - before < 1, "thirty runs would have taken seven seconds"
+    assert backend.count() == 0
+    # What needs no bcrypt is decided as ever.
+    assert e.get(headers={"X-API-Key": quick["key"]}).status == 200
+    assert e.get(headers={"X-API-Key": quick["key"][:-1]}).status == e.get().status == 401
+    refusals.threads(False)
+    e.reload()
+    assert e.get(headers={"X-API-Key": slow["key"]}).status == 200
