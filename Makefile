@@ -5,6 +5,8 @@ JOBS        ?= $(shell nproc)
 PYTEST_JOBS ?= 4
 PYTHON      ?= /usr/bin/python3
 PREFIX      ?= /usr/local
+FUZZ_SECONDS ?= 60
+FUZZ_MAX_LEN ?= 9000
 export PATH := $(PATH):/usr/sbin
 
 # NGINX_SRC is another configured and built nginx tree; without it: the nginx of this machine, from its packages.
@@ -17,8 +19,9 @@ DEPS := g++ make cmake ninja-build ccache liblmdb-dev libyajl-dev libsodium-dev 
         python3-h2 python3-bcrypt python3-lmdb python3-cryptography curl $(if $(NGINX_SRC),,nginx nginx-dev)
 CHECK_DEPS := clang-format clang-tidy
 BENCH_DEPS := wrk libbenchmark-dev
+FUZZ_DEPS  := clang libclang-rt-14-dev
 
-.PHONY: all deps check-deps bench-deps asan demo run test test-asan format check bench install clean help
+.PHONY: all deps check-deps bench-deps fuzz-deps asan demo run test test-asan fuzz format check bench install clean help
 
 all: deps  ## build build/ngx_http_keyward_module.so, build/keyward and the unit tests
 	$(call build,$(BUILD))
@@ -31,6 +34,9 @@ check-deps: deps
 
 bench-deps: deps
 	$(call install_packages,$(BENCH_DEPS))
+
+fuzz-deps: deps
+	$(call install_packages,$(FUZZ_DEPS))
 
 asan: deps  ## the same with AddressSanitizer and UndefinedBehaviorSanitizer, into build/asan
 	$(call build,$(BUILD)/asan,-DKEYWARD_SANITIZE=ON)
@@ -46,6 +52,15 @@ test: all  ## every test; ONE=unit:Base62* or ONE=t/e2e/test_build.py::test_load
 
 test-asan: asan  ## the same in build/asan; takes ONE= too
 	$(call test,$(BUILD)/asan)
+
+fuzz: fuzz-deps  ## each fuzz target for FUZZ_SECONDS with sanitizers; ONE=token for one. What it finds stays in build/fuzz
+	$(call build,$(BUILD)/fuzz,-DKEYWARD_SANITIZE=ON -DKEYWARD_FUZZ=ON -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++)
+	@for target in $(or $(ONE),$(patsubst t/fuzz/%_fuzz.cpp,%,$(wildcard t/fuzz/*_fuzz.cpp))); do \
+	    log=$(BUILD)/fuzz/$$target.log; mkdir -p $(BUILD)/fuzz/corpus/$$target; \
+	    $(BUILD)/fuzz/$${target}_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=$(FUZZ_MAX_LEN) -timeout=10 -print_final_stats=1 \
+	        -artifact_prefix=$(BUILD)/fuzz/$$target- $(BUILD)/fuzz/corpus/$$target t/fuzz/corpus/$$target >$$log 2>&1 || { tail -50 $$log; exit 1; }; \
+	    echo "$$target: $$(sed -n 's/^stat::number_of_executed_units: //p' $$log) executions"; \
+	done
 
 format: check-deps  ## lay out the C++ sources
 	clang-format -i $(cpp_files)
@@ -69,7 +84,7 @@ clean:  ## remove everything that was built
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
-	@echo "Variables: NGINX_SRC, BUILD, JOBS, PYTEST_JOBS, ONE, PREFIX, MODULES_DIR, DESTDIR. DEPS= installs nothing."
+	@echo "Variables: NGINX_SRC, BUILD, JOBS, PYTEST_JOBS, ONE, FUZZ_SECONDS, PREFIX, MODULES_DIR, DESTDIR. DEPS= installs nothing."
 
 cpp_files = $(shell find src t -name '*.[ch]pp')
 
