@@ -69,15 +69,20 @@ check: check-deps all  ## formatting, static analysis, every test, every test wi
 	clang-format --dry-run -Werror $(cpp_files)
 	run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) -extra-arg=-Wno-unknown-warning-option '^$(CURDIR)/src/'
 	$(call test,$(BUILD))
+	KEYWARD_THOROUGH=1 $(BUILD)/unit_tests --gtest_brief=1 --gtest_filter='StoreDamage.*' 2>/dev/null
 	$(MAKE) test-asan
 
 bench: bench-deps all  ## the benchmarks: t/bench/run.sh
 	@test -x t/bench/run.sh || { echo "make bench runs t/bench/run.sh, which isn't there yet"; exit 1; }
 	KEYWARD_BUILD=$(abspath $(BUILD)) NGINX=$(NGINX) t/bench/run.sh
 
-install: all  ## the module into nginx's modules path, the command into PREFIX/bin; DESTDIR= goes before both
+install: all  ## the module into nginx's modules path, the command, its manual page and completions into PREFIX; DESTDIR= goes before both
 	install -D -m 644 $(BUILD)/$(SO) $(DESTDIR)$(MODULES_DIR)/$(SO)
 	install -D -m 755 $(BUILD)/keyward $(DESTDIR)$(PREFIX)/bin/keyward
+	$(call install_page,--man,man/man1/keyward.1)
+	$(call install_page,--completion bash,bash-completion/completions/keyward)
+	$(call install_page,--completion zsh,zsh/site-functions/_keyward)
+	$(call install_page,--completion fish,fish/vendor_completions.d/keyward.fish)
 
 clean:  ## remove everything that was built
 	rm -rf $(BUILD)
@@ -87,6 +92,12 @@ help:
 	@echo "Variables: NGINX_SRC, BUILD, JOBS, PYTEST_JOBS, ONE, FUZZ_SECONDS, PREFIX, MODULES_DIR, DESTDIR. DEPS= installs nothing."
 
 cpp_files = $(shell find src t -name '*.[ch]pp')
+
+# What the command prints of itself.
+define install_page
+$(BUILD)/keyward $(1) > $(BUILD)/page
+install -D -m 644 $(BUILD)/page $(DESTDIR)$(PREFIX)/share/$(2)
+endef
 
 define build
 @cmake -S . -B $(1) -G Ninja --log-level=WARNING -DNGINX_SRC=$(abspath $(NGINX_SRC)) $(2) >/dev/null

@@ -1,4 +1,5 @@
-// Which texts may be ids, subjects, plans, scopes and the like, wherever they come from: a record, a token, the command.
+// Which texts may be ids, subjects, plans, scopes and the like, wherever they come from: a record, a token, the
+// command.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +17,9 @@ inline constexpr std::size_t kMaxLegacyPrefixBytes =
     63;  // a length is a bit of CredentialReader::legacy_prefix_lengths()
 inline constexpr std::size_t kMaxChallengeBytes = 128;
 
-// Ids, subjects and plans go into header fields and logs: printable ASCII without space, '"', ',' and '\\' for ids and plans; for
-// subjects valid UTF-8 without control characters, at most kMaxSubjectBytes, and no white space at either end.
+// Ids, subjects and plans go into header fields and logs: printable ASCII without space, '"', ',' and '\\' for ids and
+// plans; for subjects valid UTF-8 without control characters, at most kMaxSubjectBytes, and no white space at either
+// end.
 bool is_id(std::string_view text) noexcept;
 bool is_plan_name(std::string_view text) noexcept;
 bool is_subject(std::string_view text) noexcept;

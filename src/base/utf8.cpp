@@ -41,4 +41,20 @@ bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
+bool moves_a_terminal(std::string_view sequence) noexcept {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(sequence[i]); };
+  switch (sequence.size()) {
+    case 1:
+      return at(0) < 0x20 || at(0) >= 0x7f;
+    case 2:
+      return (at(0) == 0xc2 && at(1) < 0xa0) || (at(0) == 0xd8 && at(1) == 0x9c);
+    case 3:
+      return at(0) == 0xe2 &&
+             ((at(1) == 0x80 && (at(2) == 0x8e || at(2) == 0x8f || (at(2) >= 0xa8 && at(2) <= 0xae))) ||
+              (at(1) == 0x81 && at(2) >= 0xa6 && at(2) <= 0xa9));
+    default:
+      return false;
+  }
+}
+
 }  // namespace keyward

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/quote.hpp"
+#include "cli/pages.hpp"
 #include "cli/version.hpp"
 #include "store/layout.hpp"
 
@@ -16,6 +17,15 @@ namespace {
 
 constexpr const char kEverywhere[] =
     "Everywhere: --store PATH (or KEYWARD_STORE; else /var/lib/keyward), --json, --help.\n";
+
+std::string example_text(const std::string &lines) {
+  std::string text = "\nExample:\n  ";
+  for (const char c : lines) {
+    text += c;
+    text += c == '\n' ? "  " : "";
+  }
+  return text;
+}
 
 // CLI11's form of an option's value: one for each time that it is given, empty ones too.
 CLI::Option *value_option(CLI::App *app, const char *names, const char *value_name, const char *help,
@@ -123,11 +133,62 @@ std::vector<std::string> reversed_arguments(int argc, char **argv) {
 }  // namespace
 
 struct CommandLine::State {
-  CLI::App root{"API keys, subjects and plans of the nginx module keyward.", "keyward"};
+  // What CLI11 keeps only as one footer.
+  struct Words {
+    std::string more, example;
+  };
+
+  CLI::App root{"API keys, subjects and plans of the nginx module keyward", "keyward"};
   std::map<const CLI::App *, Action> actions;
+  std::map<const CLI::App *, Words> words;
   Text store;
   bool json = false;
 };
+
+namespace {
+
+OptionPage page_of(const CLI::Option &option) {
+  OptionPage page;
+  if (!option.nonpositional()) {
+    page.names = {option.get_name(true)};
+  }
+  for (const auto &name : option.get_snames()) {
+    page.names.push_back("-" + name);
+  }
+  for (const auto &name : option.get_lnames()) {
+    page.names.push_back("--" + name);
+  }
+  page.value = option.get_option_text();
+  page.help = option.get_description();
+  page.required = option.get_required();
+  return page;
+}
+
+template <typename WordsOf>
+CommandPage page_of(const CLI::App &app, const std::string &path, const WordsOf &words) {
+  CommandPage page;
+  page.path = path;
+  page.help = app.get_description();
+  if (const auto found = words.find(&app); found != words.end()) {
+    page.more = found->second.more;
+    page.example = found->second.example;
+  }
+  for (const auto *option : app.get_options()) {
+    (option->nonpositional() ? page.options : page.arguments).push_back(page_of(*option));
+  }
+  for (const auto *child : app.get_subcommands([](const CLI::App *) { return true; })) {
+    page.commands.push_back(page_of(*child, (path.empty() ? "" : path + " ") + child->get_name(), words));
+  }
+  return page;
+}
+
+// Ends the parsing, as the version does: `text` is the answer.
+[[noreturn]] void answer(std::string text) {
+  text.resize(text.find_last_not_of('\n') + 1);
+  throw CLI::CallForVersion(std::move(text), 0);
+}
+
+}  // namespace
 
 CommandLine::CommandLine() : state_(std::make_unique<State>()) {
   auto &root = state_->root;
@@ -137,17 +198,33 @@ CommandLine::CommandLine() : state_(std::make_unique<State>()) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   root.set_help_flag("-h,--help", "this help");
   root.set_version_flag("--version", std::string("keyward ") + kVersion, "the version");
+  root.add_flag_callback(
+      "--man", [this] { answer(manual_page(page_of(state_->root, "", state_->words))); }, "the manual page, for man");
+  value_option(&root, "--completion", kShells, "completions for a shell, to be sourced",
+               [this](const CLI::results_t &results) {
+                 auto text = completion(page_of(state_->root, "", state_->words), results.back());
+                 if (text.empty()) {
+                   throw CLI::ValidationError("--completion", "there are completions for bash, zsh and fish");
+                 }
+                 answer(std::move(text));
+                 return true;
+               });
   root.get_formatter()->label("SUBCOMMAND", "COMMAND");
   root.get_formatter()->label("REQUIRED", "");
   root.get_formatter()->column_width(34);
   root.require_subcommand(1);
+  auto &words = state_->words[&root];
+  words.more =
+      "Makes and changes the store that nginx's workers read. A change is on the disk before the command says so, and "
+      "counts for the next request of every worker; nginx needs no reload.";
+  words.example =
+      "keyward init --user www-data\n"
+      "keyward plan set pro --scope 'posts:*' --limit 60r/m\n"
+      "keyward key create --name laptop --subject alice --plan pro\n"
+      "keyward key list --subject alice";
   root.footer(
-      "Exit status: 0 done; 1 a clear no (not found, not valid, there already); 2 wrong usage; 3 the store failed.\n\n"
-      "Example:\n"
-      "  keyward init --user www-data\n"
-      "  keyward plan set pro --scope 'posts:*' --limit 60r/m\n"
-      "  keyward key create --name laptop --subject alice --plan pro\n"
-      "  keyward key list --subject alice");
+      "Exit status: 0 done; 1 a clear no (not found, not valid, there already); 2 wrong usage; 3 the store failed.\n" +
+      example_text(words.example));
 }
 
 CommandLine::~CommandLine() = default;
@@ -155,7 +232,7 @@ CommandLine::~CommandLine() = default;
 void CommandLine::group(const char *name, const char *help) {
   auto *app = state_->root.add_subcommand(name, help);
   app->group("Commands")->require_subcommand(1)->fallthrough();
-  app->footer(std::string(kEverywhere) + "\nExample:\n  keyward " + name + " list");
+  app->footer(kEverywhere + example_text(std::string("keyward ") + name + " list"));
 }
 
 Command CommandLine::command(std::string_view path, const std::string &help, const std::string &more,
@@ -168,7 +245,8 @@ Command CommandLine::command(std::string_view path, const std::string &help, con
   }
   auto *app = parent->add_subcommand(std::string(path), help);
   app->group("Commands")->fallthrough();
-  app->footer((more.empty() ? "" : more + "\n\n") + kEverywhere + "\nExample:\n  " + example);
+  app->footer((more.empty() ? "" : more + "\n\n") + kEverywhere + example_text(example));
+  state_->words[app] = {more, example};
   return {app, &state_->actions[app]};
 }
 
@@ -234,6 +312,8 @@ CommandLine::Parsed CommandLine::parse(int argc, char **argv) {
     parsed.answer = root.help();
   } catch (const CLI::ArgumentMismatch &error) {
     parsed.outcome = wrong_usage(without_value(deepest(root), error.what()));
+  } catch (const CLI::ValidationError &error) {
+    parsed.outcome = wrong_usage(std::string(error.what()) + "; see `" + path_of(deepest(root)) + " --help`");
   } catch (const CLI::ParseError &error) {
     const auto *app = deepest(root);
     const auto rest = root.remaining(true);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <numeric>
 #include <system_error>
 #include <thread>
@@ -19,7 +20,6 @@ namespace {
 
 constexpr char kIdPrefix[] = "key_";
 constexpr std::size_t kKeptBadLines = 1000;  // more are only counted
-constexpr std::size_t kChunk = 50000;        // keys that are full records at a time
 
 std::int64_t now_ms() {
   timeval now = {};
@@ -31,13 +31,26 @@ std::string as_line(std::uint32_t line) { return "line " + std::to_string(line);
 
 }  // namespace
 
+std::string_view Texts::add(std::string_view text) {
+  if (text.empty()) {
+    return {};
+  }
+  if (blocks_.empty() || kBlockBytes - used_ < text.size()) {
+    blocks_.push_back(std::make_unique<char[]>(std::max(kBlockBytes, text.size())));
+    used_ = 0;
+  }
+  char *at = blocks_.back().get() + used_;
+  std::memcpy(at, text.data(), text.size());
+  used_ = std::min(kBlockBytes, used_ + text.size());
+  return {at, text.size()};
+}
+
 void ImportBatch::prepare(ImportedKey *key) {
   if (key->record.id.empty()) {
     key->record.id = new_id(kIdPrefix, now_ms());
   }
   if (key->key.empty()) {
     key->content = encode(key->record);
-    key->content.shrink_to_fit();
   }
 }
 
@@ -54,8 +67,8 @@ void ImportBatch::add(std::uint32_t line, ImportedKey &&key) {
     prefixes_[record.legacy_prefix].push_back({index, record.verifier});
   }
   Entry entry;
-  entry.id = key.key.empty() ? std::move(record.id) : record.id;
-  entry.content = std::move(key.content);
+  entry.id = texts_.add(record.id);
+  entry.content = texts_.add(key.content);
   entry.locator = record.locator;
   entry.indexed = record.indexed;
   entry.line = line;
@@ -215,17 +228,9 @@ Outcome ImportBatch::hash(int cost, const std::function<void(std::size_t done)> 
     return store_failed("bcrypt could not run: memory is exhausted");
   }
   for (const auto &waiting : waiting_) {
-    entries_[waiting.entry].content = encode(waiting.record);
+    entries_[waiting.entry].content = texts_.add(encode(waiting.record));
   }
   return done();
-}
-
-KeyRecord ImportBatch::record_of(const Entry &entry) const {
-  KeyView view;
-  if (!decode(entry.content, &view)) {
-    return {};  // which add_keys() refuses; parse_import_line() lets nothing pass that encodes to this
-  }
-  return to_record(entry.id, view);
 }
 
 StoreStatus ImportBatch::write(WriteTxn &txn, std::size_t candidates,
@@ -239,19 +244,11 @@ StoreStatus ImportBatch::write(WriteTxn &txn, std::size_t candidates,
       return {StoreCode::exists, "another writer has added keys under the same prefix meanwhile"};
     }
   }
-  std::vector<KeyRecord> chunk;
-  for (std::size_t begin = 0; begin < by_id_.size(); begin += kChunk) {
-    const auto end = std::min(by_id_.size(), begin + kChunk);
-    chunk.clear();
-    for (auto i = begin; i < end; ++i) {
-      chunk.push_back(record_of(entries_[by_id_[i]]));
-    }
-    const auto at = [&](std::size_t count) { progress(begin + count); };
-    if (auto status = txn.add_keys(&chunk, at); !status.ok()) {
-      return status;
-    }
-  }
-  return {};
+  const auto at = [this](std::size_t i) {
+    const auto &entry = entries_[by_id_[i]];
+    return NewKey{entry.id, entry.content};
+  };
+  return txn.add_keys({by_id_.size(), at}, progress);
 }
 
 std::vector<UsageDelta> ImportBatch::usage(const Seal &seal) const {

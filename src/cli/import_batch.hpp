@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -15,6 +17,18 @@
 #include "limit/key_slots.hpp"
 
 namespace keyward::cli {
+
+// Texts one behind the other, without a piece of heap for each.
+class Texts {
+ public:
+  // What it answers lives as long as this.
+  std::string_view add(std::string_view text);
+
+ private:
+  static constexpr std::size_t kBlockBytes = std::size_t{1} << 20;
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  std::size_t used_ = kBlockBytes;  // of the last block
+};
 
 class ImportBatch {
  public:
@@ -43,9 +57,9 @@ class ImportBatch {
   const std::set<std::string> &plans() const noexcept { return plans_; }
 
  private:
-  // As it will lie in the store: a tenth of what a KeyRecord takes.
+  // As it will lie in the store, in texts_: a tenth of what a KeyRecord takes.
   struct Entry {
-    std::string id, content;
+    std::string_view id, content;
     Locator locator = {};
     std::uint32_t line = 0;
     bool indexed = false;
@@ -70,9 +84,9 @@ class ImportBatch {
   void check_hashes_twice();
   Outcome check_store(CredentialReader &reader);
   Outcome check_prefixes(CredentialReader &reader, std::size_t candidates);
-  KeyRecord record_of(const Entry &entry) const;
 
-  std::vector<Entry> entries_;
+  Texts texts_;
+  std::deque<Entry> entries_;         // which doesn't move while it grows
   std::vector<std::uint32_t> by_id_;  // entries in the order of their ids, as check() left them
   std::vector<Waiting> waiting_;
   std::vector<Used> used_;

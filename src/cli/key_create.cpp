@@ -8,6 +8,7 @@
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
 #include "cli/new_key.hpp"
+#include "cli/revocation.hpp"
 #include "cli/secret.hpp"
 
 namespace keyward::cli {
@@ -136,14 +137,14 @@ StoreStatus check_max_keys(WriteTxn &txn, const KeyRecord &key, const std::strin
     return status;
   }
   return count < plan.max_keys ? StoreStatus{}
-                               : refused(refusal, no("subject " + quote(key.subject) + " has " + std::to_string(count) +
-                                                     " keys already, and plan " + quote(name) + " allows " +
+                               : refused(refusal, no("subject " + quote(key.subject) + " has " + counted(count, "key") +
+                                                     " already, and plan " + quote(name) + " allows " +
                                                      std::to_string(plan.max_keys) + "; revoke one first"));
 }
 
-// Warns of what makes the new key useless for now; finds the store's default plan.
+// Warns of what makes the new key useless for now; finds the store's default plan, and whether neither scopes nor a plan narrow it.
 Outcome look_around(const Context &context, CredentialReader &reader, const KeyRecord &record,
-                    std::string *default_plan) {
+                    std::string *default_plan, bool *unlimited) {
   if (auto outcome = check_plans(context, reader, {record.plan}); !outcome.ok()) {
     return outcome;
   }
@@ -152,8 +153,8 @@ Outcome look_around(const Context &context, CredentialReader &reader, const KeyR
     return from_store(snapshot.status());
   }
   SubjectView subject;
-  if (!record.subject.empty() && reader.find_subject(record.subject, &subject) == StoreCode::ok &&
-      subject.state == SubjectState::blocked) {
+  const bool has_subject = !record.subject.empty() && reader.find_subject(record.subject, &subject) == StoreCode::ok;
+  if (has_subject && subject.state == SubjectState::blocked) {
     context.warn("subject " + quote(record.subject) + " is blocked: its keys are refused until it is active again");
   }
   std::string_view name;
@@ -161,7 +162,22 @@ Outcome look_around(const Context &context, CredentialReader &reader, const KeyR
   if (reader.find_default_plan(&name, &plan) == StoreCode::ok) {
     *default_plan = name;
   }
+  *unlimited = !record.scopes.present && record.plan.empty() && default_plan->empty() &&
+               !(has_subject && (subject.has_scopes || !subject.plan.empty()));
   return done();
+}
+
+// Nobody has seen the key, but part of it may have been written somewhere: it must not stay active.
+Outcome take_back(CredentialWriter &writer, std::int64_t now_s, KeyRecord *record, Outcome outcome) {
+  const auto revoked = change(writer, kUrgentWaitMs, [&](WriteTxn &txn, Outcome *) {
+    auto status = txn.get_key(std::string(record->id), record);
+    return status.ok() && record->state != KeyState::revoked ? set_state(txn, KeyState::revoked, now_s, record)
+                                                             : status;
+  });
+  outcome.error += revoked.ok() ? "; so it is revoked again"
+                                : "; revoking it again failed, too (" + revoked.error +
+                                      "): write `keyward key revoke " + record->id + "`";
+  return outcome;
 }
 
 Outcome create(Context &context, const Options &options) {
@@ -175,7 +191,8 @@ Outcome create(Context &context, const Options &options) {
   }
   auto &record = request.record;
   std::string default_plan;
-  if (auto outcome = look_around(context, writer.reader(), record, &default_plan); !outcome.ok()) {
+  bool unlimited = false;
+  if (auto outcome = look_around(context, writer.reader(), record, &default_plan, &unlimited); !outcome.ok()) {
     return outcome;
   }
   const Secret key(request.minting.format.mint());
@@ -186,7 +203,16 @@ Outcome create(Context &context, const Options &options) {
     auto status = check_max_keys(txn, record, default_plan, refusal);
     return status.ok() ? txn.add_key(record) : status;
   });
-  return outcome.ok() ? show_new_key(context, record, key.view(), 0, options.quiet) : outcome;
+  if (!outcome.ok()) {
+    return outcome;
+  }
+  if (unlimited && !options.quiet) {
+    context.note(
+        "Nothing narrows this key: it has neither scopes nor a plan, so it may do everything, unless nginx's "
+        "configuration has a default plan. --scope or --plan narrows the next one.");
+  }
+  outcome = show_new_key(context, record, key.view(), 0, options.quiet);
+  return outcome.ok() ? outcome : take_back(writer, context.now_s, &record, std::move(outcome));
 }
 
 }  // namespace

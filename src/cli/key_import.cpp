@@ -96,8 +96,7 @@ Outcome write_batch(const Context &context, ImportBatch *batch, CredentialWriter
 
 void report(Context &context, const ImportBatch &batch, bool dry_run, const std::vector<std::string> &warnings) {
   if (!context.json) {
-    context.out.line(std::to_string(batch.size()) + (batch.size() == 1 ? " key" : " keys") +
-                     (dry_run ? " would be imported" : " imported"));
+    context.out.line(counted(batch.size(), "key") + (dry_run ? " would be imported" : " imported"));
     return;
   }
   auto writer = context.json_writer();

@@ -193,7 +193,7 @@ void add_key_list(CommandLine &line) {
                "Listed by id, which sorts keys by when they were made. With --json an array, however long.",
                "keyward key list --subject alice --state active")
       .option("--subject", "SUBJECT", &options->subject, "only this subject's")
-      .option("--state", "STATE", &options->state, "only active, suspended, pending, revoked or expired ones")
+      .option("--state", "active|suspended|pending|revoked|expired", &options->state, "only those in this state")
       .action([options](Context &context) { return list(context, *options); });
   auto id = std::make_shared<Text>();
   line.command("key show", "show all that is known of a key", "", "keyward key show key_0Bq3dXk2mVYc8sTgL1nRzP")

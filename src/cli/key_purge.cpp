@@ -110,7 +110,9 @@ class Purge {
  private:
   // What was removed before stays so.
   Outcome told(Outcome outcome) const {
-    outcome.error += count_ == 0 || dry_run_ ? "" : "; " + std::to_string(count_) + " keys were removed before that";
+    outcome.error += count_ == 0 || dry_run_
+                         ? ""
+                         : "; " + counted(count_, "key") + (count_ == 1 ? " was" : " were") + " removed before that";
     return outcome;
   }
 
@@ -155,7 +157,7 @@ Outcome purge(Context &context, const Options &options) {
     context.print(json);
     return done();
   }
-  context.out.line(std::to_string(count) + (count == 1 ? " key" : " keys") + " revoked before " + time_text(before_s) +
+  context.out.line(counted(count, "key") + " revoked before " + time_text(before_s) +
                    (options.dry_run ? " would be removed" : (count == 1 ? " is removed" : " are removed")));
   return done();
 }

@@ -172,8 +172,8 @@ Outcome revoke_many(Context &context) {
   if (!outcome.ok() || bad.empty()) {
     return outcome;
   }
-  const auto text = std::to_string(revoked.size()) + (revoked.size() == 1 ? " key is" : " keys are") + " revoked; " +
-                    std::to_string(bad.size()) + (bad.size() == 1 ? " line is" : " lines are") + " not done";
+  const auto text = counted(revoked.size(), "key") + (revoked.size() == 1 ? " is" : " are") + " revoked; " +
+                    counted(bad.size(), "line") + (bad.size() == 1 ? " is" : " are") + " not done";
   outcome = damaged ? store_failed(text) : no(text);
   std::sort(bad.begin(), bad.end(), [](const BadLine &a, const BadLine &b) { return a.line < b.line; });
   outcome.bad_lines = std::move(bad);

@@ -140,7 +140,12 @@ Outcome rotate(Context &context, const Options &options) {
     return outcome;
   }
   warn_of_another_prefix(context, old, minting.format);
-  return show_new_key(context, key, text.view(), old.overlap_until_s, options.quiet);
+  outcome = show_new_key(context, key, text.view(), old.overlap_until_s, options.quiet);
+  if (!outcome.ok()) {
+    // To revoke it would end the old key, too, which is in use.
+    outcome.error += "; rotate that one, which ends neither it nor its predecessor";
+  }
+  return outcome;
 }
 
 }  // namespace

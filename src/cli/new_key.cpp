@@ -104,9 +104,7 @@ Outcome show_new_key(Context &context, const KeyRecord &record, std::string_view
     print_table(context, record, key, overlap_until_s);
   }
   if (!context.out.flush()) {
-    return store_failed("key " + record.id + " was made but could not be shown: " + std::strerror(context.out.error()) +
-                        (record.predecessor.empty() ? "; revoke it and create another"
-                                                    : "; rotate that one, which ends neither it nor its predecessor"));
+    return store_failed("key " + record.id + " was made but could not be shown: " + std::strerror(context.out.error()));
   }
   if (!quiet) {
     context.note("This is the only time that the key is shown.");

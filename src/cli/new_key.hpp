@@ -25,7 +25,7 @@ Outcome read_minting(const MintingOptions &options, Minting *minting);
 // Fills in all that depends on the key's text: id, verifier, locator, preview. bcrypt takes its time here, outside the store's lock.
 Outcome fill_from_key(std::string_view key, const Minting &minting, KeyRecord *record);
 
-// Shows a key that is on the disk. One with a predecessor also tells until when that lives (0: it has ended).
+// Shows a key that is on the disk; fails where it could not be written, which the caller has to mend. One with a predecessor also tells until when that lives (0: it has ended).
 Outcome show_new_key(Context &context, const KeyRecord &record, std::string_view key, std::int64_t overlap_until_s,
                      bool quiet);
 

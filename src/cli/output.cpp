@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/digest.hpp"
+#include "base/utf8.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -57,26 +58,6 @@ void paint(Output &out, const Cell &cell) {
 std::size_t width_of(std::string_view text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
-}
-
-std::size_t sequence_length(unsigned char lead) {
-  return lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
-}
-
-bool moves_a_terminal(std::string_view sequence) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(sequence[i]); };
-  switch (sequence.size()) {
-    case 1:
-      return at(0) < 0x20 || at(0) >= 0x7f;  // control characters, and bytes that are no UTF-8
-    case 2:
-      return at(0) == 0xc2 && at(1) < 0xa0;  // U+0080 to U+009F
-    case 3:
-      return at(0) == 0xe2 &&
-             ((at(1) == 0x80 && (at(2) == 0x8e || at(2) == 0x8f || (at(2) >= 0xa8 && at(2) <= 0xae))) ||
-              (at(1) == 0x81 && at(2) >= 0xa6 && at(2) <= 0xa9));  // lines and directions
-    default:
-      return false;
-  }
 }
 
 }  // namespace
@@ -187,7 +168,7 @@ std::string printable(std::string_view text) {
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {
-    const auto sequence = text.substr(0, sequence_length(static_cast<unsigned char>(text.front())));
+    const auto sequence = text.substr(0, std::max(utf8_length(text), std::size_t{1}));
     if (moves_a_terminal(sequence)) {
       result += '?';
     } else {
@@ -196,6 +177,10 @@ std::string printable(std::string_view text) {
     text.remove_prefix(sequence.size());
   }
   return result;
+}
+
+std::string counted(std::uint64_t number, std::string_view what) {
+  return std::to_string(number).append(" ").append(what).append(number == 1 ? "" : "s");
 }
 
 void write_error_line(std::string text) {
@@ -227,14 +212,15 @@ Progress::Progress(std::string_view what, std::size_t total, bool wanted)
     : what_(what), total_(total), shown_(wanted && total > 0 && isatty(STDERR_FILENO) == 1) {}
 
 Progress::~Progress() {
-  if (shown_) {
+  if (last_percent_ >= 0) {
     std::fputs("\r\x1b[K", stderr);
   }
 }
 
 void Progress::at(std::size_t count) {
   const int percent = total_ == 0 ? 0 : static_cast<int>(count * 100 / total_);
-  if (!shown_ || percent == last_percent_) {
+  // What is done in one step needs no bar.
+  if (!shown_ || percent == last_percent_ || (last_percent_ < 0 && (percent == 0 || percent == 100))) {
     return;
   }
   last_percent_ = percent;

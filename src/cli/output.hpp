@@ -77,10 +77,13 @@ std::string printable(std::string_view text);
 // One line to standard error, in one piece. Where that fails there is nobody left to tell.
 void write_error_line(std::string text);
 
+// "1 key", "2 keys".
+std::string counted(std::uint64_t number, std::string_view what);
+
 // "12.3 MB".
 std::string human_bytes(std::uint64_t bytes);
 
-// A bar on standard error, only if that is a terminal.
+// A bar on standard error, only if that is a terminal, and if there is more than one step to show.
 class Progress {
  public:
   Progress(std::string_view what, std::size_t total, bool wanted);

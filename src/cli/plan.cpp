@@ -33,6 +33,27 @@ void write_plan(json::Writer &writer, const PlanRecord &plan) {
   writer.end_object();
 }
 
+std::string max_keys_text(const PlanRecord &plan) { return plan.has_max_keys ? std::to_string(plan.max_keys) : "-"; }
+
+// What a set has changed of a plan that was there: what isn't given is gone, which is easily forgotten.
+void note_changes(Context &context, const PlanRecord &old, const PlanRecord &plan) {
+  std::string changes;
+  const auto compare = [&](const char *what, const std::string &before, const std::string &now) {
+    if (before != now) {
+      changes += (changes.empty() ? "" : ", ") + std::string(what) + " " + now + " (was " + before + ")";
+    }
+  };
+  compare("scopes", scopes_text(old.scopes), scopes_text(plan.scopes));
+  compare("limits", limits_text(old.limits), limits_text(plan.limits));
+  compare("max keys", max_keys_text(old), max_keys_text(plan));
+  compare("credits", text_of(to_text(old.credits)), text_of(to_text(plan.credits)));
+  compare("no access", old.no_access ? "yes" : "no", plan.no_access ? "yes" : "no");
+  compare("default", old.is_default ? "yes" : "no", plan.is_default ? "yes" : "no");
+  if (!changes.empty()) {
+    context.note("Plan " + plan.name + " was there and is replaced whole: " + changes + ".");
+  }
+}
+
 void print_plan(Context &context, const PlanRecord &plan) {
   if (context.json) {
     auto writer = context.json_writer();
@@ -44,7 +65,7 @@ void print_plan(Context &context, const PlanRecord &plan) {
   fields.add("name", plan.name);
   fields.add("scopes", scopes_text(plan.scopes));
   fields.add("limits", limits_text(plan.limits));
-  fields.add("max keys", plan.has_max_keys ? std::to_string(plan.max_keys) : "-");
+  fields.add("max keys", max_keys_text(plan));
   fields.add("credits", text_of(to_text(plan.credits)));
   fields.add("no access", plan.no_access ? "yes" : "no");
   fields.add("default", plan.is_default ? "yes" : "no");
@@ -90,11 +111,25 @@ Outcome set_plan(Context &context, const SetOptions &options) {
   if (const auto status = writer.open(context.store); !status.ok()) {
     return from_store(status);
   }
-  if (auto outcome = change(writer, kWaitMs, [&](WriteTxn &txn, Outcome *) { return txn.put_plan(plan); });
-      !outcome.ok()) {
+  PlanRecord old;
+  std::string old_default;
+  auto outcome = change(writer, kWaitMs, [&](WriteTxn &txn, Outcome *) {
+    old = {};
+    auto status = txn.get_plan(plan.name, &old);
+    status = status.code == StoreCode::not_found ? StoreStatus{} : status;
+    status = status.ok() ? txn.get_default_plan(&old_default) : status;
+    return status.ok() ? txn.put_plan(plan) : status;
+  });
+  if (!outcome.ok()) {
     return outcome;
   }
   print_plan(context, plan);
+  if (!old.name.empty()) {
+    note_changes(context, old, plan);
+  }
+  if (plan.is_default && !old_default.empty() && old_default != plan.name) {
+    context.note("Plan " + old_default + " was the default one, and isn't any more.");
+  }
   return done();
 }
 
@@ -139,9 +174,8 @@ Outcome list_plans(Context &context) {
         if (context.json) {
           write_plan(writer, plan);
         } else {
-          table.row({plan.name, scopes_text(plan.scopes), limits_text(plan.limits),
-                     plan.has_max_keys ? std::to_string(plan.max_keys) : "-", text_of(to_text(plan.credits)),
-                     plan.no_access ? "yes" : "-", plan.is_default ? "yes" : "-"});
+          table.row({plan.name, scopes_text(plan.scopes), limits_text(plan.limits), max_keys_text(plan),
+                     text_of(to_text(plan.credits)), plan.no_access ? "yes" : "-", plan.is_default ? "yes" : "-"});
         }
         return true;
       },
@@ -166,11 +200,15 @@ Outcome remove_plan(Context &context, const Text &name) {
                  ? refused(refusal, no("there is no plan " + quote(name.value) + " in the store"))
                  : status;
     }
-    std::string who;
+    PlanUser who;
     const auto used = txn.plan_in_use(name.value, &who);
     if (used.ok()) {
-      return refused(refusal, no("plan " + quote(name.value) + " is used by " + quote(who) +
-                                 "; give its keys and subjects another plan, or revoke the keys, first"));
+      return refused(refusal,
+                     no("plan " + quote(name.value) + " is used by " + (who.is_subject ? "the subject " : "the key ") +
+                        quote(who.name) + "; " +
+                        (who.is_subject ? "give it another with `keyward subject set --plan`, or remove it, first"
+                                        : "revoke it first, or leave the plan") +
+                        "; there may be more"));
     }
     return used.code == StoreCode::not_found ? txn.remove_plan(name.value) : used;
   });

@@ -21,6 +21,7 @@ void print_json(Context &context, const CheckReport &report) {
   number("legacy_prefix", report.legacy);
   number("subjects", report.subjects);
   number("plans", report.plans);
+  number("windows", report.windows);
   writer.key("damaged").begin_array();
   for (const auto &item : report.damage) {
     writer.begin_object().member("what", item.table);
@@ -44,8 +45,8 @@ void print_text(Context &context, const CheckReport &report) {
   for (const auto &remark : report.remarks) {
     context.out.line("remark: " + printable(remark));
   }
-  context.out.line(std::to_string(report.keys) + " keys, " + std::to_string(report.subjects) + " subjects, " +
-                   std::to_string(report.plans) + " plans" + (report.damage.empty() ? ": all whole" : " are whole"));
+  context.out.line(counted(report.keys, "key") + ", " + counted(report.subjects, "subject") + ", " +
+                   counted(report.plans, "plan") + (report.damage.empty() ? ": all whole" : " are whole"));
 }
 
 Outcome check_here(Context &context) {
@@ -59,8 +60,8 @@ Outcome check_here(Context &context) {
     print_text(context, report);
   }
   return report.damage.empty() ? done()
-                               : store_failed("the store is damaged: " + std::to_string(report.damage.size()) +
-                                              " problems; what is damaged is refused, never taken for something else");
+                               : store_failed("the store is damaged: " + counted(report.damage.size(), "problem") +
+                                              "; what is damaged is refused, never taken for something else");
 }
 
 Outcome check(Context &context) {

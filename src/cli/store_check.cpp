@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "base/hex.hpp"
 #include "base/quote.hpp"
 
 namespace keyward::cli {
@@ -27,7 +28,11 @@ class Check {
     walk_keys();
     check_subject_keys();
     check_prefixes();
-    return check_counts();
+    find_strays();
+    check_reach();
+    walk_windows();
+    note_missing_plans();
+    return done();
   }
 
  private:
@@ -61,6 +66,7 @@ class Check {
         },
         [&](std::string_view name) {
           named = true;
+          ++broken_plans_;
           add("plan", name, kBroken);
         });
     note_table("plan", code, named);
@@ -82,6 +88,7 @@ class Check {
         },
         [&](std::string_view name) {
           named = true;
+          ++broken_subjects_;
           add("subject", name, kBroken);
         });
     note_table("subject", code, named);
@@ -97,7 +104,6 @@ class Check {
         },
         [&](std::string_view id) {
           named = true;
-          ++broken_keys_;
           add("key", id, kBroken);
         });
     note_table("key", code, named);
@@ -165,19 +171,52 @@ class Check {
     }
   }
 
-  // Entries that lead from nowhere: there are more of them than keys. Broken records may explain some.
-  Outcome check_counts() {
+  // Entries without a key, which nothing above has met: they came there by no way of ours.
+  void find_strays() {
+    using Stray = CredentialReader::Stray;
+    const auto code = reader_.for_each_stray_entry([&](keyward::Table table, std::string_view id, Stray stray) {
+      const char *name = table == keyward::Table::index      ? "index"
+                         : table == keyward::Table::prefixes ? "prefixes"
+                                                             : "subject_keys";
+      add(name, id,
+          stray == Stray::damaged   ? "an entry's checksum doesn't hold"
+          : stray == Stray::missing ? "an entry leads to this key, which isn't there"
+                                    : "an entry leads to this key, whose record doesn't ask for it");
+    });
+    note_table("index", code, false);
+  }
+
+  void walk_windows() {
+    if (!usage_open_) {
+      return;
+    }
+    const auto status = usage_.for_each_window([&](const WindowRecord &) { ++report_->windows; },
+                                               [&](std::string_view name) { add("window", to_hex(name), kBroken); });
+    if (!status.ok()) {
+      add("window", "", status.text);
+    }
+  }
+
+  // A branch that leads elsewhere takes all that was under it away, and no checksum tells: what was counted is fewer then.
+  void check_reach() {
     CredentialReader::Stats stats;
     if (const auto status = reader_.stats(&stats); !status.ok()) {
-      return from_store(status);
+      add("store", "", status.text);
+      return;
     }
-    const auto beyond = [&](const char *table, std::uint64_t entries, std::uint64_t keys) {
-      if (entries > keys + broken_keys_) {
-        add(table, "", std::to_string(entries - keys) + " entries lead to no key");
+    const auto compare = [&](const char *table, std::uint64_t entries, std::uint64_t seen) {
+      if (entries != seen) {
+        add(table, "",
+            "the table has " + std::to_string(entries) + " records, and " + std::to_string(seen) +
+                " of them can be reached");
       }
     };
-    beyond("index", stats.indexed, report_->indexed);
-    beyond("prefixes", stats.legacy, report_->legacy);
+    compare("key", stats.keys, report_->keys + broken_keys_);
+    compare("subject", stats.subjects, report_->subjects + broken_subjects_);
+    compare("plan", stats.plans, report_->plans + broken_plans_);
+  }
+
+  void note_missing_plans() {
     if (!missing_plans_.empty()) {
       std::string text = "plans that keys or subjects name and the store doesn't have (nginx's configuration may):";
       for (const auto &plan : missing_plans_) {
@@ -185,7 +224,6 @@ class Check {
       }
       report_->remarks.push_back(std::move(text));
     }
-    return done();
   }
 
   void note_plan(std::string_view plan) {
@@ -201,7 +239,7 @@ class Check {
   CheckReport *report_;
   UsageStore usage_;
   bool usage_open_ = false;
-  std::uint64_t broken_keys_ = 0;
+  std::uint64_t broken_keys_ = 0, broken_subjects_ = 0, broken_plans_ = 0;
   std::set<std::string, std::less<>> plans_, missing_plans_;
   std::map<std::string, std::uint64_t> keys_of_, keys_under_;
 };

@@ -126,10 +126,10 @@ void print_text(Context &context, const RestoreReport &report, bool dry_run) {
   context.out.line(dry_run ? "Nothing was changed." : "The store is restored.");
 }
 
-void warn_of(const Context &context, const RestoreReport &report, const RestoreArguments &arguments) {
-  if (!report.was_there && arguments.force) {
+void warn_of(const Context &context, const RestoreReport &report) {
+  if (!report.was_there) {
     context.warn(
-        "nothing could be read of the present store: what was revoked, suspended or blocked since the backup "
+        "nothing could be read of a present store: what was revoked, suspended or blocked since the backup "
         "is as it was then; do that again");
   }
   for (std::size_t i = 0; i < report.damaged.size() && i < kNamed; ++i) {
@@ -144,9 +144,6 @@ void warn_of(const Context &context, const RestoreReport &report, const RestoreA
   if (!report.kept.empty()) {
     context.note("The damaged files are in " + report.kept + ".");
   }
-  if (!report.usage_failure.empty()) {
-    context.warn("use counts are not all there: " + report.usage_failure);
-  }
 }
 
 Outcome restore_once(Context &context, const RestoreArguments &arguments, Present present) {
@@ -159,7 +156,7 @@ Outcome restore_once(Context &context, const RestoreArguments &arguments, Presen
     auto outcome = from_store(status);
     if (status.code == StoreCode::damaged || status.code == StoreCode::truncated ||
         status.code == StoreCode::no_schema || status.code == StoreCode::no_secret) {
-      outcome.error += "; --force restores all that can be read";
+      outcome.error += arguments.force ? "" : "; --force restores all that can be read";
     }
     return outcome;
   }
@@ -168,8 +165,30 @@ Outcome restore_once(Context &context, const RestoreArguments &arguments, Presen
   } else {
     print_text(context, report, arguments.dry_run);
   }
-  warn_of(context, report, arguments);
+  warn_of(context, report);
   return done();
+}
+
+// In a process of its own: should that die of a damaged file, the keys are restored all the same, and only once.
+void restore_counts(Context &context, const RestoreArguments &arguments) {
+  const auto attempt = [&](Present present) {
+    return in_child(context, [&] {
+      std::string kept;
+      const auto status = restore_use_counts(context.store, arguments.folder.value, present, &kept);
+      if (!kept.empty()) {
+        context.note("The use counts since the backup are lost; their damaged files are in " + kept + ".");
+      }
+      return status.ok() ? done() : from_store(status);
+    });
+  };
+  auto end = attempt(Present::whole);
+  if (end.signal != 0 && arguments.force) {
+    end = attempt(Present::ignored);
+  }
+  if (end.signal != 0 || !end.outcome.ok()) {
+    context.warn("use counts are not all there: " +
+                 (end.signal != 0 ? "reading them ended with " + signal_text(end.signal) : end.outcome.error));
+  }
 }
 
 Outcome restore(Context &context, const RestoreArguments &arguments) {
@@ -179,6 +198,9 @@ Outcome restore(Context &context, const RestoreArguments &arguments) {
   auto end = attempt(arguments.force ? Present::damaged : Present::whole);
   if (end.signal != 0 && arguments.force) {
     end = attempt(Present::ignored);
+  }
+  if (end.signal == 0 && end.outcome.ok() && !arguments.dry_run) {
+    restore_counts(context, arguments);
   }
   return end.signal == 0 ? end.outcome
                          : store_failed(

@@ -26,7 +26,8 @@ enum class Algorithm : std::uint8_t {
   hs512
 };
 
-// By its exact name in a header, a JWK or the configuration. False for anything else: "none" in any spelling has no value here.
+// By its exact name in a header, a JWK or the configuration. False for anything else: "none" in any spelling has no
+// value here.
 bool parse_algorithm(std::string_view name, Algorithm *algorithm) noexcept;
 std::string_view to_text(Algorithm algorithm) noexcept;
 

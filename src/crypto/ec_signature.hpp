@@ -18,7 +18,8 @@ struct DerSignature {
   std::size_t size;
 };
 
-// The same in DER, which OpenSSL wants. False for a wrong length (DER itself among them), and for r or s that aren't in 1 to the order less 1.
+// The same in DER, which OpenSSL wants. False for a wrong length (DER itself among them), and for r or s that aren't in
+// 1 to the order less 1.
 bool to_der(KeyType curve, std::string_view signature, DerSignature *der) noexcept;
 
 }  // namespace keyward::crypto

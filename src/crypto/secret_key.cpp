@@ -1,5 +1,5 @@
-// HMAC (RFC 2104) over OpenSSL's SHA-2: the states after the padded key are kept, so that a token costs two copies of them
-// and no memory.
+// HMAC (RFC 2104) over OpenSSL's SHA-2: the states after the padded key are kept, so that a token costs two copies of
+// them and no memory.
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include <openssl/sha.h>

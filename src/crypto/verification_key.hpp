@@ -24,11 +24,12 @@ class VerificationKey {
   KeyType type() const noexcept { return type_; }
   // What its type and length can verify.
   AlgorithmSet algorithms() const noexcept { return algorithms_; }
-  // Names the key's material, and nothing else: the same key under another kid has the same id. For a secret it is no secret, but
-  // lets guesses be checked: not for logs.
+  // Names the key's material, and nothing else: the same key under another kid has the same id. For a secret it is no
+  // secret, but lets guesses be checked: not for logs.
   const Digest &id() const noexcept { return id_; }
 
-  // Whether signature, in the form that JWS gives it (RFC 7518, section 3), is that of text. An algorithm that isn't in algorithms() is a no.
+  // Whether signature, in the form that JWS gives it (RFC 7518, section 3), is that of text. An algorithm that isn't in
+  // algorithms() is a no.
   Match verify(Algorithm algorithm, std::string_view text, std::string_view signature) const noexcept {
     return algorithms_.has(algorithm) ? check(algorithm, text, signature) : Match::no;
   }

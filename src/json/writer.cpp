@@ -1,4 +1,5 @@
 // JSON out: commas, indentation and escapes.
+#include <cstdint>
 #include <cstring>
 
 #include "base/utf8.hpp"
@@ -16,12 +17,37 @@ struct Piece {
   std::size_t consumed;
 };
 
+// Of a sequence of two or three bytes.
+std::uint32_t code_point_of(std::string_view sequence) noexcept {
+  std::uint32_t point = static_cast<unsigned char>(sequence[0]) & (sequence.size() == 2 ? 0x1fU : 0x0fU);
+  for (std::size_t i = 1; i < sequence.size(); ++i) {
+    point = point << 6 | (static_cast<unsigned char>(sequence[i]) & 0x3fU);
+  }
+  return point;
+}
+
+// \uXXXX, in buffer; code points up to U+FFFF.
+std::string_view numbered(std::uint32_t point, char (&buffer)[6]) noexcept {
+  constexpr char kDigits[] = "0123456789abcdef";
+  buffer[0] = '\\';
+  buffer[1] = 'u';
+  for (unsigned i = 0; i < 4; ++i) {
+    buffer[2 + i] = kDigits[point >> (12 - 4 * i) & 15];
+  }
+  return {buffer, sizeof(buffer)};
+}
+
 // text isn't empty. The result may point into buffer.
 Piece next_piece(std::string_view text, char (&buffer)[6]) noexcept {
   const auto byte = static_cast<unsigned char>(text.front());
   if (byte >= 0x80) {
     const std::size_t length = utf8_length(text);
-    return length == 0 ? Piece{kReplacement, 1} : Piece{text.substr(0, length), length};
+    if (length == 0) {
+      return {kReplacement, 1};
+    }
+    const std::string_view sequence = text.substr(0, length);
+    // Nobody who looks at JSON on a terminal is to be misled by a name.
+    return {moves_a_terminal(sequence) ? numbered(code_point_of(sequence), buffer) : sequence, length};
   }
   switch (byte) {
     case '"':
@@ -37,14 +63,7 @@ Piece next_piece(std::string_view text, char (&buffer)[6]) noexcept {
     default:
       break;
   }
-  if (byte >= 0x20) {
-    return {text.substr(0, 1), 1};
-  }
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::memcpy(buffer, "\\u00", 4);
-  buffer[4] = kDigits[byte >> 4];
-  buffer[5] = kDigits[byte & 15];
-  return {{buffer, sizeof(buffer)}, 1};
+  return {moves_a_terminal(text.substr(0, 1)) ? numbered(byte, buffer) : text.substr(0, 1), 1};
 }
 
 }  // namespace

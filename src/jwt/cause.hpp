@@ -16,8 +16,8 @@ enum class Outcome : std::uint8_t {
   internal_error     // memory, or the cryptographic library: 500; says nothing about the token
 };
 
-// For people (`keyward token inspect`), never for answers. In the order in which things are looked at: of several issuers' causes the
-// last here is the one to tell.
+// For people (`keyward token inspect`), never for answers. In the order in which things are looked at: of several
+// issuers' causes the last here is the one to tell.
 enum class Cause : std::uint8_t {
   none,
   too_long,

@@ -12,8 +12,8 @@ namespace keyward::jwt {
 class ClaimPath {
  public:
   ClaimPath() = default;  // leads nowhere
-  // "realm_access.roles" leads into an object; a URL ("https://example.com/roles") is one name, whatever dots it has. Which of the two it is
-  // depends on the configuration alone, never on what a token holds.
+  // "realm_access.roles" leads into an object; a URL ("https://example.com/roles") is one name, whatever dots it has.
+  // Which of the two it is depends on the configuration alone, never on what a token holds.
   explicit ClaimPath(std::string_view text);
 
   bool empty() const noexcept { return names_.empty(); }

@@ -12,8 +12,8 @@ namespace keyward::jwt {
 struct Identity {
   bool has_subject = false;
   std::string subject;  // with the issuer's prefix
-  // Scope words (RFC 6749) separated by single spaces. Those with a '*' are left out unless the issuer's scope_wildcards is on: no
-  // location can ask for such a scope, and no one must take it for a wildcard.
+  // Scope words (RFC 6749) separated by single spaces. Those with a '*' are left out unless the issuer's
+  // scope_wildcards is on: no location can ask for such a scope, and no one must take it for a wildcard.
   std::string scopes;
   bool has_plan = false;
   std::string plan;  // plan_claim's
@@ -21,8 +21,9 @@ struct Identity {
   std::string jti;  // any string: only ever compared
 };
 
-// Cause::none, bad_subject or bad_plan: a claim of another type than a string, or a text that can't be a subject or a plan's name (control characters,
-// white space at an end, too long). Absent claims are no fault. jti must have been looked at by check_names().
+// Cause::none, bad_subject or bad_plan: a claim of another type than a string, or a text that can't be a subject or a
+// plan's name (control characters, white space at an end, too long). Absent claims are no fault. jti must have been
+// looked at by check_names().
 Cause read_identity(const Issuer &issuer, const json::Value &claims, Identity *identity);
 
 }  // namespace keyward::jwt

@@ -11,8 +11,8 @@
 
 namespace keyward::jwt {
 
-// `require CLAIM VALUE...`: the claim is one of these, or an array with one of these in it. Strings count as they are, numbers as the
-// token writes them, booleans as true and false; objects and null never match.
+// `require CLAIM VALUE...`: the claim is one of these, or an array with one of these in it. Strings count as they are,
+// numbers as the token writes them, booleans as true and false; objects and null never match.
 struct Requirement {
   ClaimPath claim;
   std::vector<std::string> values;

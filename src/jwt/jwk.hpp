@@ -7,7 +7,8 @@
 
 namespace keyward::jwt {
 
-// Makes a key of it for verifying signatures, or says why not. key->kid is set wherever it could be read. Secrets are taken.
+// Makes a key of it for verifying signatures, or says why not. key->kid is set wherever it could be read. Secrets are
+// taken.
 crypto::KeyProblem parse_jwk(const json::Value &jwk, Key *key);
 
 // "kty":"oct", whatever else it says.

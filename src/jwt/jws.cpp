@@ -41,8 +41,8 @@ Cause parse_header(std::string_view text, Header *header) {
   if (!json::parse(text, json::Limits(), &object, &error) || object.type != json::Value::Type::object) {
     return Cause::bad_header;
   }
-  // RFC 7515, section 4.1.11: who doesn't know an extension named in crit must refuse, and we know none. b64 (RFC 7797) is invalid
-  // without crit, but some verifiers obey it all the same.
+  // RFC 7515, section 4.1.11: who doesn't know an extension named in crit must refuse, and we know none. b64 (RFC 7797)
+  // is invalid without crit, but some verifiers obey it all the same.
   if (object.find("crit") != nullptr || object.find("b64") != nullptr) {
     return Cause::critical_header;
   }

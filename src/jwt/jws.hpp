@@ -28,8 +28,9 @@ struct Jws {
   std::string_view signed_text;  // into the token
 };
 
-// Cause::none, or too_long, not_three_parts, bad_encoding, bad_header, bad_header_member, critical_header, unknown_algorithm. The header is not
-// to be believed before the signature is verified. At most a few times the token's size in memory.
+// Cause::none, or too_long, not_three_parts, bad_encoding, bad_header, bad_header_member, critical_header,
+// unknown_algorithm. The header is not to be believed before the signature is verified. At most a few times the token's
+// size in memory.
 Cause parse_jws(std::string_view token, Jws *jws);
 
 // RFC 7515, section 4.1.9: media types without regard to case, "application/" left out or not.

@@ -14,7 +14,8 @@ namespace keyward::jwt {
 
 inline constexpr std::size_t kMaxKeySetBytes = 1 << 20;
 inline constexpr std::size_t kMaxKeys = 128;
-// How many keys one token is tried with, for each issuer: an ES384 or ES512 signature takes more than half a millisecond.
+// How many keys one token is tried with, for each issuer: an ES384 or ES512 signature takes more than half a
+// millisecond.
 inline constexpr std::size_t kMaxTries = 4;
 
 struct Key {
@@ -38,9 +39,10 @@ class KeySet {
 
   bool has_kid(std::string_view kid) const noexcept;
 
-  // Which key signed it: one of those with the header's kid, else of those without any; of all, if the header has none. Of these the ones that
-  // may use the header's algorithm (and allowed has it) are tried in the set's order, kMaxTries at most. Cause::none with the key's id; unknown_key: none
-  // is meant; algorithm_not_allowed: none of those that are; bad_signature; crypto_failure.
+  // Which key signed it: one of those with the header's kid, else of those without any; of all, if the header has none.
+  // Of these the ones that may use the header's algorithm (and allowed has it) are tried in the set's order, kMaxTries
+  // at most. Cause::none with the key's id; unknown_key: none is meant; algorithm_not_allowed: none of those that are;
+  // bad_signature; crypto_failure.
   Cause verify(const Jws &jws, crypto::AlgorithmSet allowed, Digest *id) const noexcept;
 
  private:
@@ -57,9 +59,9 @@ struct KeyRefusal {
 // Where a set comes from: one that was fetched must hold public keys only.
 enum class KeySource { fetched, file };
 
-// Parses a JWK set, or one JWK by itself where it comes from a file. False, with a sentence in error, if it is no such thing or holds no key that can be used:
-// the set that was there before stays. refusals names the keys that were left out, in either case. Secrets ("oct") are taken
-// from a file that holds nothing else.
+// Parses a JWK set, or one JWK by itself where it comes from a file. False, with a sentence in error, if it is no such
+// thing or holds no key that can be used: the set that was there before stays. refusals names the keys that were left
+// out, in either case. Secrets ("oct") are taken from a file that holds nothing else.
 bool parse_key_set(std::string_view text, KeySource source, KeySet *set, std::vector<KeyRefusal> *refusals,
                    std::string *error);
 

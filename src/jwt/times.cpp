@@ -14,7 +14,8 @@ struct Date {
   double seconds = 0;
 };
 
-// False if the claim is there and no finite number. 1e400 is none: as text it is valid JSON, as a number it is infinite.
+// False if the claim is there and no finite number. 1e400 is none: as text it is valid JSON, as a number it is
+// infinite.
 bool read_date(const json::Value &claims, std::string_view name, Date *date) noexcept {
   const json::Value *value = claims.find(name);
   date->present = value != nullptr;

@@ -7,8 +7,8 @@ namespace keyward::jwt {
 
 namespace {
 
-// Whether the token is for this issuer (Cause::none), or what stands against it. The cheap looks come first: with claims that nobody has
-// vouched for yet, which may only turn it away.
+// Whether the token is for this issuer (Cause::none), or what stands against it. The cheap looks come first: with
+// claims that nobody has vouched for yet, which may only turn it away.
 Cause is_for(const AcceptedIssuer &accepted, const Jws &jws, const json::Value &claims, Digest *key) noexcept {
   const Issuer &issuer = *accepted.issuer;
   if (!has_issuer(issuer, claims)) {
@@ -34,8 +34,8 @@ Cause is_for(const AcceptedIssuer &accepted, const Jws &jws, const json::Value &
   return meets_all ? Cause::none : Cause::required_claim;
 }
 
-// Whether keys that aren't in the set yet could make a difference: there are none, or the kid is new to it. A key without a kid may have been tried
-// before that, and didn't fit.
+// Whether keys that aren't in the set yet could make a difference: there are none, or the kid is new to it. A key
+// without a kid may have been tried before that, and didn't fit.
 bool is_awaited(const AcceptedIssuer &accepted, const Header &header, Cause cause) noexcept {
   if (cause == Cause::no_keys) {
     return true;
@@ -47,7 +47,8 @@ bool is_awaited(const AcceptedIssuer &accepted, const Header &header, Cause caus
          !accepted.keys->has_kid(header.kid);
 }
 
-// The verdict of the issuer that a token is for. exp is looked at last: expired_token tells a client that a fresh one would do.
+// The verdict of the issuer that a token is for. exp is looked at last: expired_token tells a client that a fresh one
+// would do.
 Cause judge(const Issuer &issuer, std::int64_t now_s, Verdict *verdict) {
   const Cause names = check_names(issuer, verdict->claims);
   if (names != Cause::none) {

@@ -393,7 +393,51 @@ std::size_t drain_marked(Table *table, UsageDelta *out, std::size_t capacity) no
   return taken;
 }
 
+// ---- Copying --------------------------------------------------------------------------------------------------------
+
+// What one slot remembers; false if it is nobody's, has no proof or changes hands. A mixture of two proofs proves nothing.
+bool read_proof(const Slot &slot, Name *name, Name *proof, std::uint64_t *touched_s) noexcept {
+  const Word uses = slot.uses.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < 2; ++i) {
+    name->half[i] = slot.name[i].load(std::memory_order_acquire);
+    proof->half[i] = slot.proof[i].load(std::memory_order_acquire);
+  }
+  *touched_s = slot.touched_s.load(std::memory_order_acquire);
+  return name->half[0] != 0 && (proof->half[0] | proof->half[1]) != 0 && value_of(uses) != kTaken &&
+         generation_of(slot.uses.load(std::memory_order_acquire)) == generation_of(uses);
+}
+
+void copy_slot(Table *table, const Slot &slot) noexcept {
+  Name name{};
+  Name proof{};
+  std::uint64_t touched_s = 0;
+  if (!read_proof(slot, &name, &proof, &touched_s) || find(table, name).slot != nullptr) {
+    return;
+  }
+  const Found chosen = choose(table, name);
+  if (chosen.slot == nullptr || Rank{true, touched_s + 1} < rank_of(*chosen.slot) || !vacate(chosen.slot)) {
+    return;
+  }
+  occupy(table, chosen.slot, name);
+  for (std::size_t i = 0; i < 2; ++i) {
+    chosen.slot->proof[i].store(proof.half[i], std::memory_order_release);
+  }
+  chosen.slot->touched_s.store(touched_s, std::memory_order_release);
+}
+
 }  // namespace
+
+void KeySlots::copy_from(KeySlots *other) noexcept {
+  Table *table = table_of(this);
+  Table *from = table_of(other);
+  table->secret = from->secret;
+  table->clock_s.store(from->clock_s.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  for (std::uint64_t i = 0; i < from->bucket_count; ++i) {
+    for (const Slot &slot : from->buckets()[i].slots) {
+      copy_slot(table, slot);
+    }
+  }
+}
 
 KeySlots *KeySlots::create(void *memory, std::size_t bytes) noexcept {
   auto *table = static_cast<Table *>(memory);

@@ -44,6 +44,10 @@ class KeySlots {
   // false: no room, as for count_use().
   bool put_back(const UsageDelta &delta) noexcept;
 
+  // Remembers what the other remembers, as far as it fits, the latest used first where it doesn't. Into slots that were just created and
+  // that nobody uses yet; the other's may be in use, and keep what is undrained.
+  void copy_from(KeySlots *other) noexcept;
+
   struct Stats {
     std::uint64_t slots = 0;
     std::uint64_t used = 0;  // have had a key; they aren't freed, only given to others

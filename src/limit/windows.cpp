@@ -19,138 +19,18 @@
 #include "limit/windows.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 
-#include "limit/shared_mutex.hpp"
-#include "limit/window_rule.hpp"
+#include "limit/window_table.hpp"
 
 namespace keyward {
 namespace {
 
-using namespace window_rule;  // NOLINT(google-build-using-namespace): ours
+using namespace window_table;  // NOLINT(google-build-using-namespace): ours
 
-constexpr std::uint64_t kMagic = 0x6b77'7769'6e64'6f77;  // "kwwindow"
-constexpr std::uint64_t kVersion = 1;
-
-// The word of a slot that changes hands; as a window's it would need 2^28-1 charges and one certain millisecond.
-constexpr Word kTaken = ~Word{0};
-
-constexpr std::size_t kSlots = 16;
-constexpr std::size_t kOverflowBuckets = 16;
 constexpr std::uint32_t kOverflowFactor = 10;
-// How far a process's clock may run ahead of the table's before it pushes that on: keeps the line it lies on mostly
-// read.
-constexpr std::uint64_t kClockStepMs = 10;
 // What a charge is told that could neither be admitted nor counted.
 constexpr std::uint64_t kRetryMs = 1000;
-
-// Tags and words apart, so that a search reads two lines and a charge one more.
-struct alignas(64) Bucket {
-  std::atomic<std::uint64_t> tags[kSlots];  // the name's first 8 bytes, never 0; 0: never used
-  std::atomic<Word> words[kSlots];
-  struct {
-    std::atomic<Word> before;  // sliding: the last word of the window before
-    std::atomic<Kind> kind;    // never changes while the window is open
-    std::uint32_t unused;
-  } more[kSlots];
-};
-static_assert(sizeof(Bucket) == 512);
-static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
-
-struct Region {
-  Bucket *buckets;
-  std::uint64_t count;
-};
-
-struct Table {
-  std::atomic<std::uint64_t> magic;  // written last
-  std::uint64_t version;
-  std::uint64_t bytes;
-  std::uint64_t bucket_count;
-  alignas(64) SharedMutex mutex;
-  alignas(64) std::atomic<std::uint64_t> clock_ms;  // never steps back
-  alignas(64) std::atomic<std::uint64_t> overflows;
-  alignas(64) Bucket overflow[kOverflowBuckets];
-
-  Region own() noexcept { return {reinterpret_cast<Bucket *>(this + 1), bucket_count}; }
-  Region shared() noexcept { return {overflow, kOverflowBuckets}; }
-};
-
-struct Slot {
-  Bucket *bucket = nullptr;
-  std::size_t index = 0;
-
-  explicit operator bool() const noexcept { return bucket != nullptr; }
-  std::atomic<std::uint64_t> &tag() const noexcept { return bucket->tags[index]; }
-  std::atomic<Word> &word() const noexcept { return bucket->words[index]; }
-  std::atomic<Word> &before() const noexcept { return bucket->more[index].before; }
-  std::atomic<Kind> &kind() const noexcept { return bucket->more[index].kind; }
-};
-
-// ---- Finding slots --------------------------------------------------------------------------------------------------
-
-struct Choices {
-  Bucket *buckets[2];
-};
-
-// From the tag alone, so that a window can be moved into a table of another size.
-Choices choices_of(const Region &region, std::uint64_t tag) noexcept {
-  const std::uint64_t first = (tag >> 32) * region.count >> 32;
-  std::uint64_t second = (tag & 0xffff'ffff) * region.count >> 32;
-  if (second == first) {
-    second = second + 1 < region.count ? second + 1 : 0;
-  }
-  return {{region.buckets + first, region.buckets + second}};
-}
-
-// The live slot of this tag: at most one has it. What a kill left half-made isn't live.
-Slot find(const Region &region, std::uint64_t tag) noexcept {
-  const Choices choices = choices_of(region, tag);
-  __builtin_prefetch(choices.buckets[1]->tags);
-  __builtin_prefetch(choices.buckets[1]->tags + kSlots / 2);
-  for (Bucket *bucket : choices.buckets) {
-    for (std::size_t i = 0; i < kSlots; ++i) {
-      if (bucket->tags[i].load(std::memory_order_relaxed) == tag &&
-          bucket->words[i].load(std::memory_order_relaxed) != kTaken) {
-        return {bucket, i};
-      }
-    }
-  }
-  return {};
-}
-
-// Whether a newcomer may have the slot: never used, left by a kill, or closed and (sliding) out of view.
-bool usable(const Slot &slot, Word word, std::uint64_t now_ms) noexcept {
-  if (word == kTaken || slot.tag().load(std::memory_order_relaxed) == 0) {
-    return true;
-  }
-  const Kind kind = slot.kind().load(std::memory_order_relaxed);
-  const std::int64_t ahead = ahead_of(word, kind, now_ms);
-  return (kind & kSlidingFlag) != 0 ? ahead + length_in(kind) <= 0 : ahead <= 0;
-}
-
-Slot first_usable(Bucket *bucket, std::uint64_t now_ms, std::size_t *count) noexcept {
-  Slot first;
-  *count = 0;
-  for (std::size_t i = 0; i < kSlots; ++i) {
-    const Slot slot{bucket, i};
-    if (usable(slot, slot.word().load(std::memory_order_acquire), now_ms)) {
-      first = first ? first : slot;
-      ++*count;
-    }
-  }
-  return first;
-}
-
-// A usable slot in the bucket that has more of them.
-Slot choose(const Region &region, std::uint64_t tag, std::uint64_t now_ms) noexcept {
-  const Choices choices = choices_of(region, tag);
-  std::size_t count[2];
-  const Slot first = first_usable(choices.buckets[0], now_ms, &count[0]);
-  const Slot second = first_usable(choices.buckets[1], now_ms, &count[1]);
-  return count[0] >= count[1] ? first : second;
-}
 
 // ---- Charging -------------------------------------------------------------------------------------------------------
 
@@ -158,10 +38,6 @@ enum class Outcome { done, locked, full };
 
 View view_in(const Ask &ask, const Slot &slot, Word word, Kind kind) noexcept {
   return view_of(ask, word, slot.before().load(std::memory_order_acquire), kind);
-}
-
-bool swap(const Slot &slot, Word *word, Word next) noexcept {
-  return slot.word().compare_exchange_weak(*word, next, std::memory_order_acq_rel, std::memory_order_acquire);
 }
 
 // The path without a lock: adds to an open window, reopens a closed fixed one of the same kind. All else is for the
@@ -184,19 +60,6 @@ Outcome charge_free(const Ask &ask, const Slot &slot, WindowState *state) noexce
       return Outcome::done;
     }
   }
-}
-
-// Gives the slot to a window, under the mutex; *word is its word, and no longer open. false if somebody reopened it
-// first.
-bool take_over(const Ask &ask, const Slot &slot, Word *word, Word before, Word next) noexcept {
-  if (*word != kTaken && !swap(slot, word, kTaken)) {
-    return false;
-  }
-  slot.before().store(before, std::memory_order_release);
-  slot.kind().store(ask.kind, std::memory_order_release);
-  slot.tag().store(ask.tag, std::memory_order_release);
-  slot.word().store(next, std::memory_order_release);
-  return true;
 }
 
 // The same under the mutex, where the slot can't change hands: whatever charge_free() may not do.
@@ -238,19 +101,6 @@ Outcome charge_new(const Ask &ask, const Region &region, WindowState *state) noe
     }
   }
   return Outcome::full;
-}
-
-// The table's clock: the latest that any process has told it, so that one which slept goes by the others'.
-std::uint64_t read_clock(const Table &table, std::uint64_t now_ms) noexcept {
-  return std::max(now_ms, table.clock_ms.load(std::memory_order_relaxed));
-}
-
-std::uint64_t push_clock(Table *table, std::uint64_t now_ms) noexcept {
-  std::uint64_t clock = table->clock_ms.load(std::memory_order_relaxed);
-  while (now_ms >= clock + kClockStepMs &&
-         !table->clock_ms.compare_exchange_weak(clock, now_ms, std::memory_order_relaxed)) {
-  }
-  return std::max(now_ms, clock);
 }
 
 // A refusal by no window at all: fails closed.
@@ -327,9 +177,6 @@ WindowState look_at(const Ask &ask, const Slot &slot) noexcept {
   state.retry_ms = state.admitted ? 0 : state.retry_ms;
   return state;
 }
-
-Table *table_of(WindowTable *table) noexcept { return reinterpret_cast<Table *>(table); }
-const Table *table_of(const WindowTable *table) noexcept { return reinterpret_cast<const Table *>(table); }
 
 }  // namespace
 

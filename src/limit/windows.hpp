@@ -46,6 +46,30 @@ struct WindowStats {
   std::uint64_t overflows = 0;  // charges that went to an overflow window, since creation
 };
 
+// A window on its way to another table, or to the store and back. Times are relative to the moment that it was seen at.
+struct CarriedWindow {
+  std::uint64_t tag = 0;             // the first 8 bytes of its name
+  std::int64_t ahead_ms = 0;         // until its end; not above 0: a sliding one, ended but in view
+  std::int64_t before_ahead_ms = 0;  // the same of the window before; meaningless without its count
+  std::uint32_t window_s = 0;        // its length
+  std::uint32_t count = 0;
+  std::uint32_t before = 0;  // sliding: the count of the window before
+  bool sliding = false;
+  bool overflow = false;   // a limit's shared overflow window; its tag is made of the limit's name
+  std::uint32_t mark = 0;  // carry() and note_saved() tell changes by these two
+  std::uint64_t place = 0;
+};
+
+// Which windows carry() is to look for.
+struct CarryWanted {
+  std::uint32_t min_window_s = 1;
+  std::uint32_t max_window_s = kMaxWindowSeconds;
+  // Only those that changed since note_saved() under the same epoch, whatever that is; one that was saved with a count and lost it is
+  // among them, with a count of 0. A change goes unseen with a chance of 2^-32.
+  bool unsaved = false;
+  std::int64_t epoch = 0;
+};
+
 class WindowTable {
  public:
   // Lays a new, empty table into zeroed memory (aligned to 64) that is shared already: 32 bytes a window, after about
@@ -67,6 +91,24 @@ class WindowTable {
   WindowState look(const Charge &charge, std::uint64_t now_ms) noexcept;
 
   WindowStats stats(std::uint64_t now_ms) const noexcept;
+
+  // Carrying windows elsewhere (window_carry.cpp), while others charge them. carry() looks at the buckets from *bucket to before `end`
+  // (at most buckets()) until `out` has no room for one more bucket's windows (kCarryRoom), copies those out that are open or in view and
+  // have a count, and moves *bucket on. Returns how many.
+  static constexpr std::size_t kCarryRoom = 16;
+  std::uint64_t buckets() const noexcept;
+  std::size_t carry(std::uint64_t *bucket, std::uint64_t end, const CarryWanted &wanted, std::uint64_t now_ms,
+                    CarriedWindow *out, std::size_t capacity) noexcept;
+  // What carry() copied out is saved by now. By one thread of all processes at a time, from carry() on.
+  void note_saved(const CarriedWindow *windows, std::size_t count) noexcept;
+  // The one window with this name: false if it isn't open here, nor in view.
+  bool find_open(std::uint64_t tag, bool overflow, std::uint64_t now_ms, CarriedWindow *window) noexcept;
+  // Takes a window in, at most one length ahead; one that is closed is passed over. Where it is open here already, the greater count
+  // stands, so that taking it in twice is as good as once. false: no room.
+  bool take_in(const CarriedWindow &window, std::uint64_t now_ms) noexcept;
+  // Takes in all of another table's, those of an hour or more before the others, for as long as they find room in their places, and
+  // what that counted of overflows. Returns how many found none.
+  std::uint64_t copy_from(WindowTable *other, std::uint64_t now_ms) noexcept;
 
  private:
   WindowTable() = default;

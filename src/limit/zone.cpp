@@ -10,7 +10,8 @@ namespace keyward {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x6b77'7a6f'6e65'3031;  // "kwzone01"
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kVersion = 2;
+constexpr std::int64_t kWallStepMs = 1000;
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kReasons = 256;  // whatever a std::uint8_t holds
 
@@ -50,13 +51,22 @@ Plan plan_for(std::size_t header, std::size_t bytes) noexcept {
   return plan;
 }
 
+enum SecretState : std::uint32_t { kUnsettled, kOwnSecret, kStoreSecret };
+
 }  // namespace
 
 struct Zone::Header {
   std::atomic<std::uint64_t> magic;  // written last
   std::uint64_t version;
   std::uint64_t bytes;
-  DigestKey secret;
+  DigestKey own_secret;
+  DigestKey store_secret;  // written before secret_state says so, never after
+  std::atomic<std::uint32_t> secret_state;
+  std::atomic<std::uint32_t> loaded;
+  std::atomic<std::uint32_t> retired;
+  std::atomic<std::int64_t> wall_ms;
+  alignas(kLine) SharedMutex settling;
+  alignas(kLine) SharedMutex transfer;
   alignas(kLine) std::atomic<std::uint64_t> flush_lease;
   alignas(kLine) std::atomic<std::uint64_t> lost_usage;
   std::atomic<std::uint64_t> decisions[kReasons];
@@ -75,9 +85,12 @@ bool Zone::create(void *memory, std::size_t bytes, Zone *zone) noexcept {
       WindowTable::create(base + plan.addresses, plan.window_bytes) == nullptr) {
     return false;
   }
+  if (!header->settling.init() || !header->transfer.init()) {
+    return false;
+  }
   header->version = kVersion;
   header->bytes = bytes;
-  fill_random(header->secret.data(), header->secret.size());
+  fill_random(header->own_secret.data(), header->own_secret.size());
   header->magic.store(kMagic, std::memory_order_release);
   return adopt(memory, bytes, zone);
 }
@@ -92,7 +105,7 @@ bool Zone::adopt(void *memory, std::size_t bytes, Zone *zone) noexcept {
   const Plan plan = plan_for(sizeof(Header), bytes);
   Zone found;
   found.header_ = header;
-  found.secret = &header->secret;
+  found.secret = found.has_store_secret() ? &header->store_secret : &header->own_secret;
   found.gate = Gate::adopt(base + plan.gate);
   found.keys = KeySlots::adopt(base + plan.keys, plan.key_bytes);
   found.principals = WindowTable::adopt(base + plan.principals, plan.window_bytes);
@@ -103,6 +116,61 @@ bool Zone::adopt(void *memory, std::size_t bytes, Zone *zone) noexcept {
   *zone = found;
   return true;
 }
+
+bool Zone::settle_secret(const DigestKey *of_store) noexcept {
+  if (header_->secret_state.load(std::memory_order_acquire) == kUnsettled) {
+    const SharedLock lock(&header_->settling);
+    if (!lock) {
+      return false;
+    }
+    if (header_->secret_state.load(std::memory_order_acquire) == kUnsettled) {
+      if (of_store != nullptr) {
+        header_->store_secret = *of_store;
+      }
+      header_->secret_state.store(of_store != nullptr ? kStoreSecret : kOwnSecret, std::memory_order_release);
+    }
+  }
+  secret = has_store_secret() ? &header_->store_secret : &header_->own_secret;
+  return true;
+}
+
+bool Zone::has_store_secret() const noexcept {
+  return header_->secret_state.load(std::memory_order_acquire) == kStoreSecret;
+}
+
+std::uint64_t Zone::copy_from(Zone *other, std::uint64_t now_ms) noexcept {
+  Header &from = *other->header_;
+  header_->own_secret = from.own_secret;
+  header_->store_secret = from.store_secret;
+  header_->secret_state.store(from.secret_state.load(std::memory_order_acquire), std::memory_order_release);
+  header_->loaded.store(from.loaded.load(std::memory_order_acquire), std::memory_order_release);
+  secret = has_store_secret() ? &header_->store_secret : &header_->own_secret;
+  header_->lost_usage.store(from.lost_usage.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  for (std::size_t i = 0; i < kReasons; ++i) {
+    header_->decisions[i].store(from.decisions[i].load(std::memory_order_relaxed), std::memory_order_relaxed);
+  }
+  keys->copy_from(other->keys);
+  return principals->copy_from(other->principals, now_ms) + addresses->copy_from(other->addresses, now_ms);
+}
+
+SharedMutex &Zone::transfer() noexcept { return header_->transfer; }
+
+bool Zone::windows_loaded() const noexcept { return header_->loaded.load(std::memory_order_acquire) != 0; }
+
+void Zone::set_windows_loaded() noexcept { header_->loaded.store(1, std::memory_order_release); }
+
+std::int64_t Zone::settle_wall(std::int64_t wall_ms) noexcept {
+  const std::int64_t told = header_->wall_ms.load(std::memory_order_relaxed);
+  if (wall_ms - told <= kWallStepMs && told - wall_ms <= kWallStepMs) {
+    return told;
+  }
+  header_->wall_ms.store(wall_ms, std::memory_order_relaxed);
+  return wall_ms;
+}
+
+void Zone::retire() noexcept { header_->retired.store(1, std::memory_order_release); }
+
+bool Zone::retired() const noexcept { return header_->retired.load(std::memory_order_acquire) != 0; }
 
 bool Zone::take_flush_lease(std::int32_t pid, std::uint64_t now_ms, std::uint64_t lease_ms) noexcept {
   const std::uint64_t holder = static_cast<std::uint64_t>(pid) & kPidMask;

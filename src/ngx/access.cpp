@@ -4,6 +4,7 @@
 #include "ngx/credential.hpp"
 #include "ngx/decision.hpp"
 #include "ngx/identity.hpp"
+#include "ngx/query_credential.hpp"
 #include "ngx/request.hpp"
 #include "ngx/worker.hpp"
 
@@ -21,7 +22,8 @@ void log_refusal(Worker &worker, const RequestContext *ctx, const char *verb) no
   if (ctx->principal) {
     const ngx_str_t id = borrow(ctx->principal->key_id);
     const ngx_str_t subject = borrow(ctx->principal->subject);
-    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, key \"%V\", subject \"%V\"", verb, &name, &id, &subject);
+    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, key \"%V\", subject \"%V\"", verb, &name, &id,
+                  &subject);
   } else if (ctx->refused_key_id.len != 0) {
     ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, key \"%V\"", verb, &name, &ctx->refused_key_id);
   } else {
@@ -83,7 +85,8 @@ ngx_int_t refuse(RequestContext *ctx, Reason reason) noexcept {
 // the answer.
 bool is_own_refusal_redirected(const RequestContext *ctx) noexcept {
   const ngx_http_request_t *r = ctx->r;
-  return ctx->refused_for_good() && !r->header_sent && !r->post_action && r->uri_changes + 1U == ctx->refused_uri_changes;
+  return ctx->refused_for_good() && !r->header_sent && !r->post_action &&
+         r->uri_changes + 1U == ctx->refused_uri_changes;
 }
 
 // The refusal stands: nginx's page answers, whatever error_page says.
@@ -137,6 +140,10 @@ ngx_int_t shadow(Worker &worker, RequestContext *ctx) noexcept {
 
 ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &location, Mode mode) {
   Worker *own = worker();
+  // A location in shadow, which this request came through, may have given it back.
+  if (mode == Mode::on && location.has_query && !hide_query_credential(r)) {
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
   RequestContext *ctx = current_context(r);
   if (ctx == nullptr) {
     ctx = obtain_context(r);
@@ -181,7 +188,8 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
     return location.has_query && !restore_query_credential(r) ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_DECLINED;
   }
   // Memory that was refused ends a request with 500, never with a pass.
-  return guarded(static_cast<ngx_int_t>(NGX_HTTP_INTERNAL_SERVER_ERROR), [&] { return decide_access(r, location, mode); });
+  return guarded(static_cast<ngx_int_t>(NGX_HTTP_INTERNAL_SERVER_ERROR),
+                 [&] { return decide_access(r, location, mode); });
 }
 
 ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
@@ -196,7 +204,8 @@ ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
     return NGX_DECLINED;
   }
   const ngx_str_t name = borrow(info(Reason::not_accepted).name);
-  ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "keyward refused: %V, a subrequest of a request that it did not admit", &name);
+  ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                "keyward refused: %V, a subrequest of a request that it did not admit", &name);
   return NGX_HTTP_FORBIDDEN;
 }
 

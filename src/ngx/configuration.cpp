@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/digest.hpp"
+#include "ngx/cache_check.hpp"
 
 namespace keyward {
 namespace {
@@ -101,6 +102,24 @@ bool names_methods(const std::optional<Rules> &rules) {
   return rules && std::any_of(rules->begin(), rules->end(), [](const auto &rule) { return rule.methods != 0; });
 }
 
+// `if` and limit_except choose by the request, not by the location: an `off` in there is easily overlooked.
+bool turns_off_for_some(const LocationConfiguration &child, const LocationConfiguration &parent,
+                        const ngx_http_core_loc_conf_t &core) {
+  return core.noname && child.enforcement && child.enforcement->mode == Mode::off && parent.enforcement &&
+         parent.enforcement->mode != Mode::off;
+}
+
+// A credential in a field that clients may not send would never be seen.
+const Source *find_identity_source(const std::vector<Source> &sources, const ServerConfiguration &server) {
+  const auto is_identity = [&](const Source &source) {
+    return source.kind == SourceKind::header &&
+           std::any_of(server.identity.begin(), server.identity.end(),
+                       [&](const IdentityName &field) { return field.lowcase == source.name; });
+  };
+  const auto found = std::find_if(sources.begin(), sources.end(), is_identity);
+  return found == sources.end() ? nullptr : &*found;
+}
+
 void name_identity(ServerConfiguration *server) {
   static constexpr const char *kNames[kIdentityFields] = {"Subject", "Key-Id", "Plan",     "Scopes",
                                                           "Kind",    "Issuer", "Assertion"};
@@ -164,7 +183,15 @@ void *create_main(ngx_conf_t *cf) noexcept { return pool_new<MainConfiguration>(
 
 void *create_server(ngx_conf_t *cf) noexcept { return pool_new<ServerConfiguration>(cf->pool); }
 
-void *create_location(ngx_conf_t *cf) noexcept { return pool_new<LocationConfiguration>(cf->pool); }
+void *create_location(ngx_conf_t *cf) noexcept {
+  return guarded(static_cast<void *>(nullptr), [&]() -> void * {
+    auto *location = pool_new<LocationConfiguration>(cf->pool);
+    if (location != nullptr) {
+      location->block_place = place_of(cf);
+    }
+    return location;
+  });
+}
 
 char *init_main(ngx_conf_t * /*cf*/, void *conf) noexcept {
   return guarded(static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
@@ -223,7 +250,18 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     }
 
     child->parent = parent;
+    main->merged.push_back({child, static_cast<ngx_http_conf_ctx_t *>(cf->ctx)->loc_conf});
+    if (turns_off_for_some(*child, *parent, *core)) {
+      ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                    "\"keyward off\" %s leaves unguarded what comes into that block of a guarded location; to let some "
+                    "requests in "
+                    "without a key, write \"keyward_accept methods=... key anonymous;\" there",
+                    child->enforcement_place.c_str());
+    }
     inherit(child->enforcement, parent->enforcement);
+    if (!child->sources) {
+      child->sources_place = parent->sources_place;
+    }
     inherit(child->sources, parent->sources);
     inherit(child->accept, parent->accept);
     inherit(child->scopes, parent->scopes);
@@ -255,6 +293,7 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     }
     const auto is_query = [](const Source &source) { return source.kind == SourceKind::query; };
     child->has_query = parent->has_query || std::any_of(child->sources->begin(), child->sources->end(), is_query);
+    main->any_query = main->any_query || child->has_query;
     // limit_except tells methods apart, too.
     child->has_methods = core->limit_except != 0 || core->lmt_excpt || names_methods(child->scopes) ||
                          names_methods(child->accept) || names_methods(child->limits);
@@ -263,6 +302,13 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
       server_configuration(cf)->guarded = true;
     }
     if (child->enforcement->mode != Mode::off) {
+      const Source *taken = find_identity_source(*child->sources, *server_configuration(cf));
+      if (taken != nullptr) {
+        main->problems.push_back(
+            {"\"header=" + taken->name + "\" " + child->sources_place +
+             " is a field of keyward_identity, which is removed from every request; write another name, such as "
+             "header=X-API-Key"});
+      }
       main->any_on = true;
       for (LocationConfiguration *around = child; around != nullptr; around = around->parent) {
         around->effective = true;
@@ -300,6 +346,9 @@ bool check_configuration(ngx_conf_t *cf) noexcept {
                       "%s has no effect %s: keyward is off here; write \"keyward on;\" to turn it on",
                       location->first_directive.c_str(), location->place.c_str());
       }
+    }
+    if (main->any_on) {
+      warn_of_shared_caches(cf);
     }
     const auto same = [](const Problem &a, const Problem &b) { return a.text == b.text; };
     main->problems.erase(std::unique(main->problems.begin(), main->problems.end(), same), main->problems.end());

@@ -139,9 +139,16 @@ struct LocationConfiguration {
   LocationConfiguration *parent = nullptr;  // set when merged
   bool touched = false;                     // a directive of ours stands here
   bool effective = false;                   // keyward is on or in shadow here, or somewhere inside
+  std::string block_place;                  // where the block begins
   std::string place;                        // of the first directive, and which it was
   std::string first_directive;
-  std::string scopes_place, limits_place;
+  std::string enforcement_place, sources_place, scopes_place, limits_place;
+};
+
+// A location (or server, or `if`) with what all of nginx's modules have of it. A parent comes before its children.
+struct MergedLocation {
+  const LocationConfiguration *location;
+  void **loc_conf;
 };
 
 enum IdentityField : std::size_t { kSubject, kKeyId, kPlan, kScopes, kKind, kIssuer, kAssertion, kIdentityFields };
@@ -185,16 +192,20 @@ struct MainConfiguration {
   Policy policy;
   std::size_t bcrypt_concurrency = 0;  // 0: the default; never 0 once read
 
-  bool any_on = false;      // some location is on or in shadow
-  bool configured = false;  // any directive of ours at all
+  bool any_query = false;                      // some server takes credentials from the query
+  ngx_int_t request_uri_variable = NGX_ERROR;  // $request_uri's index, where any_query
+  bool any_on = false;                         // some location is on or in shadow
+  bool configured = false;                     // any directive of ours at all
   std::vector<Problem> problems;
   std::vector<LocationConfiguration *> touched;
   std::vector<std::pair<std::string, std::string>> plans_named;  // by a directive, and its place
+  std::vector<MergedLocation> merged;
   std::vector<std::string> limit_places;  // identities given so far, so that two equal places differ
 
   const ngx_cycle_t *cycle = nullptr;  // the one this configuration is for
   ngx_shm_zone_t *shm_zone = nullptr;
-  Zone zone;  // valid once the zone is set up
+  Zone zone;                     // valid once the zone is set up
+  std::optional<Zone> replaced;  // the old cycle's, of another size; until this cycle is in force
 };
 
 MainConfiguration *main_configuration(ngx_conf_t *cf) noexcept;

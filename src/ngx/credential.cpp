@@ -1,4 +1,4 @@
-// Credentials in header fields (RFC 6750, section 2.1, and X-API-Key and its like).
+// Credentials in header fields (RFC 6750, section 2.1, X-API-Key and its like, Sec-WebSocket-Protocol), and which of all that came counts.
 #include "ngx/credential.hpp"
 
 #include <algorithm>
@@ -49,28 +49,55 @@ bool has_token_form(std::string_view text) noexcept {
          is_base64url(text.substr(first + 1, second - first - 1)) && is_base64url(text.substr(second + 1));
 }
 
-// The parts of "bearer, <credential>, other, protocols" (spec 3).
-struct WebSocketProtocols {
-  std::string_view credential, rest;
-};
+constexpr std::string_view kWebSocketProtocol = "bearer";
 
-WebSocketProtocols split_protocols(std::string_view field) noexcept {
-  const std::size_t first = field.find(',');
-  if (first == std::string_view::npos || trim(field.substr(0, first)) != "bearer") {
-    return {};
+// Calls visit(element, whether it is a credential) for each protocol that a client offers, but for the "bearer" before a credential.
+// Browsers offer protocols and nothing else with a WebSocket, so a credential comes as the one behind "bearer", anywhere in the list.
+template <typename Visit>
+void for_each_protocol(std::string_view field, Visit &&visit) noexcept {
+  bool announced = false;
+  for (bool more = true; more;) {
+    const std::size_t end = field.find(',');
+    const std::string_view element = trim(field.substr(0, end));
+    more = end != std::string_view::npos;
+    field.remove_prefix(more ? end + 1 : field.size());
+    if (element.empty()) {
+      continue;  // RFC 9110, section 5.6.1: an empty element is none
+    }
+    if (announced) {
+      visit(element, true);
+      announced = false;
+    } else if (element == kWebSocketProtocol) {
+      announced = true;
+    } else {
+      visit(element, false);
+    }
   }
-  const std::string_view behind = field.substr(first + 1);
-  const std::size_t second = behind.find(',');
-  return {trim(behind.substr(0, second)),
-          second == std::string_view::npos ? std::string_view() : trim(behind.substr(second + 1))};
+  if (announced) {
+    visit(kWebSocketProtocol, false);
+  }
 }
 
-std::string_view credential_in(const Source &source, const ngx_table_elt_t *header) noexcept {
+// The first credential among the protocols; *count is how many there are.
+std::string_view websocket_credential(std::string_view field, std::size_t *count) noexcept {
+  std::string_view first;
+  for_each_protocol(field, [&](std::string_view element, bool is_credential) {
+    if (is_credential && (*count)++ == 0) {
+      first = element;
+    }
+  });
+  return first;
+}
+
+// What a field holds, and how many of it.
+std::string_view credential_in(const Source &source, const ngx_table_elt_t *header, std::size_t *count) noexcept {
+  *count = 1;
   switch (source.kind) {
     case SourceKind::bearer:
       return bearer_value(view(header->value));
     case SourceKind::websocket:
-      return split_protocols(view(header->value)).credential;
+      *count = 0;
+      return websocket_credential(view(header->value), count);
     case SourceKind::header:
       return trim(view(header->value));
     case SourceKind::query:
@@ -92,142 +119,27 @@ bool add_found(FoundCredential *found, const Source &source, std::string_view te
   return true;
 }
 
-// One text in place of a part of another; false when memory was refused.
-bool splice(ngx_pool_t *pool, ngx_str_t *text, std::size_t at, std::size_t length, std::string_view with) noexcept {
-  const std::size_t behind = text->len - at - length;
-  auto *data = static_cast<u_char *>(ngx_pnalloc(pool, at + with.size() + behind + 1));
+}  // namespace
+
+bool strip_websocket(ngx_http_request_t *r, ngx_table_elt_t *header) noexcept {
+  // Twice as long at most, as a blank may come behind each comma.
+  auto *data = static_cast<u_char *>(ngx_pnalloc(r->pool, 2 * header->value.len + 1));
   if (data == nullptr) {
     return false;
   }
-  u_char *end = ngx_cpymem(data, text->data, at);
-  end = ngx_cpymem(end, with.data(), with.size());
-  end = ngx_cpymem(end, text->data + at + length, behind);
+  u_char *end = data;
+  for_each_protocol(view(header->value), [&](std::string_view element, bool is_credential) {
+    if (!is_credential) {
+      end = end == data ? end : ngx_cpymem(end, ", ", 2);
+      end = ngx_cpymem(end, element.data(), element.size());
+    }
+  });
+  if (end == data) {
+    return remove_request_headers(r, [header](const ngx_table_elt_t *field) { return field == header; });
+  }
   *end = '\0';
-  *text = {static_cast<std::size_t>(end - data), data};
+  header->value = {static_cast<std::size_t>(end - data), data};
   return true;
-}
-
-// The values of all arguments of this name, as they were sent, and the arguments without them, in one pass.
-struct QuerySplit {
-  std::size_t count = 0;
-  std::string_view value;
-  ngx_str_t rest = {};
-};
-
-bool split_query(ngx_pool_t *pool, std::string_view args, std::string_view name, QuerySplit *split) noexcept {
-  const auto is_it = [&](std::string_view one) {
-    return one.size() > name.size() && one[name.size()] == '=' && one.substr(0, name.size()) == name;
-  };
-  u_char *end = nullptr;
-  for (std::size_t begin = 0, next = 0; begin < args.size(); begin = next + 1) {
-    next = std::min(args.find('&', begin), args.size());
-    const std::string_view one = args.substr(begin, next - begin);
-    if (!is_it(one)) {
-      if (end != nullptr) {
-        if (end != split->rest.data) {
-          *end++ = '&';
-        }
-        end = ngx_cpymem(end, one.data(), one.size());
-      }
-      continue;
-    }
-    if (end == nullptr) {
-      split->rest.data = static_cast<u_char *>(ngx_pnalloc(pool, args.size() + 1));
-      if (split->rest.data == nullptr) {
-        return false;
-      }
-      // Without the '&' behind what precedes.
-      end = ngx_cpymem(split->rest.data, args.data(), begin == 0 ? 0 : begin - 1);
-    }
-    ++split->count;
-    split->value = one.substr(name.size() + 1);
-  }
-  split->rest.len = end == nullptr ? 0 : static_cast<std::size_t>(end - split->rest.data);
-  return true;
-}
-
-// Gives the request other arguments, in its URI as it was sent and in its request line too. A request line that doesn't hold that URI
-// (nobody knows how) loses its query, so that no log has it.
-bool replace_query(ngx_http_request_t *r, const ngx_str_t &rest) noexcept {
-  const std::string_view args = view(r->args);
-  const std::string_view old_uri = view(r->unparsed_uri);
-  const std::size_t mark = old_uri.find('?');
-  const bool whole = mark != std::string_view::npos && old_uri.substr(mark + 1, args.size()) == args;
-  ngx_str_t uri = r->unparsed_uri;
-  if (!whole) {
-    uri.len = std::min(mark, uri.len);
-    r->valid_unparsed_uri = 0;
-  } else if (rest.len == 0 ? !splice(r->pool, &uri, mark, args.size() + 1, {})
-                           : !splice(r->pool, &uri, mark + 1, args.size(), view(rest))) {
-    return false;
-  }
-  const std::size_t at = view(r->request_line).find(old_uri);
-  if (at == std::string_view::npos) {
-    r->request_line.len = std::min(view(r->request_line).find('?'), r->request_line.len);
-  } else if (!splice(r->pool, &r->request_line, at, old_uri.size(), view(uri))) {
-    return false;
-  }
-  r->unparsed_uri = uri;
-  r->args = rest;
-  return true;
-}
-
-}  // namespace
-
-bool cut_query_credential(ngx_http_request_t *r) noexcept {
-  // At post-read a request is in its server's own location.
-  for (const Source &source : *location_configuration(r).sources) {
-    QuerySplit split;
-    if (source.kind != SourceKind::query || r->args.len == 0) {
-      continue;
-    }
-    if (!split_query(r->pool, view(r->args), source.name, &split)) {
-      return false;
-    }
-    if (split.count == 0) {
-      continue;
-    }
-    RequestContext *ctx = obtain_context(r);
-    ngx_str_t value = copy(r->pool, split.value);
-    if (ctx == nullptr || value.data == nullptr) {
-      return false;
-    }
-    u_char *from = value.data, *to = value.data;
-    ngx_unescape_uri(&to, &from, value.len, 0);
-    value.len = static_cast<std::size_t>(to - value.data);
-    ctx->query_credential = value;
-    ctx->query_credential_twice = split.count > 1;
-    ctx->query_as_sent = {source.name, split.value};
-    if (!replace_query(r, split.rest)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-bool restore_query_credential(ngx_http_request_t *r) noexcept {
-  RequestContext *ctx = find_context(r);
-  if (ctx == nullptr || ctx->query_as_sent.name.empty()) {
-    return true;
-  }
-  const auto append = [&](ngx_str_t *text, std::string_view separator) {
-    return splice(r->pool, text, text->len, 0, separator) &&
-           splice(r->pool, text, text->len, 0, ctx->query_as_sent.name) && splice(r->pool, text, text->len, 0, "=") &&
-           splice(r->pool, text, text->len, 0, ctx->query_as_sent.value);
-  };
-  const bool has_args = view(r->unparsed_uri).find('?') != std::string_view::npos;
-  const bool good = append(&r->args, r->args.len == 0 ? "" : "&") && append(&r->unparsed_uri, has_args ? "&" : "?");
-  ctx->query_as_sent = {};
-  return good;
-}
-
-bool strip_websocket(ngx_http_request_t *r, ngx_table_elt_t *header) noexcept {
-  const std::string_view rest = split_protocols(view(header->value)).rest;
-  if (!rest.empty()) {
-    header->value = borrow(rest);
-    return true;
-  }
-  return remove_request_headers(r, [header](const ngx_table_elt_t *field) { return field == header; });
 }
 
 Reason find_credential(RequestContext *ctx, const LocationConfiguration &location) noexcept {
@@ -242,12 +154,14 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
       if (source.kind == SourceKind::query || !is_same_name(header, source.name)) {
         continue;
       }
-      const std::string_view text = credential_in(source, header);
+      std::size_t count;
+      const std::string_view text = credential_in(source, header, &count);
       if (text.empty()) {
         continue;  // another scheme, or nothing: no credential
       }
       const unsigned bit = 1U << i;
-      if ((seen & bit) != 0 || found->header_count == found->headers.size() || !add_found(found, source, text)) {
+      if (count > 1 || (seen & bit) != 0 || found->header_count == found->headers.size() ||
+          !add_found(found, source, text)) {
         reason = Reason::invalid_request;
         return false;
       }
@@ -261,8 +175,8 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
     return true;
   });
   for (const Source &source : *location.sources) {
-    if (source.kind == SourceKind::query && ctx->query_credential.len != 0 && reason == Reason::none &&
-        (ctx->query_credential_twice || !add_found(found, source, view(ctx->query_credential)))) {
+    if (source.kind == SourceKind::query && ctx->query.value.len != 0 && reason == Reason::none &&
+        (ctx->query.twice || !add_found(found, source, view(ctx->query.value)))) {
       reason = Reason::invalid_request;
     }
   }

@@ -11,14 +11,6 @@ inline constexpr std::size_t kMaxCredentialBytes = 8192;
 // Looks in the location's sources. Reason::none with ctx->credential.source == nullptr: there is none.
 Reason find_credential(RequestContext *ctx, const LocationConfiguration &location) noexcept;
 
-// At post-read: cuts the argument that the server names (query=NAME) out of the arguments, the URI as it was sent and the request
-// line, and keeps its value for find_credential(). false when memory was refused.
-bool cut_query_credential(ngx_http_request_t *r) noexcept;
-
-// Gives the argument back (at the end of the others; the request line, which only logs read, stays as it is): for locations where
-// keyward is off or in shadow, or forwards credentials. false when memory was refused.
-bool restore_query_credential(ngx_http_request_t *r) noexcept;
-
 // Takes the credential out of Sec-WebSocket-Protocol, leaving the other protocols. false when memory was refused.
 bool strip_websocket(ngx_http_request_t *r, ngx_table_elt_t *header) noexcept;
 

@@ -48,7 +48,8 @@ constexpr MethodName kMethods[] = {
 
 Wrong parse_methods(std::string_view list, Methods *methods) {
   for (const std::string_view name : split_list(list, ',')) {
-    const auto *known = std::find_if(std::begin(kMethods), std::end(kMethods), [&](const MethodName &m) { return m.name == name; });
+    const auto *known =
+        std::find_if(std::begin(kMethods), std::end(kMethods), [&](const MethodName &m) { return m.name == name; });
     if (known == std::end(kMethods)) {
       return "unknown method " + quoted(name) + "; write names that nginx knows in capitals, such as methods=GET,POST";
     }
@@ -89,7 +90,7 @@ Wrong parse_grants(std::string_view list, std::string *scopes) {
 
 // --- in every location -------------------------------------------------------------------------------------
 
-Wrong set_keyward(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
+Wrong set_keyward(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
   if (conf->enforcement) {
     return "is duplicate";
   }
@@ -112,8 +113,41 @@ Wrong set_keyward(ngx_conf_t *, const Words &words, LocationConfiguration *conf)
     if (!parse_time(*until, &enforcement.until_s) || enforcement.until_s <= 0) {
       return quoted(*until) + " is not a date; write until=2026-12-31 or until=2026-12-31T18:00:00Z";
     }
+    if (enforcement.until_s <= ngx_time()) {
+      ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                         "\"keyward shadow until=%s\" is over, so that keyward is on; write \"keyward on;\"",
+                         std::string(*until).c_str());
+    }
   }
   conf->enforcement = enforcement;
+  conf->enforcement_place = place_of(cf);
+  return kGood;
+}
+
+// Fields that say how the request is to be read, or that hold for one connection only: one of these can't be removed with the
+// credential, nor be told from what it usually is. In lower case.
+constexpr std::string_view kNoCredentialFields[] = {
+    "connection",        "content-encoding", "content-length",      "content-type",     "expect", "host",
+    "http2-settings",    "keep-alive",       "proxy-authorization", "proxy-connection", "te",     "trailer",
+    "transfer-encoding", "upgrade",
+};
+
+Wrong check_header_source(std::string_view name) {
+  if (name.empty() || name == "authorization") {
+    return "\"header=\" needs a name other than Authorization; for that write \"bearer\"";
+  }
+  if (name == "sec-websocket-protocol") {
+    return "\"header=\" needs a name other than Sec-WebSocket-Protocol; for that write \"websocket\"";
+  }
+  if (name == "cookie") {
+    return "\"header=\" needs a name other than Cookie, which holds more than one value; write one such as "
+           "header=X-API-Key";
+  }
+  if (std::find(std::begin(kNoCredentialFields), std::end(kNoCredentialFields), name) !=
+      std::end(kNoCredentialFields)) {
+    return quoted(name) +
+           " belongs to HTTP itself and can't hold a credential; write a field of your own, such as header=X-API-Key";
+  }
   return kGood;
 }
 
@@ -121,6 +155,7 @@ Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *
   if (conf->sources) {
     return "is duplicate; name all sources in one";
   }
+  conf->sources_place = place_of(cf);
   std::vector<Source> sources;
   for (std::size_t i = 1; i < words.size(); ++i) {
     Source source;
@@ -135,8 +170,8 @@ Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *
         }
         source.name += static_cast<char>(ngx_tolower(c));
       }
-      if (source.name.empty() || source.name == "authorization") {
-        return "\"header=\" needs a name other than Authorization; for that write \"bearer\"";
+      if (Wrong wrong = check_header_source(source.name)) {
+        return wrong;
       }
     } else if (words[i] == "websocket") {
       source = {SourceKind::websocket, "sec-websocket-protocol"};
@@ -152,7 +187,9 @@ Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *
     } else {
       return "unknown source " + quoted(words[i]) + "; it must be \"bearer\", header=NAME, query=NAME or \"websocket\"";
     }
-    const auto same_kind = [&](const Source &other) { return other.kind == SourceKind::query && source.kind == SourceKind::query; };
+    const auto same_kind = [&](const Source &other) {
+      return other.kind == SourceKind::query && source.kind == SourceKind::query;
+    };
     if (std::any_of(sources.begin(), sources.end(), same_kind)) {
       return "names more than one argument of the query";
     }
@@ -216,8 +253,9 @@ Wrong parse_scope(ngx_conf_t *cf, std::string_view word, RequiredScope *scope) {
   ngx_str_t text = borrow(word);
   if (ngx_http_script_variables_count(&text) == 0) {
     return is_scope(word) ? kGood
-                          : Wrong(quoted(word) + " is not a scope that can be required; write a name without blanks, quotes or *, "
-                                                 "such as posts:read");
+                          : Wrong(quoted(word) +
+                                  " is not a scope that can be required; write a name without blanks, quotes or *, "
+                                  "such as posts:read");
   }
   return compile(cf, word, &scope->value);
 }
@@ -248,7 +286,8 @@ Wrong set_scope(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf)
     } else if (words[i] == "none") {
       return "\"none\" must stand alone";
     } else if (words[i].find(',') != std::string_view::npos) {
-      return quoted(words[i]) + " holds a comma; write scopes one after the other, such as \"keyward_scope posts:read posts:write;\"";
+      return quoted(words[i]) +
+             " holds a comma; write scopes one after the other, such as \"keyward_scope posts:read posts:write;\"";
     } else {
       RequiredScope scope;
       if (Wrong wrong = parse_scope(cf, words[i], &scope)) {
@@ -284,7 +323,8 @@ Wrong parse_limit_option(ngx_conf_t *cf, std::string_view word, LimitRule *rule)
     } else if (*by == "failures") {
       rule->by = CountBy::failures;
     } else {
-      return "invalid value " + quoted(word) + "; it must be by=key, by=subject, by=address, by=failures or by=$variable";
+      return "invalid value " + quoted(word) +
+             "; it must be by=key, by=subject, by=address, by=failures or by=$variable";
     }
   } else if (const auto window = option(word, "window")) {
     if (*window != "fixed" && *window != "sliding") {
@@ -384,9 +424,12 @@ Wrong set_limit_headers(ngx_conf_t *, const Words &words, LocationConfiguration 
 }
 
 constexpr std::pair<std::string_view, ErrorField> kErrorFields[] = {
-    {"error", ErrorField::error},   {"code", ErrorField::code},
-    {"reason", ErrorField::reason}, {"status", ErrorField::status},
-    {"required_scope", ErrorField::required_scope}, {"retry_after", ErrorField::retry_after},
+    {"error", ErrorField::error},
+    {"code", ErrorField::code},
+    {"reason", ErrorField::reason},
+    {"status", ErrorField::status},
+    {"required_scope", ErrorField::required_scope},
+    {"retry_after", ErrorField::retry_after},
 };
 
 Wrong set_errors(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
@@ -414,9 +457,11 @@ Wrong set_errors(ngx_conf_t *, const Words &words, LocationConfiguration *conf) 
       const std::size_t colon = field.find(':');
       const std::string_view name = field.substr(0, colon);
       const std::string_view as = colon == std::string_view::npos ? name : field.substr(colon + 1);
-      const auto *known = std::find_if(std::begin(kErrorFields), std::end(kErrorFields), [&](const auto &f) { return f.first == name; });
+      const auto *known = std::find_if(std::begin(kErrorFields), std::end(kErrorFields),
+                                       [&](const auto &f) { return f.first == name; });
       if (known == std::end(kErrorFields)) {
-        return "unknown field " + quoted(name) + "; it must be error, code, reason, status, required_scope or retry_after";
+        return "unknown field " + quoted(name) +
+               "; it must be error, code, reason, status, required_scope or retry_after";
       }
       if (!is_id(as)) {
         return "bad member name in " + quoted(field) + "; write fields=error:message";
@@ -439,7 +484,8 @@ Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *c
       const ngx_int_t value = ngx_atoi(borrow(*status).data, status->size());
       // nginx closes the connection on 408 and 444, and keeps 494 to 499 for itself: none is an answer.
       if (value < 400 || value > 599 || value == 408 || value == 444 || (value >= 494 && value <= 499)) {
-        return "invalid value " + quoted(words.back()) + "; status= is an error's status from 400 to 599, but not one of nginx's own";
+        return "invalid value " + quoted(words.back()) +
+               "; status= is an error's status from 400 to 599, but not one of nginx's own";
       }
       rule.status = static_cast<std::uint16_t>(value);
     } else if (const auto code = option(words.back(), "code")) {
@@ -464,7 +510,8 @@ Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *c
     } else if (is_reason_code(name)) {
       rule.codes.emplace_back(name);
     } else {
-      return "unknown reason or code " + quoted(name) + "; docs/directives.md lists them, for example invalid_key or unauthorized";
+      return "unknown reason or code " + quoted(name) +
+             "; docs/directives.md lists them, for example invalid_key or unauthorized";
     }
   }
   if (!conf->messages) {
@@ -504,7 +551,9 @@ Wrong set_identity(ngx_conf_t *, const Words &words, ServerConfiguration *conf) 
     conf->identity_prefix = "";
     return kGood;
   }
-  const auto good = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'; };
+  const auto good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  };
   if (words[1].empty() || !std::all_of(words[1].begin(), words[1].end(), good) || words[1].back() == '-') {
     return "bad prefix " + quoted(words[1]) + "; write letters, digits and hyphens, such as X-Keyward, or \"off\"";
   }
@@ -695,14 +744,21 @@ char *directive(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
   });
 }
 
-constexpr ngx_uint_t kEverywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF | NGX_HTTP_LMT_CONF;
+constexpr ngx_uint_t kEverywhere =
+    NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF | NGX_HTTP_LMT_CONF;
 
 }  // namespace
 
-#define KEYWARD_LOCATION(name, arguments, setter) \
-  { ngx_string(name), kEverywhere | (arguments), directive<LocationConfiguration, setter>, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr }
-#define KEYWARD_MAIN(name, arguments, setter) \
-  { ngx_string(name), NGX_HTTP_MAIN_CONF | (arguments), directive<MainConfiguration, setter>, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr }
+#define KEYWARD_LOCATION(name, arguments, setter)                                                                    \
+  {                                                                                                                  \
+    ngx_string(name), kEverywhere | (arguments), directive<LocationConfiguration, setter>, NGX_HTTP_LOC_CONF_OFFSET, \
+        0, nullptr                                                                                                   \
+  }
+#define KEYWARD_MAIN(name, arguments, setter)                                                 \
+  {                                                                                           \
+    ngx_string(name), NGX_HTTP_MAIN_CONF | (arguments), directive<MainConfiguration, setter>, \
+        NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr                                                 \
+  }
 
 ngx_command_t directives[] = {
     KEYWARD_LOCATION("keyward", NGX_CONF_TAKE12, set_keyward),

@@ -67,7 +67,12 @@ bool remove_from_list(ngx_list_t *list, ListPlace *place) noexcept {
 
 bool add_request_header(ngx_http_request_t *r, std::string_view name, std::string_view lowcase, ngx_uint_t hash,
                         ngx_str_t value) noexcept {
-  auto *header = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_in.headers));
+  ngx_list_t *list = &r->headers_in.headers;
+  // HTTP/0.9 has no fields, and nginx makes no list for them.
+  if (list->last == nullptr && ngx_list_init(list, r->pool, 8, sizeof(ngx_table_elt_t)) != NGX_OK) {
+    return false;
+  }
+  auto *header = static_cast<ngx_table_elt_t *>(ngx_list_push(list));
   if (header == nullptr) {
     return false;
   }

@@ -5,6 +5,7 @@
 
 #include "ngx/credential.hpp"
 #include "ngx/header_list.hpp"
+#include "ngx/query_credential.hpp"
 
 namespace keyward {
 namespace {

@@ -53,14 +53,19 @@ struct Who {
   bool known = false;
 };
 
-// false: nobody, as nginx's own limits do: what has no name isn't counted.
-bool find_who(const Worker &worker, RequestContext *ctx, const LimitRule &rule, Who *who) noexcept {
+enum class Found { one, nobody, failed };
+
+// nobody: as limit_req does, what has no name isn't counted. failed: memory was refused.
+Found find_who(const Worker &worker, RequestContext *ctx, const LimitRule &rule, Who *who) noexcept {
   const DigestKey &secret = *worker.zone.secret;
   const Principal *principal = ctx->principal.get();
   if (rule.by == CountBy::variable) {
     ngx_str_t value;
-    if (ngx_http_complex_value(ctx->r, rule.variable, &value) != NGX_OK || value.len == 0) {
-      return false;
+    if (ngx_http_complex_value(ctx->r, rule.variable, &value) != NGX_OK) {
+      return Found::failed;
+    }
+    if (value.len == 0) {
+      return Found::nobody;
     }
     who->name = counted_name(secret, Counted::variable, view(value));
   } else if (rule.by == CountBy::failures) {
@@ -71,7 +76,7 @@ bool find_who(const Worker &worker, RequestContext *ctx, const LimitRule &rule, 
     who->known = true;
     who->name = rule.by == CountBy::subject ? principal->subject_name : principal->counter_name;
   }
-  return true;
+  return Found::one;
 }
 
 // A window's name: both parts are as good as random to whoever doesn't have the zone's secret, so that nobody can make two meet.
@@ -94,8 +99,9 @@ bool already_paid(const RequestContext *ctx, const Digest &window) noexcept {
 bool add_due(Worker &worker, RequestContext *ctx, const LimitRule &rule, std::uint64_t identity, const Rate &rate,
              std::string_view name, DueList *list) noexcept {
   Who who;
-  if (!find_who(worker, ctx, rule, &who)) {
-    return true;
+  const Found found = find_who(worker, ctx, rule, &who);
+  if (found != Found::one) {
+    return found == Found::nobody;
   }
   Due *due = list->push();
   if (due == nullptr) {
@@ -230,7 +236,9 @@ void for_each_failure_limit(Worker &worker, RequestContext *ctx, const LocationC
   for (const LimitRule &rule : *location.limits) {
     DueList one;
     if (rule.by == CountBy::failures && applies(rule.methods, ctx->r->method) &&
-        add_due(worker, ctx, rule, rule.identity, rule.rate, {}, &one) && one.size() != 0 && !visit(one[0])) {
+        add_due(worker, ctx, rule, rule.identity, rule.rate,
+                rule.name.empty() ? "failures" : std::string_view(rule.name), &one) &&
+        one.size() != 0 && !visit(one[0])) {
       return;
     }
   }
@@ -252,7 +260,9 @@ std::uint32_t failures_exhausted(Worker &worker, RequestContext *ctx, const Loca
 
 void charge_failure(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) noexcept {
   for_each_failure_limit(worker, ctx, location, [&](const Due &due) {
-    due.table->charge(due.charge, ngx_current_msec);
+    if (due.table->charge(due.charge, ngx_current_msec).overflow) {
+      worker.note_overflow(due.name);
+    }
     return true;
   });
 }

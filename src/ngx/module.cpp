@@ -5,6 +5,7 @@
 #include "ngx/filters.hpp"
 #include "ngx/identity.hpp"
 #include "ngx/ngx.hpp"
+#include "ngx/query_credential.hpp"
 #include "ngx/store_check.hpp"
 #include "ngx/variables.hpp"
 #include "ngx/worker.hpp"
@@ -37,6 +38,23 @@ bool check_store(ngx_cycle_t *cycle, const MainConfiguration &main) {
   return !main.any_on;
 }
 
+// Ours of the old cycle, which is still mapped; nginx itself hands it over only where the size is the same. Known by its tag: the address
+// of a module that is still loaded, so its layout is ours, too.
+bool find_replaced(const ngx_cycle_t *cycle, const ngx_shm_zone_t *shm_zone, Zone *zone) noexcept {
+  for (ngx_list_part_t *part = &cycle->old_cycle->shared_memory.part; part != nullptr; part = part->next) {
+    auto *zones = static_cast<ngx_shm_zone_t *>(part->elts);
+    for (ngx_uint_t i = 0; i < part->nelts; ++i) {
+      const ngx_shm_zone_t &old = zones[i];
+      if (old.tag != shm_zone->tag || old.shm.addr == nullptr || view(old.shm.name) != view(shm_zone->shm.name)) {
+        continue;
+      }
+      auto *size = static_cast<std::size_t *>(reinterpret_cast<ngx_slab_pool_t *>(old.shm.addr)->data);
+      return size != nullptr && Zone::adopt(size + 8, *size, zone);
+    }
+  }
+  return false;
+}
+
 // The whole zone is one piece of ours; nginx's slab allocator gives it out once, page-aligned, and is not used again.
 ngx_int_t on_init_zone(ngx_shm_zone_t *shm_zone, void *old_data) noexcept {
   return guarded(static_cast<ngx_int_t>(NGX_ERROR), [&]() -> ngx_int_t {
@@ -56,7 +74,8 @@ ngx_int_t on_init_zone(ngx_shm_zone_t *shm_zone, void *old_data) noexcept {
         return NGX_OK;
       }
       ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                    "keyward_zone: the running zone was made by another version of keyward; restart nginx, or change the zone's size");
+                    "keyward_zone: the running zone was made by another version of keyward; restart nginx, or change "
+                    "the zone's size");
       return NGX_ERROR;
     }
     // nginx's own room comes off the size that was asked for.
@@ -68,7 +87,20 @@ ngx_int_t on_init_zone(ngx_shm_zone_t *shm_zone, void *old_data) noexcept {
     ngx_memzero(memory, pages * ngx_pagesize);
     memory[0] = pages * ngx_pagesize - 8 * sizeof(std::size_t);
     pool->data = memory;
-    return Zone::create(memory + 8, memory[0], &main->zone) ? NGX_OK : NGX_ERROR;
+    if (!Zone::create(memory + 8, memory[0], &main->zone)) {
+      return NGX_ERROR;
+    }
+    Zone replaced;
+    if (find_replaced(main->cycle, shm_zone, &replaced)) {
+      const std::uint64_t lost = main->zone.copy_from(&replaced, ngx_current_msec);
+      main->replaced = replaced;
+      if (lost != 0) {
+        ngx_log_error(NGX_LOG_WARN, shm_zone->shm.log, 0,
+                      "keyward_zone: %uL open windows of limits find no room in the new size",
+                      static_cast<std::uint64_t>(lost));
+      }
+    }
+    return NGX_OK;
   });
 }
 
@@ -92,10 +124,12 @@ ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
     main->shm_zone->init = on_init_zone;
     main->shm_zone->data = main;
     take_remote_user(cf);
-    const bool added = add_handler(cf, NGX_HTTP_POST_READ_PHASE, on_post_read) && add_handler(cf, NGX_HTTP_PREACCESS_PHASE, on_preaccess) &&
-                       add_handler(cf, NGX_HTTP_ACCESS_PHASE, on_access) && add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, on_precontent) &&
+    const bool added = add_handler(cf, NGX_HTTP_POST_READ_PHASE, on_post_read) &&
+                       add_handler(cf, NGX_HTTP_PREACCESS_PHASE, on_preaccess) &&
+                       add_handler(cf, NGX_HTTP_ACCESS_PHASE, on_access) &&
+                       add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, on_precontent) &&
                        add_handler(cf, NGX_HTTP_CONTENT_PHASE, on_content);
-    return added ? NGX_OK : NGX_ERROR;
+    return added && (!main->any_query || keep_query_from_logs(cf)) ? NGX_OK : NGX_ERROR;
   });
 }
 
@@ -130,16 +164,10 @@ ngx_module_t ngx_http_keyward_module = {
 };
 
 ngx_module_t ngx_http_keyward_filter_module = {
-    NGX_MODULE_V1,
-    &keyward::filter_context,
-    nullptr,
-    NGX_HTTP_MODULE,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    NGX_MODULE_V1_PADDING,
+    NGX_MODULE_V1, &keyward::filter_context,
+    nullptr,       NGX_HTTP_MODULE,
+    nullptr,       nullptr,
+    nullptr,       nullptr,
+    nullptr,       nullptr,
+    nullptr,       NGX_MODULE_V1_PADDING,
 };

@@ -52,6 +52,17 @@ struct FoundCredential {
   ngx_table_elt_t *websocket = nullptr;  // Sec-WebSocket-Protocol, which may hold more
 };
 
+// What was cut out of the query (query_credential.hpp). All texts are in the request's pool.
+struct QueryCredential {
+  std::string_view name;                    // of the argument, in the configuration; empty: nothing was cut out
+  ngx_str_t value = {};                     // decoded; empty: all were empty
+  bool twice = false;                       // it came more than once with a value
+  ngx_str_t arguments = {};                 // as they were sent: "key=kw_..."
+  ngx_str_t sent_args = {}, cut_args = {};  // r->args
+  ngx_str_t sent_uri = {}, cut_uri = {};    // r->unparsed_uri
+  bool given_back = false;                  // to some location of this request
+};
+
 struct RequestContext {
   explicit RequestContext(ngx_http_request_t *request) noexcept : r(request) {}
 
@@ -62,12 +73,7 @@ struct RequestContext {
   bool wait_failed = false;   // bcrypt could not run
   std::unique_ptr<Verdicts> verdicts;
 
-  ngx_str_t query_credential = {};  // cut out of the query at post-read
-  bool query_credential_twice = false;
-  struct {
-    std::string_view name, value;
-  } query_as_sent = {};  // to give it back; empty: nothing was cut out, or it is back
-
+  QueryCredential query;
   FoundCredential credential;
   bool stripped = false;      // the credential's fields are gone from the request
   bool identity_set = false;  // the identity fields are there

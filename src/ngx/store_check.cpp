@@ -90,8 +90,8 @@ StoreStatus check_store_as_worker(ngx_cycle_t *cycle, const std::string &folder)
   }
   StoreStatus status{static_cast<StoreCode>(said[0]), said.substr(1)};
   if (status.code == StoreCode::permission && core->username != nullptr) {
-    status.text += std::string("; workers run as \"") + core->username + "\", to whom the store must belong: chown -R " + core->username +
-                   ' ' + folder;
+    status.text += std::string("; workers run as \"") + core->username +
+                   "\", to whom the store must belong: chown -R " + core->username + ' ' + folder;
   }
   return status;
 }

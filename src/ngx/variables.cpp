@@ -38,7 +38,8 @@ constexpr Definition kVariables[] = {
 // subrequest: its main request's.
 const RequestContext *speaking_context(ngx_http_request_t *r) noexcept {
   if (const RequestContext *ctx = current_context(r->main)) {
-    return ctx->decision == Decision::none ? nullptr : ctx;
+    // While limits are looked at nothing is decided yet, but it is known by whom: by=$keyward_plan.
+    return ctx->decision == Decision::none && !ctx->principal ? nullptr : ctx;
   }
   const RequestContext *earlier = r->main->internal ? find_context(r->main) : nullptr;
   return earlier != nullptr && earlier->refused_for_good() ? earlier : nullptr;

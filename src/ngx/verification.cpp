@@ -54,8 +54,14 @@ RequestContext *context_of(Waiter *waiter) noexcept {
 class BcryptJob final : public Job {
  public:
   BcryptJob(Worker &worker, const VerificationRequest &request)
-      : worker_(worker), key_(request.key), hash_(request.hash), sha_(request.sha), tag_(request.tag),
-        usage_name_(request.usage_name), name_(request.name), work_(keyed_digest(*worker.zone.secret, view_of(name_))) {}
+      : worker_(worker),
+        key_(request.key),
+        hash_(request.hash),
+        sha_(request.sha),
+        tag_(request.tag),
+        usage_name_(request.usage_name),
+        name_(request.name),
+        work_(keyed_digest(*worker.zone.secret, view_of(name_))) {}
 
   ~BcryptJob() override { wipe(key_.data(), key_.size()); }
 

@@ -17,8 +17,8 @@ struct Worker;
 class Verification {
  public:
   Waiter *waiters = nullptr;
-  Digest tag = {};         // the seal of the record whose verifier is asked
-  Sha256 sha = {};         // of the key that is asked about
+  Digest tag = {};  // the seal of the record whose verifier is asked
+  Sha256 sha = {};  // of the key that is asked about
 };
 
 // All runs of one worker that haven't ended, by their name.
@@ -30,14 +30,14 @@ enum class Started { waiting, busy };
 
 // What a run needs to know; copied.
 struct VerificationRequest {
-  std::string_view key;       // the whole credential
+  std::string_view key;  // the whole credential
   Sha256 sha = {};
-  std::string_view hash;      // the record's bcrypt hash
-  Digest tag = {};            // the record's seal
-  Digest usage_name = {};     // the record's, for the shared proof
+  std::string_view hash;   // the record's bcrypt hash
+  Digest tag = {};         // the record's seal
+  Digest usage_name = {};  // the record's, for the shared proof
   // Runs of one name are one run. For legacy prefixes the name is the prefix's, so that there is one at a time.
   Digest name = {};
-  bool exclusive = false;     // under one name only the same key may wait for a run; another is busy
+  bool exclusive = false;  // under one name only the same key may wait for a run; another is busy
 };
 
 // Makes the request wait for its run: joins one, or starts it. busy when the queue is full.

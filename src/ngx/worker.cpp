@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "base/digest.hpp"
+#include "store/files.hpp"
 #include "store/layout.hpp"
 
 namespace keyward {
@@ -16,9 +18,18 @@ constexpr std::size_t kQueuePerThread = 32;
 // About 600 bytes each where a principal has scopes and limits; a set of these is what a busy edge sees in a minute.
 constexpr std::size_t kPrincipals = 16384;
 constexpr std::uint64_t kUsageLockWaitMs = 200;
+constexpr std::uint64_t kLastUsageLockWaitMs = 2000;  // what isn't stored then is lost; Debian kills after 5 s
 constexpr std::uint64_t kRefileLockWaitMs = 1000;
+// Times a second that a starting worker waits for another one, which names windows or takes them in.
+constexpr int kWindowTries = 20;
 
 std::unique_ptr<Worker> the_worker;
+
+// By nginx's cached clocks, which are read at one time.
+Moment moment() noexcept {
+  const ngx_time_t *wall = ngx_timeofday();
+  return {ngx_current_msec, static_cast<std::int64_t>(wall->sec) * 1000 + static_cast<std::int64_t>(wall->msec)};
+}
 
 }  // namespace
 
@@ -51,14 +62,19 @@ void PoolWatch::on_event(ngx_event_t *event) noexcept {
   static_cast<PoolWatch *>(connection->data)->pool_->collect();
 }
 
-// Stores a batch of use counts; what can't be stored goes back to shared memory.
+// Stores a batch of use counts, and the windows that have changed; counts that can't be stored go back to shared memory.
 class UsageJob final : public Job {
  public:
-  explicit UsageJob(Worker &worker) : worker_(worker) {}
+  UsageJob(Worker &worker, bool last)
+      : worker_(worker),
+        moment_(moment()),
+        last_(last),
+        lock_wait_ms_(last ? kLastUsageLockWaitMs : kUsageLockWaitMs) {}
 
   void run() noexcept override {
     try {
-      store();
+      status_ = store_counts();
+      status_ = status_.ok() ? worker_.windows_.save(moment_, last_, lock_wait_ms_, &loaded_) : status_;
     } catch (...) {
       status_ = {StoreCode::io, std::string()};
     }
@@ -66,41 +82,42 @@ class UsageJob final : public Job {
 
   void finish() noexcept override {
     worker_.flushing_ = false;
+    worker_.note_loaded(loaded_);
     worker_.note_usage(status_);
   }
 
-  const StoreStatus &status() const noexcept { return status_; }
-
  private:
-  void store() {
+  StoreStatus store_counts() {
     std::array<UsageDelta, 512> batch;
     std::size_t count = worker_.zone.keys->drain(batch.data(), batch.size());
     if (count == 0) {
-      return;
+      return {};
     }
-    const std::string &folder = worker_.configuration.store;
-    const std::size_t map_bytes = worker_.configuration.usage_map_bytes;
-    status_ = worker_.usage_.is_open() ? worker_.usage_.refresh()
-                                       : worker_.usage_.open(folder, false, map_bytes != 0 ? map_bytes : kDefaultMapBytes);
+    StoreStatus status = worker_.windows_.ready();
     // Not for ever under steady traffic: what comes meanwhile is the next second's.
     for (std::size_t rounds = worker_.zone.keys->stats().used / batch.size() + 1; count != 0 && rounds != 0; --rounds) {
-      if (status_.ok()) {
-        status_ = worker_.usage_.add(batch.data(), count, kUsageLockWaitMs);
+      if (status.ok()) {
+        status = worker_.usage_.add(batch.data(), count, lock_wait_ms_);
       }
-      if (!status_.ok()) {
+      if (!status.ok()) {
         for (std::size_t i = 0; i < count; ++i) {
           if (!worker_.zone.keys->put_back(batch[i])) {
             worker_.zone.count_lost_usage();
           }
         }
-        return;
+        return status;
       }
       count = rounds > 1 ? worker_.zone.keys->drain(batch.data(), batch.size()) : 0;
     }
+    return status;
   }
 
   Worker &worker_;
+  const Moment moment_;
+  const bool last_;
+  const std::uint64_t lock_wait_ms_;
   StoreStatus status_;
+  WindowKeeper::Loaded loaded_;
 };
 
 // Files a legacy-prefix key under its SHA-256, now that a request has shown the whole of it. Only the index changes: whatever was
@@ -148,7 +165,12 @@ class RefileJob final : public Job {
 };
 
 Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
-    : configuration(conf), cycle(running_cycle), zone(conf.zone), principals(kPrincipals), bcrypt_concurrency(conf.bcrypt_concurrency) {
+    : configuration(conf),
+      cycle(running_cycle),
+      zone(conf.zone),
+      principals(kPrincipals),
+      bcrypt_concurrency(conf.bcrypt_concurrency),
+      windows_(&zone, &usage_, conf.store, conf.usage_map_bytes != 0 ? conf.usage_map_bytes : kDefaultMapBytes) {
   if (configuration.store.empty()) {
     return;
   }
@@ -159,7 +181,8 @@ Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
   if (!bcrypt_pool || !store_pool || !bcrypt_watch_.begin(bcrypt_pool.get(), cycle->log) ||
       !store_watch_.begin(store_pool.get(), cycle->log)) {
     // Keys that aren't proven yet get 503; never bcrypt on the event loop.
-    ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno, "keyward: can't start threads; keys that weren't seen yet are refused with 503");
+    ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
+                  "keyward: can't start threads; keys that weren't seen yet are refused with 503");
     bcrypt_watch_.end();
     store_watch_.end();
     bcrypt_pool.reset();
@@ -192,18 +215,60 @@ Worker::~Worker() {
     store_pool.reset();
   }
   if (!configuration.store.empty()) {
-    UsageJob last(*this);
+    UsageJob last(*this, true);
     last.run();
-    note_usage(last.status());
+    last.finish();
   }
 }
 
+bool Worker::begin_windows() {
+  DigestKey of_store = {};
+  StoreStatus status;
+  if (!configuration.store.empty()) {
+    Bytes<kSecretBytes> secret = {};
+    SecretStamp stamp;
+    status = read_secret(secret_file(configuration.store), &secret, &stamp);
+    of_store = Seal(secret).window_key();
+    wipe(secret.data(), secret.size());
+  }
+  const bool known = !configuration.store.empty() && status.ok();
+  bool settled = false;
+  for (int tries = kWindowTries; !settled && tries > 0; --tries) {
+    settled = zone.settle_secret(known ? &of_store : nullptr);
+  }
+  wipe(of_store.data(), of_store.size());
+  if (!settled || configuration.store.empty()) {
+    return settled;
+  }
+  if (!zone.has_store_secret()) {
+    ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                  "keyward: limits count from nothing after the next start of nginx, as the zone was made without the "
+                  "store's secret%s%s",
+                  status.ok() ? "" : ": ", status.text.c_str());
+    return true;
+  }
+  WindowKeeper::Loaded loaded;
+  status = {StoreCode::busy, std::string()};
+  for (int tries = kWindowTries; status.code == StoreCode::busy && tries > 0; --tries) {
+    ngx_time_update();
+    status = windows_.load(moment(), &loaded);
+  }
+  note_loaded(loaded);
+  if (!status.ok()) {
+    ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
+                  "keyward: can't read the windows that limits had before, so that they count from nothing: %s",
+                  status.text.c_str());
+  }
+  return true;
+}
+
 void Worker::flush_usage() noexcept {
-  if (flushing_ || !store_pool || !zone.take_flush_lease(static_cast<std::int32_t>(ngx_pid), ngx_current_msec, kFlushLeaseMs)) {
+  if (flushing_ || !store_pool ||
+      !zone.take_flush_lease(static_cast<std::int32_t>(ngx_pid), ngx_current_msec, kFlushLeaseMs)) {
     return;
   }
   guarded(false, [&] {
-    std::unique_ptr<Job> job = std::make_unique<UsageJob>(*this);
+    std::unique_ptr<Job> job = std::make_unique<UsageJob>(*this, false);
     flushing_ = store_pool->post(job);
     return true;
   });
@@ -239,7 +304,8 @@ void Worker::refresh_store() {
         writer.reset();
         writer_refused_ = true;
         ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
-                      "keyward: keys with a plain prefix can't be filed under their SHA-256, which makes each look-up of them slow: %s",
+                      "keyward: keys with a plain prefix can't be filed under their SHA-256, which makes each look-up "
+                      "of them slow: %s",
                       opened.text.c_str());
         status = reader_.open(configuration.store);
       }
@@ -253,7 +319,8 @@ void Worker::note_store(const StoreStatus &status) noexcept {
     if (status.ok() && !store_failure_.empty()) {
       ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0, "keyward: the store is readable again");
     } else if (!status.ok() && status.text != store_failure_) {
-      ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "keyward: %s; requests with keys get 503 meanwhile", status.text.c_str());
+      ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "keyward: %s; requests with keys get 503 meanwhile",
+                    status.text.c_str());
     }
     store_failure_ = status.ok() ? std::string() : status.text;
     return true;
@@ -261,13 +328,16 @@ void Worker::note_store(const StoreStatus &status) noexcept {
 }
 
 void Worker::note_overflow(std::string_view limit) noexcept {
-  if (ngx_time() < next_overflow_note_s_) {
+  // Monotonic: a clock that steps back must not keep this quiet.
+  if (ngx_current_msec < next_overflow_note_ms_) {
     return;
   }
-  next_overflow_note_s_ = ngx_time() + 60;
+  next_overflow_note_ms_ = ngx_current_msec + 60000;
   const ngx_str_t name = borrow(limit);
   ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
-                "keyward: the zone is full: newcomers of limit \"%V\" share one window of ten times its rate; make keyward_zone larger", &name);
+                "keyward: the zone is full: newcomers of limit \"%V\" share one window of ten times its rate; make "
+                "keyward_zone larger",
+                &name);
 }
 
 void Worker::note_store_in_passing(const StoreStatus &status) noexcept {
@@ -279,11 +349,29 @@ void Worker::note_store_in_passing(const StoreStatus &status) noexcept {
 void Worker::note_usage(const StoreStatus &status) noexcept {
   guarded(false, [&] {
     if (!status.ok() && status.text != usage_failure_) {
-      ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "keyward: can't store use counts, will try again: %s", status.text.c_str());
+      ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "keyward: can't store use counts and windows, will try again: %s",
+                    status.text.c_str());
     }
     usage_failure_ = status.ok() ? std::string() : status.text;
     return true;
   });
+}
+
+void Worker::note_loaded(const WindowKeeper::Loaded &loaded) noexcept {
+  if (loaded.windows != 0) {
+    ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0, "keyward: limits go on with %uL windows of before the start",
+                  static_cast<std::uint64_t>(loaded.windows));
+  }
+  if (loaded.damaged != 0) {
+    ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
+                  "keyward: %uL stored windows of limits are damaged, and count from nothing",
+                  static_cast<std::uint64_t>(loaded.damaged));
+  }
+  if (loaded.no_room != 0) {
+    ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                  "keyward: %uL stored windows of limits found no room; make keyward_zone larger",
+                  static_cast<std::uint64_t>(loaded.no_room));
+  }
 }
 
 void Worker::on_tick(ngx_event_t *event) noexcept {
@@ -296,14 +384,18 @@ void Worker::on_tick(ngx_event_t *event) noexcept {
   ngx_add_timer(event, kTickMs);
 }
 
-Worker *worker() noexcept {
-  return the_worker.get();
-}
+Worker *worker() noexcept { return the_worker.get(); }
 
 ngx_int_t on_init_module(ngx_cycle_t *cycle) noexcept {
   // A single process that reloads goes on without init_process: between two events, and while the old zone is still there.
   if (ngx_process == NGX_PROCESS_SINGLE && the_worker && on_init_process(cycle) != NGX_OK) {
     the_worker.reset();  // requests get 500 then
+  }
+  // The new configuration is in force from here on. The replaced zone is still there.
+  MainConfiguration *conf = cycle->conf_ctx != nullptr ? main_configuration(cycle) : nullptr;
+  if (conf != nullptr && conf->replaced) {
+    conf->replaced->retire();
+    conf->replaced.reset();
   }
   return NGX_OK;
 }
@@ -324,6 +416,12 @@ ngx_int_t on_init_process(ngx_cycle_t *cycle) noexcept {
       return NGX_ERROR;
     }
     the_worker = std::make_unique<Worker>(*conf, cycle);
+    if (!the_worker->begin_windows()) {
+      the_worker.reset();
+      ngx_log_error(
+          NGX_LOG_ALERT, cycle->log, 0,
+          "keyward: another process was stopped while it prepared the zone; this worker answers 500: restart nginx");
+    }
     return NGX_OK;
   });
 }

@@ -13,6 +13,7 @@
 #include "ngx/verification.hpp"
 #include "store/reader.hpp"
 #include "store/usage.hpp"
+#include "store/window_keeper.hpp"
 #include "store/writer.hpp"
 
 namespace keyward {
@@ -34,6 +35,9 @@ class PoolWatch {
 struct Worker {
   Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle);
   ~Worker();
+  // Before anything is decided: settles under which secret windows are named, and sees to it that those of before a restart are there.
+  // May wait for other workers, which do the same. false: names can't be settled, and nothing may be counted.
+  bool begin_windows();
 
   const MainConfiguration &configuration;
   ngx_cycle_t *cycle;
@@ -72,17 +76,19 @@ struct Worker {
   void note_store(const StoreStatus &status) noexcept;
   void refresh_store();
   void note_usage(const StoreStatus &status) noexcept;
+  void note_loaded(const WindowKeeper::Loaded &loaded) noexcept;
 
   CredentialReader reader_;
   std::unique_ptr<CredentialWriter> writer_;
   bool writer_refused_ = false;  // the log was told
   std::string store_failure_;    // what the log was last told; empty: all is well
 
-  UsageStore usage_;  // used by store_pool's one thread only, while that runs
+  UsageStore usage_;      // used by store_pool's one thread only, while that runs
+  WindowKeeper windows_;  // the same
   std::string usage_failure_;
   bool flushing_ = false;
   time_t last_trouble_s_ = 0;
-  time_t next_overflow_note_s_ = 0;
+  ngx_msec_t next_overflow_note_ms_ = 0;
   PoolWatch bcrypt_watch_, store_watch_;
   ngx_event_t tick_ = {};
   ngx_connection_t tick_connection_ = {};  // what nginx's debug log looks at

@@ -97,6 +97,7 @@ StoreStatus copy_environment(const std::string &folder, EnvironmentKind kind, co
 }
 
 StoreStatus copy_all(const std::string &folder, const std::string &target, const Owner &owner) {
+  unlink(secret_file(target).c_str());  // of a try before this one: what is copied now isn't whole yet
   StoreStatus status = copy_environment(folder, EnvironmentKind::usage, target, owner);
   if (status.code == StoreCode::missing) {
     status = {};  // use counts may be lost

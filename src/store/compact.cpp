@@ -12,10 +12,14 @@ namespace keyward {
 
 namespace {
 
+// *equal_to is the snapshot that `to` is equal to: nothing is done where it still is the last one.
 StoreStatus copy_tables(Environment &from, EnvironmentKind kind, Environment *to, const MoveProgress &progress,
-                        std::string_view step) {
+                        std::string_view step, std::size_t *equal_to) {
   EnvironmentSnapshot snapshot;
   StoreStatus status = snapshot.begin(&from);
+  if (status.ok() && *equal_to == snapshot.id()) {
+    return {};
+  }
   for (const Table table : tables_of(kind)) {
     if (!status.ok()) {
       break;
@@ -31,6 +35,7 @@ StoreStatus copy_tables(Environment &from, EnvironmentKind kind, Environment *to
     }
     status = copy.run();
   }
+  *equal_to = status.ok() ? snapshot.id() : 0;
   return status;
 }
 
@@ -49,7 +54,8 @@ StoreStatus compact(const std::string &folder, EnvironmentKind kind, LockFile &l
   report->bytes_before += old.file_bytes();
   NextEnvironment next;
   status = next.begin(folder, kind, old.map_bytes());
-  status = status.ok() ? copy_tables(old, kind, &next.environment(), progress, "copying") : status;
+  std::size_t equal_to = 0;
+  status = status.ok() ? copy_tables(old, kind, &next.environment(), progress, "copying", &equal_to) : status;
   status = status.ok() ? next.sync() : status;
   progress("copied", 0, 0);
   status = status.ok() ? lock.acquire(byte, kWaitMs, &held) : status;
@@ -58,7 +64,7 @@ StoreStatus compact(const std::string &folder, EnvironmentKind kind, LockFile &l
   if (status.ok() && replaced) {
     status = failure(StoreCode::io, old.data_path() + " was replaced meanwhile");
   }
-  status = status.ok() ? copy_tables(old, kind, &next.environment(), progress, "catching up") : status;
+  status = status.ok() ? copy_tables(old, kind, &next.environment(), progress, "catching up", &equal_to) : status;
   status = status.ok() ? next.finish(old.schema().created_at_s) : status;
   std::string kept;
   status = status.ok() ? next.take_place(&old, progress, &kept) : status;

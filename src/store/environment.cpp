@@ -48,6 +48,10 @@ class AsOwner {
   bool changed_ = false;
 };
 
+// How long LMDB makes lock.mdb: the table of readers behind its header.
+constexpr std::uint64_t kReaderBytes = 64, kLockHeaderBytes = 192;
+constexpr std::uint64_t kLockFileBytes = (kMaxReaders - 1) * kReaderBytes + kLockHeaderBytes;
+
 struct NamedTable {
   EnvironmentKind kind;
   Table table;
@@ -144,11 +148,18 @@ StoreStatus Environment::open_checked(std::size_t map_bytes) {
       break;
     }
     if (access_ == Access::create || identity_of(st) == data_) {
-      return open_schema();
+      retired_ = false;
+      status = open_schema();
+      // What lost its place after it had been opened here is retired, and the store lies at the path by then.
+      const bool moved = retired_ && stat(data_path_.c_str(), &st) == 0 && identity_of(st) != data_;
+      if (!moved) {
+        return status;
+      }
+    } else {
+      status = failure(StoreCode::io, data_path_ + " was replaced while it was opened");
     }
     close();
     guard_ = std::make_unique<ForkGuard>();
-    status = failure(StoreCode::io, data_path_ + " was replaced while it was opened");
   }
   return status.ok() ? failure_of(errno, "look at " + data_path_) : status;
 }
@@ -207,7 +218,8 @@ StoreStatus Environment::open_environment(std::size_t map_bytes) {
   return status.ok() ? check_size() : status;
 }
 
-// The worker that comes after root's command needs lock.mdb, so that is made beforehand with the right owner.
+// The worker that comes after root's command needs lock.mdb, so that is made beforehand with the right owner. All of it: LMDB makes a file
+// of holes, and whoever writes into one through the map while the disk is full gets SIGBUS.
 StoreStatus Environment::prepare_lock_file(unsigned *flags) const {
   struct stat st = {};
   if (stat(lock_path_.c_str(), &st) == 0) {
@@ -216,7 +228,7 @@ StoreStatus Environment::prepare_lock_file(unsigned *flags) const {
   if (access_ != Access::probe && access_ != Access::backup) {
     Owner owner;
     StoreStatus status = owner_of(folder_, &owner);
-    return status.ok() ? create_if_missing(lock_path_, owner, nullptr) : status;
+    return status.ok() ? create_if_missing(lock_path_, owner, nullptr, kLockFileBytes) : status;
   }
   if (access_ == Access::probe && faccessat(AT_FDCWD, folder_.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
     return failure(StoreCode::permission, lock_path_ + " is missing and can't be created");

@@ -20,13 +20,38 @@ namespace {
 // Workers compare their files with the disk once a second: whoever could not be told has seen it by then.
 constexpr std::chrono::milliseconds kAllHaveLooked(2500);
 
+// Never through a symbolic link: whoever the store belongs to may have put one there, and this may be root's process.
 StoreStatus remove_environment(const std::string &folder) {
-  for (const char *name : {"/data.mdb", "/lock.mdb"}) {
-    if (unlink((folder + name).c_str()) != 0 && errno != ENOENT) {
-      return failure_of(errno, "remove " + folder + name);
+  const File files(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!files) {
+    return errno == ENOENT ? StoreStatus() : failure_of(errno, "remove " + folder);
+  }
+  for (const char *name : {"data.mdb", "lock.mdb"}) {
+    if (unlinkat(files.get(), name, 0) != 0 && errno != ENOENT) {
+      return failure_of(errno, "remove " + folder + "/" + name);
     }
   }
   return rmdir(folder.c_str()) == 0 || errno == ENOENT ? StoreStatus() : failure_of(errno, "remove " + folder);
+}
+
+// Whoever was let in to the old files is let in to the new ones.
+StoreStatus keep_modes(const std::string &from, const std::string &to) {
+  const File old_files(open(from.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  const File new_files(open(to.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat st = {};
+  if (!old_files || !new_files || fstat(old_files.get(), &st) != 0 || fchmod(new_files.get(), st.st_mode & 0777) != 0) {
+    return failure_of(errno, "set the mode of " + to);
+  }
+  for (const char *name : {"data.mdb", "lock.mdb"}) {
+    if (fstatat(old_files.get(), name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) {
+      continue;
+    }
+    const File file(openat(new_files.get(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (!file || fchmod(file.get(), st.st_mode & 0777) != 0) {
+      return failure_of(errno, "set the mode of " + to + "/" + name);
+    }
+  }
+  return {};
 }
 
 bool is_there(const std::string &path) noexcept {
@@ -111,8 +136,11 @@ StoreStatus NextEnvironment::finish(std::int64_t created_at_s) {
 
 StoreStatus NextEnvironment::take_place(Environment *old, const MoveProgress &progress, std::string *kept) {
   const std::string making = place_ + kMakingSuffix, next = place_ + kNextSuffix;
-  StoreStatus status;
+  StoreStatus status = is_there(place_) ? keep_modes(place_, making) : StoreStatus();
   kept->clear();
+  if (!status.ok()) {
+    return status;
+  }
   if (old == nullptr) {
     const bool anything = is_there(place_);
     status = anything ? exchange_folders(making, place_) : rename_to_free(making, place_);

@@ -45,7 +45,7 @@ StoreStatus give_to(const std::string &path, const Owner &owner) {
   return {};
 }
 
-StoreStatus create_if_missing(const std::string &path, const Owner &owner, bool *created) {
+StoreStatus create_if_missing(const std::string &path, const Owner &owner, bool *created, std::uint64_t bytes) {
   const File file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (created != nullptr) {
     *created = static_cast<bool>(file);
@@ -55,6 +55,10 @@ StoreStatus create_if_missing(const std::string &path, const Owner &owner, bool 
   }
   if (geteuid() == 0 && fchown(file.get(), owner.user, owner.group) != 0) {
     return failure_of(errno, "change the owner of " + path);
+  }
+  if (const int rc = bytes != 0 ? posix_fallocate(file.get(), 0, static_cast<off_t>(bytes)) : 0; rc != 0) {
+    unlink(path.c_str());
+    return failure_of(rc, "create " + path);
   }
   return {};
 }

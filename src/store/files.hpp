@@ -62,8 +62,9 @@ StoreStatus owner_of(const std::string &path, Owner *owner);
 // that has a second name. Opens nothing.
 StoreStatus give_to(const std::string &path, const Owner &owner);
 
-// Creates an empty file of mode 0600 that is owner's if there is none at path. *created tells (may be nullptr).
-StoreStatus create_if_missing(const std::string &path, const Owner &owner, bool *created);
+// Creates a file of mode 0600 that is owner's if there is none at path, with so many bytes of zero that have their room on the disk.
+// *created tells (may be nullptr).
+StoreStatus create_if_missing(const std::string &path, const Owner &owner, bool *created, std::uint64_t bytes = 0);
 
 // When and how large the secret was when it was read.
 struct SecretStamp {

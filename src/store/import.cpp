@@ -1,7 +1,10 @@
 // Many new keys in one transaction: every table is filled in its own order, so that pages are filled one after the other.
 #include <algorithm>
 #include <cstdint>
+#include <limits>
+#include <numeric>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -48,136 +51,166 @@ class Filler {
   std::string value_;
 };
 
-// An upper estimate of the map that the records need: half-filled pages, all indexes, whole pages for long records.
-std::uint64_t bytes_for(const std::vector<KeyRecord> &records) {
-  constexpr std::uint64_t kEntryBytes = 64, kPlainBytes = 400, kLongBytes = 1500;
-  std::uint64_t bytes = 0;
-  for (const KeyRecord &record : records) {
-    std::uint64_t scopes = 0;
-    for (const std::string &scope : record.scopes.items) {
-      scopes += scope.size() + 1;
-    }
-    const std::uint64_t ids = record.id.size() * 3 + record.subject.size() * 2 + record.legacy_prefix.size();
-    const std::uint64_t own = kPlainBytes + ids + record.name.size() + scopes + kEntryBytes * 3;
-    bytes += own + (own > kLongBytes ? 2 * 4096 : 0);
+// What an index entry is made of: what it is sorted by, and which of the keys, in the order of ids, it leads to.
+template <typename Name>
+struct Entry {
+  Name name;
+  std::uint32_t rank;
+
+  friend bool operator<(const Entry &a, const Entry &b) noexcept {
+    return std::tie(a.name, a.rank) < std::tie(b.name, b.rank);
   }
-  return 2 * bytes;
+};
+
+// One import into one transaction.
+class Import {
+ public:
+  Import(WriteScope *scope, const NewKeys &keys, const Progress &progress)
+      : scope_(scope), keys_(keys), progress_(progress) {}
+
+  // By their ids, and looked at: what decode() would refuse is refused.
+  StoreStatus order();
+  // An upper estimate of the room that they need: half-filled pages, all indexes, whole pages for long records.
+  std::uint64_t bytes() const noexcept { return 2 * bytes_; }
+  StoreStatus fill_keys();
+  StoreStatus fill_index();
+  // PREFIX \0 ID: their order is that of the pairs, as no prefix has a NUL.
+  template <typename Prefix>
+  StoreStatus fill_entries(Table table, Prefix prefix);
+  // Calls visit(view) for each; one that isn't ok ends it.
+  template <typename Visit>
+  StoreStatus for_each(Visit visit) const;
+
+ private:
+  NewKey at(std::size_t rank) const { return keys_.at(order_[rank]); }
+
+  WriteScope *scope_;
+  const NewKeys &keys_;
+  const Progress &progress_;
+  std::vector<std::uint32_t> order_;
+  std::uint64_t bytes_ = 0;
+};
+
+StoreStatus Import::order() {
+  constexpr std::uint64_t kEntryBytes = 64, kPlainBytes = 300, kLongBytes = 1500;
+  order_.resize(keys_.count);
+  std::iota(order_.begin(), order_.end(), 0U);
+  const auto by_id = [this](std::uint32_t a, std::uint32_t b) { return keys_.at(a).id < keys_.at(b).id; };
+  if (!std::is_sorted(order_.begin(), order_.end(), by_id)) {
+    std::sort(order_.begin(), order_.end(), by_id);
+  }
+  for (std::size_t rank = 0; rank < order_.size(); ++rank) {
+    const NewKey key = at(rank);
+    KeyView view;
+    if (!is_id(key.id) || !decode(key.content, &view)) {
+      return failure(StoreCode::damaged, "what is to be stored of key " + std::string(key.id) + " is not valid");
+    }
+    if (rank != 0 && key.id == at(rank - 1).id) {
+      return about({StoreCode::exists, {}}, "key " + std::string(key.id));
+    }
+    const std::uint64_t ids = key.id.size() * 3 + view.subject.size() + view.legacy_prefix.size();
+    const std::uint64_t own = kPlainBytes + ids + key.content.size() + kEntryBytes * 3;
+    bytes_ += own + (own > kLongBytes ? 2 * 4096 : 0);
+  }
+  return {};
 }
 
-using Order = std::vector<const KeyRecord *>;
-
-// The records that `wanted` accepts, sorted. What is sorted are pointers: a record is large.
-template <typename Wanted, typename Less>
-Order ordered(const std::vector<KeyRecord> &records, Wanted wanted, Less less) {
-  Order order;
-  order.reserve(records.size());
-  for (const KeyRecord &record : records) {
-    if (wanted(record)) {
-      order.push_back(&record);
-    }
-  }
-  const auto by_pointer = [&less](const KeyRecord *a, const KeyRecord *b) { return less(*a, *b); };
-  if (!std::is_sorted(order.begin(), order.end(), by_pointer)) {
-    std::sort(order.begin(), order.end(), by_pointer);
-  }
-  return order;
-}
-
-// `put` for each, in order.
-template <typename Put>
-StoreStatus fill(const Order &order, Put put) {
+template <typename Visit>
+StoreStatus Import::for_each(Visit visit) const {
   StoreStatus status;
-  for (auto at = order.begin(); status.ok() && at != order.end(); ++at) {
-    status = put(**at);
+  for (std::size_t i = 0; status.ok() && i < keys_.count; ++i) {
+    KeyView view;
+    status = decode(at(i).content, &view) ? visit(view, static_cast<std::uint32_t>(i)) : StoreStatus();
   }
   return status;
 }
 
-StoreStatus fill_keys(WriteScope *scope, const std::vector<KeyRecord> &records, const Progress &progress) {
-  const Order order = ordered(
-      records, [](const KeyRecord &) { return true; },
-      [](const KeyRecord &a, const KeyRecord &b) { return a.id < b.id; });
-  const auto twice = std::adjacent_find(order.begin(), order.end(),
-                                        [](const KeyRecord *a, const KeyRecord *b) { return a->id == b->id; });
-  if (twice != order.end()) {
-    return about({StoreCode::exists, {}}, "key " + (*twice)->id);
-  }
-  Filler filler(scope, Table::keys);
-  StoreStatus opened = filler.open(order.front()->id);
-  std::string content;
-  std::size_t done = 0;
-  return !opened.ok() ? opened : fill(order, [&](const KeyRecord &record) {
-    StoreStatus status = encode_checked(record, &content);
-    status = status.ok() ? filler.put(record.id, content) : status;
-    if (progress && ++done % kProgressStep == 0) {
-      progress(done);
+StoreStatus Import::fill_keys() {
+  Filler filler(scope_, Table::keys);
+  StoreStatus status = filler.open(at(0).id);
+  for (std::size_t rank = 0; status.ok() && rank < order_.size(); ++rank) {
+    const NewKey key = at(rank);
+    status = filler.put(key.id, key.content);
+    status = status.ok() ? status : about(std::move(status), "key " + std::string(key.id));
+    if (progress_ && rank % kProgressStep == 0) {
+      progress_(rank);
     }
-    return status.ok() ? status : about(std::move(status), "key " + record.id);
-  });
-}
-
-StoreStatus fill_index(WriteScope *scope, const std::vector<KeyRecord> &records) {
-  const Order order = ordered(
-      records, [](const KeyRecord &record) { return record.indexed; },
-      [](const KeyRecord &a, const KeyRecord &b) { return a.locator < b.locator; });
-  if (order.empty()) {
-    return {};
   }
-  Filler filler(scope, Table::index);
-  StoreStatus opened = filler.open(view_of(order.front()->locator));
-  const KeyRecord *last = nullptr;
-  return !opened.ok() ? opened : fill(order, [&](const KeyRecord &record) {
-    const bool twice = last != nullptr && last->locator == record.locator;
-    last = &record;
-    StoreStatus status = twice ? StoreStatus{StoreCode::exists, {}} : filler.put(view_of(record.locator), record.id);
-    return status.ok() ? status : about(std::move(status), "a key with the hash of " + record.id);
-  });
+  return status;
 }
 
-// PREFIX \0 ID for `prefixes` and `subject_keys`: their order is that of the pairs, as no prefix has a NUL.
+StoreStatus Import::fill_index() {
+  std::vector<Entry<Locator>> entries;
+  entries.reserve(keys_.count);
+  StoreStatus status = for_each([&entries](const KeyView &view, std::uint32_t rank) {
+    if (view.indexed) {
+      entries.push_back({{}, rank});
+      std::copy(view.locator.begin(), view.locator.end(), entries.back().name.begin());
+    }
+    return StoreStatus();
+  });
+  std::sort(entries.begin(), entries.end());
+  Filler filler(scope_, Table::index);
+  status = status.ok() && !entries.empty() ? filler.open(view_of(entries.front().name)) : status;
+  for (std::size_t i = 0; status.ok() && i < entries.size(); ++i) {
+    const std::string_view id = at(entries[i].rank).id;
+    const bool twice = i != 0 && entries[i].name == entries[i - 1].name;
+    status = twice ? StoreStatus{StoreCode::exists, {}} : filler.put(view_of(entries[i].name), id);
+    status = status.ok() ? status : about(std::move(status), "a key with the hash of " + std::string(id));
+  }
+  return status;
+}
+
 template <typename Prefix>
-StoreStatus fill_entries(WriteScope *scope, Table table, const std::vector<KeyRecord> &records, Prefix prefix) {
-  const Order order = ordered(
-      records, [&prefix](const KeyRecord &record) { return !prefix(record).empty(); },
-      [&prefix](const KeyRecord &a, const KeyRecord &b) {
-        const int difference = prefix(a).compare(prefix(b));
-        return difference != 0 ? difference < 0 : a.id < b.id;
-      });
-  if (order.empty()) {
-    return {};
-  }
-  Filler filler(scope, table);
-  StoreStatus opened = filler.open(entry_of(prefix(*order.front()), order.front()->id));
-  return !opened.ok() ? opened : fill(order, [&](const KeyRecord &record) {
-    return about(filler.put(entry_of(prefix(record), record.id), {}), "an index entry");
+StoreStatus Import::fill_entries(Table table, Prefix prefix) {
+  std::vector<Entry<std::string_view>> entries;
+  StoreStatus status = for_each([&](const KeyView &view, std::uint32_t rank) {
+    if (const std::string_view name = prefix(view); !name.empty()) {
+      entries.push_back({name, rank});
+    }
+    return StoreStatus();
   });
+  std::sort(entries.begin(), entries.end());
+  Filler filler(scope_, table);
+  const auto entry = [this](const Entry<std::string_view> &of) { return entry_of(of.name, at(of.rank).id); };
+  status = status.ok() && !entries.empty() ? filler.open(entry(entries.front())) : status;
+  for (auto of = entries.begin(); status.ok() && of != entries.end(); ++of) {
+    status = about(filler.put(entry(*of), {}), "an index entry");
+  }
+  return status;
+}
+
+std::string_view candidate_prefix(const KeyView &view) noexcept {
+  const bool candidate = view.verifier_kind == VerifierKind::legacy_prefix && !view.indexed;
+  return candidate ? view.legacy_prefix : std::string_view();
 }
 
 }  // namespace
 
-StoreStatus WriteTxn::add_keys(std::vector<KeyRecord> *records, const Progress &progress) {
+StoreStatus WriteTxn::add_keys(const NewKeys &keys, const Progress &progress) {
   WriteScope &scope = state_->scope;
-  if (records->empty()) {
+  if (keys.count == 0) {
     return {};
   }
+  if (keys.count > std::numeric_limits<std::uint32_t>::max()) {
+    return failure(StoreCode::io, "more keys than one import can have");
+  }
   const Environment &environment = state_->environment;
-  StoreStatus status = scope.reserve(bytes_for(*records), environment.map_bytes(), environment.used_bytes());
-  if (!status.ok()) {
-    return status;
-  }
-  status = fill_keys(&scope, *records, progress);
-  status = status.ok() ? fill_index(&scope, *records) : status;
-  const auto prefix = [](const KeyRecord &record) {
-    return std::string_view(is_candidate(record) ? record.legacy_prefix : std::string_view());
-  };
-  status = status.ok() ? fill_entries(&scope, Table::prefixes, *records, prefix) : status;
-  for (auto record = records->begin(); status.ok() && record != records->end(); ++record) {
-    status = is_candidate(*record) ? state_->count_prefix(record->legacy_prefix, true) : status;
-  }
-  const auto subject = [](const KeyRecord &record) { return std::string_view(record.subject); };
-  status = status.ok() ? fill_entries(&scope, Table::subject_keys, *records, subject) : status;
+  Import import(&scope, keys, progress);
+  StoreStatus status = import.order();
+  status = status.ok() ? scope.reserve(import.bytes(), environment.map_bytes(), environment.used_bytes()) : status;
+  status = status.ok() ? import.fill_keys() : status;
+  status = status.ok() ? import.fill_index() : status;
+  status = status.ok() ? import.fill_entries(Table::prefixes, candidate_prefix) : status;
+  status = status.ok() ? import.for_each([this](const KeyView &view, std::uint32_t) {
+    const std::string_view prefix = candidate_prefix(view);
+    return prefix.empty() ? StoreStatus() : state_->count_prefix(prefix, true);
+  })
+                       : status;
+  status =
+      status.ok() ? import.fill_entries(Table::subject_keys, [](const KeyView &view) { return view.subject; }) : status;
   if (status.ok() && progress) {
-    progress(records->size());
+    progress(keys.count);
   }
   return status;
 }

@@ -1,7 +1,7 @@
 // The store's folder: which file is what.
 //
 //   FOLDER/credentials/{data.mdb,lock.mdb}   keys, plans, subjects; workers read it
-//   FOLDER/usage/{data.mdb,lock.mdb}         use counts and what else may be lost by a second
+//   FOLDER/usage/{data.mdb,lock.mdb}         use counts and limits' windows: what may be lost by a second
 //   FOLDER/secret                            32 bytes, mode 0600: the checksums' key
 //   FOLDER/lock                              our writers' lock (fcntl): byte 0 credentials, byte 1 usage, byte 2 moves
 //

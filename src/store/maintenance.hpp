@@ -45,7 +45,6 @@ struct RestoreReport {
   std::vector<std::string> left_out;  // ids of keys whose hash is another key's now, one that is revoked
   std::vector<std::string> damaged;   // records that could not be read: "present key ID", "backup plan NAME"
   std::string kept;                   // where the present files lie now; empty: removed
-  std::string usage_failure;          // use counts of the backup could not be added; the rest is done
 };
 
 // The store's content becomes the backup's, at once for all readers, under the present secret. Whatever has ended since the backup stays
@@ -54,9 +53,14 @@ struct RestoreReport {
 //  - a key that was revoked and purged doesn't come back;
 //  - a suspended key stays suspended, a blocked subject blocked;
 //  - a rotated key keeps the end of its overlap, and its successors are kept as they are now.
-// Everything else that was made since is gone. Use counts are kept; those of keys that have none now are the backup's.
-// Where there is no store, one is made, with the backup's secret and its owner.
+// Everything else that was made since is gone. Where there is no store, one is made, with the backup's secret and its owner.
 StoreStatus restore_store(const std::string &folder, const std::string &backup, const RestoreOptions &options,
                           const MoveProgress &progress, RestoreReport *report);
+
+// After that: use counts stay what they are; those of keys that have none now become the backup's. Where the store's can't be opened, or
+// are to be ignored, they are made anew, and *kept tells where the old files lie (empty: there were none). By itself, as a damaged file
+// may end the process that reads it: what was restored before is restored.
+StoreStatus restore_use_counts(const std::string &folder, const std::string &backup, Present present,
+                               std::string *kept);
 
 }  // namespace keyward

@@ -84,6 +84,13 @@ class CredentialReader {
   StoreCode for_each_plan(const std::function<bool(std::string_view, const PlanView &)> &visit,
                           const DamagedVisitor &damaged);
 
+  // Walks the tables that lead to keys (index, prefixes, subject_keys) and tells of entries that no key's record asks for: of a key that
+  // isn't there (`missing`), or of one that is another's. Where the entry itself is damaged the id is empty. Entries of damaged keys
+  // are left to for_each_key().
+  enum class Stray : std::uint8_t { damaged, missing, foreign };
+  using StrayVisitor = std::function<void(Table table, std::string_view id, Stray stray)>;
+  StoreCode for_each_stray_entry(const StrayVisitor &visit);
+
   const Seal &seal() const noexcept;
 
   struct Stats {

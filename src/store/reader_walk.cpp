@@ -1,4 +1,5 @@
 // Walks over whole tables, and over parts of them.
+#include <algorithm>
 #include <string>
 
 #include "store/failure.hpp"
@@ -83,6 +84,48 @@ StoreCode CredentialReader::for_each_candidate(std::string_view prefix,
     return visit(found);
   });
   return code == StoreCode::ok && any_damaged ? StoreCode::damaged : code;
+}
+
+StoreCode CredentialReader::for_each_stray_entry(const StrayVisitor &visit) {
+  State &state = *state_;
+  if (!state.in_snapshot) {
+    return StoreCode::io;
+  }
+  // asks(found, front): whether the key's record asks for this entry, of which front is the part that isn't the id.
+  const auto walk = [&](Table table, auto asks) {
+    return Walk(state.txn.get(), state.environment.handle(table))
+        .after({}, [&](std::string_view key, std::string_view stored) {
+          std::string_view content;
+          if (!state.environment.seal().open(table, key, stored, &content)) {
+            visit(table, {}, Stray::damaged);
+            return true;
+          }
+          // LOCATOR -> ID, else PREFIX \0 ID -> nothing.
+          const std::size_t end = table == Table::index ? key.size() : std::min(key.rfind('\0'), key.size());
+          const std::string_view front = key.substr(0, end);
+          const std::string_view id = table == Table::index ? content : key.substr(std::min(end + 1, key.size()));
+          FoundKey found;
+          const StoreCode code = state.key_by_id(id, &found);
+          if (code == StoreCode::not_found) {
+            visit(table, id, Stray::missing);
+          } else if (code == StoreCode::ok && !asks(found.key, front)) {
+            visit(table, id, Stray::foreign);
+          }
+          return true;
+        });
+  };
+  StoreCode code = walk(
+      Table::index, [](const KeyView &key, std::string_view locator) { return key.indexed && key.locator == locator; });
+  if (code == StoreCode::ok) {
+    code = walk(Table::prefixes, [](const KeyView &key, std::string_view prefix) {
+      return !key.indexed && key.legacy_prefix == prefix;
+    });
+  }
+  if (code == StoreCode::ok) {
+    code =
+        walk(Table::subject_keys, [](const KeyView &key, std::string_view subject) { return key.subject == subject; });
+  }
+  return code;
 }
 
 StoreCode CredentialReader::for_each_subject(const std::function<bool(std::string_view, const SubjectView &)> &visit,

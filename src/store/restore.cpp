@@ -11,7 +11,6 @@
 #include "store/lock_file.hpp"
 #include "store/maintenance.hpp"
 #include "store/restored_keys.hpp"
-#include "store/restored_usage.hpp"
 #include "store/snapshot.hpp"
 #include "store/table_copy.hpp"
 #include "store/writer.hpp"
@@ -121,11 +120,17 @@ StoreStatus Restore::copy_backup() {
     copy.reseal = true;  // which looks at every record, too
     copy.damaged = [this](Table of, std::string_view key) {
       const std::string number = std::to_string(static_cast<int>(of));
-      report_->damaged.push_back(of == Table::keys ? "backup key " + std::string(key)
-                                                   : "backup record in table " + number);
+      report_->damaged.push_back(key.empty()         ? "backup table " + number + ", not all of which can be reached,"
+                                 : of == Table::keys ? "backup key " + std::string(key)
+                                                     : "backup record in table " + number);
     };
     if (table == Table::keys) {
       copy.progress = [this](std::uint64_t copied) { progress_("copying", copied, report_->keys); };
+    }
+    if (status.ok() &&
+        !report_->damaged.empty()) {  // LMDB may let nothing more be read in a snapshot in which it met damage
+      status = backup_snapshot_.begin(&backup_);
+      copy.snapshot = backup_snapshot_.get();
     }
     status = status.ok() ? copy.run() : status;
   }
@@ -184,10 +189,6 @@ StoreStatus Restore::run() {
   status = status.ok() ? prepare_secret() : status;
   status = status.ok() ? copy_backup() : status;
   status = status.ok() ? take_place() : status;
-  if (status.ok()) {
-    progress_("use counts", 0, 0);
-    report_->usage_failure = restore_usage(folder_, from_, backup_.seal(), lock_.get()).text;
-  }
   return status;
 }
 

@@ -20,9 +20,8 @@ constexpr int kMostRotations = 10000;  // a chain of predecessors that is longer
 
 }  // namespace
 
-RestoredKeys::RestoredKeys(const Environment &backup, const EnvironmentSnapshot &backup_snapshot,
-                           const Environment &present, const EnvironmentSnapshot &present_snapshot, Environment *to,
-                           RestoreReport *report)
+RestoredKeys::RestoredKeys(Environment &backup, EnvironmentSnapshot &backup_snapshot, Environment &present,
+                           EnvironmentSnapshot &present_snapshot, Environment *to, RestoreReport *report)
     : backup_{backup, backup_snapshot, "backup"},
       present_{present, present_snapshot, "present"},
       to_(to),
@@ -46,8 +45,10 @@ StoreStatus RestoredKeys::keys() {
   }
   present.seek_behind({});
   backup.seek_behind({});
-  StoreStatus status;
-  while (status.ok() && !present.failed() && !backup.failed() && !(present.at_end() && backup.at_end())) {
+  StoreStatus status = end_where_it_fails(&present, present_);
+  status = status.ok() ? end_where_it_fails(&backup, backup_) : status;
+  std::uint64_t seen = 0;
+  while (status.ok() && !(present.at_end() && backup.at_end())) {
     const bool of_present = !present.at_end() && (backup.at_end() || present.key <= backup.key);
     const bool of_backup = !backup.at_end() && (present.at_end() || backup.key <= present.key);
     KeyView present_view, backup_view;
@@ -61,18 +62,17 @@ StoreStatus RestoredKeys::keys() {
       only_backup(backup.key);
     }
     if (of_present) {
+      ++seen;
       present.next();
+      status = end_where_it_fails(&present, present_);
     }
     if (of_backup) {
       backup.next();
+      status = status.ok() ? end_where_it_fails(&backup, backup_) : status;
     }
-    status = flush_if_full();
+    status = status.ok() ? flush_if_full() : status;
   }
-  if (status.ok() && (present.failed() || backup.failed())) {
-    const Side &failed = present.failed() ? present : backup;
-    const Source &source = present.failed() ? present_ : backup_;
-    return failure_of(failed.rc, "read " + source.environment.data_path());
-  }
+  note_seen(Table::keys, seen);
   return status.ok() ? flush() : status;
 }
 
@@ -139,6 +139,25 @@ bool RestoredKeys::succeeds_one_of_the_backup(std::string_view predecessor) cons
   return false;
 }
 
+// A damaged tree: what lies behind can't be read, which is told. LMDB lets nothing more be read in a snapshot in which it has met that.
+StoreStatus RestoredKeys::end_where_it_fails(Side *side, const Source &source) {
+  if (!side->failed()) {
+    return {};
+  }
+  report_->damaged.push_back(std::string(source.name) + " table, not all of which can be reached,");
+  side->rc = MDB_NOTFOUND;
+  side->cursor.close();
+  return source.snapshot.begin(&source.environment);
+}
+
+// What ended is told by records that are there: some that can't be reached any more would be forgotten.
+void RestoredKeys::note_seen(Table table, std::uint64_t seen) {
+  if (report_->damaged.empty() && seen != present_.snapshot.entries(table)) {
+    report_->damaged.push_back("present table " + std::to_string(static_cast<int>(table)) +
+                               ", not all of which can be reached,");
+  }
+}
+
 bool RestoredKeys::read_key(const Source &source, std::string_view id, std::string_view stored, KeyView *view) {
   std::string_view content;
   if (source.environment.seal().open(Table::keys, id, stored, &content) && decode(content, view)) {
@@ -163,7 +182,8 @@ StoreStatus RestoredKeys::subjects() {
   if (rc != 0) {
     return failure_of(rc, "read the subjects");
   }
-  for (present.seek_behind({}); present.rc == 0; present.next()) {
+  std::uint64_t seen = 0;
+  for (present.seek_behind({}); present.rc == 0; present.next(), ++seen) {
     std::string_view content;
     SubjectView view, old;
     if (!present_.environment.seal().open(Table::subjects, present.key, present.value, &content) ||
@@ -181,8 +201,10 @@ StoreStatus RestoredKeys::subjects() {
       blocked.back().changed_at_s = view.changed_at_s;
     }
   }
-  if (present.failed()) {
-    return failure_of(present.rc, "read " + present_.environment.data_path());
+  StoreStatus status = end_where_it_fails(&present, present_);
+  note_seen(Table::subjects, seen);
+  if (!status.ok()) {
+    return status;
   }
   if (to_ == nullptr || blocked.empty()) {
     return {};
@@ -192,11 +214,11 @@ StoreStatus RestoredKeys::subjects() {
       [&](WriteScope &scope) {
         WriteTxn::State state(scope, *to_);
         WriteTxn txn(&state);
-        StoreStatus status;
-        for (auto at = blocked.begin(); status.ok() && at != blocked.end(); ++at) {
-          status = txn.put_subject(*at);
+        StoreStatus put;
+        for (auto at = blocked.begin(); put.ok() && at != blocked.end(); ++at) {
+          put = txn.put_subject(*at);
         }
-        return status;
+        return put;
       },
       nullptr, &stale);
 }
@@ -207,17 +229,18 @@ StoreStatus RestoredKeys::purged_entries() {
   }
   std::string after;
   StoreStatus status;
+  std::uint64_t seen = 0;
   bool stale = false, done = false;
   while (status.ok() && !done) {
     std::string last;
+    std::size_t count = 0;
     status = to_->write(
         [&](WriteScope &scope) {
           Side present;
-          StoreStatus put =
-              scope.note(present.open(present_.snapshot.get(), present_.environment.handle(Table::purged)),
-                         "read the purged keys");
+          const int rc = present.open(present_.snapshot.get(), present_.environment.handle(Table::purged));
+          StoreStatus put = rc == 0 ? StoreStatus() : failure_of(rc, "read the purged keys");
           last = after;
-          std::size_t count = 0;
+          count = 0;
           for (present.seek_behind(last); put.ok() && present.rc == 0 && count < kBatch; present.next(), ++count) {
             std::string_view content;
             last = present.key;
@@ -228,10 +251,14 @@ StoreStatus RestoredKeys::purged_entries() {
             }
           }
           done = present.rc != 0;
-          return put.ok() && present.failed() ? failure_of(present.rc, "read the purged keys") : put;
+          return put.ok() && done ? end_where_it_fails(&present, present_) : put;
         },
         nullptr, &stale);
     after = last;
+    seen += count;
+  }
+  if (status.ok()) {
+    note_seen(Table::purged, seen);
   }
   return status;
 }

@@ -13,20 +13,21 @@
 namespace keyward {
 
 class WriteTxn;
+struct Side;
 
 class RestoredKeys {
  public:
   // A snapshot of each; `to` holds the backup's content already. nullptr: only the report is wanted.
-  RestoredKeys(const Environment &backup, const EnvironmentSnapshot &backup_snapshot, const Environment &present,
-               const EnvironmentSnapshot &present_snapshot, Environment *to, RestoreReport *report);
+  RestoredKeys(Environment &backup, EnvironmentSnapshot &backup_snapshot, Environment &present,
+               EnvironmentSnapshot &present_snapshot, Environment *to, RestoreReport *report);
 
   StoreStatus run();
 
  private:
   // One of the two stores.
   struct Source {
-    const Environment &environment;
-    const EnvironmentSnapshot &snapshot;
+    Environment &environment;
+    EnvironmentSnapshot &snapshot;
     const char *name;
   };
 
@@ -37,6 +38,8 @@ class RestoredKeys {
   void in_both(std::string_view id, const KeyView &present, const KeyView &backup);
   void only_backup(std::string_view id);
 
+  void note_seen(Table table, std::uint64_t seen);
+  StoreStatus end_where_it_fails(Side *side, const Source &source);
   bool read_key(const Source &source, std::string_view id, std::string_view stored, KeyView *view);
   bool find(const Source &source, Table table, std::string_view key, std::string_view *content) const;
   bool succeeds_one_of_the_backup(std::string_view predecessor) const;

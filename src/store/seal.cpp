@@ -35,6 +35,7 @@ Seal::Seal(const Bytes<kSecretBytes> &secret) noexcept {
     table_keys_[table] = derived_key(secret, "keyward table ", static_cast<std::uint8_t>(table));
   }
   usage_key_ = derived_key(secret, "keyward usage name ", 0);
+  window_key_ = derived_key(secret, "keyward window name ", 0);
 }
 
 Digest Seal::tag(Table table, std::string_view key, std::string_view content) const noexcept {

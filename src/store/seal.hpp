@@ -47,9 +47,12 @@ class Seal {
   // What names a key in the usage environment and in shared memory: a keyed digest of its id.
   Digest usage_name(std::string_view id) const noexcept;
 
+  // Under which a zone makes the names of windows, so that they are the same after a restart.
+  const DigestKey &window_key() const noexcept { return window_key_; }
+
  private:
   std::array<DigestKey, kTableCount> table_keys_ = {};
-  DigestKey usage_key_ = {};
+  DigestKey usage_key_ = {}, window_key_ = {};
 };
 
 }  // namespace keyward

@@ -30,6 +30,7 @@ class EnvironmentSnapshot {
   void end() noexcept { txn_.abort(); }
 
   MDB_txn *get() const noexcept { return txn_.get(); }
+  std::size_t id() const noexcept { return mdb_txn_id(txn_.get()); }  // of the commit that it shows; 0: none
   explicit operator bool() const noexcept { return static_cast<bool>(txn_); }
   std::uint64_t entries(Table table) const noexcept {
     MDB_stat stat = {};

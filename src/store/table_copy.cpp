@@ -14,6 +14,12 @@ namespace {
 constexpr std::uint64_t kBatchWrites = 200000;
 constexpr std::uint64_t kBatchBytes = std::uint64_t{64} << 20;
 
+std::uint64_t entries_of(MDB_txn *snapshot, MDB_dbi table) noexcept {
+  MDB_stat stat = {};
+  mdb_stat(snapshot, table, &stat);
+  return stat.ms_entries;
+}
+
 bool is_own(Table table, std::string_view key) noexcept {
   return (table == Table::meta || table == Table::usage_meta) && (key == kSchemaKey || key == kRetiredKey);
 }
@@ -23,14 +29,14 @@ bool is_own(Table table, std::string_view key) noexcept {
 // One transaction's worth.
 struct TableCopy::Step {
   Step(const TableCopy &what, WriteScope &where, std::string after, std::uint64_t before)
-      : copy(what), scope(where), last(std::move(after)), copied(before) {}
+      : copy(what), scope(where), last(std::move(after)), seen(before) {}
 
   StoreStatus run();
 
   const TableCopy &copy;
   WriteScope &scope;
-  std::string last;  // the key up to which both are equal
-  std::uint64_t copied;
+  std::string last;    // the key up to which both are equal
+  std::uint64_t seen;  // entries of the source
   bool done = false;
 
  private:
@@ -71,7 +77,10 @@ StoreStatus TableCopy::Step::begin() {
 }
 
 StoreStatus TableCopy::Step::check() {
-  if (source_.failed()) {
+  if (source_.failed() && copy.damaged) {
+    copy.damaged(copy.table, {});
+    source_.rc = MDB_NOTFOUND;
+  } else if (source_.failed()) {
     return failure_of(source_.rc, "read " + copy.from->data_path());
   }
   return !target_.failed() ? StoreStatus() : scope.note(target_.rc, "read " + copy.to->data_path());
@@ -91,6 +100,7 @@ StoreStatus TableCopy::Step::remove_surplus() {
 
 StoreStatus TableCopy::Step::copy_one() {
   std::string_view value;
+  ++seen;
   if (is_own(copy.table, source_.key) || !value_of_source(&value)) {
     source_.next();
     return {};
@@ -110,7 +120,6 @@ StoreStatus TableCopy::Step::copy_one() {
       target_.seek_behind(last);
     }
   }
-  ++copied;
   source_.next();
   return status;
 }
@@ -134,7 +143,7 @@ bool TableCopy::Step::value_of_source(std::string_view *value) {
 
 StoreStatus TableCopy::run() const {
   std::string after;
-  std::uint64_t copied = 0;
+  std::uint64_t seen = 0;
   bool done = false, stale = false;
   StoreStatus status;
   while (status.ok() && !done) {
@@ -142,19 +151,26 @@ StoreStatus TableCopy::run() const {
     std::uint64_t now = 0;
     status = to->write(
         [&](WriteScope &scope) {  // from the start again where the map had to grow
-          Step step(*this, scope, after, copied);
+          Step step(*this, scope, after, seen);
           StoreStatus ended = step.run();
           last = std::move(step.last);
-          now = step.copied;
+          now = step.seen;
           done = step.done;
           return ended;
         },
         nullptr, &stale);
     after = std::move(last);
-    copied = now;
+    seen = now;
     if (status.ok() && progress) {
-      progress(copied);
+      progress(seen);
     }
+  }
+  // A branch that leads elsewhere takes all that was under it away, and no checksum tells.
+  if (status.ok() && seen != entries_of(snapshot, from->handle(table))) {
+    if (!damaged) {
+      return failure(StoreCode::damaged, from->data_path() + " is damaged: not all of its records can be reached");
+    }
+    damaged(table, {});
   }
   return status;
 }

@@ -4,33 +4,10 @@
 #include <algorithm>
 #include <limits>
 
-#include "store/environment.hpp"
 #include "store/failure.hpp"
-#include "store/lock_file.hpp"
+#include "store/usage_state.hpp"
 
 namespace keyward {
-
-struct UsageStore::State {
-  std::string folder;
-  bool read_only = false;
-  std::size_t map_bytes = 0;
-  Environment environment;
-  lmdb::Txn txn;  // for find(); reset between calls
-  std::shared_ptr<LockFile> lock;
-
-  ~State() { close(); }
-  void close() noexcept {
-    if (environment.inherited()) {
-      txn.release();
-    }
-    txn.abort();
-    environment.close();
-  }
-  StoreStatus reopen();
-  StoreStatus refresh();
-  StoreStatus write(std::uint64_t wait_ms, const Environment::Body &body);
-  int renew() const noexcept;
-};
 
 StoreStatus UsageStore::State::reopen() {
   close();

@@ -1,7 +1,9 @@
-// The usage environment: use counts, last uses and last refusals, written in batches.
+// The usage environment: use counts, last uses and last refusals, and windows of limits over a restart, written in batches.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +12,7 @@
 #include "store/record.hpp"
 #include "store/seal.hpp"
 #include "store/status.hpp"
+#include "store/window_record.hpp"
 
 namespace keyward {
 
@@ -32,6 +35,19 @@ class UsageStore {
   StoreStatus remove(const Digest *usage_names, std::size_t count, std::uint64_t wait_ms);
   // What is known of a key: not_found if it was never used.
   StoreCode find(const Digest &usage_name, UsageRecord *record);
+
+  // Windows (usage_windows.cpp). put: in one transaction, in the place of what is there.
+  StoreStatus put_windows(const WindowRecord *records, std::size_t count, std::uint64_t wait_ms);
+  // Calls visit for each, and damaged with the name of each that can't be read.
+  StoreStatus for_each_window(const std::function<void(const WindowRecord &)> &visit,
+                              const std::function<void(std::string_view name)> &damaged);
+  // Looks at up to `most` of them, from the one behind *after on (empty: from the first; empty again at the end), and removes those that
+  // are damaged or that ended by wall_ms, unless still_open answers true and changes the record, which is then written.
+  StoreStatus prune_windows(std::string *after, std::size_t most, std::int64_t wall_ms,
+                            const std::function<bool(WindowRecord *)> &still_open, std::uint64_t wait_ms);
+
+  // Which environment it is: another one after it was replaced. All zero while none is open.
+  Bytes<16> instance() const noexcept;
 
  private:
   struct State;

@@ -65,6 +65,16 @@ StoreStatus WriteTxn::get_plan(std::string_view name, PlanRecord *record) {
   return about(std::move(status), "plan " + std::string(name));
 }
 
+StoreStatus WriteTxn::get_default_plan(std::string *name) {
+  std::string_view named;
+  StoreStatus status = state_->scope.get(Table::meta, kDefaultPlanKey, &named);
+  if (!status.ok() && status.code != StoreCode::not_found) {
+    return about(std::move(status), kDefaultPlanKey);
+  }
+  *name = status.ok() ? named : std::string_view();
+  return {};
+}
+
 StoreStatus WriteTxn::put_plan(const PlanRecord &record) {
   WriteScope &scope = state_->scope;
   const std::string content = encode(record);
@@ -72,13 +82,11 @@ StoreStatus WriteTxn::put_plan(const PlanRecord &record) {
   if (!is_plan_name(record.name) || !decode(content, &view)) {
     return invalid("plan " + record.name);
   }
-  std::string_view named;
-  StoreStatus status = scope.get(Table::meta, kDefaultPlanKey, &named);
-  if (!status.ok() && status.code != StoreCode::not_found) {
-    return about(std::move(status), kDefaultPlanKey);
+  std::string old_default;
+  StoreStatus status = get_default_plan(&old_default);
+  if (!status.ok()) {
+    return status;
   }
-  const std::string old_default(status.ok() ? named : std::string_view());
-  status = {};
   if (record.is_default && old_default != record.name) {
     PlanRecord old;
     status = old_default.empty() ? StoreStatus{StoreCode::not_found, {}} : get_plan(old_default, &old);
@@ -106,7 +114,7 @@ StoreStatus WriteTxn::remove_plan(std::string_view name) {
   return go_on && is_plan_name(name) ? scope.remove(Table::plans, name) : about(std::move(status), kDefaultPlanKey);
 }
 
-StoreStatus WriteTxn::plan_in_use(std::string_view plan, std::string *who) {
+StoreStatus WriteTxn::plan_in_use(std::string_view plan, PlanUser *who) {
   WriteScope &scope = state_->scope;
   StoreStatus status{StoreCode::not_found, {}};
   const auto look = [&](Table table, std::string_view key, std::string_view stored, auto *view, auto uses) {
@@ -114,7 +122,7 @@ StoreStatus WriteTxn::plan_in_use(std::string_view plan, std::string *who) {
     if (!scope.seal().open(table, key, stored, &content) || !decode(content, view)) {
       status = about({StoreCode::damaged, {}}, key);
     } else if (uses(*view)) {
-      *who = key;
+      *who = {table == Table::subjects, std::string(key)};
       status = {};
     }
     return status.code == StoreCode::not_found;

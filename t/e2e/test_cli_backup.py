@@ -157,6 +157,33 @@ def test_a_store_that_is_broken(kw, store, folder, fault):
     kw("key", "revoke", "k1")
 
 
+def test_use_counts_that_end_the_process_undo_no_revocation(kw, store, folder):
+    """The process that restored the use counts was the one that restored the keys: it died, and --force restored once more, this time
+    without reading what had been revoked."""
+    fill(kw)
+    kw("store", "backup", folder / "backup")
+    kw("key", "revoke", "k0")
+    data = store.path / "usage/data.mdb"
+    pages = data.read_bytes()
+    broken = bytearray(pages[:8192])
+    for at in range(8192, len(pages), 4096):  # a leaf whose records lie behind the file's end
+        broken += pages[at:at + 10] + b"\x02\x00\xf0\x0f\xf0\x0f" + b"\xff" * 4080
+    data.write_bytes(broken)
+    run = kw.run("store", "restore", folder / "backup")
+    assert run.rc == 0 and "use counts are not all there: reading them ended with signal" in run.stderr, run
+    run = kw.run("store", "restore", folder / "backup", "--force")
+    assert run.rc == 0 and "usage.damaged-" in run.stderr and "do that again" not in run.stderr, run
+    assert [kw("key", "show", id)["state"] for id in ("k0", "k1")] == ["revoked", "active"]
+    assert kw("key", "show", "k1")["uses"] == 0 and kw("key", "show", "k1")["last_used_at"]
+
+
+def test_a_new_host_is_told_what_it_cant_know(kw, store, folder):
+    fill(kw)
+    kw("store", "backup", folder / "backup")
+    run = kw.run("--store", folder / "host2", "store", "restore", folder / "backup")
+    assert run.rc == 0 and "what was revoked, suspended or blocked since the backup is as it was then" in run.stderr
+
+
 @pytest.mark.time_limit(300)
 def test_random_damage(kw, store, folder):
     """Restoring over a store whose file is full of errors: it says so, or it is forced, and never hangs or half works."""

@@ -2,10 +2,13 @@
 
 import json
 import re
+import subprocess
 import time
 
 import pytest
 from cli_helper import bcrypt, lines, on_terminal, raw, refuses, sha256, strong
+from harness.drive import cpu_seconds
+from harness.wait import until
 
 HASH = bcrypt("x")
 
@@ -317,6 +320,12 @@ def test_plain_keys_on_a_terminal_show_progress(build, store, folder):
     assert status == 0 and "20 keys imported" in shown and "hashing [" in shown
 
 
+def test_what_is_done_at_once_shows_no_progress(build, store, folder):
+    (folder / "keys.jsonl").write_text(lines({"key": strong(1)}))
+    status, shown = on_terminal(build, store.path, "key", "import", str(folder / "keys.jsonl"), "--verifier", "bcrypt:4")
+    assert (status, shown) == (0, "1 key imported\r\n")
+
+
 def test_an_import_beside_a_reader_and_a_writer(kw, store):
     """An import checks its lines outside the lock: others write meanwhile, and what collides then ends it whole."""
     keys = lines(*({"sha256": sha256(f"{i}"), "subject": f"s{i % 10}"} for i in range(30000)))
@@ -339,3 +348,30 @@ def test_a_million(build, kw, store, folder):
     assert run.returncode == 0 and run.stdout == b"1000000 keys imported\n"
     assert time.monotonic() - begin < 90
     assert kw("store", "stats")["keys"] == 1000000
+
+
+@pytest.mark.parametrize("what", ["revoked", "purged"])
+def test_a_key_that_is_revoked_while_the_import_hashes_stays_so(kw, build, store, what):
+    """Row 45: all lines were good when they were read. Hashing takes long and holds no lock; what happens meanwhile wins."""
+    keys = [strong(i) for i in range(2)]
+    imports(kw, {"id": "other", "sha256": sha256("other")})
+    plain = [{"id": f"new{i}", "key": key} for i, key in enumerate(keys)]
+    importing = subprocess.Popen([build.command, "key", "import", "-", "--json", "--verifier", "bcrypt:14"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True, env=build.environment(KEYWARD_STORE=store.path))
+    importing.stdin.write(lines(*plain))
+    importing.stdin.close()
+    importing.stdin = None
+    until(lambda: cpu_seconds(importing.pid) > 0.2, 30, "the hashing")
+    imports(kw, {"id": "r", "sha256": sha256(keys[0]), "state": "revoked"})
+    if what == "purged":
+        # Its id may be another's by then.
+        kw("key", "purge", "--revoked-before", "2100-01-01")
+        imports(kw, {"id": "new1", "sha256": sha256("another's"), "state": "revoked"})
+    assert importing.poll() is None, "the machine is too fast for this test"
+    out, error = importing.communicate(timeout=60)
+    assert (importing.returncode, out) == (1, ""), error
+    # All or nothing.
+    assert {key["id"] for key in kw("key", "list")} == {"other", "r" if what == "revoked" else "new1"}
+    for key in keys:
+        assert kw.run("key", "check", input=key).rc == 1
+    assert kw("store", "check")["ok"]

@@ -33,7 +33,7 @@ def test_create_with_everything(kw):
 
 
 def test_create_for_people_and_for_scripts(kw):
-    run = kw.run("key", "create", "--name", "x", "--verifier", "bcrypt:4")
+    run = kw.run("key", "create", "--name", "x", "--scope", "a", "--verifier", "bcrypt:4")
     assert run.stderr == "This is the only time that the key is shown.\n"
     assert re.search(r"^key {6}kw_\w{49}$", run.stdout, re.M)
     for flag in ("-q", "--quiet"):
@@ -220,3 +220,29 @@ def test_a_long_list_streams(kw):
     table = kw("key", "list", json=False).splitlines()
     assert len(table) == 12002 and table[-1].split()[:2] == ["k12000", "12000"]
     assert {line.index("active") for line in table[1:1000]} == {table[0].index("STATE")}
+
+
+@pytest.mark.parametrize("prepare, options, unlimited", [
+    ([], [], True),
+    ([], ["--subject", "alice"], True),
+    ([], ["--scope", "a"], False),
+    ([], ["--scope", ""], False),
+    ([], ["--plan", "elsewhere"], False),
+    ([["plan", "set", "a"]], [], True),
+    ([["plan", "set", "a", "--default"]], [], False),
+    ([["subject", "set", "alice"]], ["--subject", "alice"], True),
+    ([["subject", "set", "alice", "--scope", "a"]], ["--subject", "alice"], False),
+    ([["subject", "set", "alice", "--scope", "a"]], ["--subject", "bob"], True),
+    ([["subject", "set", "alice", "--plan", "elsewhere"]], ["--subject", "alice"], False),
+])
+def test_a_key_that_nothing_narrows_is_told(kw, prepare, options, unlimited):
+    for command in prepare:
+        kw(*command)
+    arguments = ["key", "create", "--name", "x", "--verifier", "sha256", *options]
+    told = kw.run(*arguments).stderr
+    assert ("Nothing narrows this key" in told) == unlimited
+    assert not unlimited or "--scope or --plan" in told
+    assert "Nothing narrows" not in kw.run(*arguments, "--quiet").stderr
+    run = kw.run(*arguments, "--json")
+    assert run.json()["scopes"] == (None if "--scope" not in options else run.json()["scopes"])
+    assert "Nothing" not in run.stdout + run.stderr

@@ -42,6 +42,30 @@ def test_one_default(kw):
     assert [plan["default"] for plan in kw("plan", "list")] == [False, True]
 
 
+def told(kw, *arguments):
+    run = kw.run("plan", "set", *arguments)
+    assert run.rc == 0
+    assert kw.run("plan", "set", *arguments, "--json").stderr == ""
+    return run.stderr
+
+
+def test_what_a_set_drops_or_changes_is_told(kw):
+    assert told(kw, "pro", "--scope", "a,b", "--limit", "1r/s", "--max-keys", "2", "--credits", "5/1d") == ""
+    assert told(kw, "pro", "--scope", "a,b", "--limit", "1r/s", "--max-keys", "2", "--credits", "5/1d") == ""
+    assert told(kw, "pro", "--scope", "a", "--limit", "1r/s", "--max-keys", "3", "--credits", "5/1d") == (
+        "Plan pro was there and is replaced whole: scopes a (was a b), max keys 3 (was 2).\n")
+    assert told(kw, "pro", "--no-access") == (
+        "Plan pro was there and is replaced whole: scopes - (was a), limits - (was 1r/s), max keys - (was 3), credits - (was 5/d), no access yes (was no).\n")
+    assert told(kw, "pro", "--scope", "") == "Plan pro was there and is replaced whole: scopes (nothing) (was -), no access no (was yes).\n"
+
+
+def test_a_default_that_is_taken_away_is_told(kw):
+    assert told(kw, "a", "--default") == ""
+    assert told(kw, "b", "--default") == "Plan a was the default one, and isn't any more.\n"
+    assert told(kw, "b") == "Plan b was there and is replaced whole: default no (was yes).\n"
+    assert told(kw, "a", "--default") == "Plan a was there and is replaced whole: default yes (was no).\n"
+
+
 @pytest.mark.parametrize(
     "arguments, says",
     [
@@ -72,10 +96,10 @@ def test_unknown_plans(kw):
 def test_a_used_plan_stays(kw, store):
     kw("plan", "set", "pro")
     key = store.key(plan="pro", verifier="sha256")
-    refuses(kw, "plan", "remove", "pro", says=key["id"])
+    refuses(kw, "plan", "remove", "pro", says=f'is used by the key "{key["id"]}"; revoke it first')
     kw("key", "revoke", key["id"])
     kw("subject", "set", "alice", "--plan", "pro")
-    refuses(kw, "plan", "remove", "pro", says="alice")
+    refuses(kw, "plan", "remove", "pro", says='is used by the subject "alice"; give it another with `keyward subject set --plan`')
     kw("subject", "set", "alice", "--plan", "")
     assert kw("plan", "remove", "pro") == {"name": "pro", "removed": True}
     assert kw("plan", "list") == []

@@ -99,7 +99,7 @@ def test_max_keys_counts_a_key_and_its_successor_once(kw, store):
     key = store.key(subject="alice", plan="one", verifier="sha256")
     for _ in range(3):
         key = kw("key", "rotate", key["id"])
-    refuses(kw, "key", "create", "--name", "x", "--subject", "alice", "--plan", "one", "--verifier", "sha256", says="has 1 keys already")
+    refuses(kw, "key", "create", "--name", "x", "--subject", "alice", "--plan", "one", "--verifier", "sha256", says="has 1 key already")
     kw("key", "revoke", key["id"])
     store.key(subject="alice", plan="one", verifier="sha256")
 

@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 
+import lmdb
 import pytest
 from cli_helper import bcrypt, lines, refuses, sha256
 
@@ -26,10 +27,10 @@ def test_check_of_a_whole_store(kw, store):
     fill(kw, store)
     report = kw("store", "check")
     assert report == {
-        "ok": True, "keys": 21, "indexed": 20, "legacy_prefix": 1, "subjects": 1, "plans": 1, "damaged": [],
+        "ok": True, "keys": 21, "indexed": 20, "legacy_prefix": 1, "subjects": 1, "plans": 1, "windows": 0, "damaged": [],
         "remarks": ["plans that keys or subjects name and the store doesn't have (nginx's configuration may): elsewhere"],
     }
-    assert kw("store", "check", json=False).endswith("21 keys, 1 subjects, 1 plans: all whole\n")
+    assert kw("store", "check", json=False).endswith("21 keys, 1 subject, 1 plan: all whole\n")
 
 
 def test_stats(kw, store):
@@ -82,6 +83,55 @@ def test_an_index_entry_that_leads_nowhere(kw, store):
     damage(store, needle, locator[:15] + bytes([locator[15] ^ 1]) + needle[16:])
     report = kw("store", "check", ok=False)
     assert not report["ok"] and "index" in {item["what"] for item in report["damaged"]}
+
+
+def without_record(store, id):
+    """Takes a key's record out of its table, and nothing else."""
+    environment = lmdb.open(str(store.path / "credentials"), max_dbs=32)
+    with environment.begin(write=True) as transaction:
+        assert transaction.delete(id.encode(), db=environment.open_db(b"keys", txn=transaction, create=False))
+    environment.close()
+
+
+def damage_found(kw):
+    report = kw("store", "check", ok=False)
+    assert not report["ok"]
+    return {(item["what"], item["name"], item["problem"]) for item in report["damaged"]}
+
+
+def test_entries_of_a_key_that_is_not_there(kw, store):
+    fill(kw, store)
+    without_record(store, kw("key", "list")[3]["id"])
+    without_record(store, "old")
+    gone = [key["id"] for key in kw("key", "list")]
+    assert len(gone) == 19
+    found = damage_found(kw)
+    problem = "an entry leads to this key, which isn't there"
+    (index,) = [name for what, name, _ in found if what == "index"]
+    assert index not in gone and index != "old"
+    assert {("index", index, problem), ("prefixes", "old", problem), ("subject_keys", index, problem)} <= found
+    text = kw.run("store", "check")
+    assert text.rc == 3 and index in text.stdout
+
+
+def test_entries_of_a_key_that_has_changed(kw, store):
+    """The record is taken out, and the id is given to another key: the old entries lead to it, and it doesn't ask for them."""
+    problem = "an entry leads to this key, whose record doesn't ask for it"
+    kw("key", "import", "-", input=lines({"id": "a", "sha256": sha256("1"), "subject": "alice"}, {"id": "b", "bcrypt": bcrypt("x"), "prefix": "abcd"}))
+    without_record(store, "a")
+    without_record(store, "b")
+    kw("key", "import", "-", input=lines({"id": "a", "sha256": sha256("2"), "subject": "bob"}, {"id": "b", "sha256": sha256("3")}))
+    assert damage_found(kw) == {("index", "a", problem), ("subject_keys", "a", problem), ("prefixes", "b", problem)}
+    for command in ("key", "list", "--subject", "bob"), ("key", "show", "a"):
+        assert kw.run(*command).rc == 0
+
+
+def test_check_counts_in_words(kw, store):
+    assert kw("store", "check", json=False) == "0 keys, 0 subjects, 0 plans: all whole\n"
+    kw("plan", "set", "a")
+    kw("subject", "set", "a")
+    store.key(verifier="sha256")
+    assert kw("store", "check", json=False) == "1 key, 1 subject, 1 plan: all whole\n"
 
 
 @pytest.mark.parametrize("change", ["empty", "short", "garbage", "no_secret", "wrong_secret", "gone", "lock_is_a_folder"])

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from cli_helper import on_terminal, raw, refuses
+from cli_helper import lines, on_terminal, raw, refuses, sha256
 
 COMMANDS = [
     "init",
@@ -116,12 +116,43 @@ def test_output_to_a_full_disk_is_an_error(build, kw, store):
         assert b"No space left" in run.stderr
 
 
-def test_a_key_that_could_not_be_shown_is_named(build, kw, store):
+@pytest.mark.parametrize("options", [[], ["--json"], ["--quiet"]])
+def test_a_key_that_could_not_be_shown_is_revoked(build, kw, store, options):
+    """Nobody has seen it whole, but a part may have been written somewhere."""
     with open("/dev/full", "w") as full:
-        run = raw(build, store.path, "key", "create", "--name", "x", "--verifier", "sha256", stdout=full)
+        run = raw(build, store.path, "key", "create", "--name", "x", "--scope", "a", "--verifier", "sha256", *options, stdout=full)
     assert run.returncode == 3
     (key,) = kw("key", "list")
-    assert key["id"].encode() in run.stderr and b"revoke it" in run.stderr
+    assert key["state"] == "revoked"
+    error = run.stderr.decode()
+    assert key["id"] in error and "No space left on device" in error and "so it is revoked again" in error
+    assert error.count("\n") == 1
+
+
+def test_a_key_for_a_reader_that_has_gone_is_revoked(build, kw, store):
+    read, write = os.pipe()
+    os.close(read)
+    run = raw(build, store.path, "key", "create", "--name", "x", "--verifier", "sha256", "--json", stdout=write)
+    os.close(write)
+    assert run.returncode == 3 and b"revoked again" in run.stderr
+    assert [key["state"] for key in kw("key", "list")] == ["revoked"]
+    run = raw(build, store.path, "key", "create", "--name", "x", "--verifier", "sha256", "--json", preexec_fn=lambda: os.close(1))
+    assert run.returncode == 3
+    assert [key["state"] for key in kw("key", "list")] == ["revoked", "revoked"]
+
+
+def test_what_turns_the_writing_direction_is_not_shown(build, kw, store):
+    """Neither in tables nor in JSON, which people look at on terminals, too; a program reads the name as it is."""
+    name = "a\u202eb\u2066c\u061cd\u200fe\u0085f"
+    kw("key", "import", "-", input=lines({"id": "k", "sha256": sha256("1"), "name": name.replace("\u0085", ""), "subject": "s\u202ex"}))
+    for arguments in (["key", "list"], ["key", "show", "k"], ["key", "list", "--json"], ["key", "show", "k", "--json"], ["key", "export"]):
+        shown = kw.run(*arguments).stdout
+        assert not set("\u202e\u2066\u061c\u200f\u0085") & set(shown), arguments
+    assert kw("key", "show", "k")["name"] == name.replace("\u0085", "")
+    assert kw("key", "show", "k")["subject"] == "s\u202ex"
+    assert "a?b?c?d?e" in kw.run("key", "list").stdout
+    text = refuses(kw, "subject", "show", "s\u202ey", says="no subject")
+    assert "\u202e" not in text
 
 
 def test_a_closed_pipe_is_an_error(build, kw, store):

@@ -41,6 +41,13 @@ LOCATION = {
     'keyward_credential "header=X Y";': ["X Y"],
     "keyward_credential header=X:Y;": ["X:Y"],
     "keyward_credential header=Authorization;": ["bearer"],
+    "keyward_credential header=Host;": ["host", "header=X-API-Key"],
+    "keyward_credential header=Content-Length;": ["content-length", "header=X-API-Key"],
+    "keyward_credential header=transfer-encoding;": ["transfer-encoding", "header=X-API-Key"],
+    "keyward_credential bearer header=Connection;": ["connection", "header=X-API-Key"],
+    "keyward_credential header=Proxy-Authorization;": ["proxy-authorization", "header=X-API-Key"],
+    "keyward_credential header=Cookie;": ["Cookie", "header=X-API-Key"],
+    "keyward_credential header=Sec-WebSocket-Protocol;": ['"websocket"'],
     "keyward_credential bearer bearer;": ["bearer", "twice"],
     "keyward_credential header=X-A header=x-a;": ["x-a", "twice"],
     "keyward_credential bearer; keyward_credential header=X;": ["duplicate"],
@@ -545,22 +552,151 @@ def test_a_child_that_loses_the_plans_limits_is_warned_of(config_test, inner, lo
 CACHE = "proxy_cache_path @PREFIX@/cache keys_zone=c:1m;\n"
 
 
-no_cache_warning = pytest.mark.xfail(strict=True, reason="not built yet: the warning for proxy_cache (spec 12)")
+def cache_warnings(config_test, http=CACHE, **pieces):
+    rc, output = config_test(http=http, **pieces)
+    assert rc == 0, output
+    found = [line for line in lines(output, "warn") if "no principal" in line]
+    for line in found:
+        assert re.search(r"nginx\.conf:\d+ ", line) and "_cache_key" in line and "$keyward_key_id" in line, line
+    return found
 
 
 @pytest.mark.parametrize("key, safe", [
-    pytest.param("", False, marks=no_cache_warning),
-    pytest.param("proxy_cache_key $uri;", False, marks=no_cache_warning),
+    ("", False),
+    ("proxy_cache_key $uri;", False),
+    ("proxy_cache_key constant;", False),
+    ("proxy_cache_key $scheme$host$uri$is_args$args$arg_user;", False),
+    ("proxy_cache_key $keyward_kind$uri;", False),
+    # The credential is gone when the cache is asked.
+    ("proxy_cache_key $http_x_api_key$uri;", False),
+    ("proxy_cache_key $http_authorization$uri;", False),
+    ("keyward_forward_credential on; proxy_cache_key $http_x_api_key$uri;", True),
+    ("keyward_credential header=X-Mine; proxy_cache_key ${http_x_mine}$uri;", False),
+    ("keyward_credential header=X-Mine; proxy_cache_key $http_authorization$uri;", True),
     ("proxy_cache_key $keyward_subject$uri;", True),
     ('proxy_cache_key "$uri $keyward_key_id";', True),
+    ("proxy_cache_key ${keyward_subject}x$uri;", True),
+    ("proxy_cache_key $Keyward_Subject$uri;", True),
+    ("proxy_cache_key $remote_user$uri;", True),
+    # Not known to be shared: may be a principal, or a choice.
+    ("proxy_cache_key $keyward_plan$uri;", True),
+    ("proxy_cache_key $cookie_session$uri;", True),
+    ("set $mine $uri; proxy_cache_key $mine;", True),
+    ("proxy_no_cache $arg_a; proxy_cache_bypass $arg_a;", True),
+    ("proxy_no_cache $arg_a;", False),
+    ("keyward_accept anonymous;", True),
+    ("keyward_accept key anonymous;", False),
 ])
 def test_a_cache_without_a_principal_in_its_key_is_warned_of(config_test, key, safe):
     # Spec 12.
-    rc, output = config_test(http=CACHE, location=f"keyward on; proxy_cache c; {key}")
-    assert rc == 0
-    assert bool(lines(output, "warn")) != safe
-    rc, output = config_test(http=CACHE, location=f"keyward off; proxy_cache c; {key}")
-    assert rc == 0 and not lines(output, "warn")
+    for mode in "on", "shadow":
+        assert len(cache_warnings(config_test, location=f"keyward {mode}; proxy_cache c; {key}")) == (0 if safe else 1)
+    if "keyward_" not in key.replace("$keyward_", ""):
+        rc, output = config_test(http=CACHE, location=f"keyward off; proxy_cache c; {key}")
+        assert rc == 0 and not lines(output, "warn")
+
+
+@pytest.mark.parametrize("server, count", {
+    "proxy_cache c; keyward on; location / { proxy_pass http://127.0.0.1:1; }": 1,
+    "proxy_cache c; keyward on; location / { proxy_cache off; proxy_pass http://127.0.0.1:1; }": 0,
+    "proxy_cache c; keyward on; proxy_cache_key $keyward_key_id$uri; location / { proxy_pass http://127.0.0.1:1; }": 0,
+    "proxy_cache c; keyward on; proxy_cache_key $keyward_key_id$uri; location / { proxy_cache_key $uri; proxy_pass http://127.0.0.1:1; }": 1,
+    "proxy_cache c; keyward on; proxy_cache_key $uri; location / { proxy_cache_key $keyward_key_id$uri; proxy_pass http://127.0.0.1:1; }": 0,
+    "proxy_cache c; location / { keyward on; location /a { proxy_pass http://127.0.0.1:1; } location /b { proxy_pass http://127.0.0.1:1; } }": 2,
+    "proxy_cache c; location / { proxy_pass http://127.0.0.1:1; } location /on { keyward on; }": 0,
+    # Nothing is proxied there, or not by the module that has the cache.
+    "proxy_cache c; keyward on; location / { }": 0,
+    "proxy_cache c; keyward on; location / { fastcgi_pass 127.0.0.1:1; }": 0,
+    "proxy_cache c; keyward on; location / { fastcgi_pass 127.0.0.1:1; } location /p { proxy_pass http://127.0.0.1:1; }": 1,
+    # Blocks inside a location are told once, and on their own where only they are wrong.
+    "keyward on; location / { proxy_cache c; if ($arg_a) { add_header A b; } limit_except GET { deny all; } proxy_pass http://127.0.0.1:1; }": 1,
+    "location / { proxy_cache c; limit_except GET { keyward on; } proxy_pass http://127.0.0.1:1; }": 1,
+    "location / { proxy_cache c; if ($arg_a) { keyward on; } proxy_pass http://127.0.0.1:1; }": 1,
+    # A proxy_pass with variables is known by another one's handler.
+    "proxy_cache c; keyward on; location / { proxy_pass http://$arg_b; } location /p { proxy_cache off; proxy_pass http://127.0.0.1:1; }": 1,
+    "proxy_cache c; keyward on; location / { fastcgi_pass $arg_b; } location /p { proxy_cache off; proxy_pass http://127.0.0.1:1; }": 0,
+    # The others that cache.
+    "fastcgi_cache c; fastcgi_cache_key $uri; keyward on; location / { fastcgi_pass 127.0.0.1:1; }": 1,
+    "fastcgi_cache c; fastcgi_cache_key $keyward_subject$uri; keyward on; location / { fastcgi_pass 127.0.0.1:1; }": 0,
+    "uwsgi_cache c; uwsgi_cache_key $uri; keyward on; location / { uwsgi_pass 127.0.0.1:1; }": 1,
+    "uwsgi_cache c; uwsgi_cache_key $keyward_subject$uri; keyward on; location / { uwsgi_pass 127.0.0.1:1; }": 0,
+    "scgi_cache c; scgi_cache_key $uri; keyward on; location / { scgi_pass 127.0.0.1:1; }": 1,
+    "scgi_cache c; scgi_cache_key $keyward_subject$uri; keyward on; location / { scgi_pass 127.0.0.1:1; }": 0,
+}.items())
+def test_where_a_shared_cache_is_warned_of(config_test, server, count):
+    path = CACHE
+    for kind in "fastcgi", "uwsgi", "scgi":
+        if f"{kind}_cache " in server:
+            path = CACHE.replace("proxy", kind)
+    assert len(cache_warnings(config_test, http=path, server=server)) == count
+
+
+def test_a_shared_cache_of_http_is_warned_of_with_the_locations_line(config_test):
+    http = CACHE + "proxy_cache c;\nproxy_cache_key $uri;\nkeyward on;\n"
+    (line,) = cache_warnings(config_test, http=http, server="\n\nlocation /here {\n proxy_pass http://127.0.0.1:1;\n}")
+    path, number = re.search(r"in (\S+nginx\.conf):(\d+)", line).groups()
+    with open(path) as file:
+        assert "location /here" in file.read().splitlines()[int(number) - 1]
+
+
+def test_what_is_warned_of_does_happen(edge, store, make_backend):
+    """Two keys, one answer: the reason for the warning. With a principal in the key each gets its own."""
+    backend = make_backend()
+    first, second = ({"X-API-Key": store.key(verifier="sha256")["key"]} for _ in range(2))
+    e = edge(http=CACHE, URL=backend.url, server="""
+        keyward on;
+        proxy_cache c;
+        proxy_cache_valid 200 1m;
+        add_header X-Cache $upstream_cache_status always;
+        location /shared { proxy_cache_key $http_x_api_key$uri; proxy_pass @URL@; }
+        location /own { proxy_cache_key "$keyward_key_id $uri"; proxy_pass @URL@; }
+    """)
+    assert [e.get("/shared", key).header("X-Cache") for key in (first, second)] == ["MISS", "HIT"]
+    assert [e.get("/own", key).header("X-Cache") for key in (first, second, first)] == ["MISS", "MISS", "HIT"]
+
+
+@pytest.mark.parametrize("server, warned", {
+    "keyward on; location / { if ($arg_a) {\nkeyward off; } }": True,
+    "keyward shadow; location / { if ($arg_a) {\nkeyward off; } }": True,
+    "location / { keyward on; limit_except GET {\nkeyward off; } }": True,
+    "keyward on; location / { keyward off; if ($arg_a) {\nkeyward off; } }": False,
+    "location / { limit_except GET { keyward on; } } location /b { keyward on; }": False,
+    "keyward on; location / { keyward off; }": False,
+    "keyward on; location / { if ($arg_a) { keyward shadow; } }": False,
+}.items())
+def test_off_for_some_requests_of_a_guarded_location_is_warned_of(config_test, server, warned):
+    found = [line for line in warnings(config_test, server=server) if '"keyward off"' in line]
+    assert len(found) == (1 if warned else 0)
+    for line in found:
+        path, number = re.search(r"in (\S+nginx\.conf):(\d+)", line).groups()
+        with open(path) as file:
+            assert "keyward off" in file.read().splitlines()[int(number) - 1]
+
+
+def test_a_shadow_that_is_over_is_warned_of(config_test):
+    (line,) = warnings(config_test, location="keyward shadow until=2020-01-31;")
+    assert "until=2020-01-31" in line and '"keyward on;"' in line
+    assert warnings(config_test, location="keyward shadow until=2199-01-31;") == []
+
+
+@pytest.mark.parametrize("pieces", [
+    dict(location="keyward on;\nkeyward_credential header=X-Keyward-Subject;"),
+    dict(location="keyward on;\nkeyward_credential bearer header=x-keyward-key-id;"),
+    dict(server="keyward on;\nkeyward_identity X-Edge; keyward_credential header=X-Edge-Plan; location / { }"),
+    dict(server="keyward on;\nkeyward_identity off; keyward_credential header=X-Keyward-Kind; location / { }"),
+    dict(http="keyward_credential header=X-Keyward-Assertion;\n", server="location / { keyward on; }"),
+])
+def test_a_credential_in_an_identity_field_is_refused(config_test, pieces):
+    rc, output = config_test(**pieces)
+    assert rc == 1
+    check_line(output, "keyward_credential", ["keyward_identity", "header=X-API-Key"])
+    pieces = {name: text.replace("keyward on;", "keyward off;") for name, text in pieces.items()}
+    assert config_test(**pieces).rc == 0
+
+
+def test_a_credential_near_an_identity_field_is_fine(config_test):
+    assert config_test(location="keyward on; keyward_credential header=X-Keyward-Key;").rc == 0
+    assert config_test(server="keyward on; keyward_identity X-Edge; keyward_credential header=X-Keyward-Plan; location / { }").rc == 0
 
 
 def test_several_mistakes_that_matter_later_are_all_told(config_test):

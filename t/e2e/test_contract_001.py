@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from harness.wait import until
 from test_contract_000 import published
 
 FORMAT = "nrp_ hex=64"
@@ -142,10 +143,22 @@ def test_contract_001_21_the_body_is_error_alone(e, key, kw):
 
 
 def test_contract_001_22_a_revoked_key_ends_and_its_replacement_works(e, key, kw):
-    # Rotation by hand: the command has no `key rotate` yet.
     old = key(subject="ann")
     id = key.last["id"]
     new = key(subject="ann")
     assert e.get(IDEAS, old).status == e.get(IDEAS, new).status == 200
     kw("key", "revoke", id)
     assert [e.get(IDEAS, old).status, e.get(IDEAS, new).status] == [401, 200]
+
+
+def test_contract_001_22_a_rotated_key_lives_for_its_overlap_and_its_successor_goes_on(e, key, kw, backend):
+    old = key(subject="ann", scope="ideas:read")
+    assert e.get(IDEAS, old).status == 200
+    made = kw("key", "rotate", key.last["id"], "--overlap", "2s", "--format", FORMAT)
+    assert re.fullmatch("nrp_[0-9a-f]{64}", made["key"])
+    new = {"X-API-Key": made["key"]}
+    assert methods_allowed(e, new) == set(READ)
+    assert backend.last.header("X-Keyward-Subject") == "ann"
+    until(lambda: e.get(IDEAS, old).status == 401, 20, "the overlap's end")
+    assert e.get(IDEAS, old).json() == {"error": "Invalid API key"}
+    assert e.get(IDEAS, new).status == 200

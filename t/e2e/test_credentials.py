@@ -124,8 +124,8 @@ ROWS = {
     # What it looks like.
     "a word": (["X-API-Key: nonsense"], 401, "invalid_key"),
     "the prefix alone": (["X-API-Key: kw_"], 401, "invalid_key"),
-    "another prefix": (["X-API-Key: xw_{a:3}"], 401, "invalid_key"),
-    "the prefix in capitals": (["X-API-Key: KW_{a:3}"], 401, "invalid_key"),
+    "another prefix": (["X-API-Key: xw_{a:3:99}"], 401, "invalid_key"),
+    "the prefix in capitals": (["X-API-Key: KW_{a:3:99}"], 401, "invalid_key"),
     "a token": (["Authorization: Bearer eyJh.eyJz.c2ln"], 401, "invalid_token"),
     "a token in X-API-Key": (["X-API-Key: eyJh.eyJz.c2ln"], 401, "invalid_token"),
     "two parts": (["X-API-Key: eyJh.eyJz"], 401, "invalid_key"),
@@ -149,10 +149,10 @@ ROWS = {
     "Bearer, 0xff before": (["Authorization: Bearer \xff{a}"], 401, "invalid_key"),
     "Bearer, 0xff behind": (["Authorization: Bearer {a}\xff"], 401, "invalid_key"),
     "Bearer, 0x01 for a blank": (["Authorization: Bearer\x01{a}"], 401, "missing_credential"),
-    "0xff inside": (["X-API-Key: {a:0:20}\xff{a:21}"], 401, "invalid_key"),
+    "0xff inside": (["X-API-Key: {a:0:20}\xff{a:21:99}"], 401, "invalid_key"),
     "a NUL before": (["X-API-Key: \0{a}"], 400, ""),
     "a NUL behind": (["X-API-Key: {a}\0"], 400, ""),
-    "a NUL inside": (["Authorization: Bearer {a:0:20}\0{a:20}"], 400, ""),
+    "a NUL inside": (["Authorization: Bearer {a:0:20}\0{a:20:99}"], 400, ""),
     "a bare CR inside": (["X-API-Key: {a}\rX: y"], 400, ""),
     # Size: 8 KiB at most (spec 2 and 3).
     "8 KiB": (["X-API-Key: kw_" + "x" * 8189], 401, "invalid_key"),
@@ -168,7 +168,7 @@ ROWS = {
 
 
 class Slice(str):
-    """{a:3} is a[3:], {a:0:20} is a[0:20]."""
+    """{a:3:99} is a[3:99]."""
 
     def __format__(self, spec):
         return str(self)[slice(*(int(part) for part in spec.split(":")))] if spec else str(self)

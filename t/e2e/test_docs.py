@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from collections import namedtuple
 
 import pytest
@@ -105,7 +106,7 @@ def test_only_names_that_exist_are_mentioned():
 
 def configuration(block):
     """The pieces of a configuration (see the edge fixture) that has this block in its context: ```nginx server."""
-    text = block.text.replace("/var/lib/keyward", "@STORE@")
+    text = block.text.replace("/var/lib/keyward", "@STORE@").replace("/var/cache/nginx", "@PREFIX@/cache")
     text = re.sub(r"\blisten +\d+;", lambda _: "listen 127.0.0.1:@PORT@;", text)
     context = block.info[0] if block.info else None
     if context == "main":
@@ -217,3 +218,40 @@ def test_links_lead_somewhere(page):
 def test_nothing_of_a_machine_is_in_it(page):
     found = re.search(r"/work\b|/root\b|/home/\w|/tmp/\w", page.read_text())
     assert not found, found
+
+
+# --- the runbook ------------------------------------------------------------------------------------------------------
+
+
+def steps(heading):
+    """The commands that stand behind `$ ` in a section of docs/operations.md."""
+    return re.findall(r"^\$ (.*)$", section(read("docs/operations.md"), heading), re.M)
+
+
+def test_the_drill_can_be_done(build, kw, store, folder):
+    """Each command of the section, in its order, in a shell: on a store with a key, which is broken before the last two."""
+    key = store.key(verifier="sha256")
+    (folder / "key.txt").write_text(key["key"] + "\n")
+    kw("store", "backup", folder / "backup")
+    commands = steps("## Backup and restore, with a drill")
+    assert len(commands) >= 8
+    broken = next(n for n, command in enumerate(commands) if "--force" in command) - 1
+    for n, command in enumerate(commands):
+        if n == broken:
+            (store.path / "credentials/data.mdb").write_bytes(b"x" * 20000)
+        command = re.sub(r"/var/backups/keyward-[\d-]+", str(folder / "backup"), command).replace("/srv/drill", str(folder / "drill"))
+        environment = build.environment(KEYWARD_STORE=store.path)
+        environment["PATH"] = f"{build.command.parent}:{environment['PATH']}"
+        run = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=60 * build.patience)
+        assert run.returncode == (3 if n == broken else 0), f"{command}: {run.stdout}{run.stderr}"
+    assert kw("key", "check", input=key["key"])["id"] == key["id"]
+
+
+def test_each_line_that_the_log_may_show_is_in_the_runbook():
+    """What workers log of themselves; formats are compared up to their first %."""
+    sources = "".join(path.read_text() for path in (PROJECT / "src/ngx").glob("*.cpp"))
+    texts = re.findall(r'ngx_log_error\([^"]*"(keyward: [^"%\\]*[^"%\\ ])', sources)
+    assert len(texts) > 4
+    runbook = read("docs/operations.md")
+    for text in texts:
+        assert text[:40] in runbook, text

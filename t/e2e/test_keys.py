@@ -307,6 +307,30 @@ def test_a_plan_that_is_named_and_missing_refuses(guard, take, kw, backend):
     assert ask(e, of_key) == ask(e, of_subject) == ADMITTED
 
 
+@pytest.mark.parametrize("verifier", ["sha256", "bcrypt:4"])
+def test_a_plan_that_is_removed_or_misspelt_refuses_also_who_was_remembered(guard, store, kw, backend, verifier):
+    # Row 52.
+    keys = [store.key(verifier=verifier, plan="pro")["key"]]
+    kw("subject", "set", "acme", "--plan", "pro")
+    keys.append(store.key(verifier=verifier, subject="acme")["key"])
+    plans = "keyward_plan {} scope=*;\nkeyward_plan usual scope=* default;"
+    e = guard(http=plans.format("pro"))
+    assert [ask(e, key) for key in keys * 2] == [ADMITTED] * 4
+    backend.clear()
+    # Not even the default steps in.
+    for other in ("Pro", "pro2", "pr", "none"):
+        e.reload(http=FORMATS + plans.format(other))
+        assert [ask(e, key) for key in keys] == [(403, "no_access")] * 2
+    assert backend.count() == 0
+    # The store's plan of this name is as good; and can't be taken away while it is used.
+    kw("plan", "set", "pro", "--scope", "*")
+    assert [ask(e, key) for key in keys] == [ADMITTED] * 2
+    assert kw.run("plan", "remove", "pro").rc == 1
+    assert [ask(e, key) for key in keys] == [ADMITTED] * 2
+    kw("plan", "set", "pro", "--no-access")
+    assert [ask(e, key) for key in keys] == [(403, "no_access")] * 2
+
+
 def test_a_plan_without_access_refuses_also_as_the_default(guard, store, kw):
     kw("plan", "set", "free", "--no-access", "--default")
     kw("plan", "set", "paid")

@@ -689,6 +689,17 @@ def test_no_odd_request_gets_through(bodies, data):
         assert re.match(rb"HTTP/1\.1 (400|401|405|505) ", answer)
 
 
+@pytest.mark.parametrize("directives", ["keyward on; keyward_accept key anonymous;", "keyward shadow; keyward_accept key anonymous;"])
+def test_http_0_9_where_no_credential_is_needed(edge, backend, directives):
+    """nginx makes no list of fields for HTTP/0.9, and adding the identity to none once took the worker down."""
+    e = edge(location=directives)
+    for _ in range(3):
+        with e.connect() as connection:
+            connection.send("GET /x\r\n")
+            assert json.loads(connection.read_to_end())["target"] == "/x"
+    assert backend.last.header("X-Keyward-Kind") == "anonymous"
+
+
 def test_odd_requests_with_a_key_are_admitted(bodies):
     site = bodies
     for version in ("1.0", "1.1"):

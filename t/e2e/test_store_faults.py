@@ -343,7 +343,27 @@ def test_an_unwritable_lock_file_does_not_disturb_workers_that_have_it_open(live
         assert status(live, live.key) in (200, 503)
 
 
-@pytest.mark.parametrize("fault", [remove_secret, change_secret], ids=named)
+def short_secret(path):
+    os.truncate(path / "secret", 31)
+
+
+def test_a_foreign_lock_file_is_an_error_until_it_is_put_right(live, store):
+    """lock.mdb as root's process may have left it: the worker that starts then can't open the store."""
+    if os.getuid() != 0:
+        pytest.skip("needs root")
+    lock = store.path / "credentials/lock.mdb"
+    owner = lock.stat()
+    os.chown(lock, 0, 0)
+    lock.chmod(0o600)
+    live.kill_worker()
+    until_status(live, live.key, 503)
+    stays(live, live.key, 503)
+    assert refusal(live, live.fresh) == STORE_ERROR
+    os.chown(lock, owner.st_uid, owner.st_gid)
+    until_status(live, live.key, 200)
+
+
+@pytest.mark.parametrize("fault", [remove_secret, change_secret, empty_secret, short_secret], ids=named)
 def test_a_secret_that_is_gone_or_another_never_opens(fault, live, store):
     """Running workers may go on with what they have read; a worker that starts then can't."""
     secret = (store.path / "secret").read_bytes()
@@ -372,6 +392,22 @@ def test_the_usage_environment_may_go_without_harm_to_requests(live, store, kw):
     assert status(live, live.fresh) == 200
     os.rename(store.path / "kept.mdb", usage)
     until(lambda: kw("key", "show", live.fresh["id"])["uses"] == 1, 10, "the use count that was kept")
+
+
+@pytest.mark.parametrize("size", [0, 8192, "a page less"])
+def test_a_truncated_usage_environment_disturbs_no_request(size, live, store, kw):
+    live.allow_log(SIGBUS)
+    usage = store.path / "usage/data.mdb"
+    owner = usage.stat()
+    until(lambda: kw("key", "show", live.key["id"])["uses"] == 1, 10, "the first batch")
+    shutil.copy2(usage, store.path / "kept.mdb")
+    os.chown(store.path / "kept.mdb", owner.st_uid, owner.st_gid)
+    os.truncate(usage, owner.st_size - 4096 if size == "a page less" else size)
+    assert status(live, live.fresh) in (0, 200)  # 0: the worker was writing at that very moment
+    until_status(live, live.fresh, 200)
+    stays(live, live.key, 200, 2.5)
+    os.rename(store.path / "kept.mdb", usage)
+    until(lambda: kw("key", "show", live.fresh["id"])["uses"] > 0, 10, "the use counts that were kept")
 
 
 def test_a_crash_loses_at_most_the_last_batch_of_use_counts(edge, store, kw):
@@ -531,3 +567,81 @@ def test_use_counts_wait_while_the_disk_is_full(edge, make_store, small_disk):
     assert statuses(volley(e.port, 10, 500, make=lambda n: ("/", headers[n]))) == {200: 5000}
     (small_disk / "ballast").unlink()
     until(lambda: {key["uses"] for key in store.kw("key", "list")} == {2}, 15, "all use counts")
+
+
+def test_a_full_disk_refuses_changes_and_no_request(edge, make_store, small_disk, folder):
+    # Row 34: each command says what and where, and leaves all as it was; the revocation works once there is room.
+    store = make_store("disk/store")
+    store.kw("key", "import", "-", input=many(2000)[1])
+    key, gone = store.key(verifier="sha256"), store.key(verifier="sha256")
+    store.kw("key", "revoke", gone["id"])
+    e = edge(http="keyward_store @STORE@;\n" + FORMATS, server=SERVER, STORE=store.path)
+    store.kw("store", "backup", folder / "backup")
+    fill(small_disk)
+    files = contents(store.path).keys()
+    lines = many(3000)[1].replace('"many', '"more')
+    for command in (["key", "import", "-"], ["store", "compact"], ["store", "restore", folder / "backup"],
+                    ["store", "backup", small_disk / "backup"]):
+        run = store.kw.run(*command, input=lines)
+        assert run.rc == 3 and "No space left on device" in run.stderr, run
+        assert str(store.path / "credentials") in run.stderr or str(small_disk / "backup") in run.stderr, run
+        assert (status(e, key), status(e, gone)) == (200, 401)
+    assert contents(store.path).keys() == files and not (small_disk / "backup").exists()
+    assert store.kw("store", "check")["keys"] == 2002
+    # What is small may find room within the file: then it is done, and otherwise it says so.
+    run = store.kw.run("key", "revoke", key["id"])
+    assert run.rc == 0 or (run.rc == 3 and "No space left on device" in run.stderr), run
+    assert status(e, key) == (401 if run.rc == 0 else 200)
+    (small_disk / "ballast").unlink()
+    store.kw.run("key", "revoke", key["id"])
+    for command in (["store", "compact"], ["store", "restore", folder / "backup"]):
+        store.kw(*command)
+        assert (status(e, key), status(e, gone)) == (401, 401)
+
+
+def test_a_disk_that_fills_up_during_a_move(edge, make_store, small_disk, folder):
+    """At each amount of room: it works or says so, nothing is left behind, and the revoked key stays out."""
+    store = make_store("disk/store")
+    store.kw("key", "import", "-", input=many(500)[1])
+    key, gone = store.key(verifier="sha256"), store.key(verifier="sha256")
+    store.kw("store", "backup", folder / "backup")
+    store.kw("key", "revoke", gone["id"])
+    e = edge(http="keyward_store @STORE@;\n" + FORMATS, server=SERVER, STORE=store.path)
+    files = contents(store.path).keys()
+    ends = set()
+    for room in (8, 32, 64, 128, 192, 256, 512, 1024):
+        for command in (["store", "compact"], ["store", "restore", folder / "backup"]):
+            fill(small_disk)
+            ballast = small_disk / "ballast"
+            os.truncate(ballast, ballast.stat().st_size - room * 1024)
+            run = store.kw.run(*command)
+            ends.add(run.rc)
+            assert run.rc == 0 or (run.rc == 3 and "No space left on device" in run.stderr), run
+            assert contents(store.path).keys() == files
+            assert (status(e, key), status(e, gone)) == (200, 401)
+            ballast.unlink()
+    assert ends == {0, 3}
+    assert store.kw("store", "check")["ok"]
+
+
+def test_windows_wait_while_the_disk_is_full(edge, make_store, small_disk):
+    # Row 34, for limits' windows.
+    store = make_store("disk/store")
+    keys, lines = many(3000)
+    store.kw("key", "import", "-", input=lines)
+    server = f"{TELL} keyward on; keepalive_requests 1000000; location / {{ keyward_limit 2r/h; empty_gif; }}"
+    e = edge(http="keyward_store @STORE@;\n" + FORMATS, server=server, STORE=store.path)
+    headers = [{"X-API-Key": key} for key in keys]
+    make = lambda n: ("/", headers[n])
+    assert statuses(volley(e.port, 1, 1, make=make)) == {200: 1}
+    until(lambda: store.kw("store", "check")["windows"] == 1, 10, "the first batch")
+    fill(small_disk)
+    assert statuses(volley(e.port, 10, 300, make=make)) == {200: 3000}
+    e.wait_log(r"\[error\].*use counts and windows.*No space", 10)
+    assert statuses(volley(e.port, 1, 1, make=make)) == {429: 1}
+    (small_disk / "ballast").unlink()
+    until(lambda: store.kw("store", "check")["windows"] == 3000, 15, "all windows")
+    e.stop()
+    e.start()
+    assert statuses(volley(e.port, 10, 300, make=make)) == {200: 2999, 429: 1}
+    assert statuses(volley(e.port, 10, 300, make=make)) == {429: 3000}

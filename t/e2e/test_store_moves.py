@@ -176,6 +176,7 @@ def test_the_overlap_ends_by_itself(edge, store, kw):
 
 
 def test_a_successor_counts_in_the_same_windows(edge, store, kw):
+    # Row 51.
     old = store.key(verifier="sha256", limit="10r/h")
     e = edge(server="keyward on; keyward_limit plan; location / { empty_gif; }")
     assert [e.get(headers={"X-API-Key": old["key"]}).status for _ in range(4)] == [200] * 4

@@ -1,4 +1,5 @@
-// JWK sets and PEM keys: a fetched set has no secret, and no key is without an algorithm or verifies what it didn't sign.
+// JWK sets and PEM keys: a fetched set has no secret, and no key is without an algorithm or verifies what it didn't
+// sign.
 #include "fuzz.hpp"
 #include "issuers.hpp"
 

@@ -81,8 +81,14 @@ TEST(JsonEscape, EscapesWhatMustBe) {
   EXPECT_EQ(escaped("plain / text"), "plain / text");
   EXPECT_EQ(escaped("\"\\"), R"(\"\\)");
   EXPECT_EQ(escaped("\n\r\t"), R"(\n\r\t)");
-  EXPECT_EQ(escaped(std::string_view("\0\x01\b\f\x1f\x7f", 6)), "\\u0000\\u0001\\u0008\\u000c\\u001f\x7f");
+  EXPECT_EQ(escaped(std::string_view("\0\x01\b\f\x1f\x7f", 6)), "\\u0000\\u0001\\u0008\\u000c\\u001f\\u007f");
   EXPECT_EQ(escaped("\xc3\xa9\xf0\x9f\x98\x80"), "\xc3\xa9\xf0\x9f\x98\x80");
+}
+
+TEST(JsonEscape, NumbersWhatTurnsTheWritingDirection) {
+  Writer writer;
+  writer.string("a\u202eb\u2066\u061c\u0085\x7f\u00e4\u20ac");
+  EXPECT_EQ("\"a\\u202eb\\u2066\\u061c\\u0085\\u007f\u00e4\u20ac\"", writer.text());
 }
 
 TEST(JsonEscape, MendsWhatIsNotUtf8) {

@@ -25,12 +25,13 @@ namespace keyward::test {
 
 inline const char kBcryptHash[] = "$2b$10$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde";
 
-// A folder that goes away with its object.
+// A folder that goes away with its object. In memory: where many syncs would take their time.
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
-    char path[] = "/tmp/keyward-test-XXXXXX";
-    path_ = mkdtemp(path);
+  explicit TemporaryFolder(bool in_memory = false) {
+    char memory[] = "/dev/shm/keyward-test-XXXXXX", path[] = "/tmp/keyward-test-XXXXXX";
+    const char *made = in_memory ? mkdtemp(memory) : nullptr;
+    path_ = made != nullptr ? made : mkdtemp(path);
   }
   ~TemporaryFolder() { remove(path_); }
   TemporaryFolder(const TemporaryFolder &) = delete;
@@ -132,7 +133,7 @@ inline int in_child(const std::function<int()> &main) { return Child(main).wait(
 
 class StoreTest : public ::testing::Test {
  protected:
-  StoreTest() : store_(folder_.path() + "/store") { init_crypto(); }
+  explicit StoreTest(bool in_memory = false) : folder_(in_memory), store_(folder_.path() + "/store") { init_crypto(); }
 
   void SetUp() override { make_store(store_); }
 
@@ -177,6 +178,15 @@ class StoreTest : public ::testing::Test {
     record.locator = {};
     record.legacy_prefix = prefix;
     return record;
+  }
+
+  static StoreStatus add_all(WriteTxn &txn, const std::vector<KeyRecord> &records,
+                             const std::function<void(std::size_t)> &progress = nullptr) {
+    std::vector<std::string> contents;
+    for (const KeyRecord &record : records) {
+      contents.push_back(encode(record));
+    }
+    return txn.add_keys({records.size(), [&](std::size_t i) { return NewKey{records[i].id, contents[i]}; }}, progress);
   }
 
   // Adds the keys `from` to `to` - 1.

@@ -131,7 +131,7 @@ TEST_F(StoreWriter, RefusesWhatCouldNotBeReadBack) {
   EXPECT_EQ(StoreCode::damaged, add_key(record).code);
   std::vector<KeyRecord> records = {bcrypt_key(2), bcrypt_key(1)};
   records[1].scopes.items = {"a b"};
-  status = run([&](WriteTxn &txn) { return txn.add_keys(&records, nullptr); });
+  status = run([&](WriteTxn &txn) { return add_all(txn, records); });
   EXPECT_EQ("what is to be stored of key key_000001 is not valid", status.text);
   EXPECT_EQ("", id_at(2));
   PlanRecord plan;
@@ -205,7 +205,7 @@ TEST_F(StoreWriter, AddsManyAtOnce) {
     EXPECT_LE(last, done);
     last = done;
   };
-  ASSERT_STORE_OK(run([&](WriteTxn &txn) { return txn.add_keys(&records, progress); }));
+  ASSERT_STORE_OK(run([&](WriteTxn &txn) { return add_all(txn, records, progress); }));
   EXPECT_EQ(3000U, last);
   for (int n = 0; n < 3000; ++n) {
     EXPECT_EQ(n % 3 == 2 ? "" : id_of(n), id_at(n));
@@ -222,17 +222,17 @@ TEST_F(StoreWriter, AddsManyAtOnce) {
 
 TEST_F(StoreWriter, AddsAllOrNone) {
   ASSERT_STORE_OK(add_key(bcrypt_key(50)));
-  const auto add_all = [this](std::vector<KeyRecord> records) {
-    return run([&](WriteTxn &txn) { return txn.add_keys(&records, nullptr); });
+  const auto add_them = [this](const std::vector<KeyRecord> &records) {
+    return run([&](WriteTxn &txn) { return add_all(txn, records); });
   };
-  EXPECT_EQ("key key_000050 exists already", add_all({bcrypt_key(49), bcrypt_key(50), bcrypt_key(51)}).text);
-  EXPECT_EQ("key key_000007 exists already", add_all({bcrypt_key(7), bcrypt_key(6), bcrypt_key(7)}).text);
+  EXPECT_EQ("key key_000050 exists already", add_them({bcrypt_key(49), bcrypt_key(50), bcrypt_key(51)}).text);
+  EXPECT_EQ("key key_000007 exists already", add_them({bcrypt_key(7), bcrypt_key(6), bcrypt_key(7)}).text);
   KeyRecord same_hash = bcrypt_key(60);
   same_hash.locator = locator(50);
-  EXPECT_EQ("a key with the hash of key_000060 exists already", add_all({same_hash, bcrypt_key(61)}).text);
+  EXPECT_EQ("a key with the hash of key_000060 exists already", add_them({same_hash, bcrypt_key(61)}).text);
   same_hash.locator = locator(61);
-  EXPECT_EQ(StoreCode::exists, add_all({same_hash, bcrypt_key(61)}).code);
-  EXPECT_TRUE(add_all({}).ok());
+  EXPECT_EQ(StoreCode::exists, add_them({same_hash, bcrypt_key(61)}).code);
+  EXPECT_TRUE(add_them({}).ok());
   CredentialReader::Stats stats;
   ASSERT_STORE_OK(writer_.reader().stats(&stats));
   EXPECT_EQ(1U, stats.keys);
@@ -263,14 +263,15 @@ TEST_F(StoreWriter, ThereIsOneDefaultPlan) {
 }
 
 TEST_F(StoreWriter, TellsWhoUsesAPlan) {
-  std::string who;
+  PlanUser who;
   const auto in_use = [&] { return run([&](WriteTxn &txn) { return txn.plan_in_use("pro", &who); }).code; };
   EXPECT_EQ(StoreCode::not_found, in_use());
   KeyRecord record = bcrypt_key(1);
   record.plan = "pro";
   ASSERT_STORE_OK(add_key(record));
   EXPECT_EQ(StoreCode::ok, in_use());
-  EXPECT_EQ(id_of(1), who);
+  EXPECT_EQ(id_of(1), who.name);
+  EXPECT_FALSE(who.is_subject);
   record.state = KeyState::revoked;
   ASSERT_STORE_OK(replace_key(record));
   EXPECT_EQ(StoreCode::not_found, in_use());
@@ -279,7 +280,8 @@ TEST_F(StoreWriter, TellsWhoUsesAPlan) {
   subject.plan = "pro";
   ASSERT_STORE_OK(run([&](WriteTxn &txn) { return txn.put_subject(subject); }));
   EXPECT_EQ(StoreCode::ok, in_use());
-  EXPECT_EQ("user_1", who);
+  EXPECT_EQ("user_1", who.name);
+  EXPECT_TRUE(who.is_subject);
   ASSERT_STORE_OK(run([&](WriteTxn &txn) { return txn.get_subject("user_1", &subject); }));
   EXPECT_EQ("pro", subject.plan);
   ASSERT_STORE_OK(run([](WriteTxn &txn) { return txn.remove_subject("user_1"); }));
@@ -329,7 +331,7 @@ TEST_F(StoreWriter, GrowsTheMapAndRunsAgain) {
   runs = 0;
   ASSERT_STORE_OK(writer.run(0, [&](WriteTxn &txn) {
     ++runs;
-    return txn.add_keys(&records, nullptr);
+    return add_all(txn, records);
   }));
   EXPECT_EQ(2, runs);
   CredentialReader::Stats stats;
@@ -693,7 +695,8 @@ TEST_F(StoreInit, RootKeepsTheOwner) {
   }
   InitOptions options;
   options.user = "www-data";
-  ASSERT_EQ(0, chmod((std::string(store_).substr(0, store_.rfind('/'))).c_str(), 0711));  // root opens the files as their owner, who has to get there
+  ASSERT_EQ(0, chmod((std::string(store_).substr(0, store_.rfind('/'))).c_str(),
+                     0711));  // root opens the files as their owner, who has to get there
   ASSERT_STORE_OK(init_store(store_, options));
   const auto expect_owner = [&] {
     std::vector<std::string> all = files();

@@ -72,5 +72,19 @@ TEST(Utf8, LooksAtTheWholeText) {
   EXPECT_FALSE(is_utf8("ok\xff"));
 }
 
+TEST(Utf8, KnowsWhatMovesATerminal) {
+  const auto expected = [](std::uint32_t point) {
+    return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x61c || point == 0x200e || point == 0x200f ||
+           (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+  };
+  for (std::uint32_t point = 0; point <= 0x10ffff; ++point) {
+    if (!is_surrogate(point)) {
+      ASSERT_EQ(expected(point), moves_a_terminal(encode(point))) << point;
+    }
+  }
+  EXPECT_TRUE(moves_a_terminal("\xff"));
+  EXPECT_FALSE(moves_a_terminal(""));
+}
+
 }  // namespace
 }  // namespace keyward

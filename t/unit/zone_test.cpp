@@ -93,6 +93,102 @@ TEST_F(ZoneTest, FitsAnySize) {
   }
 }
 
+TEST_F(ZoneTest, TheFirstSettlesTheSecretForAll) {
+  const DigestKey of_store = random_bytes<16>();
+  const DigestKey other = random_bytes<16>();
+  const DigestKey own = *zone_.secret;
+  EXPECT_FALSE(zone_.has_store_secret());
+  EXPECT_TRUE(zone_.settle_secret(&of_store));
+  EXPECT_TRUE(zone_.settle_secret(&other));
+  EXPECT_TRUE(zone_.settle_secret(nullptr));
+  Zone adopted;
+  ASSERT_TRUE(Zone::adopt(memory_.data(), memory_.size(), &adopted));
+  for (const Zone *zone : {&zone_, &adopted}) {
+    EXPECT_TRUE(zone->has_store_secret());
+    EXPECT_EQ(*zone->secret, of_store);
+    EXPECT_NE(*zone->secret, own);
+  }
+  SharedMemory memory(memory_.size());
+  ASSERT_TRUE(Zone::create(memory.data(), memory.size(), &adopted));
+  EXPECT_TRUE(adopted.settle_secret(nullptr));
+  EXPECT_TRUE(adopted.settle_secret(&of_store));
+  EXPECT_FALSE(adopted.has_store_secret());
+  EXPECT_NE(*adopted.secret, of_store);
+}
+
+TEST_F(ZoneTest, ACopyHasWhatTheOtherHas) {
+  const DigestKey of_store = random_bytes<16>();
+  ASSERT_TRUE(zone_.settle_secret(&of_store));
+  zone_.set_windows_loaded();
+  zone_.count_decision(3);
+  zone_.count_lost_usage();
+  Charge charge;
+  charge.rate = {3, 60};
+  const Sha256 sha = sha256("key");
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    charge.name = name_of(i);
+    zone_.principals->charge(charge, 5);
+    zone_.addresses->charge(charge, 5);
+    zone_.addresses->charge(charge, 5);
+    EXPECT_TRUE(zone_.keys->remember(name_of(i), sha, name_of(i + 1)));
+  }
+  EXPECT_TRUE(zone_.keys->count_use(name_of(1), 7));
+  for (const std::size_t bytes : {std::size_t{512} * 1024, std::size_t{3} * 1024 * 1024}) {
+    SharedMemory memory(bytes);
+    Zone copy;
+    ASSERT_TRUE(Zone::create(memory.data(), memory.size(), &copy));
+    EXPECT_EQ(copy.copy_from(&zone_, 6), 0U);
+    EXPECT_EQ(*copy.secret, of_store);
+    EXPECT_TRUE(copy.windows_loaded());
+    EXPECT_FALSE(copy.retired());
+    EXPECT_EQ(copy.decisions(3), 1U);
+    EXPECT_EQ(copy.lost_usage(), 1U);
+    for (std::uint64_t i = 0; i < 1000; ++i) {
+      charge.name = name_of(i);
+      EXPECT_EQ(copy.principals->look(charge, 6).remaining, 2U);
+      EXPECT_EQ(copy.addresses->look(charge, 6).remaining, 1U);
+      EXPECT_TRUE(copy.keys->proven(name_of(i), sha, name_of(i + 1), 8));
+      EXPECT_FALSE(copy.keys->proven(name_of(i), sha, name_of(i), 8));
+    }
+    // Uses stay where their workers drain them: they aren't counted twice.
+    std::array<UsageDelta, 4> out;
+    EXPECT_EQ(copy.keys->drain(out.data(), out.size()), 0U);
+  }
+  std::array<UsageDelta, 4> out;
+  EXPECT_EQ(zone_.keys->drain(out.data(), out.size()), 1U);
+}
+
+// In a smaller zone the keys that were used last stay proven.
+TEST_F(ZoneTest, ASmallerCopyKeepsTheLatestProofs) {
+  const Sha256 sha = sha256("key");
+  constexpr std::uint64_t kKeys = 7000;
+  for (std::uint64_t i = 0; i < kKeys; ++i) {
+    EXPECT_TRUE(zone_.keys->remember(name_of(i), sha, name_of(i)));
+    EXPECT_TRUE(zone_.keys->proven(name_of(i), sha, name_of(i), static_cast<std::int64_t>(1000 + i)));
+  }
+  SharedMemory memory(kMinZoneBytes);
+  Zone copy;
+  ASSERT_TRUE(Zone::create(memory.data(), memory.size(), &copy));
+  copy.copy_from(&zone_, 6);
+  std::uint64_t proven = 0;
+  std::uint64_t late = 0;
+  for (std::uint64_t i = 0; i < kKeys; ++i) {
+    const bool is_proven = copy.keys->proven(name_of(i), sha, name_of(i), 9000);
+    proven += is_proven ? 1U : 0U;
+    late += is_proven && i >= kKeys - 1000 ? 1U : 0U;
+  }
+  EXPECT_GT(proven, copy.keys->stats().slots * 9 / 10);
+  EXPECT_GT(late, 950U);
+}
+
+TEST_F(ZoneTest, TheWallClockIsSettledUntilItSteps) {
+  EXPECT_EQ(zone_.settle_wall(5'000'000), 5'000'000);
+  EXPECT_EQ(zone_.settle_wall(5'001'000), 5'000'000);
+  EXPECT_EQ(zone_.settle_wall(4'999'000), 5'000'000);
+  EXPECT_EQ(zone_.settle_wall(5'001'001), 5'001'001);
+  EXPECT_EQ(zone_.settle_wall(1000), 1000);
+}
+
 TEST_F(ZoneTest, OneProcessHoldsTheLease) {
   EXPECT_TRUE(zone_.take_flush_lease(100, 1000, 3000));
   EXPECT_FALSE(zone_.take_flush_lease(101, 1000, 3000));

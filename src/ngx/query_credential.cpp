@@ -1,0 +1,258 @@
+// Cutting an argument out of a query by its bytes, and giving it back.
+#include "ngx/query_credential.hpp"
+
+#include <algorithm>
+
+namespace keyward {
+namespace {
+
+bool is_same(const ngx_str_t &a, const ngx_str_t &b) noexcept { return a.data == b.data && a.len == b.len; }
+
+// Whether an argument's name is this one, as a backend reads it: %6Bey is key.
+bool is_named(std::string_view text, std::string_view name) noexcept {
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < text.size(); ++i, ++at) {
+    auto c = static_cast<u_char>(text[i]);
+    if (c == '%' && i + 2 < text.size()) {
+      const ngx_int_t escaped = ngx_hextoi(borrow(text.substr(i + 1)).data, 2);
+      if (escaped != NGX_ERROR) {
+        c = static_cast<u_char>(escaped);
+        i += 2;
+      }
+    }
+    if (at == name.size() || c != static_cast<u_char>(name[at])) {
+      return false;
+    }
+  }
+  return at == name.size();
+}
+
+// The value of this argument, if it is the one of this name; else data() is nullptr.
+std::string_view value_of(std::string_view argument, std::string_view name) noexcept {
+  const std::size_t end = argument.find('=');
+  return end != std::string_view::npos && is_named(argument.substr(0, end), name) ? argument.substr(end + 1)
+                                                                                  : std::string_view();
+}
+
+// Calls visit(argument) for each, also for empty ones.
+template <typename Visit>
+void for_each_argument(std::string_view args, Visit &&visit) noexcept {
+  std::size_t end;
+  do {
+    end = args.find('&');
+    visit(args.substr(0, end));
+    args.remove_prefix(end == std::string_view::npos ? args.size() : end + 1);
+  } while (end != std::string_view::npos);
+}
+
+// A list of arguments that is being written.
+struct Arguments {
+  ngx_str_t text = {};
+  bool empty = true;
+
+  bool reserve(ngx_pool_t *pool, std::size_t bytes) noexcept {
+    text.data = static_cast<u_char *>(ngx_pnalloc(pool, bytes + 1));
+    return text.data != nullptr;
+  }
+  void add(std::string_view argument) noexcept {
+    if (!empty) {
+      text.data[text.len++] = '&';
+    }
+    empty = false;
+    ngx_memcpy(text.data + text.len, argument.data(), argument.size());
+    text.len += argument.size();
+  }
+};
+
+struct QuerySplit {
+  bool found = false;
+  std::size_t count = 0;   // how many have a value
+  std::string_view value;  // the first's, as it was sent
+  ngx_str_t ours = {}, rest = {};
+};
+
+// false when memory was refused. Allocates only where there is such an argument.
+bool split_query(ngx_pool_t *pool, std::string_view args, std::string_view name, QuerySplit *split) noexcept {
+  for_each_argument(args, [&](std::string_view argument) {
+    const std::string_view value = value_of(argument, name);
+    split->found = split->found || value.data() != nullptr;
+    if (!value.empty() && split->count++ == 0) {
+      split->value = value;
+    }
+  });
+  if (!split->found) {
+    return true;
+  }
+  Arguments ours, rest;
+  if (!ours.reserve(pool, args.size()) || !rest.reserve(pool, args.size())) {
+    return false;
+  }
+  for_each_argument(args, [&](std::string_view argument) {
+    (value_of(argument, name).data() != nullptr ? ours : rest).add(argument);
+  });
+  split->ours = ours.text;
+  split->rest = rest.text;
+  return true;
+}
+
+// One text in place of a part of another; false when memory was refused.
+bool splice(ngx_pool_t *pool, ngx_str_t *text, std::size_t at, std::size_t length, std::string_view with) noexcept {
+  const std::string_view old = view(*text);
+  auto *data = static_cast<u_char *>(ngx_pnalloc(pool, old.size() - length + with.size() + 1));
+  if (data == nullptr) {
+    return false;
+  }
+  u_char *end = data;
+  for (const std::string_view part : {old.substr(0, at), with, old.substr(at + length)}) {
+    end = std::copy(part.begin(), part.end(), end);
+  }
+  *end = '\0';
+  *text = {static_cast<std::size_t>(end - data), data};
+  return true;
+}
+
+// Gives the request other arguments, in its URI as it was sent and in its request line too. A request line that doesn't hold that URI
+// (nobody knows how) loses its query, so that no log has it.
+bool replace_query(ngx_http_request_t *r, const ngx_str_t &rest) noexcept {
+  const std::string_view args = view(r->args);
+  const std::string_view old_uri = view(r->unparsed_uri);
+  const std::size_t mark = old_uri.find('?');
+  const bool whole = mark != std::string_view::npos && old_uri.substr(mark + 1, args.size()) == args;
+  ngx_str_t uri = r->unparsed_uri;
+  if (!whole) {
+    uri.len = std::min(mark, uri.len);
+    r->valid_unparsed_uri = 0;
+  } else if (rest.len == 0 ? !splice(r->pool, &uri, mark, args.size() + 1, {})
+                           : !splice(r->pool, &uri, mark + 1, args.size(), view(rest))) {
+    return false;
+  }
+  const std::size_t at = view(r->request_line).find(old_uri);
+  if (at == std::string_view::npos) {
+    r->request_line.len = std::min(view(r->request_line).find('?'), r->request_line.len);
+  } else if (!splice(r->pool, &r->request_line, at, old_uri.size(), view(uri))) {
+    return false;
+  }
+  r->unparsed_uri = uri;
+  r->args = rest;
+  return true;
+}
+
+// nginx keeps the first $request_uri that it reads.
+void forget_request_uri(ngx_http_request_t *r) noexcept {
+  const ngx_int_t index = main_configuration(r).request_uri_variable;
+  if (index != NGX_ERROR && r->variables != nullptr) {
+    r->variables[index].valid = 0;
+    r->variables[index].not_found = 0;
+  }
+}
+
+ngx_int_t on_log(ngx_http_request_t *r) noexcept {
+  if (!hide_query_credential(r)) {
+    ngx_str_null(&r->args);  // no memory: rather nothing than a secret
+  }
+  return NGX_OK;
+}
+
+}  // namespace
+
+bool cut_query_credential(ngx_http_request_t *r) noexcept {
+  if (r->args.len == 0) {
+    return true;
+  }
+  // At post-read a request is in its server's own location.
+  for (const Source &source : *location_configuration(r).sources) {
+    QuerySplit split;
+    if (source.kind != SourceKind::query) {
+      continue;
+    }
+    if (!split_query(r->pool, view(r->args), source.name, &split)) {
+      return false;
+    }
+    if (!split.found) {
+      continue;
+    }
+    RequestContext *ctx = obtain_context(r);
+    ngx_str_t value = split.value.empty() ? borrow("") : copy(r->pool, split.value);
+    if (ctx == nullptr || value.data == nullptr) {
+      return false;
+    }
+    u_char *from = value.data, *to = value.data;
+    ngx_unescape_uri(&to, &from, value.len, 0);
+    value.len = static_cast<std::size_t>(to - value.data);
+    QueryCredential &query = ctx->query;
+    query.name = source.name;
+    query.value = value;
+    query.twice = split.count > 1;
+    query.arguments = split.ours;
+    query.sent_args = r->args;
+    query.sent_uri = r->unparsed_uri;
+    if (!replace_query(r, split.rest)) {
+      return false;
+    }
+    query.cut_args = r->args;
+    query.cut_uri = r->unparsed_uri;
+  }
+  return true;
+}
+
+bool restore_query_credential(ngx_http_request_t *r) noexcept {
+  RequestContext *ctx = find_context(r);
+  if (ctx == nullptr || ctx->query.name.empty()) {
+    return true;
+  }
+  QueryCredential &query = ctx->query;
+  query.given_back = true;
+  r->unparsed_uri = query.sent_uri;
+  forget_request_uri(r);
+  if (is_same(r->args, query.cut_args) || is_same(r->args, query.sent_args)) {
+    r->args = query.sent_args;
+    return true;
+  }
+  // A rewrite or a redirect has made other arguments, which may have it in them already.
+  QuerySplit split;
+  if (!split_query(r->pool, view(r->args), query.name, &split)) {
+    return false;
+  }
+  return split.found || ((r->args.len == 0 || splice(r->pool, &r->args, r->args.len, 0, "&")) &&
+                         splice(r->pool, &r->args, r->args.len, 0, view(query.arguments)));
+}
+
+bool hide_query_credential(ngx_http_request_t *r) noexcept {
+  RequestContext *ctx = find_context(r);
+  if (ctx == nullptr || !ctx->query.given_back) {
+    return true;
+  }
+  const QueryCredential &query = ctx->query;
+  r->unparsed_uri = query.cut_uri;
+  forget_request_uri(r);
+  if (is_same(r->args, query.sent_args) || is_same(r->args, query.cut_args)) {
+    r->args = query.cut_args;
+    return true;
+  }
+  QuerySplit split;
+  if (!split_query(r->pool, view(r->args), query.name, &split)) {
+    return false;
+  }
+  if (split.found) {
+    r->args = split.rest;
+  }
+  return true;
+}
+
+bool keep_query_from_logs(ngx_conf_t *cf) noexcept {
+  ngx_str_t name = ngx_string("request_uri");
+  MainConfiguration *main = main_configuration(cf);
+  main->request_uri_variable = ngx_http_get_variable_index(cf, &name);
+  auto *core = static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+  ngx_array_t *handlers = &core->phases[NGX_HTTP_LOG_PHASE].handlers;
+  if (main->request_uri_variable == NGX_ERROR || ngx_array_push(handlers) == nullptr) {
+    return false;
+  }
+  // Log handlers are called in their order in this list: ours comes first.
+  auto *first = static_cast<ngx_http_handler_pt *>(handlers->elts);
+  std::copy_backward(first, first + handlers->nelts - 1, first + handlers->nelts);
+  *first = on_log;
+  return true;
+}
+
+}  // namespace keyward

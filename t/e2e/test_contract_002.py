@@ -1,0 +1,185 @@
+"""conf.d/resource-scopes.conf against what document 002 states, as far as keys suffice (docs/contracts.md lists every statement)."""
+
+import json
+import time
+
+import pytest
+from harness.drive import statuses, volley
+from harness.wait import until
+from test_contract_000 import published
+
+RESOURCES = ("posts", "brands", "clips", "carousels", "kb", "agents", "webhooks")
+READ = ("GET", "HEAD")
+WRITE = ("POST", "PUT", "PATCH", "DELETE")
+LIMIT = 120
+
+
+@pytest.fixture
+def e(edge, store):
+    return edge(http=published("resource-scopes.conf"), workers=2)
+
+
+@pytest.fixture
+def key(store):
+    """key(scope=...): the header field of a new key."""
+
+    def make(**options):
+        make.last = store.key(verifier="sha256", **options)
+        return {"Authorization": f"Bearer {make.last['key']}"}
+
+    return make
+
+
+def allowed(e, headers):
+    """The scopes whose operations are allowed, found by trying all of them."""
+    found = set()
+    with e.connect() as connection:
+        for resource in RESOURCES:
+            for access, methods in (("read", READ), ("write", WRITE)):
+                answers = {connection.request(method, f"/v1/{resource}/1", headers).status for method in methods}
+                assert answers in ({200}, {403}), (resource, access, answers)
+                if answers == {200}:
+                    found.add(f"{resource}:{access}")
+    return found
+
+
+ALL = {f"{resource}:{access}" for resource in RESOURCES for access in ("read", "write")}
+
+
+def test_contract_002_it_loads_without_a_warning(config_test, store):
+    rc, output = config_test(http=published("resource-scopes.conf"))
+    assert rc == 0 and "warn" not in output, output
+
+
+def test_contract_002_05_fourteen_scopes_of_seven_resources(e, key):
+    assert len(ALL) == 14
+    for scope in sorted(ALL):
+        assert allowed(e, key(scope=scope)) == {scope}
+
+
+def test_contract_002_05_a_key_has_any_of_them_together(e, key):
+    assert allowed(e, key(scope=["posts:read", "kb:write", "webhooks:read"])) == {"posts:read", "kb:write", "webhooks:read"}
+    assert allowed(e, key(scope="clips:*")) == {"clips:read", "clips:write"}
+    assert allowed(e, key(scope=sorted(ALL))) == ALL
+
+
+def test_contract_002_06_outside_the_granted_scopes_is_403(e, key, backend):
+    headers = key(scope=["posts:read", "brands:read"])
+    for method, target, scope in (("POST", "/v1/posts", "posts:write"), ("DELETE", "/v1/posts/7", "posts:write"), ("GET", "/v1/clips", "clips:read"),
+                                  ("PATCH", "/v1/brands/order", "brands:write"), ("GET", "/v1/kb/search?q=posts", "kb:read")):
+        response = e.request(method, target, headers)
+        assert response.status == 403
+        assert response.json() == {"error": "insufficient scope", "code": "forbidden", "required_scope": scope}
+        assert scope in response.header("WWW-Authenticate")
+    # Like a resource's name isn't it, and no spelling of the path makes it another.
+    assert {e.get(target, headers).status for target in ("/v1/postsx", "/v1/", "/v1", "/", "/v2/posts", "/V1/posts", "/v1/POSTS")} == {404}
+    assert {e.get(target, headers).status for target in ("/v1/posts/../clips", "/v1/%63lips", "/v1//clips", "/v1/./clips/1")} == {403}
+    # A method that no scope is about.
+    assert e.request("OPTIONS", "/v1/posts", headers).status == e.request("PROPFIND", "/v1/posts", headers).status == 403
+    assert backend.count() == 0
+    # Row 54: nor does a field make it another.
+    assert e.get("/v1/posts", {**headers, "X-HTTP-Method-Override": "DELETE"}).status == 200
+    assert backend.last.header("X-HTTP-Method-Override") is None
+
+
+def test_contract_002_07_limits_are_by_key(e, key):
+    one, other = (key(subject="acme", scope="posts:read") for _ in range(2))
+    for headers in (one, other):
+        assert statuses(volley(e.port, 10, 15, target="/v1/posts", headers=headers)) == {200: LIMIT, 429: 150 - LIMIT}
+
+
+def test_contract_002_07_all_resources_count_together(e, key):
+    headers = key(scope="*")
+    targets = [f"/v1/{resource}" for resource in RESOURCES]
+    answers = volley(e.port, 10, 15, make=lambda n: (targets[n % 7], headers))
+    assert statuses(answers) == {200: LIMIT, 429: 150 - LIMIT}
+
+
+def test_contract_002_09_429_says_limit_remaining_reset_and_when_to_retry(e, key):
+    headers = key(scope="posts:read")
+    begin = int(time.time())
+    response = e.get("/v1/posts", headers)
+    assert (response.header("X-RateLimit-Limit"), response.header("X-RateLimit-Remaining")) == (str(LIMIT), str(LIMIT - 1))
+    assert volley(e.port, 1, LIMIT - 1, target="/v1/posts", headers=headers)[-1].header("X-RateLimit-Remaining") == "0"
+    response = e.get("/v1/posts", headers)
+    end = int(time.time()) + 1
+    assert response.status == 429
+    assert (response.header("X-RateLimit-Limit"), response.header("X-RateLimit-Remaining")) == (str(LIMIT), "0")
+    assert begin + 60 <= int(response.header("X-RateLimit-Reset")) <= end + 60
+    assert 1 <= int(response.header("Retry-After")) <= 60
+    assert begin <= int(response.header("X-RateLimit-Reset")) - int(response.header("Retry-After")) <= end
+
+
+def test_contract_002_11_missing_invalid_or_expired_is_401(e, key, store, backend):
+    gone = key(scope="*", expires="1s")
+    good = key(scope="*")["Authorization"]
+    answers = {}
+    for name, headers in (("missing", {}), ("basic", {"Authorization": "Basic dTpw"}), ("misspelt", {"Authorization": good[:-1]}),
+                          ("unknown", {"Authorization": "Bearer kw_nobody"}), ("a token", {"Authorization": "Bearer eyJh.eyJz.c2ln"})):
+        response = e.get("/v1/posts", headers)
+        assert response.header("WWW-Authenticate").startswith("Bearer")
+        answers[name] = response.status, response.json()["code"]
+    assert set(answers.values()) == {(401, "unauthorized")}, answers
+    assert backend.count() == 0
+    response = until(lambda: (r := e.get("/v1/posts", gone)).status == 401 and r, 10, "the key's expiry")
+    assert response.json() == {"error": "API key expired", "code": "unauthorized"}
+
+
+def test_contract_002_13_keys_do_not_expire_unless_revoked(e, key, kw):
+    headers = key(scope="posts:read")
+    assert kw("key", "show", key.last["id"]).get("expires_at") is None
+    assert e.get("/v1/posts", headers).status == 200
+    kw("key", "revoke", key.last["id"])
+    assert e.get("/v1/posts", headers).status == 401
+
+
+def test_contract_002_14_a_key_has_no_more_than_it_was_given(e, key, backend):
+    headers = key(scope="posts:read")
+    assert allowed(e, headers) == {"posts:read"}
+    assert backend.last.header("X-Keyward-Scopes") == "posts:read"
+    assert allowed(e, key(scope="")) == set()
+
+
+def test_contract_002_15_revocation_is_instant_and_permanent(e, key, kw, backend):
+    headers = key(scope="*")
+    id = key.last["id"]
+    assert statuses(volley(e.port, 10, 2, target="/v1/posts", headers=headers)) == {200: 20}
+    kw("key", "revoke", id)
+    backend.clear()
+    # Both workers, with the very next request.
+    assert statuses(volley(e.port, 10, 2, target="/v1/posts", headers=headers)) == {401: 20}
+    line = kw("key", "export", json=False).splitlines()
+    line = next(text for text in line if json.loads(text)["id"] == id)
+    for arguments, given in ((("key", "resume", id), None), (("key", "suspend", id), None), (("key", "rotate", id), None),
+                             (("key", "import", "-"), json.dumps({**json.loads(line), "state": "active"}) + "\n")):
+        kw(*arguments, input=given, ok=False)
+        assert e.get("/v1/posts", headers).status == 401, arguments
+    e.reload()
+    assert e.get("/v1/posts", headers).status == 401
+    assert kw("key", "show", id)["state"] == "revoked"
+    assert backend.count() == 0
+
+
+def test_contract_002_16_keys_are_made_listed_and_revoked(e, key, kw):
+    # By the command; over HTTP it needs the keys API.
+    headers = key(name="ci", scope="posts:read", subject="acme")
+    listed = kw("key", "list", "--subject", "acme")
+    assert [(one["id"], one["name"]) for one in listed] == [(key.last["id"], "ci")]
+    assert key.last["key"] not in json.dumps(listed)
+    assert e.get("/v1/posts", headers).status == 200
+    kw("key", "revoke", key.last["id"])
+    assert e.get("/v1/posts", headers).status == 401
+
+
+def test_contract_002_17_rotation(e, key, kw, backend):
+    old = key(scope=["posts:read"], subject="acme")
+    assert e.get("/v1/posts", old).status == 200
+    made = kw("key", "rotate", key.last["id"], "--overlap", "1h")
+    new = {"Authorization": f"Bearer {made['key']}"}
+    # Both, for the overlap; with the same rights and the same counts.
+    assert allowed(e, new) == {"posts:read"} == allowed(e, old)
+    before = int(e.get("/v1/posts", new).header("X-RateLimit-Remaining"))
+    assert int(e.get("/v1/posts", old).header("X-RateLimit-Remaining")) == before - 1
+    # Whoever revokes the new one is rid of both.
+    kw("key", "revoke", made["id"])
+    assert [e.get("/v1/posts", headers).status for headers in (old, new)] == [401, 401]
