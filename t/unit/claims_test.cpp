@@ -43,6 +43,8 @@ TEST(NumericDate, FollowsATable) {
       {"9223372036854775808", Cause::none, Cause::not_yet_valid},  // 2^63
       {"18446744073709551616", Cause::none, Cause::not_yet_valid},
       {"-9223372036854775809", Cause::expired, Cause::none},
+      {"1e-3", Cause::expired, Cause::none},
+      {"1e-400", Cause::bad_time, Cause::bad_time},  // too small for a number: nobody means it
       {"99999999999999999999999999999999999999", Cause::none, Cause::not_yet_valid},
       {"-1", Cause::expired, Cause::none},
       {"-0", Cause::expired, Cause::none},
