@@ -1,16 +1,33 @@
 // Calls of OpenSSL whose failures must be told apart from a no.
 #include "crypto/openssl.hpp"
 
+#include <openssl/ecerr.h>
 #include <openssl/err.h>
 
 namespace keyward::crypto {
 
-bool openssl_out_of_memory() noexcept {
-  bool exhausted = false;
-  while (const unsigned long error = ERR_get_error()) {
-    exhausted = exhausted || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+namespace {
+
+// RSA names what it found in the padding; ECDSA has a sum that is no point only for a signature made to give it.
+bool is_about_signature(unsigned long error) noexcept {
+  const int reason = ERR_GET_REASON(error);
+  if (ERR_GET_LIB(error) == ERR_LIB_RSA) {
+    return (static_cast<unsigned>(reason) & ERR_RFLAG_COMMON) == 0;  // not "an error in another library"
   }
-  return exhausted;
+  return ERR_GET_LIB(error) == ERR_LIB_EC && reason == EC_R_POINT_AT_INFINITY;
+}
+
+}  // namespace
+
+Errors take_errors() noexcept {
+  Errors errors;
+  while (const unsigned long error = ERR_get_error()) {
+    // The provider only repeats that RSA said no.
+    errors.any = errors.any || ERR_GET_LIB(error) != ERR_LIB_PROV || ERR_GET_REASON(error) != ERR_R_RSA_LIB;
+    errors.out_of_memory = errors.out_of_memory || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+    errors.about_signature = errors.about_signature || is_about_signature(error);
+  }
+  return errors;
 }
 
 Pkey make_pkey(const char *type, OSSL_PARAM *params, KeyProblem refused, KeyProblem *problem) noexcept {
@@ -25,14 +42,16 @@ Pkey make_pkey(const char *type, OSSL_PARAM *params, KeyProblem refused, KeyProb
   const bool made = EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params) == 1;
   Pkey owned(key);
   if (!made || !owned) {
-    *problem = openssl_out_of_memory() ? KeyProblem::crypto_failure : refused;
+    // A key that is wrong is never refused without an error that says so.
+    const Errors errors = take_errors();
+    *problem = errors.any && !errors.out_of_memory ? refused : KeyProblem::crypto_failure;
     return nullptr;
   }
   return owned;
 }
 
-Match verify_prepared(const EVP_PKEY_CTX *prepared, const HashValue &hashed, const unsigned char *signature,
-                      std::size_t size) noexcept {
+Match verify_prepared(const EVP_PKEY_CTX *prepared, bool silent_no, const HashValue &hashed,
+                      const unsigned char *signature, std::size_t size) noexcept {
   openssl_out_of_memory();
   const PkeyContext context(EVP_PKEY_CTX_dup(prepared));
   if (!context) {
@@ -43,7 +62,9 @@ Match verify_prepared(const EVP_PKEY_CTX *prepared, const HashValue &hashed, con
   if (EVP_PKEY_verify(context.get(), signature, size, hashed.bytes.data(), hashed.size) == 1) {
     return Match::yes;
   }
-  return openssl_out_of_memory() ? Match::failed : Match::no;
+  const Errors errors = take_errors();
+  const bool is_no = errors.any ? errors.about_signature && !errors.out_of_memory : silent_no;
+  return is_no ? Match::no : Match::failed;
 }
 
 }  // namespace keyward::crypto

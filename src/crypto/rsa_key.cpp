@@ -20,6 +20,10 @@ constexpr std::array<Algorithm, 6> kAlgorithms = {Algorithm::rs256, Algorithm::r
                                                   Algorithm::ps256, Algorithm::ps384, Algorithm::ps512};
 using Contexts = std::array<PkeyContext, kAlgorithms.size()>;
 
+bool is_pss(Algorithm algorithm) noexcept {
+  return algorithm == Algorithm::ps256 || algorithm == Algorithm::ps384 || algorithm == Algorithm::ps512;
+}
+
 class RsaKey final : public VerificationKey {
  public:
   RsaKey(std::string_view modulus, std::string_view exponent, Pkey key, Contexts prepared)
@@ -35,8 +39,9 @@ class RsaKey final : public VerificationKey {
     }
     for (std::size_t i = 0; i < kAlgorithms.size(); ++i) {
       if (kAlgorithms[i] == algorithm) {
-        return verify_prepared(prepared_[i].get(), hash(hash_of(algorithm), text), bytes_of(signature),
-                               signature.size());
+        // PKCS #1 with nothing after the padding is refused in silence; of PSS a silent no was a lack of memory.
+        return verify_prepared(prepared_[i].get(), !is_pss(algorithm), hash(hash_of(algorithm), text),
+                               bytes_of(signature), signature.size());
       }
     }
     return Match::no;
@@ -46,10 +51,6 @@ class RsaKey final : public VerificationKey {
   Pkey key_;
   Contexts prepared_;
 };
-
-bool is_pss(Algorithm algorithm) noexcept {
-  return algorithm == Algorithm::ps256 || algorithm == Algorithm::ps384 || algorithm == Algorithm::ps512;
-}
 
 const EVP_MD *digest_of(Algorithm algorithm) noexcept {
   const Hash kind = hash_of(algorithm);
