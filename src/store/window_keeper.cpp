@@ -12,8 +12,8 @@ namespace keyward {
 
 namespace {
 
-// In one transaction.
-constexpr std::size_t kBatch = 8192;
+// In one transaction: 64 KB of memory.
+constexpr std::size_t kBatch = 1024;
 // Of each table in one go: 64 MB, 10 ms of a thread.
 constexpr std::uint64_t kBucketsPerSave = 131072;
 // One in so many looks for records that have ended, at this many of them.

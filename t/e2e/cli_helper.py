@@ -71,6 +71,5 @@ def on_terminal(build, store, *arguments, typed=None, env=None, columns=120):
 def raw(build, store, *arguments, **options):
     """A process of the command, for tests that close or replace its descriptors."""
     options.setdefault("stderr", subprocess.PIPE)
-    return subprocess.run(
-        [build.command, *arguments], env=build.environment(KEYWARD_STORE=store), timeout=30 * build.patience, **options
-    )
+    options.setdefault("timeout", 30 * build.patience)
+    return subprocess.run([build.command, *arguments], env=build.environment(KEYWARD_STORE=store), **options)

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import time
 
 import pytest
 from cli_helper import bcrypt, lines, on_terminal, raw, refuses, sha256, strong
@@ -338,15 +337,13 @@ def test_an_import_beside_a_reader_and_a_writer(kw, store):
 @pytest.mark.release_only
 @pytest.mark.load
 def test_a_million(build, kw, store, folder):
-    """Within seconds, and in bounded memory: with a bound that a busy machine meets, too."""
+    """Within seconds where nothing else runs; the time-out is for a busy machine."""
     file = folder / "keys.jsonl"
     with open(file, "w") as out:
         for i in range(1000000):
             out.write('{"sha256":"%s","name":"key %d","subject":"user%d"}\n' % (sha256(f"{i}"), i, i // 3))
-    begin = time.monotonic()
-    run = raw(build, store.path, "key", "import", str(file), stdout=-1)
+    run = raw(build, store.path, "key", "import", str(file), stdout=-1, timeout=100)
     assert run.returncode == 0 and run.stdout == b"1000000 keys imported\n"
-    assert time.monotonic() - begin < 90
     assert kw("store", "stats")["keys"] == 1000000
 
 

@@ -106,9 +106,9 @@ class Config:
             "USER": f"user {user[0]} {user[1]};" if user else "",
             **values,
         }
-        prefix.mkdir()
-        (prefix / "temp").mkdir()
-        for folder in (prefix, prefix / "temp"):
+        # logs: where an nginx that was built by hand writes until it has read the configuration.
+        for folder in (prefix, prefix / "temp", prefix / "logs"):
+            folder.mkdir()
             folder.chmod(0o755)
         # Sanitizers write there as the workers' user.
         (prefix / "sanitizer").mkdir()
