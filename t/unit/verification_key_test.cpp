@@ -193,7 +193,7 @@ TEST(EcKey, IsAPointOfItsCurve) {
   const auto problem_of = [](KeyType curve, const std::string &a, const std::string &b) {
     KeyProblem problem = KeyProblem::none;
     const bool refused = make_ec_key(curve, a, b, &problem) == nullptr;
-  EXPECT_EQ(refused, problem != KeyProblem::none);
+    EXPECT_EQ(refused, problem != KeyProblem::none);
     return problem;
   };
   EXPECT_EQ(problem_of(KeyType::p256, x, y), KeyProblem::none);
@@ -219,7 +219,7 @@ TEST(Ed25519Key, IsAPointThatAKeyCanHave) {
   const auto problem_of = [](const std::string &point) {
     KeyProblem problem = KeyProblem::none;
     const bool refused = make_ed25519_key(point, &problem) == nullptr;
-  EXPECT_EQ(refused, problem != KeyProblem::none);
+    EXPECT_EQ(refused, problem != KeyProblem::none);
     return problem;
   };
   EXPECT_EQ(problem_of(Signer::shared(KeyType::ed25519).ed25519_point()), KeyProblem::none);
