@@ -6,9 +6,9 @@
 // Texts stand behind their length (u8; u16 for subject and scopes), limits behind their number.
 #include <utility>
 
+#include "base/text_rules.hpp"
 #include "store/record.hpp"
 #include "store/record_codec.hpp"
-#include "store/record_text.hpp"
 
 namespace keyward {
 

@@ -8,28 +8,16 @@
 
 #include "base/bytes.hpp"
 #include "base/rate.hpp"
+#include "base/text_rules.hpp"
 #include "key/verifier.hpp"
 
 namespace keyward {
 
 inline constexpr std::uint8_t kRecordVersion = 1;
 
-// Longest texts, in bytes; LMDB's own keys end at 511.
-inline constexpr std::size_t kMaxIdBytes = 128;
-inline constexpr std::size_t kMaxSubjectBytes = 256;
-inline constexpr std::size_t kMaxPlanBytes = 64;
-inline constexpr std::size_t kMaxNameBytes = 200;
-inline constexpr std::size_t kMaxScopeListBytes = 4096;
+// In bytes; base/text_rules.hpp has the other texts' longest.
 inline constexpr std::size_t kMaxPreviewBytes = 64;
 inline constexpr std::size_t kMaxLimits = 8;
-
-// Ids, subjects and plans go into header fields and logs: printable ASCII without space, '"', ',' and '\\' for ids and plans; for
-// subjects valid UTF-8 without control characters, at most kMaxSubjectBytes, and no white space at either end.
-bool is_id(std::string_view text) noexcept;
-bool is_plan_name(std::string_view text) noexcept;
-bool is_subject(std::string_view text) noexcept;
-bool is_display_name(
-    std::string_view text) noexcept;  // valid UTF-8, no control characters, up to kMaxNameBytes; may be empty
 
 enum class KeyState : std::uint8_t { active = 1, suspended = 2, pending = 3, revoked = 4 };
 std::string_view to_text(KeyState state) noexcept;

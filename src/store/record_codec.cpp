@@ -1,7 +1,7 @@
 // Lists inside of records; see record_codec.hpp.
 #include "store/record_codec.hpp"
 
-#include "store/record_text.hpp"
+#include "base/text_rules.hpp"
 
 namespace keyward {
 

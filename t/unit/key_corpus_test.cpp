@@ -42,7 +42,7 @@ TEST(KeyCorpus, HasRecordsOfEveryKind) {
   EXPECT_TRUE(decode_purge(std::string_view(seed("record/purge")).substr(1), &purged_at_s));
   WindowRecord record;
   const std::string window = seed("record/window");
-  const std::size_t name_bytes = window_name(record).size();
+  const std::size_t name_bytes = record_key(record).size();
   EXPECT_TRUE(
       decode(std::string_view(window).substr(1, name_bytes), std::string_view(window).substr(1 + name_bytes), &record));
 }

@@ -6,7 +6,7 @@
 #include <random>
 
 #include "base/digest.hpp"
-#include "store/record_text.hpp"
+#include "base/text_rules.hpp"
 
 namespace keyward {
 namespace {

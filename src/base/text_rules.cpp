@@ -1,11 +1,10 @@
 // Checks of texts by one table of character classes: a record is decoded for each look-up.
-#include "store/record_text.hpp"
+#include "base/text_rules.hpp"
 
 #include <array>
 #include <cstdint>
 
 #include "base/utf8.hpp"
-#include "store/record.hpp"
 
 namespace keyward {
 

@@ -1,0 +1,101 @@
+// Texts for what becomes of a token.
+#include "jwt/cause.hpp"
+
+namespace keyward::jwt {
+
+Outcome outcome_of(Cause cause) noexcept {
+  switch (cause) {
+    case Cause::none:
+      return Outcome::accepted;
+    case Cause::expired:
+      return Outcome::expired_token;
+    case Cause::no_keys:
+      return Outcome::keys_unavailable;
+    case Cause::crypto_failure:
+      return Outcome::internal_error;
+    default:
+      return Outcome::invalid_token;
+  }
+}
+
+std::string_view to_text(Outcome outcome) noexcept {
+  switch (outcome) {
+    case Outcome::accepted:
+      return "accepted";
+    case Outcome::invalid_token:
+      return "invalid_token";
+    case Outcome::expired_token:
+      return "expired_token";
+    case Outcome::unknown_key:
+      return "unknown_key";
+    case Outcome::keys_unavailable:
+      return "keys_unavailable";
+    case Outcome::internal_error:
+      return "internal_error";
+  }
+  return {};
+}
+
+std::string_view to_text(Cause cause) noexcept {
+  switch (cause) {
+    case Cause::none:
+      return "nothing is wrong with it";
+    case Cause::too_long:
+      return "it is longer than 8 KiB";
+    case Cause::not_three_parts:
+      return "it is not three parts with dots between";
+    case Cause::bad_encoding:
+      return "a part is not base64url";
+    case Cause::bad_header:
+      return "its header is not a strict JSON object";
+    case Cause::bad_header_member:
+      return "alg, kid or typ in its header is not a string";
+    case Cause::critical_header:
+      return "its header has crit or b64";
+    case Cause::unknown_algorithm:
+      return "its alg is none that is ever accepted";
+    case Cause::bad_payload:
+      return "its payload is not a strict JSON object";
+    case Cause::wrong_issuer:
+      return "its iss is no accepted issuer's";
+    case Cause::algorithm_not_allowed:
+      return "its alg is not allowed for the issuer or its keys";
+    case Cause::no_keys:
+      return "the issuer's keys are not there yet";
+    case Cause::unknown_key:
+      return "its kid is in no key set";
+    case Cause::bad_signature:
+      return "its signature fits no key";
+    case Cause::wrong_type:
+      return "its typ is not the required one";
+    case Cause::required_claim:
+      return "a required claim is missing or has another value";
+    case Cause::bad_claim:
+      return "iss, aud or jti is of the wrong JSON type";
+    case Cause::wrong_audience:
+      return "its aud has none of the configured audiences";
+    case Cause::bad_time:
+      return "exp, nbf or iat is not a number of seconds";
+    case Cause::no_expiry:
+      return "it has no exp";
+    case Cause::unknown_lifetime:
+      return "max_lifetime needs exp and iat, and one is missing";
+    case Cause::lifetime_too_long:
+      return "it lives longer than max_lifetime";
+    case Cause::not_yet_valid:
+      return "its nbf is in the future";
+    case Cause::issued_in_future:
+      return "its iat is in the future";
+    case Cause::bad_subject:
+      return "its subject claim can't be a subject";
+    case Cause::bad_plan:
+      return "its plan claim can't be a plan's name";
+    case Cause::expired:
+      return "it has expired";
+    case Cause::crypto_failure:
+      return "the cryptographic library failed";
+  }
+  return {};
+}
+
+}  // namespace keyward::jwt

@@ -1,0 +1,60 @@
+// What becomes of a token, and why.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace keyward::jwt {
+
+// What an answer depends on.
+enum class Outcome : std::uint8_t {
+  accepted,
+  invalid_token,     // 401
+  expired_token,     // 401: nothing but its time is wrong
+  unknown_key,       // an issuer that fetches its keys has none of this kid: fetch, wait, verify again; else 503
+  keys_unavailable,  // an issuer that it may be for has no keys yet: wait, verify again; else 503
+  internal_error     // memory, or the cryptographic library: 500; says nothing about the token
+};
+
+// For people (`keyward token inspect`), never for answers. In the order in which things are looked at: of several
+// issuers' causes the last here is the one to tell.
+enum class Cause : std::uint8_t {
+  none,
+  too_long,
+  not_three_parts,
+  bad_encoding,
+  bad_header,
+  bad_header_member,
+  critical_header,
+  unknown_algorithm,
+  bad_payload,
+  wrong_issuer,
+  algorithm_not_allowed,
+  no_keys,
+  unknown_key,
+  bad_signature,
+  wrong_type,
+  required_claim,
+  bad_claim,
+  wrong_audience,
+  bad_time,
+  no_expiry,
+  unknown_lifetime,
+  lifetime_too_long,
+  not_yet_valid,
+  issued_in_future,
+  bad_subject,
+  bad_plan,
+  expired,
+  crypto_failure
+};
+
+// The outcome that a cause leads to, where no issuer can get further keys.
+Outcome outcome_of(Cause cause) noexcept;
+
+// The names of section 9's reasons, or what is no reason there.
+std::string_view to_text(Outcome outcome) noexcept;
+// A clause such as "its signature fits no key"; it quotes nothing of the token.
+std::string_view to_text(Cause cause) noexcept;
+
+}  // namespace keyward::jwt

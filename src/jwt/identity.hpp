@@ -1,0 +1,29 @@
+// Who a token is about, and what it may do.
+#pragma once
+
+#include <string>
+
+#include "json/json.hpp"
+#include "jwt/cause.hpp"
+#include "jwt/issuer.hpp"
+
+namespace keyward::jwt {
+
+struct Identity {
+  bool has_subject = false;
+  std::string subject;  // with the issuer's prefix
+  // Scope words (RFC 6749) separated by single spaces. Those with a '*' are left out unless the issuer's
+  // scope_wildcards is on: no location can ask for such a scope, and no one must take it for a wildcard.
+  std::string scopes;
+  bool has_plan = false;
+  std::string plan;  // plan_claim's
+  bool has_jti = false;
+  std::string jti;  // any string: only ever compared
+};
+
+// Cause::none, bad_subject or bad_plan: a claim of another type than a string, or a text that can't be a subject or a
+// plan's name (control characters, white space at an end, too long). Absent claims are no fault. jti must have been
+// looked at by check_names().
+Cause read_identity(const Issuer &issuer, const json::Value &claims, Identity *identity);
+
+}  // namespace keyward::jwt

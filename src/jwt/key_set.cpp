@@ -1,0 +1,175 @@
+// Sets of keys: reading them, and finding the one that signed.
+#include "jwt/key_set.hpp"
+
+#include <algorithm>
+
+#include "base/digest.hpp"
+#include "base/text_rules.hpp"
+#include "json/json.hpp"
+#include "jwt/jwk.hpp"
+
+namespace keyward::jwt {
+
+namespace {
+
+using crypto::KeyProblem;
+using Type = json::Value::Type;
+
+// Of a set the secrets and private parts too: the tree that held them is wiped.
+void wipe_texts(json::Value *value) noexcept {
+  wipe(value->text.data(), value->text.size());
+  for (json::Value &item : value->items) {
+    wipe_texts(&item);
+  }
+  for (json::Value::Member &member : value->members) {
+    wipe_texts(&member.second);
+  }
+}
+
+struct WipedValue {
+  WipedValue() = default;
+  ~WipedValue() { wipe_texts(&value); }
+  WipedValue(const WipedValue &) = delete;
+  WipedValue &operator=(const WipedValue &) = delete;
+  json::Value value;
+};
+
+KeyProblem parse_member(const json::Value &jwk, KeySource source, bool secrets_only, Key *key) {
+  const bool is_secret = is_secret_jwk(jwk);
+  const KeyProblem problem = parse_jwk(jwk, key);
+  if (is_secret && (source == KeySource::fetched || !secrets_only)) {
+    return KeyProblem::secret_not_allowed;
+  }
+  if (!is_secret && source == KeySource::fetched && has_private_part(jwk)) {
+    return KeyProblem::private_key;
+  }
+  return problem;
+}
+
+bool fail(std::string *error, const char *problem) {
+  *error = problem;
+  return false;
+}
+
+// The keys of a set; from a file, one key by itself will do.
+const std::vector<json::Value> *find_keys(const json::Value &document, KeySource source,
+                                          std::vector<json::Value> *single) {
+  const json::Value *keys = document.find("keys");
+  if (keys != nullptr) {
+    return keys->type == Type::array ? &keys->items : nullptr;
+  }
+  if (source == KeySource::file && document.find("kty") != nullptr) {
+    single->push_back(document);
+    return single;
+  }
+  return nullptr;
+}
+
+bool take_one(crypto::KeyPointer material, KeySet *set) {
+  if (material == nullptr) {
+    return false;
+  }
+  Key key;
+  key.algorithms = material->algorithms();
+  key.material = std::move(material);
+  *set = KeySet();
+  set->add(std::move(key));
+  return true;
+}
+
+}  // namespace
+
+bool KeySet::has(const Digest &id) const noexcept {
+  return std::any_of(keys_.begin(), keys_.end(), [&id](const Key &key) { return key.material->id() == id; });
+}
+
+bool KeySet::shares_keys_with(const KeySet &other) const noexcept {
+  return std::any_of(keys_.begin(), keys_.end(), [&other](const Key &key) { return other.has(key.material->id()); });
+}
+
+bool KeySet::has_kid(std::string_view kid) const noexcept {
+  return std::any_of(keys_.begin(), keys_.end(), [kid](const Key &key) { return key.has_kid && key.kid == kid; });
+}
+
+Cause KeySet::verify(const Jws &jws, crypto::AlgorithmSet allowed, Digest *id) const noexcept {
+  const Header &header = jws.header;
+  const bool kid_is_known = header.has_kid && has_kid(header.kid);
+  bool meant = false;
+  std::size_t tries = 0;
+  for (const Key &key : keys_) {
+    const bool is_meant = !header.has_kid || (kid_is_known ? key.has_kid && key.kid == header.kid : !key.has_kid);
+    meant = meant || is_meant;
+    if (!is_meant || !(key.algorithms & allowed).has(header.algorithm)) {
+      continue;
+    }
+    if (++tries > kMaxTries) {
+      break;
+    }
+    switch (key.material->verify(header.algorithm, jws.signed_text, jws.signature)) {
+      case crypto::Match::yes:
+        *id = key.material->id();
+        return Cause::none;
+      case crypto::Match::failed:
+        return Cause::crypto_failure;
+      case crypto::Match::no:
+        break;
+    }
+  }
+  if (tries > 0) {
+    return Cause::bad_signature;
+  }
+  return meant ? Cause::algorithm_not_allowed : Cause::unknown_key;
+}
+
+bool parse_key_set(std::string_view text, KeySource source, KeySet *set, std::vector<KeyRefusal> *refusals,
+                   std::string *error) {
+  refusals->clear();
+  WipedValue document;
+  json::Limits limits;
+  limits.bytes = kMaxKeySetBytes;
+  if (!json::parse(text, limits, &document.value, error)) {
+    return false;
+  }
+  WipedValue single;
+  const std::vector<json::Value> *keys = find_keys(document.value, source, &single.value.items);
+  if (keys == nullptr) {
+    return fail(error, "not a JWK set: an object with an array \"keys\"");
+  }
+  const bool secrets_only = std::all_of(keys->begin(), keys->end(), is_secret_jwk);
+  KeySet made;
+  for (std::size_t i = 0; i < keys->size() && i <= kMaxKeys; ++i) {
+    Key key;
+    const KeyProblem problem =
+        i == kMaxKeys ? KeyProblem::too_many_keys : parse_member((*keys)[i], source, secrets_only, &key);
+    if (problem == KeyProblem::none) {
+      made.add(std::move(key));
+    } else {
+      refusals->push_back({i, is_id(key.kid) ? key.kid : std::string(), problem});
+    }
+  }
+  if (made.size() == 0) {
+    return fail(error, "no key that can be used");
+  }
+  *set = std::move(made);
+  return true;
+}
+
+bool parse_public_key(std::string_view pem, KeySet *set, KeyProblem *problem) {
+  *problem = KeyProblem::none;
+  return take_one(crypto::make_pem_key(pem, problem), set);
+}
+
+bool parse_secret(std::string_view bytes, KeySet *set, KeyProblem *problem) {
+  std::string_view text = bytes;
+  if (!text.empty() && text.back() == '\n') {
+    text.remove_suffix(1);
+    if (!text.empty() && text.back() == '\r') {
+      text.remove_suffix(1);
+    }
+  }
+  const bool is_text = std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+  *problem = KeyProblem::none;
+  return take_one(crypto::make_secret_key(is_text ? text : bytes, problem), set);
+}
+
+}  // namespace keyward::jwt

@@ -1,0 +1,73 @@
+// The keys of one issuer: a JWK set (RFC 7517), one PEM key, or one secret.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/verification_key.hpp"
+#include "jwt/cause.hpp"
+#include "jwt/jws.hpp"
+
+namespace keyward::jwt {
+
+inline constexpr std::size_t kMaxKeySetBytes = 1 << 20;
+inline constexpr std::size_t kMaxKeys = 128;
+// How many keys one token is tried with, for each issuer: an ES384 or ES512 signature takes more than half a
+// millisecond.
+inline constexpr std::size_t kMaxTries = 4;
+
+struct Key {
+  bool has_kid = false;
+  std::string kid;
+  crypto::AlgorithmSet algorithms;  // what its material allows, as far as its own alg does
+  crypto::KeyPointer material;
+};
+
+// Immutable once filled: any number of threads may verify with it.
+class KeySet {
+ public:
+  void add(Key key) { keys_.push_back(std::move(key)); }
+  std::size_t size() const noexcept { return keys_.size(); }
+  const std::vector<Key> &keys() const noexcept { return keys_; }
+
+  // Whether a key of this id is in the set: a remembered token stands only while its own is.
+  bool has(const Digest &id) const noexcept;
+  // Whether both have a key of the same material: then their issuers have to differ (issuer.hpp).
+  bool shares_keys_with(const KeySet &other) const noexcept;
+
+  bool has_kid(std::string_view kid) const noexcept;
+
+  // Which key signed it: one of those with the header's kid, else of those without any; of all, if the header has none.
+  // Of these the ones that may use the header's algorithm (and allowed has it) are tried in the set's order, kMaxTries
+  // at most. Cause::none with the key's id; unknown_key: none is meant; algorithm_not_allowed: none of those that are;
+  // bad_signature; crypto_failure.
+  Cause verify(const Jws &jws, crypto::AlgorithmSet allowed, Digest *id) const noexcept;
+
+ private:
+  std::vector<Key> keys_;
+};
+
+// One key of a set that can't be used; the others can.
+struct KeyRefusal {
+  std::size_t index = 0;  // in "keys", from 0
+  std::string kid;        // as it was written, if it may be shown (visible ASCII, 128 bytes); else empty
+  crypto::KeyProblem problem = crypto::KeyProblem::none;
+};
+
+// Where a set comes from: one that was fetched must hold public keys only.
+enum class KeySource { fetched, file };
+
+// Parses a JWK set, or one JWK by itself where it comes from a file. False, with a sentence in error, if it is no such
+// thing or holds no key that can be used: the set that was there before stays. refusals names the keys that were left
+// out, in either case. Secrets ("oct") are taken from a file that holds nothing else.
+bool parse_key_set(std::string_view text, KeySource source, KeySet *set, std::vector<KeyRefusal> *refusals,
+                   std::string *error);
+
+// Sets of one key, without a kid: it fits whatever kid a token has.
+bool parse_public_key(std::string_view pem, KeySet *set, crypto::KeyProblem *problem);
+// An HMAC secret as a file has it: any bytes; the final line break of a text (bytes 0x20 to 0x7e) is not part of it.
+bool parse_secret(std::string_view bytes, KeySet *set, crypto::KeyProblem *problem);
+
+}  // namespace keyward::jwt

@@ -1,0 +1,121 @@
+// Whose token it is, and whether it is good.
+#include "jwt/verify.hpp"
+
+#include <algorithm>
+
+namespace keyward::jwt {
+
+namespace {
+
+// Whether the token is for this issuer (Cause::none), or what stands against it. The cheap looks come first: with
+// claims that nobody has vouched for yet, which may only turn it away.
+Cause is_for(const AcceptedIssuer &accepted, const Jws &jws, const json::Value &claims, Digest *key) noexcept {
+  const Issuer &issuer = *accepted.issuer;
+  if (!has_issuer(issuer, claims)) {
+    return Cause::wrong_issuer;
+  }
+  const crypto::AlgorithmSet possible =
+      issuer.fetches_keys ? issuer.algorithms & crypto::AlgorithmSet::asymmetric() : issuer.algorithms;
+  if (!possible.has(jws.header.algorithm)) {
+    return Cause::algorithm_not_allowed;
+  }
+  if (accepted.keys == nullptr) {
+    return Cause::no_keys;
+  }
+  const Cause cause = accepted.keys->verify(jws, possible, key);
+  if (cause != Cause::none) {
+    return cause;
+  }
+  if (!issuer.type.empty() && !(jws.header.has_type && is_same_type(jws.header.type, issuer.type))) {
+    return Cause::wrong_type;
+  }
+  const bool meets_all = std::all_of(issuer.require.begin(), issuer.require.end(),
+                                     [&claims](const Requirement &requirement) { return meets(requirement, claims); });
+  return meets_all ? Cause::none : Cause::required_claim;
+}
+
+// Whether keys that aren't in the set yet could make a difference: there are none, or the kid is new to it. A key
+// without a kid may have been tried before that, and didn't fit.
+bool is_awaited(const AcceptedIssuer &accepted, const Header &header, Cause cause) noexcept {
+  if (cause == Cause::no_keys) {
+    return true;
+  }
+  const bool no_key_fits =
+      cause == Cause::unknown_key || cause == Cause::bad_signature || cause == Cause::algorithm_not_allowed;
+  const bool possible = (accepted.issuer->algorithms & crypto::AlgorithmSet::asymmetric()).has(header.algorithm);
+  return no_key_fits && possible && accepted.issuer->fetches_keys && header.has_kid &&
+         !accepted.keys->has_kid(header.kid);
+}
+
+// The verdict of the issuer that a token is for. exp is looked at last: expired_token tells a client that a fresh one
+// would do.
+Cause judge(const Issuer &issuer, std::int64_t now_s, Verdict *verdict) {
+  const Cause names = check_names(issuer, verdict->claims);
+  if (names != Cause::none) {
+    return names;
+  }
+  const Cause times = check_times(issuer, verdict->claims, now_s, &verdict->times);
+  if (times != Cause::none && times != Cause::expired) {
+    return times;
+  }
+  Identity identity;
+  const Cause readable = read_identity(issuer, verdict->claims, &identity);
+  if (readable != Cause::none || times != Cause::none) {
+    return readable != Cause::none ? readable : times;
+  }
+  verdict->identity = std::move(identity);
+  return Cause::none;
+}
+
+void conclude(Cause cause, Verdict *verdict) noexcept {
+  verdict->cause = cause;
+  verdict->outcome = outcome_of(cause);
+}
+
+}  // namespace
+
+Verdict verify_token(const std::vector<AcceptedIssuer> &issuers, std::string_view token, std::int64_t now_s) {
+  Verdict verdict;
+  Jws jws;
+  json::Value claims;
+  Cause cause = parse_jws(token, &jws);
+  if (cause == Cause::none) {
+    cause = parse_claims(jws.payload, &claims);
+  }
+  if (cause != Cause::none) {
+    conclude(cause, &verdict);
+    return verdict;
+  }
+  bool without_keys = false;
+  Cause furthest = Cause::wrong_issuer;  // also where no issuer is accepted at all
+  for (std::size_t i = 0; i < issuers.size(); ++i) {
+    cause = is_for(issuers[i], jws, claims, &verdict.key);
+    if (cause == Cause::none) {
+      verdict.awaited.clear();
+      verdict.issuer = i;
+      verdict.claims = std::move(claims);
+      conclude(judge(*issuers[i].issuer, now_s, &verdict), &verdict);
+      return verdict;
+    }
+    if (cause == Cause::crypto_failure) {
+      // Nothing may be passed over because memory is short: a laxer issuer could come next.
+      verdict.awaited.clear();
+      conclude(cause, &verdict);
+      return verdict;
+    }
+    if (is_awaited(issuers[i], jws.header, cause)) {
+      verdict.awaited.push_back(i);
+      without_keys = without_keys || cause == Cause::no_keys;
+      cause = cause == Cause::no_keys ? cause : Cause::unknown_key;
+    }
+    furthest = std::max(furthest, cause);
+  }
+  conclude(furthest, &verdict);
+  if (!verdict.awaited.empty()) {
+    verdict.outcome = without_keys ? Outcome::keys_unavailable : Outcome::unknown_key;
+    verdict.cause = without_keys ? Cause::no_keys : Cause::unknown_key;
+  }
+  return verdict;
+}
+
+}  // namespace keyward::jwt

@@ -1,0 +1,50 @@
+// The judgement of a token by the issuers that a location accepts.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "jwt/cause.hpp"
+#include "jwt/claims.hpp"
+#include "jwt/identity.hpp"
+#include "jwt/issuer.hpp"
+#include "jwt/jws.hpp"
+#include "jwt/key_set.hpp"
+
+namespace keyward::jwt {
+
+// Views: both outlive the call. keys is nullptr until an issuer's keys are there.
+struct AcceptedIssuer {
+  const Issuer *issuer = nullptr;
+  const KeySet *keys = nullptr;
+};
+
+inline constexpr std::size_t kNoIssuer = ~std::size_t{0};
+
+struct Verdict {
+  Outcome outcome = Outcome::invalid_token;
+  Cause cause = Cause::none;
+  // The issuer whose verdict it is, by its place among the accepted ones; kNoIssuer: the token is nobody's.
+  std::size_t issuer = kNoIssuer;
+  // Where the outcome is unknown_key or keys_unavailable: the issuers whose next key set may change it, by place, in
+  // order.
+  std::vector<std::size_t> awaited;
+
+  // From here on only where issuer is one: its key has signed this, accepted or not.
+  Digest key = {};  // KeySet::has()
+  Times times;
+  json::Value claims;  // an object
+  // Only of an accepted token.
+  Identity identity;
+};
+
+// Judges token at now_s (Unix time) by issuers in their order. It is for the first one under whose key its signature
+// verifies and whose issuer, type and requirements it meets; that one's verdict is final. (A key that no other issuer
+// has can't verify for another: so type and requirements may always take part in the choice.) An issuer without keys is
+// passed over; awaited names it if no other one takes the token. Reads nothing but its arguments; thread-safe. Throws
+// std::bad_alloc.
+Verdict verify_token(const std::vector<AcceptedIssuer> &issuers, std::string_view token, std::int64_t now_s);
+
+}  // namespace keyward::jwt

@@ -1,0 +1,74 @@
+// The fuzz targets' seeds are what their names say: a corpus that went stale would fuzz the refusal of its first byte.
+#include <gtest/gtest.h>
+
+#include "../fuzz/issuers.hpp"
+#include "base/base64url.hpp"
+#include "vectors.hpp"
+
+namespace keyward {
+namespace {
+
+std::string seed(const std::string &name) {
+  const auto path = std::filesystem::path(KEYWARD_SOURCE_DIR) / "t" / "fuzz" / "corpus" / name;
+  EXPECT_TRUE(std::filesystem::exists(path)) << path;
+  return test::read_file(path);
+}
+
+TEST(FuzzCorpus, HasTokensThatAreAccepted) {
+  for (const char *name : {"eddsa", "es256", "rs256", "ps256", "hs256"}) {
+    const jwt::Verdict verdict =
+        jwt::verify_token(fuzz::issuers().accepted, seed(std::string("token/accepted_") + name), fuzz::kNow);
+    EXPECT_EQ(verdict.outcome, jwt::Outcome::accepted) << name << ": " << to_text(verdict.cause);
+  }
+}
+
+TEST(FuzzCorpus, HasTokensThatAreRefused) {
+  const auto cause_of = [](const char *name) {
+    return jwt::verify_token(fuzz::issuers().accepted, seed(std::string("token/") + name), fuzz::kNow).cause;
+  };
+  EXPECT_EQ(cause_of("expired"), jwt::Cause::expired);
+  EXPECT_EQ(cause_of("none"), jwt::Cause::unknown_algorithm);
+  EXPECT_EQ(cause_of("critical"), jwt::Cause::critical_header);
+  EXPECT_EQ(cause_of("dots"), jwt::Cause::not_three_parts);
+  EXPECT_EQ(cause_of("unknown_key"), jwt::Cause::no_keys);  // of the issuer without any; the first one awaits it too
+}
+
+TEST(FuzzCorpus, HasKeysOfEveryKind) {
+  init_crypto();
+  const auto size_of = [](const char *name, jwt::KeySource source) {
+    jwt::KeySet set;
+    std::vector<jwt::KeyRefusal> refusals;
+    std::string error;
+    parse_key_set(seed(std::string("key_set/") + name), source, &set, &refusals, &error);
+    return set.size();
+  };
+  EXPECT_EQ(size_of("set.json", jwt::KeySource::fetched), 3U);
+  EXPECT_EQ(size_of("mixed.json", jwt::KeySource::fetched), 1U);
+  EXPECT_EQ(size_of("secrets.json", jwt::KeySource::fetched), 0U);
+  EXPECT_EQ(size_of("secrets.json", jwt::KeySource::file), 1U);
+  for (const char *name : {"ed25519.pem", "p256.pem", "rsa_pkcs1.pem"}) {
+    jwt::KeySet set;
+    crypto::KeyProblem problem = crypto::KeyProblem::none;
+    EXPECT_TRUE(parse_public_key(seed(std::string("key_set/") + name), &set, &problem)) << name << to_text(problem);
+  }
+}
+
+TEST(FuzzCorpus, HasDocumentsThatParse) {
+  json::Value value;
+  std::string error;
+  for (const char *name : {"json/object.json", "json/deep.json", "json/string.json"}) {
+    EXPECT_TRUE(json::parse(seed(name), json::Limits(), &value, &error)) << name << error;
+  }
+  for (const char *name : {"claims/usual.json", "claims/dates.json", "claims/odd.json"}) {
+    EXPECT_EQ(jwt::parse_claims(seed(name), &value), jwt::Cause::none) << name;
+    jwt::Times times;
+    EXPECT_EQ(jwt::check_times(jwt::Issuer(), value, fuzz::kNow, &times), jwt::Cause::none) << name;
+  }
+  std::string bytes;
+  for (const char *name : {"base64url/two", "base64url/three", "base64url/all"}) {
+    EXPECT_TRUE(from_base64url(seed(name), &bytes)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace keyward

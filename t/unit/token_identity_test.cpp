@@ -1,0 +1,119 @@
+// Who a token is about: subjects, plans, scopes (rows 9 and 50).
+#include "jwt/identity.hpp"
+
+#include <gtest/gtest.h>
+
+namespace keyward::jwt {
+namespace {
+
+Cause read(const Issuer &issuer, const std::string &claims, Identity *identity) {
+  json::Value value;
+  std::string error;
+  EXPECT_TRUE(json::parse(claims, json::Limits(), &value, &error)) << claims << ": " << error;
+  return read_identity(issuer, value, identity);
+}
+
+std::string scopes_of(const std::string &claims, const Issuer &issuer = Issuer()) {
+  Identity identity;
+  EXPECT_EQ(read(issuer, claims, &identity), Cause::none);
+  return identity.scopes;
+}
+
+TEST(TokenScopes, AreAStringOrAnArray) {
+  EXPECT_EQ(scopes_of("{}"), "");
+  EXPECT_EQ(scopes_of(R"({"scope":""})"), "");
+  EXPECT_EQ(scopes_of(R"({"scope":"   "})"), "");
+  EXPECT_EQ(scopes_of(R"({"scope":"posts:read"})"), "posts:read");
+  EXPECT_EQ(scopes_of(R"({"scope":"  a  b "})"), "a b");
+  EXPECT_EQ(scopes_of(R"({"scope":["a","b"]})"), "a b");
+  EXPECT_EQ(scopes_of(R"({"scope":[]})"), "");
+  EXPECT_EQ(scopes_of(R"({"scp":["a"]})"), "a");
+  EXPECT_EQ(scopes_of(R"({"permissions":["read:x","write:x"]})"), "read:x write:x");
+}
+
+TEST(TokenScopes, AreTheFirstClaimThatIsThere) {
+  EXPECT_EQ(scopes_of(R"({"permissions":["c"],"scp":"b","scope":"a"})"), "a");
+  EXPECT_EQ(scopes_of(R"({"permissions":["c"],"scp":"b"})"), "b");
+  // Present and empty, or of no use, is present.
+  for (const char *value : {"\"\"", "[]", "null", "1", "true", "{}", R"({"a":"b"})"}) {
+    EXPECT_EQ(scopes_of(std::string(R"({"permissions":["c"],"scope":)") + value + "}"), "") << value;
+  }
+  Issuer issuer;
+  issuer.scope_claims = {ClaimPath("realm_access.roles"), ClaimPath("scope")};
+  EXPECT_EQ(scopes_of(R"({"realm_access":{"roles":["x"]},"scope":"a"})", issuer), "x");
+  EXPECT_EQ(scopes_of(R"({"realm_access":{},"scope":"a"})", issuer), "a");
+  EXPECT_EQ(scopes_of(R"({"scp":"a"})", issuer), "");
+}
+
+TEST(TokenScopes, AreScopeTokens) {
+  EXPECT_EQ(scopes_of(R"({"scope":["a b","c"]})"), "c");  // one element isn't two
+  EXPECT_EQ(scopes_of(R"({"scope":["a",1,null,true,["b"],{"c":1},"","d"]})"), "a d");
+  EXPECT_EQ(scopes_of(R"({"scope":"a \"b\" c\\d e\tf g\u0000h \u00e9 i\nj k"})"), "a k");
+  EXPECT_EQ(scopes_of(R"({"scope":["a\r\nX-Evil: 1","b"]})"), "b");
+  EXPECT_EQ(scopes_of(R"({"scope":"a,b"})"), "a,b");
+}
+
+TEST(TokenScopes, HaveNoWildcardsUnlessTheyAreOn) {
+  const std::string claims = R"({"scope":"* posts:* a*b posts:read **"})";
+  EXPECT_EQ(scopes_of(claims), "posts:read");
+  Issuer issuer;
+  issuer.scope_wildcards = true;
+  EXPECT_EQ(scopes_of(claims, issuer), "* posts:* a*b posts:read **");
+}
+
+TEST(TokenSubject, IsATextThatCanBeOne) {
+  Identity identity;
+  EXPECT_EQ(read(Issuer(), R"({"sub":"auth0|5f\u00e9 x"})", &identity), Cause::none);
+  EXPECT_TRUE(identity.has_subject);
+  EXPECT_EQ(identity.subject, "auth0|5f\xc3\xa9 x");
+  for (const char *bad : {"\"\"", "\"a\\r\\nb\"", "\"a\\u0000\"", "\"\\u007f\"", "\"a\\u0085\"", "\"\\t\"", "\" a\"",
+                          "\"a \"", "\"\\u00a0a\"", "1", "null", "true", "[\"a\"]", "{}"}) {
+    Identity none;
+    EXPECT_EQ(read(Issuer(), std::string(R"({"sub":)") + bad + "}", &none), Cause::bad_subject) << bad;
+  }
+  const std::string longest(256, 'a');
+  EXPECT_EQ(read(Issuer(), R"({"sub":")" + longest + "\"}", &identity), Cause::none);
+  EXPECT_EQ(read(Issuer(), R"({"sub":")" + longest + "a\"}", &identity), Cause::bad_subject);
+}
+
+TEST(TokenSubject, MayBeAbsentElsewhereOrPrefixed) {
+  Issuer issuer;
+  Identity identity;
+  EXPECT_EQ(read(issuer, R"({"user_id":"bob"})", &identity), Cause::none);
+  EXPECT_FALSE(identity.has_subject);
+  EXPECT_EQ(identity.subject, "");
+  issuer.subject_claim = ClaimPath("user_id");
+  issuer.subject_prefix = "idp:";
+  EXPECT_EQ(read(issuer, R"({"user_id":"bob","sub":1})", &identity), Cause::none);
+  EXPECT_EQ(identity.subject, "idp:bob");
+  EXPECT_EQ(read(issuer, R"({"user_id":" bob"})", &identity), Cause::bad_subject);
+  EXPECT_EQ(read(issuer, R"({"user_id":""})", &identity), Cause::bad_subject);
+  EXPECT_EQ(read(issuer, R"({"user_id":")" + std::string(253, 'a') + "\"}", &identity), Cause::bad_subject);
+}
+
+TEST(TokenPlan, IsReadFromItsClaimOnly) {
+  Issuer issuer;
+  Identity identity;
+  EXPECT_EQ(read(issuer, R"({"plan":"pro"})", &identity), Cause::none);
+  EXPECT_FALSE(identity.has_plan);
+  issuer.plan_claim = ClaimPath("plan");
+  EXPECT_EQ(read(issuer, R"({"plan":"pro"})", &identity), Cause::none);
+  EXPECT_TRUE(identity.has_plan);
+  EXPECT_EQ(identity.plan, "pro");
+  for (const char *bad : {"\"\"", "\"a b\"", "\"a\\n\"", "null", "1", "[\"pro\"]"}) {
+    EXPECT_EQ(read(issuer, std::string(R"({"plan":)") + bad + "}", &identity), Cause::bad_plan) << bad;
+  }
+}
+
+TEST(TokenJti, IsAnyString) {
+  Identity identity;
+  EXPECT_EQ(read(Issuer(), R"({"jti":"a\u0000b"})", &identity), Cause::none);
+  EXPECT_TRUE(identity.has_jti);
+  EXPECT_EQ(identity.jti, std::string("a\0b", 3));
+  Identity none;
+  EXPECT_EQ(read(Issuer(), "{}", &none), Cause::none);
+  EXPECT_FALSE(none.has_jti);
+}
+
+}  // namespace
+}  // namespace keyward::jwt
