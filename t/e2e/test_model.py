@@ -3,8 +3,6 @@
 What each of these plays is random journals: t/e2e/model/run.py says how to play one again. `make check` makes a million decisions.
 """
 
-import random
-
 import pytest
 from model.mutations import MUTATIONS
 from model.run import play, rounds
@@ -18,13 +16,6 @@ def say(*texts, **_):
 @pytest.mark.time_limit(600)
 def test_every_decision_of_a_known_journal_is_the_models(build):
     assert rounds(build, "fixed", 10_000, say=say) is None
-
-
-@pytest.mark.time_limit(600)
-def test_every_decision_of_a_random_journal_is_the_models(build):
-    seed = random.getrandbits(32)
-    print(f"seed {seed}")
-    assert rounds(build, seed, 10_000, say=say) is None
 
 
 def create(key, **more):
