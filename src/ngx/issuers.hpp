@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "auth/subject_reach.hpp"
 #include "jwt/issuer.hpp"
 #include "jwt/key_set.hpp"
 #include "ngx/key_file_stamp.hpp"
@@ -29,6 +30,7 @@ struct IssuerConfiguration {
   std::string place;                          // for messages: "in /etc/nginx/nginx.conf:12"
   std::shared_ptr<const jwt::KeySet> loaded;  // of a file, by the master; of jwks_uri: nullptr
   KeyFileStamp loaded_from;                   // the file as it was then
+  SubjectReach reach;                         // set once all issuers are known
 };
 
 }  // namespace keyward
