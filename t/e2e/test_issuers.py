@@ -109,7 +109,7 @@ BAD = {
     "GOOD plan_claim '';": "is no claim",
     "GOOD subject required;": "needs a store to look in",
     "GOOD subject required required;": "is there twice",
-    "GOOD subject prefix=' a';": "bad prefix",
+    "GOOD subject 'prefix= a';": "bad prefix",
     "GOOD subject claim=;": "is no claim",
     "GOOD subject mandatory;": 'it may be claim=NAME, prefix=TEXT, "required" or "shared"',
     "GOOD subjects;": "is unknown here; it must be one of jwks_uri, ",
