@@ -1,5 +1,6 @@
 // keyward's directives: each setter reads one, checks it, and says what to write instead.
 #include <algorithm>
+#include <array>
 #include <cstdarg>
 
 #include "auth/scope.hpp"
@@ -504,6 +505,9 @@ Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *c
   MessageRule rule;
   while (words.size() > 2) {
     if (const auto status = option(words.back(), "status")) {
+      if (rule.status) {
+        return "has \"status=\" twice";
+      }
       const ngx_int_t value = ngx_atoi(borrow(*status).data, status->size());
       // nginx closes the connection on 408 and 444, and keeps 494 to 499 for itself: none is an answer.
       if (value < 400 || value > 599 || value == 408 || value == 444 || (value >= 494 && value <= 499)) {
@@ -512,6 +516,9 @@ Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *c
       }
       rule.status = static_cast<std::uint16_t>(value);
     } else if (const auto code = option(words.back(), "code")) {
+      if (rule.code) {
+        return "has \"code=\" twice";
+      }
       if (!is_id(*code)) {
         return "invalid value " + quoted(words.back()) + "; code= is a word such as code=invalid_key";
       }
@@ -526,7 +533,11 @@ Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *c
   }
   rule.text = words.back();
   words.pop_back();
-  for (const std::string_view name : words) {
+  for (auto word = words.begin(); word != words.end(); ++word) {
+    const std::string_view name = *word;
+    if (std::find(words.begin(), word, name) != word) {
+      return quoted(name) + " is there twice";
+    }
     // A word may be both (insufficient_credits is no code, but not_found is both): then the reason is meant.
     if (const auto reason = reason_by_name(name); reason && *reason != Reason::none) {
       rule.reasons.push_back(*reason);
@@ -751,6 +762,42 @@ void note_touch(ngx_conf_t *cf, std::string_view, ServerConfiguration *conf) {
 }
 void note_touch(ngx_conf_t *, std::string_view, MainConfiguration *) {}
 
+// Parameters that a directive takes once; `words`: of its other words, too, none may stand there twice.
+struct Once {
+  std::string_view directive;
+  std::array<std::string_view, 6> names;
+  bool words;
+};
+constexpr Once kOnce[] = {
+    {"keyward_accept", {"methods"}, true},
+    {"keyward_scope", {"methods", "match"}, true},
+    {"keyward_limit", {"name", "by", "window", "cost", "methods", "default"}, true},
+    {"keyward_plan", {}, true},
+    {"keyward_scope_implies", {}, true},
+};
+
+// The last of two would count, and the first one look as if it did.
+Wrong check_once(std::string_view directive, const Words &words) {
+  const auto *once =
+      std::find_if(std::begin(kOnce), std::end(kOnce), [&](const Once &known) { return known.directive == directive; });
+  if (once == std::end(kOnce)) {
+    return kGood;
+  }
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    const auto earlier_end = words.begin() + static_cast<std::ptrdiff_t>(i);
+    if (once->words && std::find(words.begin() + 1, earlier_end, words[i]) != earlier_end) {
+      return quoted(words[i]) + " is there twice";
+    }
+    for (const std::string_view name : once->names) {
+      const auto is_one = [&](std::string_view word) { return !name.empty() && option(word, name).has_value(); };
+      if (is_one(words[i]) && std::any_of(words.begin() + 1, earlier_end, is_one)) {
+        return quoted(words[i]) + " is a second \"" + std::string(name) + "=\"; write only one";
+      }
+    }
+  }
+  return kGood;
+}
+
 // One way from nginx to every setter: words out, exceptions caught, mistakes logged with the directive's name.
 template <typename Conf, Wrong (*Set)(ngx_conf_t *, const Words &, Conf *)>
 char *directive(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
@@ -763,7 +810,8 @@ char *directive(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
     for (ngx_uint_t i = 0; i < cf->args->nelts; ++i) {
       words.push_back(view(args[i]));
     }
-    if (const Wrong wrong = Set(cf, words, own)) {
+    Wrong wrong = check_once(view(command->name), words);
+    if (wrong = wrong ? wrong : Set(cf, words, own); wrong) {
       ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" directive: %s", &command->name, wrong->c_str());
       return static_cast<char *>(NGX_CONF_ERROR);
     }
