@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
 #include <memory>
 #include <new>
 #include <numeric>
@@ -162,6 +166,65 @@ int on_end_array(void *context) noexcept {
 constexpr yajl_callbacks kCallbacks = {on_null,      on_boolean, nullptr,    nullptr,        on_number,   on_string,
                                        on_start_map, on_map_key, on_end_map, on_start_array, on_end_array};
 
+// yajl writes through what malloc() gives it without a look, so that refused memory would be a crash. So it gets all that it may need for a
+// small text at once, and before it begins; only large texts, which no request brings, may ask for more.
+class Arena {
+ public:
+  explicit Arena(std::size_t text_size)
+      : size_(kFixed + kPerByte * std::min(text_size, kSmallText)), memory_(new char[size_]) {}
+
+  yajl_alloc_funcs functions() noexcept { return {on_malloc, on_realloc, on_free, this}; }
+
+ private:
+  // Its handle, lexer and stack; and two buffers, which double until they hold the text.
+  static constexpr std::size_t kFixed = 16384, kPerByte = 8, kSmallText = 16384;
+  // In front of each block, its size.
+  static constexpr std::size_t kHead = alignof(std::max_align_t);
+
+  bool has(const void *block) const noexcept {
+    const std::less<const char *> before;  // pointers into different objects, too, have an order by it
+    const char *at = static_cast<const char *>(block);
+    return !before(at, memory_.get()) && before(at, memory_.get() + size_);
+  }
+  void *take(std::size_t size) noexcept {
+    const std::size_t whole = kHead + (size + kHead - 1) / kHead * kHead;
+    if (size > size_ || whole > size_ - used_) {
+      return nullptr;
+    }
+    char *head = memory_.get() + used_;
+    used_ += whole;
+    std::memcpy(head, &size, sizeof(size));
+    return head + kHead;
+  }
+
+  static void *on_malloc(void *self, std::size_t size) noexcept {
+    void *block = static_cast<Arena *>(self)->take(size);
+    return block != nullptr ? block : std::malloc(size);
+  }
+  static void *on_realloc(void *self, void *block, std::size_t size) noexcept {
+    auto *arena = static_cast<Arena *>(self);
+    if (block == nullptr || !arena->has(block)) {
+      return block == nullptr ? on_malloc(self, size) : std::realloc(block, size);
+    }
+    std::size_t old = 0;
+    std::memcpy(&old, static_cast<char *>(block) - kHead, sizeof(old));
+    void *moved = on_malloc(self, size);
+    if (moved != nullptr) {
+      std::memcpy(moved, block, std::min(old, size));
+    }
+    return moved;
+  }
+  static void on_free(void *self, void *block) noexcept {
+    if (!static_cast<Arena *>(self)->has(block)) {
+      std::free(block);
+    }
+  }
+
+  std::size_t size_;
+  std::size_t used_ = 0;
+  std::unique_ptr<char[]> memory_;
+};
+
 struct HandleFree {
   void operator()(yajl_handle handle) const noexcept { yajl_free(handle); }
 };
@@ -175,7 +238,9 @@ bool fail(const char *problem, std::size_t offset, std::string *error) {
 bool run_yajl(std::string_view text, Value *value, std::string *error) {
   Builder builder(value);
   // Its own defaults are: no comments, strings validated, nothing after the value.
-  const Handle handle(yajl_alloc(&kCallbacks, nullptr, &builder));
+  Arena arena(text.size());
+  yajl_alloc_funcs functions = arena.functions();
+  const Handle handle(yajl_alloc(&kCallbacks, &functions, &builder));
   if (!handle) {
     throw std::bad_alloc();
   }
