@@ -1,5 +1,7 @@
 """keyward_issuer in the configuration: every mistake is found by nginx -t, with its place and what to write instead."""
 
+import json
+
 import pytest
 from cryptography.hazmat.primitives import serialization
 from harness.tokens import Signer, jwks, rsa_key
@@ -228,8 +230,6 @@ def test_files_that_others_can_get_at_are_warned_of(check, issuers):
 
 def test_keys_that_are_left_out_are_named(check, issuers):
     weak = {"kty": "RSA", "kid": "weak", "n": "AQAB", "e": "AQAB"}
-    import json
-
     issuers.write("mixed.json", json.dumps({"keys": [json.loads(jwks(Signer(kid="1")))["keys"][0], weak]}))
     rc, output = check("keyward_issuer auth { jwks_file FILES/mixed.json; }")
     assert rc == 0 and 'key 2 (kid "weak") is left out: ' in output
@@ -243,10 +243,7 @@ def test_include_inside_a_block(check, issuers):
     assert rc == 1 and "rules.conf:2" in output
 
 
-def test_a_relative_path_is_beside_the_configuration(config_test, issuers, folder):
-    signer = Signer()
-    prefix = folder / "config1"
-    # nginx.conf is in its prefix; the file comes there before nginx does.
+def test_a_relative_path_is_beside_the_configuration(config_test, folder):
+    prefix = folder / "config1"  # where nginx.conf will be
     rc, output = config_test(http="keyward_issuer auth { public_key missing-oauth.pem; }", location=ON, store=False)
     assert rc == 1 and f"{prefix}/missing-oauth.pem" in output
-    assert signer.pem
