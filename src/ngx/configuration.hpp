@@ -13,6 +13,7 @@
 #include "base/rate.hpp"
 #include "key/key_format.hpp"
 #include "limit/zone.hpp"
+#include "ngx/issuers.hpp"
 #include "ngx/ngx.hpp"
 
 namespace keyward {
@@ -200,6 +201,7 @@ struct MainConfiguration {
   std::vector<KeyFormat> formats;  // never empty once read
   bool formats_set = false;
   Policy policy;
+  std::vector<std::unique_ptr<IssuerConfiguration>> issuers;  // in the order in which they were written
   std::size_t bcrypt_concurrency = 0;  // 0: the default; never 0 once read
 
   bool any_query = false;                      // some server takes credentials from the query
