@@ -14,6 +14,7 @@
 #include "key/key_format.hpp"
 #include "limit/zone.hpp"
 #include "ngx/issuers.hpp"
+#include "ngx/key_zones.hpp"
 #include "ngx/ngx.hpp"
 
 namespace keyward {
@@ -202,7 +203,8 @@ struct MainConfiguration {
   bool formats_set = false;
   Policy policy;
   std::vector<std::unique_ptr<IssuerConfiguration>> issuers;  // in the order in which they were written
-  std::size_t bcrypt_concurrency = 0;  // 0: the default; never 0 once read
+  std::vector<FetchedIssuer> fetched;                         // those with a jwks_uri; once all is read
+  std::size_t bcrypt_concurrency = 0;                         // 0: the default; never 0 once read
 
   bool any_query = false;                      // some server takes credentials from the query
   ngx_int_t request_uri_variable = NGX_ERROR;  // $request_uri's index, where any_query

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::uint64_t kUsageLockWaitMs = 200;
 constexpr std::uint64_t kLastUsageLockWaitMs = 2000;  // what isn't stored then is lost; Debian kills after 5 s
+constexpr std::uint64_t kKeySetLockWaitMs = 1000;
 constexpr std::uint64_t kRefileLockWaitMs = 1000;
 
 }  // namespace
@@ -89,5 +90,16 @@ void RefileJob::run() noexcept {
     return true;
   });
 }
+
+void KeySetJob::run() noexcept {
+  try {
+    status_ = worker_.windows_.ready();
+    status_ = status_.ok() ? worker_.usage_.put_key_set(name_, pack_key_set(set_), kKeySetLockWaitMs) : status_;
+  } catch (...) {
+    status_ = {StoreCode::io, "out of memory"};
+  }
+}
+
+void KeySetJob::finish() noexcept { worker_.note_key_set(status_); }
 
 }  // namespace keyward
