@@ -291,6 +291,9 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     if (!child->errors) {
       child->errors = ErrorStyle();
     }
+    for (const Source &source : *child->sources) {
+      child->source_lengths.add(source.name.size());
+    }
     const auto is_query = [](const Source &source) { return source.kind == SourceKind::query; };
     child->has_query = parent->has_query || std::any_of(child->sources->begin(), child->sources->end(), is_query);
     main->any_query = main->any_query || child->has_query;

@@ -84,7 +84,7 @@ bool add_request_header(ngx_http_request_t *r, std::string_view name, std::strin
   if (list->last == nullptr && ngx_list_init(list, r->pool, 8, sizeof(ngx_table_elt_t)) != NGX_OK) {
     return false;
   }
-  auto *header = static_cast<ngx_table_elt_t *>(ngx_list_push(list));
+  auto *header = push_header(list);
   if (header == nullptr) {
     return false;
   }
@@ -97,7 +97,7 @@ bool add_request_header(ngx_http_request_t *r, std::string_view name, std::strin
 }
 
 ngx_table_elt_t *add_answer_header(ngx_http_request_t *r, std::string_view name, ngx_str_t value) noexcept {
-  auto *header = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_out.headers));
+  auto *header = push_header(&r->headers_out.headers);
   if (header != nullptr) {
     header->hash = 1;
     header->key = borrow(name);
