@@ -5,8 +5,6 @@
 
 #include "base/digest.hpp"
 #include "base/hex.hpp"
-#include "fetch/certificates.hpp"
-#include "jwt/key_file.hpp"
 #include "ngx/configuration.hpp"
 
 namespace keyward {
@@ -34,44 +32,15 @@ ngx_int_t on_init_zone(ngx_shm_zone_t *shm_zone, void *old_data) noexcept {
   return NGX_ERROR;
 }
 
-bool fail(ngx_conf_t *cf, const IssuerConfiguration &issuer, const std::string &problem) {
-  ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "keyward_issuer \"%s\" %s: %s", issuer.rules.name.c_str(),
-                issuer.place.c_str(), problem.c_str());
-  return false;
-}
-
-// By the master, which may read what workers may not.
-bool read_certificates(ngx_conf_t *cf, const IssuerConfiguration &issuer, FetchSource *source) {
-  if (issuer.keys.ca.empty()) {
-    return true;
-  }
-  auto pem = std::make_shared<std::string>();
-  std::string error;
-  if (!jwt::read_key_file(issuer.keys.ca, pem.get(), &error)) {
-    return fail(cf, issuer, "\"ca=\" can't be read: " + error);
-  }
-  if (count_certificates(*pem) == 0) {
-    return fail(cf, issuer, "\"ca=" + issuer.keys.ca + "\" holds no certificates in PEM, or damaged ones");
-  }
-  source->request.ca = std::move(pem);
-  return true;
-}
-
-bool read_source(ngx_conf_t *cf, const IssuerConfiguration &issuer, FetchSource *source) {
+bool read_source(const IssuerConfiguration &issuer, FetchSource *source) {
   const KeyPlace &keys = issuer.keys;
   std::string error;
-  if (!parse_url(keys.where, &source->request.url, &error)) {
-    return fail(cf, issuer, "the URL of \"jwks_uri\" " + error + "; write https://HOST/PATH");
-  }
-  if (!source->request.url.tls && !keys.plain) {
-    return fail(cf, issuer,
-                "\"jwks_uri\" is not encrypted; write https://, or add \"plain\" where nobody can be on the way");
-  }
   source->issuer = issuer.rules.name;
+  source->request.ca = keys.certificates;
   source->plan.refresh_ms = keys.refresh_s * 1000;
   source->plan.stale_ms = keys.stale_s * 1000;
   source->cache = keys.cache;
-  return read_certificates(cf, issuer, source);
+  return parse_url(keys.where, &source->request.url, &error);  // as its directive has seen to
 }
 
 // One for each place: who fetches from the same shares it.
@@ -105,7 +74,7 @@ bool add_key_zones(ngx_conf_t *cf, MainConfiguration *main) noexcept {
       }
       FetchedIssuer fetched;
       fetched.issuer = i;
-      if (!read_source(cf, issuer, &fetched.source)) {
+      if (!read_source(issuer, &fetched.source)) {
         return false;
       }
       fetched.zone = zone_of(cf, fetched.source.name(), main->fetched);
