@@ -386,6 +386,13 @@ Step KeyFetching::await(RequestContext *ctx, const std::vector<std::size_t> &iss
     }
     answered = false;
     const auto index = static_cast<std::size_t>(issuer - issuers_.data());
+    const KeySetState state = set.state();
+    if (state.generation != issuer->generation &&
+        !is_stale(issuer->configured->source.plan, state.history.fetched_ms, now)) {
+      begin_reading(index, state);  // another worker has fetched it already
+      under_way = true;
+      continue;
+    }
     switch (begin_fetch(index, SharedKeySet::Why::wanted, now)) {
       case SharedKeySet::Begin::begun:
       case SharedKeySet::Begin::in_progress:
@@ -395,8 +402,7 @@ Step KeyFetching::await(RequestContext *ctx, const std::vector<std::size_t> &iss
         under_way = again_ = true;
         break;
       case SharedKeySet::Begin::not_now:
-        under_way = under_way || issuer->generation != set.state().generation;  // it is there, and only has to be read
-        retry_after_s = std::max(retry_after_s, seconds_until_wanted(set.state().wanted_ms, now));
+        retry_after_s = std::max(retry_after_s, seconds_until_wanted(state.wanted_ms, now));
         break;
     }
   }
