@@ -321,18 +321,18 @@ void KeyFetching::note_attempts(Issuer *issuer, const KeySetState &state) noexce
 
 void KeyFetching::take(Issuer *issuer, const KeySetState &state, std::shared_ptr<const jwt::KeySet> keys) {
   // One that can't be told from another issuer's isn't used: the last good one stays, until that is too old.
-  issuer->in_use = worker_.keys.adopt(issuer->configured->issuer, std::move(keys));
+  issuer->in_use = worker_.issuer_keys.adopt(issuer->configured->issuer, std::move(keys));
   issuer->generation = state.generation;
   note_attempts(issuer, state);
 }
 
 void KeyFetching::drop_if_stale(Issuer *issuer, std::int64_t now) {
   const FetchedIssuer &configured = *issuer->configured;
-  if (worker_.keys.current(configured.issuer) == nullptr ||
+  if (worker_.issuer_keys.current(configured.issuer) == nullptr ||
       !is_stale(configured.source.plan, issuer->fetched_ms, now)) {
     return;
   }
-  worker_.keys.drop(configured.issuer);
+  worker_.issuer_keys.drop(configured.issuer);
   if (issuer->in_use && configured.zone->set->tell_stale(issuer->generation)) {
     ngx_log_error(NGX_LOG_ERR, worker_.cycle->log, 0,
                   "keyward: issuer \"%s\": its keys are too old (stale=%Ts) and are used no more: its tokens get 503",

@@ -27,7 +27,7 @@ Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
     : configuration(conf),
       cycle(running_cycle),
       zone(conf.zone),
-      keys(conf, running_cycle->log),
+      issuer_keys(conf, running_cycle->log),
       principals(kPrincipals),
       bcrypt_concurrency(conf.bcrypt_concurrency),
       windows_(&zone, &usage_, conf.store, conf.usage_map_bytes != 0 ? conf.usage_map_bytes : kDefaultMapBytes) {

@@ -38,7 +38,7 @@ struct Worker {
   // Read-only, unless keys of the legacy-prefix kind have to be filed anew: then this process writes as well, in a thread.
   CredentialReader &store() noexcept { return writer_ ? writer_->reader() : reader_; }
 
-  IssuerKeys keys;
+  IssuerKeys issuer_keys;
   PrincipalCache principals;
   std::size_t bcrypt_concurrency;
   std::atomic<bool> closing{false};

@@ -468,7 +468,7 @@ def test_the_end_doesnt_wait_for_an_issuer(edge, issuer):
 
 @pytest.mark.parametrize("graceful", [True, False])
 def test_the_end_doesnt_wait_for_a_name(edge, issuer, build, folder, monkeypatch, graceful):
-    """libcurl looks names up in a thread, which can't be stopped: its code was unmapped under it when a worker ended."""
+    """libcurl looks names up in a thread that can't be stopped, and waits for it unless it is told not to."""
     preload(build, folder, monkeypatch, "hanging_names")
     issuer.url = "http://hanging.invalid/jwks.json"
     e = edge(http=block(issuer), location=GUARDED, store=False)
