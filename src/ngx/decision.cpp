@@ -7,6 +7,7 @@
 #include "ngx/header_list.hpp"
 #include "ngx/key_lookup.hpp"
 #include "ngx/limits.hpp"
+#include "ngx/token_lookup.hpp"
 #include "ngx/worker.hpp"
 
 namespace keyward {
@@ -25,25 +26,6 @@ bool is_preflight(ngx_http_request_t *r) noexcept {
     return true;
   });
   return origin && method;
-}
-
-// What the location's rules together accept for this method.
-AcceptRule accepted(const LocationConfiguration &location, ngx_uint_t method) noexcept {
-  AcceptRule sum;
-  bool named = false;
-  // Rules that name this method replace those for all methods.
-  for (const AcceptRule &rule : *location.accept) {
-    named = named || (rule.methods != 0 && applies(rule.methods, method));
-  }
-  for (const AcceptRule &rule : *location.accept) {
-    if (named ? rule.methods != 0 && applies(rule.methods, method) : rule.methods == 0) {
-      sum.key = sum.key || rule.key;
-      sum.token = sum.token || rule.token;
-      sum.anonymous = sum.anonymous || rule.anonymous;
-      sum.preflight = sum.preflight || rule.preflight;
-    }
-  }
-  return sum;
 }
 
 // The text of a required scope; empty if a variable made it no scope at all.
@@ -121,7 +103,8 @@ Reason check_scopes(RequestContext *ctx, const LocationConfiguration &location) 
 }
 
 // Steps 2 and 5: who is it? For nobody reason is none, with ctx->kind anonymous.
-Step identify(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Reason *reason) {
+Step identify(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, const Acceptance &acceptance,
+              Reason *reason) {
   const auto accepts_source = [&] {
     return std::find(location.sources->begin(), location.sources->end(), *ctx->credential.source) !=
            location.sources->end();
@@ -146,8 +129,7 @@ Step identify(Worker &worker, RequestContext *ctx, const LocationConfiguration &
     return Step::decided;
   }
   if (ctx->kind == Kind::token) {
-    *reason = Reason::invalid_token;  // there are no issuers
-    return Step::decided;
+    return look_up_token(worker, ctx, location, acceptance, reason);
   }
   if (worker.configuration.store.empty()) {
     *reason = Reason::invalid_key;
@@ -156,8 +138,7 @@ Step identify(Worker &worker, RequestContext *ctx, const LocationConfiguration &
   return look_up_key(worker, ctx, location, reason);
 }
 
-Reason judge(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) {
-  const AcceptRule accept = accepted(location, ctx->r->method);
+Reason judge(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, const Acceptance &accept) {
   if (ctx->kind == Kind::anonymous) {
     if (accept.preflight && is_preflight(ctx->r)) {
       return Reason::none;
@@ -167,7 +148,7 @@ Reason judge(Worker &worker, RequestContext *ctx, const LocationConfiguration &l
     }
   }
   Reason reason = Reason::none;
-  if (ctx->principal && !accept.key) {
+  if (ctx->principal && !(ctx->kind == Kind::key ? accept.key : accept.issuers != nullptr)) {
     reason = Reason::not_accepted;
   } else if (ctx->principal && ctx->principal->no_access) {
     reason = Reason::no_access;
@@ -197,12 +178,16 @@ Step decide(Worker &worker, RequestContext *ctx, const LocationConfiguration &lo
   ctx->has_usage_name = false;
   ctx->refused_key_id = {};
   ctx->retry_after_s = 0;
+  ctx->token.reset();
+  ctx->issuer = nullptr;
+  ctx->token_cause = jwt::Cause::none;
+  const Acceptance &acceptance = acceptance_for(location.acceptances, ctx->r->method);
   Reason reason = Reason::none;
-  if (identify(worker, ctx, location, &reason) == Step::wait) {
+  if (identify(worker, ctx, location, acceptance, &reason) == Step::wait) {
     return Step::wait;
   }
   if (reason == Reason::none) {
-    reason = judge(worker, ctx, location);
+    reason = judge(worker, ctx, location, acceptance);
   }
   if (reason != Reason::none && info(reason).status == NGX_HTTP_SERVICE_UNAVAILABLE && ctx->retry_after_s == 0) {
     // busy is over when a run ends; a store comes back within a second of being mended.

@@ -123,7 +123,7 @@ Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *
   return kGood;
 }
 
-Wrong set_accept(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
+Wrong set_accept(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
   AcceptRule rule;
   for (std::size_t i = 1; i < words.size(); ++i) {
     if (const auto methods = option(words[i], "methods"); methods && i == 1) {
@@ -132,23 +132,32 @@ Wrong set_accept(ngx_conf_t *, const Words &words, LocationConfiguration *conf) 
       }
     } else if (words[i] == "key") {
       rule.key = true;
-    } else if (words[i] == "token") {
-      rule.token = true;
     } else if (words[i] == "anonymous") {
       rule.anonymous = true;
     } else if (words[i] == "preflight") {
       rule.preflight = true;
+    } else if (words[i] == "unprovisioned") {
+      rule.unprovisioned = true;
+    } else if (words[i] == "pending") {
+      return "\"pending\" is for locations with keyward_api only";
+    } else if (words[i].find('=') != std::string_view::npos) {
+      return "unknown parameter " + quoted(words[i]) + "; only methods=M,... may come first";
     } else {
-      return "unknown kind " + quoted(words[i]) + "; it must be \"key\", \"token\", \"anonymous\" or \"preflight\"";
+      // Whether there is such an issuer is seen once all are read.
+      rule.issuers.emplace_back(words[i]);
+      main_configuration(cf)->issuers_named.emplace_back(words[i], place_of(cf));
     }
   }
-  if (!rule.key && !rule.token && !rule.anonymous && !rule.preflight) {
+  if (rule.unprovisioned && rule.issuers.empty()) {
+    return "\"unprovisioned\" is about tokens; write issuers with it, or \"keyward_accept token unprovisioned;\"";
+  }
+  if (!rule.key && rule.issuers.empty() && !rule.anonymous && !rule.preflight) {
     return "names nothing to accept; write \"keyward_accept key;\"";
   }
   if (!conf->accept) {
     conf->accept.emplace();
   }
-  conf->accept->push_back(rule);
+  conf->accept->push_back(std::move(rule));
   return kGood;
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "auth/subject_reach.hpp"
 #include "jwt/issuer.hpp"
 #include "jwt/key_set.hpp"
 #include "ngx/key_file_stamp.hpp"
@@ -18,8 +19,8 @@ struct KeyPlace {
   std::string where;  // the URL as it was written, or an absolute path
   // Of jwks_uri only.
   std::int64_t refresh_s = 900, stale_s = 86400;
-  std::string cache, ca;  // absolute paths; empty: the default
-  bool plain = false;     // http
+  std::string cache, ca;                            // absolute paths; empty: the default
+  bool plain = false;                               // http
   std::shared_ptr<const std::string> certificates;  // what ca= holds, read by the master; nullptr without it
 };
 
@@ -30,6 +31,7 @@ struct IssuerConfiguration {
   std::string place;                          // for messages: "in /etc/nginx/nginx.conf:12"
   std::shared_ptr<const jwt::KeySet> loaded;  // of a file, by the master; of jwks_uri: nullptr
   KeyFileStamp loaded_from;                   // the file as it was then
+  SubjectReach reach;                         // set once all issuers are known
 };
 
 }  // namespace keyward

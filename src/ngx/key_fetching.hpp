@@ -8,10 +8,10 @@
 
 #include "base/thread_pool.hpp"
 #include "jwt/key_set.hpp"
-#include "ngx/decision.hpp"
 #include "ngx/key_zones.hpp"
 #include "ngx/ngx.hpp"
 #include "ngx/pool_watch.hpp"
+#include "ngx/step.hpp"
 #include "ngx/waiting.hpp"
 
 namespace keyward {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "auth/principal_cache.hpp"
+#include "auth/token_cache.hpp"
 #include "base/thread_pool.hpp"
 #include "fetch/key_set_file.hpp"
 #include "limit/zone.hpp"
@@ -38,8 +39,9 @@ struct Worker {
   // Read-only, unless keys of the legacy-prefix kind have to be filed anew: then this process writes as well, in a thread.
   CredentialReader &store() noexcept { return writer_ ? writer_->reader() : reader_; }
 
-  IssuerKeys issuer_keys;
   PrincipalCache principals;
+  TokenCache tokens;
+  IssuerKeys issuer_keys;
   std::size_t bcrypt_concurrency;
   std::atomic<bool> closing{false};
   Verifications verifications;
@@ -73,6 +75,7 @@ struct Worker {
   friend class RefileJob;
   static void on_tick(ngx_event_t *event) noexcept;
   void note_store(const StoreStatus &status) noexcept;
+  void open_store();
   void refresh_store();
   void note_key_set(const StoreStatus &status) noexcept;
   void note_usage(const StoreStatus &status) noexcept;

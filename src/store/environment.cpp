@@ -56,6 +56,7 @@ struct NamedTable {
   EnvironmentKind kind;
   Table table;
   const char *name;
+  bool came_later = false;  // older stores of this version don't have it
 };
 constexpr NamedTable kTables[] = {
     {EnvironmentKind::credentials, Table::meta, "meta"},
@@ -66,6 +67,7 @@ constexpr NamedTable kTables[] = {
     {EnvironmentKind::credentials, Table::subjects, "subjects"},
     {EnvironmentKind::credentials, Table::plans, "plans"},
     {EnvironmentKind::credentials, Table::purged, "purged"},
+    {EnvironmentKind::credentials, Table::denials, "denials", true},
     {EnvironmentKind::usage, Table::usage_meta, "meta"},
     {EnvironmentKind::usage, Table::usage, "usage"},
     {EnvironmentKind::usage, Table::windows, "windows"},
@@ -288,11 +290,15 @@ StoreStatus Environment::open_schema() {
 
 StoreStatus Environment::open_tables(MDB_txn *txn) {
   const unsigned flags = access_ == Access::create ? MDB_CREATE : 0;
+  tables_ = {};
   for (const NamedTable &table : kTables) {
     if (table.kind != kind_) {
       continue;
     }
     const int rc = mdb_dbi_open(txn, table.name, flags, &tables_[static_cast<std::size_t>(table.table)]);
+    if (rc == MDB_NOTFOUND && table.came_later) {
+      continue;
+    }
     if (rc == MDB_NOTFOUND) {
       return failure(StoreCode::no_schema, data_path_ + " has no table '" + table.name + "': not a store of keyward's");
     }
@@ -301,6 +307,29 @@ StoreStatus Environment::open_tables(MDB_txn *txn) {
     }
   }
   return {};
+}
+
+bool Environment::lacks_tables() const noexcept {
+  return std::any_of(std::begin(kTables), std::end(kTables),
+                     [this](const NamedTable &table) { return table.kind == kind_ && !has(table.table); });
+}
+
+int Environment::find_tables(MDB_txn *txn, bool *found) noexcept {
+  *found = false;
+  for (const NamedTable &table : kTables) {
+    if (table.kind == kind_ && !has(table.table)) {
+      MDB_dbi handle = 0;
+      const int rc = mdb_dbi_open(txn, table.name, 0, &handle);
+      if (rc != 0 && rc != MDB_NOTFOUND) {
+        return rc;
+      }
+      if (rc == 0) {
+        tables_[static_cast<std::size_t>(table.table)] = handle;
+        *found = true;
+      }
+    }
+  }
+  return 0;
 }
 
 StoreStatus Environment::read_schema(MDB_txn *txn) {

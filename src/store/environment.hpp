@@ -70,6 +70,12 @@ class Environment {
   using Body = std::function<StoreStatus(WriteScope &)>;
   StoreStatus write(const Body &body, std::mutex *gate, bool *stale);
 
+  // Stores of before a table came into being go on without it until something is written into it. While one is missing: whether
+  // somebody has made it in the meantime. *found: txn (a reader's) saw it; once it is committed, later ones may use handle().
+  bool lacks_tables() const noexcept;
+  int find_tables(MDB_txn *txn, bool *found) noexcept;
+  bool has(Table table) const noexcept { return handle(table) != 0; }
+
   MDB_env *get() const noexcept { return env_.get(); }
   MDB_dbi handle(Table table) const noexcept { return tables_[static_cast<std::size_t>(table)]; }
   const Seal &seal() const noexcept { return seal_; }
@@ -92,6 +98,7 @@ class Environment {
   StoreStatus prepare_lock_file(unsigned *flags) const;
   StoreStatus keep_owner() const;
   int resize(std::uint64_t bytes, std::mutex *gate);
+  int create_tables(std::mutex *gate);
   int commit(lmdb::Txn *txn, const WriteScope &scope);
   void lengthen(std::uint64_t bytes) const noexcept;
   StoreStatus write_failure(int rc, std::string_view what) const;

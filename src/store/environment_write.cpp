@@ -40,6 +40,13 @@ StoreStatus Environment::write(const Body &body, std::mutex *gate, bool *stale) 
       wanted = std::max(2 * map_bytes(), scope.wanted_bytes());
     }
     txn.abort();
+    if (rc == MDB_BAD_DBI && lacks_tables()) {
+      rc = create_tables(gate);
+      if (rc == 0) {
+        continue;
+      }
+      wanted = 2 * map_bytes();
+    }
     if (rc != MDB_MAP_FULL && rc != MDB_MAP_RESIZED) {
       break;
     }
@@ -59,6 +66,28 @@ int Environment::resize(std::uint64_t bytes, std::mutex *gate) {
     lock = std::unique_lock<std::mutex>(*gate);
   }
   return mdb_env_set_mapsize(env_.get(), bytes);
+}
+
+// By itself, and before the transaction that needs them: no other may use a handle that isn't committed yet. A snapshot that is in use
+// meanwhile could look for them, too: LMDB lets only one transaction of a process open tables.
+int Environment::create_tables(std::mutex *gate) {
+  std::unique_lock<std::mutex> lock;
+  if (gate != nullptr) {
+    lock = std::unique_lock<std::mutex>(*gate);
+  }
+  std::array<MDB_dbi, kTableCount> tables = tables_;
+  lmdb::Txn txn;
+  int rc = txn.begin(env_.get(), 0);
+  for (const Table table : tables_of(kind_)) {
+    MDB_dbi *handle = &tables[static_cast<std::size_t>(table)];
+    rc = rc == 0 && *handle == 0 ? mdb_dbi_open(txn.get(), name_of(table), MDB_CREATE, handle) : rc;
+  }
+  rc = rc == 0 ? txn.commit() : rc;
+  if (rc == 0) {
+    tables_ = tables;
+    lengthen(used_bytes());
+  }
+  return rc;
 }
 
 int Environment::commit(lmdb::Txn *txn, const WriteScope &scope) {

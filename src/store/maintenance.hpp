@@ -39,7 +39,7 @@ struct RestoreReport {
   bool was_there = false;  // a present store that could be opened
   std::uint64_t keys = 0;  // in the backup
   // Taken over from the present store.
-  std::uint64_t revoked = 0, suspended = 0, purged = 0, rotated = 0, blocked = 0;
+  std::uint64_t revoked = 0, suspended = 0, purged = 0, rotated = 0, blocked = 0, denied = 0;
   // Keys and subjects of the present store that the backup doesn't have.
   std::uint64_t keys_gone = 0, subjects_gone = 0;
   std::vector<std::string> left_out;  // ids of keys whose hash is another key's now, one that is revoked
@@ -51,7 +51,7 @@ struct RestoreReport {
 // ended:
 //  - a key that is revoked now stays revoked, with the record it has now, also where the backup doesn't have it;
 //  - a key that was revoked and purged doesn't come back;
-//  - a suspended key stays suspended, a blocked subject blocked;
+//  - a suspended key stays suspended, a blocked subject blocked, a denied token denied;
 //  - a rotated key keeps the end of its overlap, and its successors are kept as they are now.
 // Everything else that was made since is gone. Where there is no store, one is made, with the backup's secret and its owner.
 StoreStatus restore_store(const std::string &folder, const std::string &backup, const RestoreOptions &options,

@@ -30,7 +30,7 @@ void CredentialReader::State::close() noexcept {
   txn.abort();
   environment.close();
   in_snapshot = false;
-  clean_txn_id = 0;
+  clean_txn_id = denials_txn_id = 0;
 }
 
 StoreStatus CredentialReader::State::reopen() {
@@ -54,14 +54,15 @@ StoreStatus CredentialReader::State::reopen() {
   return {};
 }
 
-int CredentialReader::State::renew(bool *retired) noexcept {
+// alone: no thread of this process writes meanwhile.
+int CredentialReader::State::renew(bool alone, bool *retired) noexcept {
   *retired = false;
   int rc = mdb_txn_renew(txn.get());
   if (rc != 0) {
     return rc;
   }
-  const std::uint64_t id = mdb_txn_id(txn.get());
-  if (id != clean_txn_id) {
+  std::uint64_t id = mdb_txn_id(txn.get());
+  while (id != clean_txn_id) {
     std::string_view record;
     rc = lmdb::get(txn.get(), environment.handle(Table::meta), kRetiredKey, &record);
     if (rc != MDB_NOTFOUND) {
@@ -69,7 +70,24 @@ int CredentialReader::State::renew(bool *retired) noexcept {
       mdb_txn_reset(txn.get());
       return *retired ? MDB_BAD_TXN : rc;
     }
-    clean_txn_id = id;
+    // An older store: another process may have made the denylist's table, which `meta` tells of.
+    if (!environment.lacks_tables() ||
+        lmdb::get(txn.get(), environment.handle(Table::meta), kDenialsKey, &record) == MDB_NOTFOUND) {
+      clean_txn_id = id;
+      break;
+    }
+    bool found = false;
+    rc = alone ? environment.find_tables(txn.get(), &found) : MDB_BAD_DBI;
+    if (rc != MDB_SUCCESS || !found) {
+      mdb_txn_reset(txn.get());
+      return rc != MDB_SUCCESS ? rc : MDB_CORRUPTED;
+    }
+    // Its handle is good behind this transaction's commit, and for what is begun then.
+    if (txn.commit() != MDB_SUCCESS || txn.begin(environment.get(), MDB_RDONLY) != MDB_SUCCESS) {
+      txn.abort();
+      return MDB_BAD_TXN;
+    }
+    id = mdb_txn_id(txn.get());
   }
   generation.txn_id = id;
   return MDB_SUCCESS;
@@ -111,7 +129,7 @@ StoreStatus CredentialReader::State::mend() {
     return failure(StoreCode::io, folder + " was opened before a fork");
   }
   bool retired = false;
-  int rc = renew(&retired);
+  int rc = renew(true, &retired);
   if (rc == 0) {
     return {};
   }
@@ -127,7 +145,7 @@ StoreStatus CredentialReader::State::mend() {
   } else {
     status = reopen();
   }
-  rc = status.ok() ? renew(&retired) : 0;
+  rc = status.ok() ? renew(true, &retired) : 0;
   return rc == 0 ? status : failure_of(rc, "read " + environment.data_path());
 }
 
@@ -186,7 +204,7 @@ StoreStatus CredentialReader::begin() {
   }
   state.lock_gate();
   bool retired = false;
-  if (state.is_open() && !state.inherited() && state.renew(&retired) == 0) {
+  if (state.is_open() && !state.inherited() && state.renew(!state.shared, &retired) == 0) {
     state.in_snapshot = true;
     return {};
   }
@@ -219,12 +237,15 @@ StoreStatus CredentialReader::stats(Stats *stats) {
   const Environment &environment = state.environment;
   const auto entries = [&state, &environment](Table table) {
     MDB_stat stat = {};
-    mdb_stat(state.txn.get(), environment.handle(table), &stat);
+    if (environment.has(table)) {
+      mdb_stat(state.txn.get(), environment.handle(table), &stat);
+    }
     return std::uint64_t{stat.ms_entries};
   };
   stats->keys = entries(Table::keys);
   stats->subjects = entries(Table::subjects);
   stats->plans = entries(Table::plans);
+  stats->denials = entries(Table::denials);
   stats->indexed = entries(Table::index);
   stats->legacy = entries(Table::prefixes);
   MDB_envinfo info = {};

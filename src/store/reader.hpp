@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
+#include "store/denial.hpp"
 #include "store/record.hpp"
 #include "store/seal.hpp"
 #include "store/status.hpp"
@@ -67,6 +68,11 @@ class CredentialReader {
   StoreCode find_plan(std::string_view name, PlanView *view) noexcept;
   // The store's default plan, if it has one; the name is a view, too.
   StoreCode find_default_plan(std::string_view *name, PlanView *view) noexcept;
+  // What the denylist has about a token of this issuer (the name of its keyward_issuer), subject (as the principal has it, with the
+  // issuer's prefix) and jti (each may be empty) at now_s: ok, and *denial says it. Two look-ups at most; none in a snapshot in which the
+  // denylist is empty. Anything but ok: refuse the token with a failure of ours.
+  StoreCode find_token_denial(std::string_view issuer, std::string_view subject, std::string_view jti,
+                              std::int64_t now_s, TokenDenial *denial) noexcept;
   // Keys of the legacy-prefix kind under this plain prefix, in order of id; stops when visit answers false.
   StoreCode for_each_candidate(std::string_view prefix, const std::function<bool(const FoundKey &)> &visit);
   // Whether any legacy-prefix entry exists; and how long their plain prefixes are: bit i set for length i (up to 63).
@@ -84,6 +90,9 @@ class CredentialReader {
   StoreCode for_each_plan(const std::function<bool(std::string_view, const PlanView &)> &visit,
                           const DamagedVisitor &damaged);
 
+  // damaged() gets a record's key in the table, in hexadecimal digits.
+  StoreCode for_each_denial(const std::function<bool(const DenialRecord &)> &visit, const DamagedVisitor &damaged);
+
   // Walks the tables that lead to keys (index, prefixes, subject_keys) and tells of entries that no key's record asks for: of a key that
   // isn't there (`missing`), or of one that is another's. Where the entry itself is damaged the id is empty. Entries of damaged keys
   // are left to for_each_key().
@@ -94,7 +103,7 @@ class CredentialReader {
   const Seal &seal() const noexcept;
 
   struct Stats {
-    std::uint64_t keys = 0, subjects = 0, plans = 0, indexed = 0, legacy = 0;
+    std::uint64_t keys = 0, subjects = 0, plans = 0, indexed = 0, legacy = 0, denials = 0;
     std::uint64_t map_bytes = 0, file_bytes = 0, used_bytes = 0, last_txn_id = 0;
     unsigned readers = 0, max_readers = 0;
     std::string instance_id;  // hex

@@ -15,7 +15,7 @@ StoreCode CredentialReader::State::get(Table table, std::string_view key, std::s
   if (!in_snapshot) {
     return StoreCode::io;
   }
-  if (key.empty() || key.size() > kMaxKeyBytes) {
+  if (key.empty() || key.size() > kMaxKeyBytes || !environment.has(table)) {
     return StoreCode::not_found;
   }
   std::string_view stored;
@@ -85,7 +85,73 @@ StoreCode CredentialReader::State::confirm_absence(Table table, std::string_view
   if (rc == 0 && !environment.seal().open(table, found, stored, &content)) {
     return StoreCode::damaged;
   }
+  MDB_stat stat = {};
+  if (rc == MDB_NOTFOUND && last &&
+      (mdb_stat(txn.get(), environment.handle(table), &stat) != 0 || stat.ms_entries != 0)) {
+    return StoreCode::damaged;  // a tree that has lost its root
+  }
   return rc == 0 ? StoreCode::not_found : store_code(rc);
+}
+
+// Once in each snapshot. It is asked in `meta`, not of the table: one that can't be found any more must not pass for an empty one.
+StoreCode CredentialReader::State::count_denials() noexcept {
+  if (denials_txn_id == generation.txn_id) {
+    return StoreCode::ok;
+  }
+  std::string_view content;
+  StoreCode code = get(Table::meta, kDenialsKey, &content);
+  std::uint64_t count = 0;
+  if (code == StoreCode::not_found) {
+    code = confirm_absence(Table::meta, kDenialsKey);
+    code = code == StoreCode::not_found ? StoreCode::ok : code;
+  } else if (code == StoreCode::ok && (!take_int(&content, &count) || !content.empty())) {
+    code = StoreCode::damaged;
+  }
+  if (code != StoreCode::ok) {
+    return code;
+  }
+  MDB_stat stat = {};
+  const int rc =
+      environment.has(Table::denials) ? mdb_stat(txn.get(), environment.handle(Table::denials), &stat) : MDB_SUCCESS;
+  if (rc != MDB_SUCCESS || stat.ms_entries != count) {
+    return rc != MDB_SUCCESS ? store_code(rc) : StoreCode::damaged;
+  }
+  denials = count;
+  denials_txn_id = generation.txn_id;
+  return StoreCode::ok;
+}
+
+StoreCode CredentialReader::State::apply_denial(DenialKind kind, std::string_view name, std::string_view issuer,
+                                                std::int64_t now_s, TokenDenial *denial) const noexcept {
+  const DenialKey key = denial_key(kind, name);
+  std::string_view content;
+  const StoreCode code = get(Table::denials, view_of(key), &content);
+  if (code != StoreCode::ok) {
+    return code == StoreCode::not_found ? confirm_absence(Table::denials, view_of(key)) : code;
+  }
+  return keyward::apply_denial(content, kind, name, issuer, now_s, denial) ? StoreCode::ok : StoreCode::damaged;
+}
+
+StoreCode CredentialReader::find_token_denial(std::string_view issuer, std::string_view subject, std::string_view jti,
+                                              std::int64_t now_s, TokenDenial *denial) noexcept {
+  State &state = *state_;
+  *denial = {};
+  if (!state.in_snapshot) {
+    return StoreCode::io;
+  }
+  StoreCode code = state.count_denials();
+  if (code != StoreCode::ok || state.denials == 0) {
+    return code;
+  }
+  const auto ask = [&](DenialKind kind, std::string_view name) {
+    if (code == StoreCode::ok && !name.empty()) {
+      code = state.apply_denial(kind, name, issuer, now_s, denial);
+      code = code == StoreCode::not_found ? StoreCode::ok : code;
+    }
+  };
+  ask(DenialKind::jti, jti);
+  ask(DenialKind::subject, subject);
+  return code;
 }
 
 StoreCode CredentialReader::find_subject(std::string_view subject, SubjectView *view) noexcept {

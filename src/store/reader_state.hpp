@@ -22,7 +22,9 @@ struct CredentialReader::State {
   Environment environment;
   lmdb::Txn txn;  // reset between snapshots
   bool in_snapshot = false;
-  std::uint64_t clean_txn_id = 0;  // no `retired` record in this one
+  std::uint64_t clean_txn_id = 0;    // no `retired` record in this one
+  std::uint64_t denials_txn_id = 0;  // of which the following is known
+  std::uint64_t denials = 0;         // how many entries the denylist has
   Generation generation;
   unsigned refreshes = 0;
 
@@ -41,7 +43,7 @@ struct CredentialReader::State {
   StoreStatus begin_slowly();
   StoreStatus mend();
   // Renews the transaction and looks whether its snapshot is retired.
-  int renew(bool *retired) noexcept;
+  int renew(bool alone, bool *retired) noexcept;
 
   void lock_gate() noexcept;
   void unlock_gate() noexcept;
@@ -53,6 +55,9 @@ struct CredentialReader::State {
   // id becomes found->id: a view into the snapshot.
   StoreCode confirm_absence(Table table, std::string_view key) const noexcept;
   StoreCode key_by_id(std::string_view id, FoundKey *found) const noexcept;
+  StoreCode count_denials() noexcept;
+  StoreCode apply_denial(DenialKind kind, std::string_view name, std::string_view issuer, std::int64_t now_s,
+                         TokenDenial *denial) const noexcept;
 };
 
 }  // namespace keyward

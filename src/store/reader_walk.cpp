@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string>
 
+#include "base/hex.hpp"
 #include "store/failure.hpp"
 #include "store/reader.hpp"
 #include "store/reader_state.hpp"
@@ -168,6 +169,32 @@ StoreCode CredentialReader::for_each_plan(const std::function<bool(std::string_v
     return visit(name, view);
   });
   return code == StoreCode::ok && any_damaged ? StoreCode::damaged : code;
+}
+
+StoreCode CredentialReader::for_each_denial(const std::function<bool(const DenialRecord &)> &visit,
+                                            const DamagedVisitor &damaged) {
+  State &state = *state_;
+  if (!state.in_snapshot) {
+    return StoreCode::io;
+  }
+  if (!state.environment.has(Table::denials)) {
+    return state.count_denials();
+  }
+  bool any_damaged = false;
+  const Walk walk(state.txn.get(), state.environment.handle(Table::denials));
+  const StoreCode code = walk.after({}, [&](std::string_view key, std::string_view stored) {
+    DenialRecord record;
+    std::string_view content;
+    if (!state.environment.seal().open(Table::denials, key, stored, &content) || !decode(content, &record)) {
+      any_damaged = true;
+      tell(damaged, to_hex(key));
+      return true;
+    }
+    return visit(record);
+  });
+  return code == StoreCode::ok && any_damaged ? StoreCode::damaged
+         : code == StoreCode::ok              ? state.count_denials()
+                                              : code;
 }
 
 }  // namespace keyward

@@ -5,13 +5,14 @@
 #include <ctime>
 #include <utility>
 
+#include "base/little_endian.hpp"
 #include "store/failure.hpp"
 #include "store/side.hpp"
 #include "store/write_txn_state.hpp"
 
 namespace keyward {
 
-static_assert(kTableCount == 12, "a new table needs its rule for a restore here: what in it must outlive one");
+static_assert(kTableCount == 13, "a new table needs its rule for a restore here: what in it must outlive one");
 
 namespace {
 
@@ -31,6 +32,7 @@ RestoredKeys::RestoredKeys(Environment &backup, EnvironmentSnapshot &backup_snap
 StoreStatus RestoredKeys::run() {
   StoreStatus status = purged_entries();
   status = status.ok() ? keys() : status;
+  status = status.ok() ? denials() : status;
   return status.ok() ? subjects() : status;
 }
 
@@ -169,7 +171,8 @@ bool RestoredKeys::read_key(const Source &source, std::string_view id, std::stri
 
 bool RestoredKeys::find(const Source &source, Table table, std::string_view key, std::string_view *content) const {
   std::string_view stored;
-  return lmdb::get(source.snapshot.get(), source.environment.handle(table), key, &stored) == 0 &&
+  return source.environment.has(table) &&
+         lmdb::get(source.snapshot.get(), source.environment.handle(table), key, &stored) == 0 &&
          source.environment.seal().open(table, key, stored, content);
 }
 
@@ -261,6 +264,84 @@ StoreStatus RestoredKeys::purged_entries() {
     note_seen(Table::purged, seen);
   }
   return status;
+}
+
+// Of both stores' denylists everything counts, and of two entries for the same tokens the stricter one.
+StoreStatus RestoredKeys::denials() {
+  std::vector<DenialRecord> records;
+  StoreStatus status;
+  std::uint64_t seen = 0;
+  if (present_.environment.has(Table::denials)) {
+    Side present;
+    const int rc = present.open(present_.snapshot.get(), present_.environment.handle(Table::denials));
+    if (rc != 0) {
+      return failure_of(rc, "read the denylist");
+    }
+    for (present.seek_behind({}); status.ok() && present.rc == 0; present.next(), ++seen) {
+      std::string_view content;
+      DenialRecord record;
+      if (!present_.environment.seal().open(Table::denials, present.key, present.value, &content) ||
+          !decode(content, &record)) {
+        report_->damaged.emplace_back("present entry of the denylist");
+        continue;
+      }
+      records.push_back(std::move(record));
+      if (records.size() == kBatch) {
+        status = merge_denials(records, false);
+        records.clear();
+      }
+    }
+    status = status.ok() ? end_where_it_fails(&present, present_) : status;
+  }
+  note_seen(Table::denials, seen);
+  std::string_view content;
+  std::uint64_t counted = 0;
+  if (find(present_, Table::meta, kDenialsKey, &content)) {
+    take_int(&content, &counted);
+  }
+  if (counted != present_.snapshot.entries(Table::denials)) {
+    report_->damaged.emplace_back("present denylist, whose length isn't what it was,");
+  }
+  return status.ok() ? merge_denials(records, true) : status;
+}
+
+// The last time it also counts: where the backup was damaged, there are fewer than it says.
+StoreStatus RestoredKeys::merge_denials(const std::vector<DenialRecord> &records, bool last) {
+  std::uint64_t added = 0;
+  const auto is_news = [this](const DenialRecord &record) {
+    std::string_view content;
+    DenialRecord old;
+    if (!find(backup_, Table::denials, view_of(denial_key(record.kind, record.name)), &content) ||
+        !decode(content, &old)) {
+      return true;
+    }
+    DenialRecord merged = old;
+    for (const DenialEntry &entry : record.entries) {
+      merge(&merged, entry);
+    }
+    return encode(merged) != encode(old);
+  };
+  for (const DenialRecord &record : records) {
+    added += is_news(record) ? 1U : 0U;
+  }
+  report_->denied += added;
+  if (to_ == nullptr || (added == 0 && !last)) {
+    return {};
+  }
+  bool stale = false;
+  return to_->write(
+      [&](WriteScope &scope) {
+        WriteTxn::State state(scope, *to_);
+        WriteTxn txn(&state);
+        StoreStatus put = state.count_denials();
+        for (auto record = records.begin(); put.ok() && record != records.end(); ++record) {
+          for (auto entry = record->entries.begin(); put.ok() && entry != record->entries.end(); ++entry) {
+            put = txn.merge_denial(record->kind, record->name, *entry);
+          }
+        }
+        return put.ok() ? state.finish() : put;
+      },
+      nullptr, &stale);
 }
 
 // Writing.

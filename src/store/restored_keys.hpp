@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/denial.hpp"
 #include "store/maintenance.hpp"
 #include "store/record.hpp"
 #include "store/snapshot.hpp"
@@ -34,6 +35,8 @@ class RestoredKeys {
   StoreStatus keys();
   StoreStatus subjects();
   StoreStatus purged_entries();
+  StoreStatus denials();
+  StoreStatus merge_denials(const std::vector<DenialRecord> &records, bool last);
   void only_present(std::string_view id, const KeyView &view);
   void in_both(std::string_view id, const KeyView &present, const KeyView &backup);
   void only_backup(std::string_view id);

@@ -25,6 +25,14 @@ class EnvironmentSnapshot {
       environment->clear_stale_readers();
       rc = txn_.begin(environment->get(), MDB_RDONLY);
     }
+    bool found = false;
+    if (rc == 0 && environment->lacks_tables()) {
+      rc = environment->find_tables(txn_.get(), &found);
+    }
+    if (rc == 0 && found) {
+      rc = txn_.commit();
+      rc = rc == 0 ? txn_.begin(environment->get(), MDB_RDONLY) : rc;
+    }
     return rc == 0 ? StoreStatus() : failure_of(rc, "read " + environment->data_path());
   }
   void end() noexcept { txn_.abort(); }
@@ -34,7 +42,9 @@ class EnvironmentSnapshot {
   explicit operator bool() const noexcept { return static_cast<bool>(txn_); }
   std::uint64_t entries(Table table) const noexcept {
     MDB_stat stat = {};
-    mdb_stat(txn_.get(), environment_->handle(table), &stat);
+    if (environment_->has(table)) {
+      mdb_stat(txn_.get(), environment_->handle(table), &stat);
+    }
     return stat.ms_entries;
   }
 

@@ -142,6 +142,9 @@ bool TableCopy::Step::value_of_source(std::string_view *value) {
 }
 
 StoreStatus TableCopy::run() const {
+  if (!from->has(table)) {
+    return {};  // an older store's; the target is new, and has nothing in it either
+  }
   std::string after;
   std::uint64_t seen = 0;
   bool done = false, stale = false;

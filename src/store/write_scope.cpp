@@ -22,6 +22,9 @@ StoreStatus WriteScope::get(Table table, std::string_view key, std::string_view 
   if (failed_ != 0) {
     return failure_of(failed_, "read from the store");
   }
+  if (!has(table)) {
+    return {StoreCode::not_found, {}};
+  }
   std::string_view stored;
   StoreStatus status = note(lmdb::get(txn_, handle(table), key, &stored), "read from the store");
   if (status.ok() && !seal_.open(table, key, stored, content)) {

@@ -19,6 +19,11 @@ class WriteScope {
   WriteScope(MDB_txn *txn, const std::array<MDB_dbi, kTableCount> &tables, const Seal &seal) noexcept
       : txn_(txn), tables_(tables), seal_(seal) {}
 
+  // Of a table that an older store doesn't have yet reading finds nothing. Whoever writes into one requires it: the transaction then runs
+  // again, with the table.
+  StoreStatus require(Table table) { return has(table) ? StoreStatus() : note(MDB_BAD_DBI, "write to the store"); }
+  bool has(Table table) const noexcept { return handle(table) != 0; }
+
   // The content of a record whose seal holds. not_found is a normal value; damaged has no text yet: who asks knows what it is.
   StoreStatus get(Table table, std::string_view key, std::string_view *content);
   // Seals and writes; replaces what is there, or (fresh) answers `exists`, which is a normal value, too.

@@ -58,14 +58,20 @@ StoreStatus WriteTxn::State::count_prefix(std::string_view prefix, bool added) {
 }
 
 StoreStatus WriteTxn::State::finish() {
-  if (!lengths_changed) {
-    return {};
+  StoreStatus status;
+  if (lengths_changed) {
+    std::string content;
+    for (const std::uint64_t count : lengths) {
+      put_int(&content, count);
+    }
+    status = scope.put(Table::meta, kPrefixLengthsKey, content);
   }
-  std::string content;
-  for (const std::uint64_t count : lengths) {
-    put_int(&content, count);
+  if (status.ok() && denials_changed) {
+    std::string content;
+    put_int(&content, denials);
+    status = scope.put(Table::meta, kDenialsKey, content);
   }
-  return scope.put(Table::meta, kPrefixLengthsKey, content);
+  return status;
 }
 
 StoreStatus WriteTxn::State::add_entries(const KeyRecord &record) {

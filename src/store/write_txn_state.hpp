@@ -21,6 +21,16 @@ struct WriteTxn::State {
   bool lengths_known = false, lengths_changed = false;
   std::array<std::uint64_t, kPrefixLengths> lengths = {};
 
+  // The same of `denials`.
+  bool denials_known = false, denials_changed = false;
+  std::uint64_t denials = 0;
+
+  StoreStatus denial(DenialKind kind, std::string_view name, DenialRecord *record);
+  StoreStatus know_denials();
+  StoreStatus count_denials();  // what is there, whatever was known of it
+  StoreStatus put_denial(const DenialRecord &record, bool fresh);
+  // Removes entries that have ended from a few records behind this key.
+  StoreStatus sweep_denials(std::string_view after, std::int64_t now_s);
   StoreStatus count_prefix(std::string_view prefix, bool added);
   // The changes to the records about the whole store, before the commit.
   StoreStatus finish();

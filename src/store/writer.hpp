@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/denial.hpp"
 #include "store/reader.hpp"
 #include "store/record.hpp"
 #include "store/status.hpp"
@@ -58,6 +59,11 @@ class WriteTxn {
   StoreStatus get_purge(std::string_view id, std::int64_t *purged_at_s);
   StoreStatus put_subject(const SubjectRecord &record);
   StoreStatus remove_subject(std::string_view subject);
+  // Refuses tokens from now on: adds the entry to what is denied of this name already; of two for one issuer the stricter counts. Sweeps a
+  // few entries away that have ended.
+  StoreStatus deny_token(DenialKind kind, std::string_view name, const DenialEntry &entry, std::int64_t now_s);
+  // The same, and sweeps nothing.
+  StoreStatus merge_denial(DenialKind kind, std::string_view name, const DenialEntry &entry);
   // A plan with is_default takes that from the one which had it.
   StoreStatus put_plan(const PlanRecord &record);
   StoreStatus remove_plan(std::string_view name);

@@ -291,7 +291,7 @@ def test_a_set_that_is_too_old_is_gone(edge, issuer):
 def test_two_issuers_dont_wait_for_each_other(edge, make_issuer):
     slow, quick = make_issuer(), make_issuer()
     slow.gate = threading.Event()
-    e = edge(http=block(slow, "slow") + block(quick, "quick"), location="keyward on; keyward_accept token;", store=False)
+    e = edge(http=block(slow, "slow") + block(quick, "quick"), location="keyward on; keyward_accept quick;", store=False)
     slow.wait_count(1)
     wait_status(e, 200, quick.bearer)
     quick.add_key("second")
@@ -546,7 +546,7 @@ def test_certificates_are_verified(edge, make_issuer, folder, authorities):
         f"keyward_issuer named {{ jwks_uri {named.url} ca={one_path}; }}",
         f"keyward_issuer expired {{ jwks_uri {expired.url} ca={one_path}; }}",
     ]
-    e = edge(http="\n".join(blocks), location="keyward on; keyward_accept token;", store=False)
+    e = edge(http="\n".join(blocks), location="keyward on; keyward_accept good;", store=False)
     wait_status(e, 200, good.bearer)
     for name in ("other_ca", "system_ca", "named", "expired"):
         e.wait_log(rf'\[error\].*issuer "{name}": no keys from https://\S+: no TLS with a certificate that is trusted .+; there are none')
