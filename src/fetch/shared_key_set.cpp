@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <ctime>
 
 #include "base/digest.hpp"
 #include "limit/shared_mutex.hpp"
@@ -218,13 +217,6 @@ bool SharedKeySet::copy(std::string *text, std::uint64_t *generation) const {
 
 bool SharedKeySet::tell_stale(std::uint64_t generation) noexcept {
   return shared_of(this)->told_stale.exchange(generation, std::memory_order_acq_rel) != generation;
-}
-
-FetchMoment moment_of_thread() noexcept {
-  timespec now = {}, wall = {};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  clock_gettime(CLOCK_REALTIME, &wall);
-  return {static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1000000, static_cast<std::int64_t>(wall.tv_sec)};
 }
 
 }  // namespace keyward

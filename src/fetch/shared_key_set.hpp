@@ -80,7 +80,4 @@ class SharedKeySet {
   SharedKeySet() = default;
 };
 
-// By the clock that nginx's ngx_current_msec shows, for threads.
-FetchMoment moment_of_thread() noexcept;
-
 }  // namespace keyward

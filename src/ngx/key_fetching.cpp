@@ -2,6 +2,7 @@
 #include "ngx/key_fetching.hpp"
 
 #include <algorithm>
+#include <ctime>
 
 #include "base/time_text.hpp"
 #include "fetch/key_set_file.hpp"
@@ -92,7 +93,7 @@ class KeyFetching::FetchJob final : public Job {
   }
 
   void run() noexcept override {
-    kept_.fetched_at_s = moment_of_thread().wall_s;
+    kept_.fetched_at_s = std::time(nullptr);
     FetchAnswer answer = http_get(source_.request, owner_.stop_);
     outcome_.problem = answer.problem;
     outcome_.http_status = answer.status;
@@ -264,7 +265,11 @@ void KeyFetching::load_cached(const FetchedIssuer &configured) {
                                           : read_key_set_file(source.cache, configured.zone->name, &kept, &error);
   jwt::KeySet keys;
   std::vector<jwt::KeyRefusal> refusals;
-  const bool usable = found && jwt::parse_key_set(kept.text, jwt::KeySource::fetched, &keys, &refusals, &error);
+  bool usable = found && jwt::parse_key_set(kept.text, jwt::KeySource::fetched, &keys, &refusals, &error);
+  if (usable && ngx_time() - kept.fetched_at_s >= source.plan.stale_ms / 1000) {
+    usable = false;
+    error = "they are of " + to_rfc3339(kept.fetched_at_s) + ", which is too old";
+  }
   if (!usable) {
     if (!error.empty()) {
       ngx_log_error(NGX_LOG_ERR, worker_.cycle->log, 0,
@@ -370,7 +375,7 @@ Step KeyFetching::await(RequestContext *ctx, const std::vector<std::size_t> &iss
     ctx->key_wait->until_ms = now + kMaxWaitMs;
   }
   *reason = Reason::keys_unavailable;
-  bool answered = true, under_way = false;
+  bool answered = !issuers.empty(), under_way = false;
   std::uint32_t retry_after_s = 1;
   for (const std::size_t place : issuers) {
     Issuer *issuer = running_ ? find(place) : nullptr;

@@ -43,6 +43,16 @@ bool read_source(const IssuerConfiguration &issuer, FetchSource *source) {
   return parse_url(keys.where, &source->request.url, &error);  // as its directive has seen to
 }
 
+// Another place's set in the same file.
+const FetchedIssuer *find_cache(const std::vector<FetchedIssuer> &others, const FetchSource &source) {
+  for (const FetchedIssuer &other : others) {
+    if (!source.cache.empty() && other.source.cache == source.cache && other.zone->name != source.name()) {
+      return &other;
+    }
+  }
+  return nullptr;
+}
+
 // One for each place: who fetches from the same shares it.
 std::shared_ptr<const KeyZone> zone_of(ngx_conf_t *cf, const Sha256 &place, const std::vector<FetchedIssuer> &others) {
   for (const FetchedIssuer &other : others) {
@@ -75,6 +85,14 @@ bool add_key_zones(ngx_conf_t *cf, MainConfiguration *main) noexcept {
       FetchedIssuer fetched;
       fetched.issuer = i;
       if (!read_source(issuer, &fetched.source)) {
+        return false;
+      }
+      if (const FetchedIssuer *other = find_cache(main->fetched, fetched.source)) {
+        ngx_log_error(
+            NGX_LOG_EMERG, cf->log, 0,
+            "keyward_issuer \"%s\" %s and keyward_issuer \"%s\" fetch from two places and have one \"cache=\"; "
+            "write a file for each",
+            issuer.rules.name.c_str(), issuer.place.c_str(), other->source.issuer.c_str());
         return false;
       }
       fetched.zone = zone_of(cf, fetched.source.name(), main->fetched);

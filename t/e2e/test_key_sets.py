@@ -7,6 +7,7 @@ import re
 import shutil
 import ssl
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -360,6 +361,20 @@ def test_a_cache_is_believed_for_its_own_url_only(edge, issuer, make_issuer, cac
     assert e2.get("/", issuer.bearer()).status == 503
 
 
+def test_a_cache_that_is_too_old_isnt_used(edge, issuer, cache):
+    http = block(issuer, more=f"refresh=1s stale=2s cache={cache}")
+    e = edge(http=http, location=GUARDED, store=False)
+    wait_status(e, 200, issuer.bearer)
+    until(cache.exists, 10, "the cache")
+    e.stop()
+    issuer.stop()
+    written = cache.stat().st_mtime
+    until(lambda: time.time() > written + 3, 10, "time to pass")
+    e.start()
+    e.wait_log(r"\[error\].*keys that were kept can't be used: they are of 20\S+, which is too old")
+    assert e.get("/", issuer.bearer()).status == 503
+
+
 def test_a_cache_that_others_may_write_isnt_believed(edge, issuer, cache):
     e = edge(http=block(issuer, more=f"cache={cache}"), location=GUARDED, store=False)
     wait_status(e, 200, issuer.bearer)
@@ -566,6 +581,7 @@ def test_certificates_are_verified(edge, make_issuer, folder, authorities):
         ("https://a_b:x/jwks", "port"),
         ("https://127.0.0.1/jwks ca=/missing.pem", "No such file"),
         ("https://127.0.0.1/jwks ca=@BACKUP@", "holds no certificates"),
+        ("https://127.0.0.1/jwks cache=/c; } keyward_issuer b { jwks_uri https://127.0.0.1/b cache=/c", "file for each"),
         ("https://127.0.0.1/jwks refresh=0", "at least 1s"),
         ("https://127.0.0.1/jwks refresh=2h stale=1h", "stale"),
     ],
