@@ -128,15 +128,16 @@ void name_identity(ServerConfiguration *server) {
   // What is off is protected all the same, under the default names.
   const std::string prefix = server->identity_on ? *server->identity_prefix : "X-Keyward";
   for (std::size_t i = 0; i < kIdentityFields; ++i) {
-    IdentityName &field = server->identity[i];
-    field.name = prefix + '-' + kNames[i];
-    field.lowcase = field.name;
-    for (char &c : field.lowcase) {
+    IdentityName &identity = server->identity[i];
+    identity.name = prefix + '-' + kNames[i];
+    identity.lowcase = identity.name;
+    for (char &c : identity.lowcase) {
       c = static_cast<char>(ngx_tolower(c));
     }
-    const ngx_str_t lowcase = borrow(field.lowcase);
-    field.hash = ngx_hash_key(lowcase.data, lowcase.len);
-    server->identity_lengths.add(lowcase.len);
+    identity.field.key = borrow(identity.name);
+    identity.field.lowcase_key = borrow(identity.lowcase).data;
+    identity.field.hash = ngx_hash_key(identity.field.lowcase_key, identity.lowcase.size());
+    server->identity_lengths.add(identity.lowcase.size());
   }
 }
 

@@ -159,7 +159,7 @@ struct MergedLocation {
 enum IdentityField : std::size_t { kSubject, kKeyId, kPlan, kScopes, kKind, kIssuer, kAssertion, kIdentityFields };
 struct IdentityName {
   std::string name, lowcase;
-  ngx_uint_t hash = 0;
+  ngx_table_elt_t field = {};  // as it goes into a request, but for its value
 };
 struct ServerConfiguration {
   std::optional<std::string> identity_prefix;  // empty: off
