@@ -47,7 +47,7 @@ Wrong check_url(std::string_view text, bool plain) {
   Url url;
   std::string error;
   if (!parse_url(text, &url, &error)) {
-    return "URL " + error + "; write https://HOST/PATH";
+    return "the URL " + error + "; write https://HOST/PATH";
   }
   if (url.tls && plain) {
     return "\"plain\" is for http only; leave it out";

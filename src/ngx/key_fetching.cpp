@@ -2,11 +2,10 @@
 #include "ngx/key_fetching.hpp"
 
 #include <algorithm>
-#include <ctime>
 
 #include "base/time_text.hpp"
 #include "fetch/key_set_file.hpp"
-#include "ngx/store_jobs.hpp"
+#include "ngx/key_fetching_jobs.hpp"
 #include "ngx/worker.hpp"
 
 namespace keyward {
@@ -19,182 +18,8 @@ constexpr std::int64_t kMaxWaitMs = 2000;
 constexpr std::size_t kMaxWaiting = 256;
 // At once; further issuers' fetches queue.
 constexpr std::size_t kMaxThreads = 8;
-constexpr std::size_t kMaxRefusalsTold = 10;
-
-static_assert(kMaxKeySetText == jwt::kMaxKeySetBytes);
-
-std::int64_t now_ms() noexcept { return static_cast<std::int64_t>(ngx_current_msec); }
-
-// What a fetch has found out, for the log.
-struct Outcome {
-  FetchProblem problem = FetchProblem::aborted;
-  int http_status = 0;
-  std::string detail;
-  bool counted = false;  // the turn was still ours
-  bool changed = false;
-  std::size_t keys = 0;
-  std::vector<jwt::KeyRefusal> refusals;
-  std::string cache_failure;
-};
-
-void log_refusals(ngx_log_t *log, const FetchSource &source, const std::vector<jwt::KeyRefusal> &refusals) {
-  for (std::size_t i = 0; i < refusals.size() && i < kMaxRefusalsTold; ++i) {
-    const std::string why(crypto::to_text(refusals[i].problem));
-    ngx_log_error(NGX_LOG_WARN, log, 0, "keyward: issuer \"%s\": key %uz (kid \"%s\") of %s is refused: %s",
-                  source.issuer.c_str(), refusals[i].index + 1, refusals[i].kid.c_str(),
-                  source.request.url.shown.c_str(), why.c_str());
-  }
-}
-
-// Only what has changed: the same failure again is at level info.
-void log_outcome(ngx_log_t *log, const FetchSource &source, const Outcome &outcome, const KeySetState &before) {
-  const char *issuer = source.issuer.c_str();
-  const char *url = source.request.url.shown.c_str();
-  if (outcome.problem == FetchProblem::none) {
-    if (outcome.changed) {
-      ngx_log_error(NGX_LOG_NOTICE, log, 0, "keyward: issuer \"%s\": %uz keys from %s", issuer, outcome.keys, url);
-      log_refusals(log, source, outcome.refusals);
-    } else if (before.problem != FetchProblem::none) {
-      ngx_log_error(NGX_LOG_NOTICE, log, 0, "keyward: issuer \"%s\": keys can be fetched again from %s", issuer, url);
-    }
-    return;
-  }
-  const bool same = before.problem == outcome.problem && before.http_status == outcome.http_status;
-  const std::string why = to_text(outcome.problem, outcome.http_status) +
-                          (outcome.detail.empty() ? std::string() : " (" + outcome.detail + ')');
-  const std::string rest = before.generation == 0 ? "there are none, so its tokens get 503"
-                                                  : "those of " + to_rfc3339(before.fetched_at_s) + " stay for " +
-                                                        std::to_string(source.plan.stale_ms / 1000) + " s after that";
-  const ngx_uint_t level = same ? static_cast<ngx_uint_t>(NGX_LOG_INFO) : NGX_LOG_ERR;
-  ngx_log_error(level, log, 0, "keyward: issuer \"%s\": no keys from %s: %s; %s", issuer, url, why.c_str(),
-                rest.c_str());
-  if (!same) {
-    log_refusals(log, source, outcome.refusals);
-  }
-}
 
 }  // namespace
-
-// In whichever worker has taken the turn. Gives the turn up however it ends, also undone.
-class KeyFetching::FetchJob final : public Job {
- public:
-  FetchJob(KeyFetching &owner, std::size_t index, std::uint64_t number)
-      : owner_(owner),
-        index_(index),
-        number_(number),
-        zone_(owner.issuers_[index].configured->zone),
-        source_(owner.issuers_[index].configured->source),
-        before_(zone_->set->state()) {}
-
-  ~FetchJob() override {
-    if (!ended_) {
-      zone_->set->fail(number_, FetchProblem::aborted, 0);
-    }
-  }
-
-  void run() noexcept override {
-    kept_.fetched_at_s = std::time(nullptr);
-    FetchAnswer answer = http_get(source_.request, owner_.stop_);
-    outcome_.problem = answer.problem;
-    outcome_.http_status = answer.status;
-    outcome_.detail = std::move(answer.detail);
-    kept_.text = std::move(answer.body);
-    guarded(false, [&] { return outcome_.problem == FetchProblem::none && read(); });
-    if (outcome_.problem == FetchProblem::none) {
-      outcome_.counted = zone_->set->succeed(number_, kept_.text, static_cast<std::uint32_t>(outcome_.keys),
-                                             kept_.fetched_at_s, &outcome_.changed);
-    } else {
-      outcome_.counted = zone_->set->fail(number_, outcome_.problem, outcome_.http_status);
-    }
-    ended_ = true;
-    if (outcome_.counted && outcome_.problem == FetchProblem::none && !source_.cache.empty()) {
-      guarded(false, [&] { return write_key_set_file(source_.cache, zone_->name, kept_, &outcome_.cache_failure); });
-    }
-  }
-
-  void finish() noexcept override {
-    owner_.issuers_[index_].fetching = false;
-    guarded(false, [&] {
-      if (outcome_.counted && outcome_.problem != FetchProblem::aborted) {
-        log_outcome(owner_.worker_.cycle->log, source_, outcome_, before_);
-      }
-      if (!outcome_.cache_failure.empty()) {
-        ngx_log_error(NGX_LOG_ERR, owner_.worker_.cycle->log, 0, "keyward: issuer \"%s\": its keys aren't kept: %s",
-                      source_.issuer.c_str(), outcome_.cache_failure.c_str());
-      }
-      if (outcome_.counted && outcome_.problem == FetchProblem::none && source_.cache.empty()) {
-        owner_.worker_.keep_key_set(zone_->name, std::move(kept_));
-      }
-      owner_.look_after(now_ms());
-      return true;
-    });
-  }
-
- private:
-  // Strictly, before anybody sees it.
-  bool read() {
-    outcome_.problem = FetchProblem::memory;  // should it be refused
-    jwt::KeySet keys;
-    std::string error;
-    const bool usable = jwt::parse_key_set(kept_.text, jwt::KeySource::fetched, &keys, &outcome_.refusals, &error);
-    outcome_.problem = usable ? FetchProblem::none : FetchProblem::unusable;
-    outcome_.detail = usable ? std::string() : error;
-    outcome_.keys = keys.size();
-    return usable;
-  }
-
-  KeyFetching &owner_;
-  const std::size_t index_;
-  const std::uint64_t number_;
-  const std::shared_ptr<const KeyZone> zone_;
-  const FetchSource source_;
-  const KeySetState before_;
-  KeptKeySet kept_;
-  Outcome outcome_;
-  bool ended_ = false;
-};
-
-// Reading 128 keys takes milliseconds: not on the event loop.
-class KeyFetching::ReadJob final : public Job {
- public:
-  ReadJob(KeyFetching &owner, std::size_t index, const KeySetState &state)
-      : owner_(owner), index_(index), zone_(owner.issuers_[index].configured->zone), state_(state) {}
-
-  void run() noexcept override {
-    guarded(false, [&] {
-      keys_ = read_shared(*zone_->set, &state_.generation);
-      return true;
-    });
-  }
-
-  void finish() noexcept override {
-    owner_.issuers_[index_].reading = false;
-    guarded(false, [&] {
-      if (keys_) {
-        owner_.take(&owner_.issuers_[index_], state_, std::move(keys_));
-        owner_.look_after(now_ms());
-        resume_all(&owner_.waiting_);
-      }
-      return true;
-    });
-  }
-
-  static std::shared_ptr<const jwt::KeySet> read_shared(const SharedKeySet &set, std::uint64_t *generation) {
-    std::string text, error;
-    std::vector<jwt::KeyRefusal> refusals;
-    auto keys = std::make_shared<jwt::KeySet>();
-    const bool read =
-        set.copy(&text, generation) && jwt::parse_key_set(text, jwt::KeySource::fetched, keys.get(), &refusals, &error);
-    return read ? keys : nullptr;
-  }
-
- private:
-  KeyFetching &owner_;
-  const std::size_t index_;
-  const std::shared_ptr<const KeyZone> zone_;
-  KeySetState state_;
-  std::shared_ptr<const jwt::KeySet> keys_;
-};
 
 KeyFetching::KeyFetching(Worker &worker) : worker_(worker) {
   for (const FetchedIssuer &configured : worker.configuration.fetched) {
@@ -247,14 +72,14 @@ void KeyFetching::begin() {
     }
     // Here and now: a reload must not make anybody wait for keys that are there.
     KeySetState state = configured.zone->set->state();
-    if (!is_stale(configured.source.plan, state.history.fetched_ms, now_ms())) {
-      std::shared_ptr<const jwt::KeySet> keys = ReadJob::read_shared(*configured.zone->set, &state.generation);
+    if (!is_stale(configured.source.plan, state.history.fetched_ms, moment_ms())) {
+      std::shared_ptr<const jwt::KeySet> keys = read_shared_set(*configured.zone->set, &state.generation);
       if (keys) {
         take(&issuers_[i], state, std::move(keys));
       }
     }
   }
-  look_after(now_ms());
+  look_after(moment_ms());
 }
 
 void KeyFetching::load_cached(const FetchedIssuer &configured) {
@@ -279,7 +104,7 @@ void KeyFetching::load_cached(const FetchedIssuer &configured) {
     return;
   }
   if (configured.zone->set->put_cached(kept.text, static_cast<std::uint32_t>(keys.size()), kept.fetched_at_s,
-                                       {now_ms(), static_cast<std::int64_t>(ngx_time())})) {
+                                       {moment_ms(), static_cast<std::int64_t>(ngx_time())})) {
     ngx_log_error(NGX_LOG_NOTICE, worker_.cycle->log, 0, "keyward: issuer \"%s\": %uz keys that were kept from %s",
                   source.issuer.c_str(), keys.size(), to_rfc3339(kept.fetched_at_s).c_str());
   }
@@ -369,7 +194,7 @@ SharedKeySet::Begin KeyFetching::begin_fetch(std::size_t index, SharedKeySet::Wh
 }
 
 Step KeyFetching::await(RequestContext *ctx, const std::vector<std::size_t> &issuers, Reason *reason) {
-  const std::int64_t now = now_ms();
+  const std::int64_t now = moment_ms();
   if (!ctx->key_wait) {
     ctx->key_wait = std::make_unique<KeyWait>();
     ctx->key_wait->until_ms = now + kMaxWaitMs;
@@ -447,7 +272,7 @@ void KeyFetching::set_timer() noexcept {
 void KeyFetching::on_tick(ngx_event_t *event) noexcept {
   auto *self = static_cast<KeyFetching *>(static_cast<ngx_connection_t *>(event->data)->data);
   guarded(false, [&] {
-    self->look_after(now_ms());
+    self->look_after(moment_ms());
     return true;
   });
   self->set_timer();  // also where memory was refused

@@ -110,7 +110,7 @@ def test_unknown_keys_are_throttled(edge, issuer):
     assert (refused.status, refused.json()["error"]) == (401, "invalid token")
     assert issuer.count == 2
     issuer.add_key("second")
-    for headers in [*(stranger.bearer(signed_with=None) for _ in range(20)), issuer.bearer("second")]:
+    for headers in [*(stranger.bearer() for _ in range(20)), issuer.bearer("second")]:
         refused = e.get("/", headers)
         assert (refused.status, refused.json()["code"]) == (503, "unavailable")
         assert 1 <= int(refused.header("Retry-After")) <= 30
@@ -175,6 +175,20 @@ def test_streams_may_leave_while_they_wait(edge, issuer):
     assert issuer.count == 2
 
 
+def test_a_subject_that_is_blocked_while_its_request_waits(edge, issuer, kw):
+    kw("subject", "set", "u1")
+    e = edge(http=block(issuer, rules="subject shared;"), location=GUARDED)
+    wait_status(e, 200, issuer.bearer)
+    issuer.gate = threading.Event()
+    issuer.add_key("second")
+    with e.connect() as connection:
+        connection.send(f"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {issuer.token()}\r\n\r\n")
+        issuer.wait_count(2)
+        kw("subject", "set", "u1", "--state", "blocked")
+        issuer.gate.set()
+        assert connection.read_response().status == 403
+
+
 def test_only_so_many_wait(edge, issuer):
     e = edge(http=block(issuer), location=GUARDED, store=False)
     wait_status(e, 200, issuer.bearer)
@@ -221,7 +235,7 @@ def test_the_last_good_set_stays(edge, issuer, make_issuer):
     whole = answer(issuer.jwks())
     e = edge(http=block(issuer, more=SHORT), location=GUARDED, workers=2, store=False)
     wait_status(e, 200, issuer.bearer)
-    private = {**issuer.jwk("first"), "d": "AAAA"}
+    private = {**issuer.keys["first"].jwk, "d": "AAAA"}
     bad = [
         (answer(b"<html>"), "no key set that can be used"),
         (answer(b""), "no key set that can be used"),
@@ -492,6 +506,17 @@ def test_the_end_doesnt_wait_for_a_name(edge, issuer, build, folder, monkeypatch
 
 
 # Where keys come from.
+
+
+def test_what_a_token_says_of_keys_leads_nowhere(edge, issuer, make_issuer):
+    elsewhere = make_issuer()
+    e = edge(http=block(issuer), location=GUARDED, store=False)
+    wait_status(e, 200, issuer.bearer)
+    tempting = {"jku": elsewhere.url, "x5u": elsewhere.url, "jwk": elsewhere.keys["first"].jwk, "x5c": ["MAA="]}
+    assert e.get("/", issuer.keys["first"].bearer(tempting)).status == 200
+    assert e.get("/", elsewhere.keys["first"].bearer(tempting)).status == 401
+    assert e.get("/", elsewhere.keys["first"].bearer({**tempting, "kid": "../../elsewhere"})).status == 401
+    assert (elsewhere.count, issuer.count) == (0, 2)
 
 
 def test_a_name_without_an_address(edge, issuer):

@@ -1,22 +1,14 @@
 """An issuer of tokens: keys of its own, tokens signed with them, and a server of its key set that does what a test tells it to."""
 
-import base64
 import json
 import secrets
 import socket
 import ssl
 import threading
-import time
-
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from .edge import Ports
+from .tokens import Signer, bearer
 from .wait import until
-
-
-def base64url(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def answer(body=b"", status="200 OK", headers=()):
@@ -46,26 +38,19 @@ class Issuer:
     # Keys and tokens.
 
     def add_key(self, kid):
-        self.keys[kid] = Ed25519PrivateKey.generate()
-
-    def jwk(self, kid):
-        raw = self.keys[kid].public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-        return {"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": kid, "x": base64url(raw)}
+        self.keys[kid] = Signer("EdDSA", kid)
 
     def jwks(self, *more):
-        return json.dumps({"keys": [*(self.jwk(kid) for kid in self.keys), *more]}).encode()
+        return json.dumps({"keys": [*(key.jwk for key in self.keys.values()), *more]}).encode()
 
     def token(self, kid=None, signed_with=None, **claims):
-        """kid: of the last key that was added. signed_with: a key that needn't be among ours."""
+        """kid: of the last key that was added. signed_with: a Signer that needn't be among ours."""
         kid = kid or list(self.keys)[-1]
-        key = signed_with or self.keys[kid]
-        now = int(time.time())
-        claims = {"sub": "alice", "iat": now, "exp": now + 3600, "jti": secrets.token_hex(8), **claims}
-        parts = [base64url(json.dumps(part).encode()) for part in ({"alg": "EdDSA", "kid": kid}, claims)]
-        return ".".join([*parts, base64url(key.sign(".".join(parts).encode()))])
+        signer = signed_with or self.keys[kid]
+        return signer.token({"kid": kid}, jti=secrets.token_hex(8), **claims)
 
     def bearer(self, *args, **kwargs):
-        return {"Authorization": f"Bearer {self.token(*args, **kwargs)}"}
+        return bearer(self.token(*args, **kwargs))
 
     # The server.
 
