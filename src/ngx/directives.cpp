@@ -145,7 +145,6 @@ Wrong set_accept(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf
     } else {
       // Whether there is such an issuer is seen once all are read.
       rule.issuers.emplace_back(words[i]);
-      main_configuration(cf)->issuers_named.emplace_back(words[i], place_of(cf));
     }
   }
   if (rule.unprovisioned && rule.issuers.empty()) {
@@ -153,6 +152,12 @@ Wrong set_accept(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf
   }
   if (!rule.key && rule.issuers.empty() && !rule.anonymous && !rule.preflight) {
     return "names nothing to accept; write \"keyward_accept key;\"";
+  }
+  for (const std::string &name : rule.issuers) {
+    // "key token" is the default, and does no harm without issuers; "token" alone would accept nothing.
+    if (name != "token" || !(rule.key || rule.anonymous || rule.preflight)) {
+      main_configuration(cf)->issuers_named.emplace_back(name, place_of(cf));
+    }
   }
   if (!conf->accept) {
     conf->accept.emplace();
