@@ -19,9 +19,9 @@ constexpr int kStepMs = 50;  // how often stop is looked at
 constexpr std::size_t kMaxHeaderBytes = 64 * 1024;
 constexpr std::size_t kMaxDetailBytes = 200;
 
-template <typename T, void (*free)(T *)>
+template <typename T, void (*Free)(T *)>
 struct Freeing {
-  void operator()(T *handle) const noexcept { free(handle); }
+  void operator()(T *handle) const noexcept { Free(handle); }
 };
 void free_multi(CURLM *multi) noexcept { curl_multi_cleanup(multi); }
 void free_easy(CURL *easy) noexcept { curl_easy_cleanup(easy); }

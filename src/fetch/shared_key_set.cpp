@@ -31,9 +31,8 @@ struct Shared {
   char texts[2][kMaxKeySetText];
 };
 
-Shared *shared_of(const SharedKeySet *set) noexcept {
-  return reinterpret_cast<Shared *>(const_cast<SharedKeySet *>(set));
-}
+Shared *shared_of(SharedKeySet *set) noexcept { return reinterpret_cast<Shared *>(set); }
+Shared *shared_of(const SharedKeySet *set) noexcept { return shared_of(const_cast<SharedKeySet *>(set)); }
 
 template <typename T>
 T get(const std::atomic<T> &value) noexcept {
