@@ -63,6 +63,11 @@ fuzz: fuzz-deps  ## each fuzz target for FUZZ_SECONDS with sanitizers; ONE=token
 	    echo "$$target: $$(sed -n 's/^stat::number_of_executed_units: //p' $$log) executions"; \
 	done
 
+.PHONY: oauth-server
+oauth-server:  ## an OAuth server from npm, into build/oauth: tests with it are skipped without one. Needs Node.js
+	@mkdir -p $(BUILD)/oauth && cp t/e2e/oauth/package.json $(BUILD)/oauth/
+	cd $(BUILD)/oauth && npm install --omit=dev --no-audit --no-fund --no-package-lock
+
 format: check-deps  ## lay out the C++ sources
 	clang-format -i $(cpp_files)
 

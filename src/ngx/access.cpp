@@ -186,6 +186,7 @@ ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &loca
     return NGX_AGAIN;
   }
   ctx->wait_expired = ctx->wait_failed = false;
+  ctx->key_wait.reset();
   count(*own, ctx);
   if (mode == Mode::shadow) {
     return shadow(*own, ctx);

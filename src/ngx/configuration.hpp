@@ -15,6 +15,7 @@
 #include "limit/zone.hpp"
 #include "ngx/acceptance.hpp"
 #include "ngx/issuers.hpp"
+#include "ngx/key_zones.hpp"
 #include "ngx/ngx.hpp"
 
 namespace keyward {
@@ -195,6 +196,7 @@ struct MainConfiguration {
   bool formats_set = false;
   Policy policy;
   std::vector<std::unique_ptr<IssuerConfiguration>> issuers;  // in the order in which they were written
+  std::vector<FetchedIssuer> fetched;                         // those with a jwks_uri; once all is read
   std::vector<std::unique_ptr<const IssuerList>> issuer_lists;
   const IssuerList *every_issuer = nullptr;  // set once all are known
   std::size_t bcrypt_concurrency = 0;        // 0: the default; never 0 once read

@@ -5,6 +5,9 @@
 #include "auth/scope.hpp"
 #include "base/digest.hpp"
 #include "base/text_rules.hpp"
+#include "fetch/certificates.hpp"
+#include "fetch/url.hpp"
+#include "jwt/key_file.hpp"
 #include "ngx/directive.hpp"
 #include "ngx/key_loading.hpp"
 
@@ -25,7 +28,6 @@ struct Block {
 constexpr std::string_view kReservedNames[] = {"key", "token", "anonymous", "unprovisioned", "pending", "preflight"};
 
 constexpr std::int64_t kMaxLeewayS = 24 * 3600;
-constexpr std::size_t kMaxUrlBytes = 2048;
 
 Wrong parse_seconds(std::string_view word, std::int64_t least, std::int64_t *seconds) {
   ngx_str_t text = borrow(word);
@@ -40,50 +42,20 @@ Wrong parse_seconds(std::string_view word, std::int64_t least, std::int64_t *sec
 
 // --- keys ------------------------------------------------------------------------------------------------------
 
-bool is_port(std::string_view text) noexcept {
-  const ngx_int_t value = ngx_atoi(borrow(text).data, text.size());
-  return !text.empty() && value > 0 && value <= 65535;
-}
-
-// HOST, HOST:PORT, or an IPv6 address in brackets.
-bool is_authority(std::string_view text) noexcept {
-  const auto is_host = [](std::string_view host, std::string_view more) {
-    return !host.empty() && std::all_of(host.begin(), host.end(), [more](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-             more.find(c) != std::string_view::npos;
-    });
-  };
-  if (!text.empty() && text.front() == '[') {
-    const std::size_t end = text.find(']');
-    return end != std::string_view::npos && is_host(text.substr(1, end - 1), ":.") &&
-           (end + 1 == text.size() || (text[end + 1] == ':' && is_port(text.substr(end + 2))));
+// Quotes nothing of it: a password may be in there.
+Wrong check_url(std::string_view text, bool plain) {
+  Url url;
+  std::string error;
+  if (!parse_url(text, &url, &error)) {
+    return "the URL " + error + "; write https://HOST/PATH";
   }
-  const std::size_t colon = text.find(':');
-  return is_host(text.substr(0, colon), "-._") && (colon == std::string_view::npos || is_port(text.substr(colon + 1)));
-}
-
-Wrong check_url(std::string_view url, bool plain) {
-  static constexpr std::string_view kHttps = "https://", kHttp = "http://";
-  const bool secure = url.substr(0, kHttps.size()) == kHttps;
-  if (!secure && url.substr(0, kHttp.size()) != kHttp) {
-    return quoted(url) + " is no URL of keys; write https://HOST/PATH";
-  }
-  if (secure && plain) {
+  if (url.tls && plain) {
     return "\"plain\" is for http only; leave it out";
   }
-  if (!secure && !plain) {
-    return quoted(url) +
+  if (!url.tls && !plain) {
+    return quoted(url.shown) +
            " is not encrypted, so that whoever is on the way could put keys of his own there; write https, or " +
            "\"plain\" behind it where the way is yours";
-  }
-  const std::string_view rest = url.substr(secure ? kHttps.size() : kHttp.size());
-  const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
-  if (authority.find('@') != std::string_view::npos) {
-    return quoted(url) + " holds a user's name, which is not sent; write https://HOST/PATH";
-  }
-  const bool visible = std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c <= '~'; });
-  if (!is_authority(authority) || !visible || url.find('#') != std::string_view::npos || url.size() > kMaxUrlBytes) {
-    return quoted(url) + " is no URL of keys; write https://HOST/PATH, in ASCII and without \"#\"";
   }
   return kGood;
 }
@@ -111,9 +83,9 @@ Wrong set_jwks_uri(ngx_conf_t *cf, const Words &words, Block *block) {
     }
     Wrong wrong = kGood;
     if (const auto refresh = option(word, "refresh")) {
-      wrong = parse_seconds(*refresh, 10, &keys.refresh_s);
+      wrong = parse_seconds(*refresh, 1, &keys.refresh_s);
     } else if (const auto stale = option(word, "stale")) {
-      wrong = parse_seconds(*stale, 0, &keys.stale_s);
+      wrong = parse_seconds(*stale, 1, &keys.stale_s);
     } else if (const auto cache = option(word, "cache"); cache && !cache->empty()) {
       keys.cache = full_path(cf, *cache);
     } else if (const auto ca = option(word, "ca"); ca && !ca->empty()) {
@@ -127,6 +99,9 @@ Wrong set_jwks_uri(ngx_conf_t *cf, const Words &words, Block *block) {
     if (wrong) {
       return wrong;
     }
+  }
+  if (keys.stale_s < keys.refresh_s) {
+    return "\"stale=\" is less than \"refresh=\", so that there would be no keys in between; write a longer time";
   }
   if (keys.plain && !keys.ca.empty()) {
     return "\"ca=\" is for https only; leave it out";
@@ -402,9 +377,28 @@ Wrong check_block(const Block &block) {
   return kGood;
 }
 
+// Of ca=, only looked at here.
+void load_certificates(MainConfiguration *main, IssuerConfiguration *issuer) {
+  KeyPlace &keys = issuer->keys;
+  if (keys.ca.empty()) {
+    return;
+  }
+  auto pem = std::make_shared<std::string>();
+  std::string error;
+  if (jwt::read_key_file(keys.ca, pem.get(), &error) && count_certificates(*pem) == 0) {
+    error = quoted(keys.ca) + " holds no certificates in PEM, or damaged ones";
+  }
+  if (!error.empty()) {
+    main->problems.push_back(
+        {"keyward_issuer \"" + issuer->rules.name + "\" " + issuer->place + " has no certificates to trust: " + error});
+  }
+  keys.certificates = std::move(pem);  // also without any: then nobody is trusted
+}
+
 // The master reads what workers may not.
 void load(MainConfiguration *main, IssuerConfiguration *issuer, ngx_conf_t *cf) {
   if (issuer->keys.from == From::jwks_uri) {
+    load_certificates(main, issuer);
     return;
   }
   LoadedKeys loaded = load_keys(*issuer);

@@ -60,6 +60,11 @@ bool IssuerKeys::adopt(std::size_t issuer, std::shared_ptr<const jwt::KeySet> ke
   return true;
 }
 
+void IssuerKeys::drop(std::size_t issuer) noexcept {
+  sets_[issuer].keys.reset();
+  ++changes_;
+}
+
 void IssuerKeys::note(std::size_t issuer, const std::string &failure) {
   Set &set = sets_[issuer];
   if (!failure.empty() && failure != set.failure) {

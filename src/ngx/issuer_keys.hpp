@@ -32,6 +32,8 @@ class IssuerKeys {
   // Gives an issuer another set. false: it stays as it was, as the new one has a key of an issuer whose tokens couldn't be told from this
   // one's; the log is told.
   bool adopt(std::size_t issuer, std::shared_ptr<const jwt::KeySet> keys);
+  // Leaves it without any: they are too old.
+  void drop(std::size_t issuer) noexcept;
 
  private:
   struct Set {

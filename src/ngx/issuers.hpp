@@ -19,8 +19,9 @@ struct KeyPlace {
   std::string where;  // the URL as it was written, or an absolute path
   // Of jwks_uri only.
   std::int64_t refresh_s = 900, stale_s = 86400;
-  std::string cache, ca;  // absolute paths; empty: the default
-  bool plain = false;     // http
+  std::string cache, ca;                            // absolute paths; empty: the default
+  bool plain = false;                               // http
+  std::shared_ptr<const std::string> certificates;  // what ca= holds, read by the master; nullptr without it
 };
 
 // One keyward_issuer, known by its place among them.

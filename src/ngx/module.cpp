@@ -123,6 +123,9 @@ ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
     }
     main->shm_zone->init = on_init_zone;
     main->shm_zone->data = main;
+    if (!add_key_zones(cf, main)) {
+      return NGX_ERROR;
+    }
     take_remote_user(cf);
     const bool added = add_handler(cf, NGX_HTTP_POST_READ_PHASE, on_post_read) &&
                        add_handler(cf, NGX_HTTP_PREACCESS_PHASE, on_preaccess) &&

@@ -1,7 +1,7 @@
 // The life of a request's context: made at the first decision, found again after redirects, destroyed with the pool.
 #include "ngx/request.hpp"
 
-#include "ngx/verification.hpp"
+#include "ngx/waiting.hpp"
 
 namespace keyward {
 namespace {
@@ -44,6 +44,16 @@ void Verdicts::add(const Digest &tag, bool matched) noexcept {
   if (count < kMax) {
     items[count++] = {tag, matched};
   }
+}
+
+std::uint64_t KeyWait::first(std::size_t issuer, std::uint64_t now_begun) {
+  for (const auto &[known, attempt] : begun) {
+    if (known == issuer) {
+      return attempt;
+    }
+  }
+  begun.emplace_back(issuer, now_begun);
+  return now_begun;
 }
 
 bool RequestContext::let_go_of_principal() noexcept {

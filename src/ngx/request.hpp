@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "auth/principal.hpp"
 #include "auth/reason.hpp"
@@ -20,12 +22,12 @@ namespace keyward {
 enum class Decision : std::uint8_t { none, allowed, refused, shadow, off };
 std::string_view to_text(Decision decision) noexcept;
 
-class Verification;
+struct WaitList;
 
-// A request's place among those that wait for one bcrypt run. Unlinked when the request ends, however it ends.
+// A request's place among those that wait for one thing (waiting.hpp). Unlinked when the request ends, however it ends.
 struct Waiter {
   Waiter *next = nullptr, *previous = nullptr;
-  Verification *run = nullptr;
+  WaitList *list = nullptr;
   ngx_event_t timer = {};  // bounds the wait, and keeps a worker that shuts down alive for it
 };
 
@@ -42,6 +44,15 @@ struct Verdicts {
 
   const One *find(const Digest &tag) const noexcept;
   void add(const Digest &tag, bool matched) noexcept;
+};
+
+// A token's request, once it has to wait for keys (key_fetching.hpp): until when at most, by ngx_current_msec, and up to which attempt to
+// fetch each issuer's keys had begun when it came.
+struct KeyWait {
+  std::int64_t until_ms = 0;
+  std::vector<std::pair<std::size_t, std::uint64_t>> begun;  // issuer, attempt
+
+  std::uint64_t first(std::size_t issuer, std::uint64_t now_begun);
 };
 
 // Where the credential was found.
@@ -75,6 +86,7 @@ struct RequestContext {
   bool wait_expired = false;  // the bound on the wait was reached
   bool wait_failed = false;   // bcrypt could not run
   std::unique_ptr<Verdicts> verdicts;
+  std::unique_ptr<KeyWait> key_wait;
 
   QueryCredential query;
   FoundCredential credential;

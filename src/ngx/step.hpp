@@ -7,7 +7,7 @@ namespace keyward {
 
 enum class Step : std::uint8_t {
   decided,  // ctx->reason says how
-  wait,     // for bcrypt: decide again when woken
+  wait,     // for bcrypt, or for keys: decide again when woken
 };
 
 }  // namespace keyward

@@ -7,6 +7,7 @@ namespace keyward {
 namespace {
 
 constexpr std::uint64_t kUsageLockWaitMs = 200;
+constexpr std::uint64_t kKeySetLockWaitMs = 1000;
 // For all locks of a worker that ends; what isn't stored then is lost. Debian kills after 5 s, and a second of those may go to the last
 // bcrypt runs, another one to the job that is under way.
 constexpr std::uint64_t kLastLocksWaitMs = 2000;
@@ -91,5 +92,16 @@ void RefileJob::run() noexcept {
     return true;
   });
 }
+
+void KeySetJob::run() noexcept {
+  try {
+    status_ = worker_.windows_.ready();
+    status_ = status_.ok() ? worker_.usage_.put_key_set(name_, pack_key_set(set_), kKeySetLockWaitMs) : status_;
+  } catch (...) {
+    status_ = {StoreCode::io, "out of memory"};
+  }
+}
+
+void KeySetJob::finish() noexcept { worker_.note_key_set(status_); }
 
 }  // namespace keyward

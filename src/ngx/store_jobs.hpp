@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/thread_pool.hpp"
 #include "ngx/worker.hpp"
@@ -44,6 +45,20 @@ class RefileJob final : public Job {
   std::string id_;
   Digest usage_name_, tag_;
   Sha256 sha_;
+};
+
+// Keeps a fetched key set over a restart.
+class KeySetJob final : public Job {
+ public:
+  KeySetJob(Worker &worker, const Sha256 &name, KeptKeySet set) : worker_(worker), name_(name), set_(std::move(set)) {}
+  void run() noexcept override;
+  void finish() noexcept override;
+
+ private:
+  Worker &worker_;
+  const Sha256 name_;
+  const KeptKeySet set_;
+  StoreStatus status_;
 };
 
 }  // namespace keyward

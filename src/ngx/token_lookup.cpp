@@ -86,6 +86,9 @@ class TokenLookup {
     jwt::Verdict verdict = jwt::verify_token(accepted, ctx_->credential.text, now_s_);
     *reason = reason_of(verdict.outcome);
     ctx_->token_cause = verdict.cause;
+    if (*reason == Reason::keys_unavailable) {
+      return await_keys(verdict.awaited, reason);
+    }
     if (verdict.issuer != jwt::kNoIssuer) {
       ctx_->issuer = accepted[verdict.issuer].issuer;
     }
@@ -100,6 +103,18 @@ class TokenLookup {
       charge_failure(worker_, ctx_, location_);
     }
     return Step::decided;
+  }
+
+  // By another set of these issuers it may be good.
+  Step await_keys(std::vector<std::size_t> awaited, Reason *reason) {
+    for (std::size_t &place : awaited) {
+      place = issuers_[place];
+    }
+    const Step step = worker_.fetching->await(ctx_, awaited, reason);
+    if (step == Step::decided && *reason == Reason::invalid_token) {
+      charge_failure(worker_, ctx_, location_);
+    }
+    return step;
   }
 
   // Subject, denylist and plan, as the store has them now.

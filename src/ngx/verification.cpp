@@ -11,46 +11,6 @@ namespace {
 // keeps a worker that shuts down from leaving while a request waits.
 constexpr ngx_msec_t kMaxWaitMs = 30000;
 
-// Goes on with a request that waited. It may be gone when this returns.
-void resume(RequestContext *ctx) noexcept {
-  ngx_http_request_t *r = ctx->r;
-  ngx_connection_t *c = r->connection;
-  ngx_http_set_log_request(c->log, r);
-  r->read_event_handler = ngx_http_block_reading;
-  // ngx_http_core_run_phases, or whatever has replaced it if the request was terminated meanwhile.
-  r->write_event_handler(r);
-  ngx_http_run_posted_requests(c);
-}
-
-// Out of its run, where it is in one, and no longer waiting.
-void unlink(RequestContext *ctx) noexcept {
-  Waiter &waiter = ctx->waiter;
-  if (waiter.run != nullptr) {
-    (waiter.previous != nullptr ? waiter.previous->next : waiter.run->waiters) = waiter.next;
-    if (waiter.next != nullptr) {
-      waiter.next->previous = waiter.previous;
-    }
-  }
-  waiter.next = waiter.previous = nullptr;
-  waiter.run = nullptr;
-  if (waiter.timer.timer_set) {
-    ngx_del_timer(&waiter.timer);
-  }
-  ctx->waiting = false;
-}
-
-void on_wait_expired(ngx_event_t *event) noexcept {
-  auto *ctx = static_cast<RequestContext *>(event->data);
-  unlink(ctx);
-  ctx->wait_expired = true;
-  resume(ctx);
-}
-
-RequestContext *context_of(Waiter *waiter) noexcept {
-  // The timer's data is the way back: a Waiter is part of a context, which isn't of standard layout.
-  return static_cast<RequestContext *>(waiter->timer.data);
-}
-
 class BcryptJob final : public Job {
  public:
   BcryptJob(Worker &worker, const VerificationRequest &request)
@@ -91,9 +51,7 @@ class BcryptJob final : public Job {
     }
     const std::unique_ptr<Verification> run = std::move(found->second);
     worker_.verifications.runs.erase(found);
-    while (run->waiters != nullptr) {
-      RequestContext *ctx = context_of(run->waiters);
-      unlink(ctx);
+    while (RequestContext *ctx = take_waiting(&run->waiters)) {
       ctx->wait_failed = match_ == Match::failed;
       if (match_ != Match::failed) {
         ctx->verdicts->add(tag_, match_ == Match::yes);
@@ -110,27 +68,6 @@ class BcryptJob final : public Job {
   Match match_ = Match::failed;
 };
 
-void wait_for(Verification *run, RequestContext *ctx) noexcept {
-  Waiter &waiter = ctx->waiter;
-  waiter.run = run;
-  waiter.previous = nullptr;
-  waiter.next = run->waiters;
-  if (waiter.next != nullptr) {
-    waiter.next->previous = &waiter;
-  }
-  run->waiters = &waiter;
-  waiter.timer.data = ctx;
-  waiter.timer.handler = on_wait_expired;
-  waiter.timer.log = ctx->r->connection->log;
-  ngx_add_timer(&waiter.timer, kMaxWaitMs);
-  ctx->waiting = true;
-  // Notices a client that leaves, as limit_req does while it delays.
-  ctx->r->read_event_handler = ngx_http_test_reading;
-  if (ngx_handle_read_event(ctx->r->connection->read, 0) != NGX_OK) {
-    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ctx->r->connection->log, 0, "keyward: can't watch the client while waiting");
-  }
-}
-
 }  // namespace
 
 Started start_verification(Worker &worker, RequestContext *ctx, const VerificationRequest &request) {
@@ -146,7 +83,7 @@ Started start_verification(Worker &worker, RequestContext *ctx, const Verificati
     if (request.exclusive && (found->second->tag != request.tag || found->second->sha != request.sha)) {
       return Started::busy;
     }
-    wait_for(found->second.get(), ctx);
+    start_waiting(&found->second->waiters, ctx, kMaxWaitMs);
     return Started::waiting;
   }
   auto run = std::make_unique<Verification>();
@@ -165,25 +102,13 @@ Started start_verification(Worker &worker, RequestContext *ctx, const Verificati
     worker.verifications.runs.erase(entry);
     return Started::busy;
   }
-  wait_for(started, ctx);
+  start_waiting(&started->waiters, ctx, kMaxWaitMs);
   return Started::waiting;
-}
-
-void stop_waiting(RequestContext *ctx) noexcept {
-  if (ctx->waiting) {
-    unlink(ctx);
-  }
 }
 
 void abandon_runs(Verifications *verifications) noexcept {
   for (const auto &[name, run] : verifications->runs) {
-    while (run->waiters != nullptr) {
-      RequestContext *ctx = context_of(run->waiters);
-      unlink(ctx);
-      // Not from here, where nothing may be decided: from the event loop.
-      ctx->waiting = true;
-      ngx_add_timer(&ctx->waiter.timer, 1);
-    }
+    release_all(&run->waiters);
   }
   verifications->runs.clear();
 }

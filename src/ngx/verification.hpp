@@ -8,6 +8,7 @@
 
 #include "base/bytes.hpp"
 #include "ngx/request.hpp"
+#include "ngx/waiting.hpp"
 
 namespace keyward {
 
@@ -16,7 +17,7 @@ struct Worker;
 // A run that requests wait for. Lives on the event loop; the job in the thread has copies of all it needs.
 class Verification {
  public:
-  Waiter *waiters = nullptr;
+  WaitList waiters;
   Digest tag = {};  // the seal of the record whose verifier is asked
   Sha256 sha = {};  // of the key that is asked about
 };
@@ -45,8 +46,5 @@ Started start_verification(Worker &worker, RequestContext *ctx, const Verificati
 
 // Ends all runs of a worker that closes: whoever waits goes on soon, without a verdict.
 void abandon_runs(Verifications *verifications) noexcept;
-
-// Takes the request out of the run that it waits for, if any. Called when it ends.
-void stop_waiting(RequestContext *ctx) noexcept;
 
 }  // namespace keyward

@@ -73,6 +73,7 @@ Worker::~Worker() {
   if (tick_.timer_set) {
     ngx_del_timer(&tick_);
   }
+  fetching.reset();
   if (bcrypt_pool) {
     bcrypt_watch_.end();
     bcrypt_pool.reset();
@@ -128,6 +129,44 @@ bool Worker::begin_windows() {
                   status.text.c_str());
   }
   return true;
+}
+
+void Worker::begin_keys() {
+  fetching = std::make_unique<KeyFetching>(*this);
+  fetching->begin();
+}
+
+void Worker::keep_key_set(const Sha256 &name, KeptKeySet set) {
+  if (store_pool) {
+    std::unique_ptr<Job> job = std::make_unique<KeySetJob>(*this, name, std::move(set));
+    store_pool->post(job);  // a full queue: at the next fetch
+  }
+}
+
+bool Worker::find_key_set(const Sha256 &name, KeptKeySet *set, std::string *error) {
+  error->clear();
+  if (configuration.store.empty()) {
+    return false;
+  }
+  std::string packed;
+  StoreStatus status = windows_.ready();
+  status = status.ok() ? usage_.find_key_set(name, &packed) : status;
+  if (status.ok() && take_key_set(packed, set)) {
+    return true;
+  }
+  *error = status.ok() ? "what is kept in the store is no key set" : status.text;  // none for not_found
+  return false;
+}
+
+void Worker::note_key_set(const StoreStatus &status) noexcept {
+  guarded(false, [&] {
+    if (!status.ok() && status.text != key_set_failure_) {
+      ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "keyward: can't keep fetched keys in the store: %s",
+                    status.text.c_str());
+    }
+    key_set_failure_ = status.ok() ? std::string() : status.text;
+    return true;
+  });
 }
 
 void Worker::flush_usage() noexcept {
@@ -298,7 +337,9 @@ ngx_int_t on_init_process(ngx_cycle_t *cycle) noexcept {
       ngx_log_error(
           NGX_LOG_ALERT, cycle->log, 0,
           "keyward: another process was stopped while it prepared the zone; this worker answers 500: restart nginx");
+      return NGX_OK;
     }
+    the_worker->begin_keys();
     return NGX_OK;
   });
 }

@@ -8,9 +8,11 @@
 #include "auth/principal_cache.hpp"
 #include "auth/token_cache.hpp"
 #include "base/thread_pool.hpp"
+#include "fetch/key_set_file.hpp"
 #include "limit/zone.hpp"
 #include "ngx/configuration.hpp"
 #include "ngx/issuer_keys.hpp"
+#include "ngx/key_fetching.hpp"
 #include "ngx/ngx.hpp"
 #include "ngx/pool_watch.hpp"
 #include "ngx/verification.hpp"
@@ -27,6 +29,8 @@ struct Worker {
   // Before anything is decided: settles under which secret windows are named, and sees to it that those of before a restart are there.
   // May wait for other workers, which do the same. false: names can't be settled, and nothing may be counted.
   bool begin_windows();
+  // After that: takes in the keys of issuers that are there, and begins to fetch the others.
+  void begin_keys();
 
   const MainConfiguration &configuration;
   ngx_cycle_t *cycle;
@@ -42,6 +46,7 @@ struct Worker {
   std::atomic<bool> closing{false};
   Verifications verifications;
   std::unique_ptr<ThreadPool> bcrypt_pool, store_pool;
+  std::unique_ptr<KeyFetching> fetching;  // once begin_keys() was called
 
   // Whether a trouble of ours may go to the log at its own level: once a second, so that nobody can flood it.
   bool may_log_trouble() noexcept {
@@ -57,16 +62,22 @@ struct Worker {
   void flush_usage() noexcept;
   // Has the store's thread file a legacy-prefix key under its SHA-256, where its record is still the one with this seal.
   void refile_key(std::string_view id, const Digest &usage_name, const Digest &tag, const Sha256 &sha);
+  // Fetched key sets over a restart, where there is a store. keep: has the store's thread write it; what fails is written at the next fetch.
+  // find: only before the first request is decided; false with a sentence in error, which is empty where none is kept.
+  void keep_key_set(const Sha256 &name, KeptKeySet set);
+  bool find_key_set(const Sha256 &name, KeptKeySet *set, std::string *error);
   // A request met this. The log is told at once, but then it is the tick's to tell how things go on.
   void note_store_in_passing(const StoreStatus &status) noexcept;
 
  private:
+  friend class KeySetJob;
   friend class UsageJob;
   friend class RefileJob;
   static void on_tick(ngx_event_t *event) noexcept;
   void note_store(const StoreStatus &status) noexcept;
   void open_store();
   void refresh_store();
+  void note_key_set(const StoreStatus &status) noexcept;
   void note_usage(const StoreStatus &status) noexcept;
   void note_loaded(const WindowKeeper::Loaded &loaded) noexcept;
 
@@ -81,6 +92,7 @@ struct Worker {
   bool flushing_ = false;
   time_t last_trouble_s_ = 0;
   ngx_msec_t next_overflow_note_ms_ = 0;
+  std::string key_set_failure_;
   PoolWatch bcrypt_watch_, store_watch_;
   ngx_event_t tick_ = {};
   ngx_connection_t tick_connection_ = {};  // what nginx's debug log looks at

@@ -1,4 +1,5 @@
-// The usage environment: use counts, last uses and last refusals, and windows of limits over a restart, written in batches.
+// The usage environment: use counts, last uses and last refusals, windows of limits and fetched key sets over a restart, written in
+// batches.
 #pragma once
 
 #include <cstddef>
@@ -45,6 +46,10 @@ class UsageStore {
   // are damaged or that ended by wall_ms, unless still_open answers true and changes the record, which is then written.
   StoreStatus prune_windows(std::string *after, std::size_t most, std::int64_t wall_ms,
                             const std::function<bool(WindowRecord *)> &still_open, std::uint64_t wait_ms);
+
+  // Fetched key sets (usage_key_sets.cpp), by the name of where each comes from. find: not_found is a normal value; damaged is none.
+  StoreStatus put_key_set(const Sha256 &name, std::string_view packed, std::uint64_t wait_ms);
+  StoreStatus find_key_set(const Sha256 &name, std::string *packed);
 
   // Which environment it is: another one after it was replaced. All zero while none is open.
   Bytes<16> instance() const noexcept;

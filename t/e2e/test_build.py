@@ -65,7 +65,7 @@ def test_modules_and_their_order_agree(build, own):
 
 
 def test_sources_agree(build, own):
-    expected = sources("core", "module")
+    expected = sources("core", "fetch", "module")
     makefile = (own / "Makefile").read_text()
     assert sorted(set(re.findall(rf"{re.escape(str(PROJECT))}/(src/\S+\.cpp)", makefile))) == expected
     assert len(set(re.findall(r"addon/\S+\.o", makefile))) == len(expected), "two sources share an object's name"
@@ -74,7 +74,7 @@ def test_sources_agree(build, own):
     files = [
         os.path.relpath(command["file"], PROJECT)
         for command in commands
-        if re.search(rf"-o \S*/(keyward_core|{NAME})\.dir/", command["command"]) and command["file"].endswith(".cpp")
+        if re.search(rf"-o \S*/(keyward_core|keyward_fetch|{NAME})\.dir/", command["command"]) and command["file"].endswith(".cpp")
     ]
     assert sorted(files) == expected
 
@@ -87,7 +87,7 @@ def test_headers_are_dependencies(own):
 
 def test_every_source_is_listed():
     files = sorted(str(path.relative_to(PROJECT)) for path in (PROJECT / "src").rglob("*.cpp"))
-    assert sources("core", "module", "command") == files
+    assert sources("core", "fetch", "module", "command") == files
 
 
 def test_exports_only_what_nginx_looks_up(build):

@@ -1,0 +1,36 @@
+// Words for what can go wrong.
+#include "fetch/fetch_problem.hpp"
+
+namespace keyward {
+
+std::string to_text(FetchProblem problem, int http_status) {
+  switch (problem) {
+    case FetchProblem::none:
+      return "nothing is wrong";
+    case FetchProblem::aborted:
+      return "broken off, as the worker ends";
+    case FetchProblem::memory:
+      return "out of memory";
+    case FetchProblem::resolve:
+      return "the host's name leads to no address";
+    case FetchProblem::connect:
+      return "nobody accepts a connection there";
+    case FetchProblem::tls:
+      return "no TLS with a certificate that is trusted";
+    case FetchProblem::timeout:
+      return "no whole answer within 5 seconds";
+    case FetchProblem::too_large:
+      return "the answer is larger than 1 MiB";
+    case FetchProblem::redirect:
+      return "it redirects (status " + std::to_string(http_status) + "), which is not followed: write the final URL";
+    case FetchProblem::status:
+      return "it answers with status " + std::to_string(http_status);
+    case FetchProblem::broken:
+      return "the answer is not whole, or no HTTP";
+    case FetchProblem::unusable:
+      return "the answer is no key set that can be used";
+  }
+  return "unknown";
+}
+
+}  // namespace keyward

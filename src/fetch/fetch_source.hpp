@@ -1,0 +1,23 @@
+// Where an issuer's keys are fetched from, and what names that place wherever its set is kept.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/bytes.hpp"
+#include "fetch/fetch_schedule.hpp"
+#include "fetch/http_fetch.hpp"
+
+namespace keyward {
+
+struct FetchSource {
+  std::string issuer;  // its name, for the log
+  FetchRequest request;
+  FetchPlan plan;
+  std::string cache;  // a file; empty: the store's usage environment, where there is a store
+
+  // A set belongs to the URL it was fetched from and the certificates that were trusted for it. Sources of one name share a set.
+  Sha256 name() const;
+};
+
+}  // namespace keyward

@@ -1,0 +1,281 @@
+// What is due is begun, what has ended is taken in, and whoever waits is woken for either.
+#include "ngx/key_fetching.hpp"
+
+#include <algorithm>
+
+#include "base/time_text.hpp"
+#include "fetch/key_set_file.hpp"
+#include "ngx/key_fetching_jobs.hpp"
+#include "ngx/worker.hpp"
+
+namespace keyward {
+namespace {
+
+constexpr ngx_msec_t kTickMs = 1000;
+constexpr ngx_msec_t kWaitingTickMs = 20;
+// The longest that a request waits for keys, and how many of a worker may.
+constexpr std::int64_t kMaxWaitMs = 2000;
+constexpr std::size_t kMaxWaiting = 256;
+// At once; further issuers' fetches queue.
+constexpr std::size_t kMaxThreads = 8;
+
+}  // namespace
+
+KeyFetching::KeyFetching(Worker &worker) : worker_(worker) {
+  for (const FetchedIssuer &configured : worker.configuration.fetched) {
+    Issuer issuer;
+    issuer.configured = &configured;
+    issuers_.push_back(issuer);
+  }
+  tick_connection_.fd = static_cast<ngx_socket_t>(-1);
+  tick_connection_.data = this;
+  tick_.data = &tick_connection_;
+  tick_.handler = on_tick;
+  tick_.log = worker.cycle->log;
+  tick_.cancelable = 1;
+}
+
+KeyFetching::~KeyFetching() {
+  stop_ = true;
+  if (tick_.timer_set) {
+    ngx_del_timer(&tick_);
+  }
+  if (running_) {
+    fetch_watch_.end();
+    read_watch_.end();
+  }
+  fetch_pool_.reset();
+  read_pool_.reset();
+  release_all(&waiting_);
+}
+
+void KeyFetching::begin() {
+  if (issuers_.empty()) {
+    return;
+  }
+  fetch_pool_ = ThreadPool::create(std::min(issuers_.size(), kMaxThreads), issuers_.size(), "keyward fetch");
+  read_pool_ = ThreadPool::create(1, issuers_.size(), "keyward keys");
+  ngx_log_t *log = worker_.cycle->log;
+  if (!init_fetching() || !fetch_pool_ || !read_pool_ || !fetch_watch_.begin(fetch_pool_.get(), log) ||
+      !read_watch_.begin(read_pool_.get(), log)) {
+    ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
+                  "keyward: can't start threads; key sets aren't fetched, so that their issuers' tokens get 503");
+    fetch_watch_.end();
+    read_watch_.end();
+    return;
+  }
+  running_ = true;
+  for (std::size_t i = 0; i < issuers_.size(); ++i) {
+    const FetchedIssuer &configured = *issuers_[i].configured;
+    if (configured.zone->set->state().generation == 0) {
+      load_cached(configured);
+    }
+    // Here and now: a reload must not make anybody wait for keys that are there.
+    KeySetState state = configured.zone->set->state();
+    if (!is_stale(configured.source.plan, state.history.fetched_ms, moment_ms())) {
+      std::shared_ptr<const jwt::KeySet> keys = read_shared_set(*configured.zone->set, &state.generation);
+      if (keys) {
+        take(&issuers_[i], state, std::move(keys));
+      }
+    }
+  }
+  look_after(moment_ms());
+}
+
+void KeyFetching::load_cached(const FetchedIssuer &configured) {
+  const FetchSource &source = configured.source;
+  KeptKeySet kept;
+  std::string error;
+  const bool found = source.cache.empty() ? worker_.find_key_set(configured.zone->name, &kept, &error)
+                                          : read_key_set_file(source.cache, configured.zone->name, &kept, &error);
+  jwt::KeySet keys;
+  std::vector<jwt::KeyRefusal> refusals;
+  bool usable = found && jwt::parse_key_set(kept.text, jwt::KeySource::fetched, &keys, &refusals, &error);
+  if (usable && ngx_time() - kept.fetched_at_s >= source.plan.stale_ms / 1000) {
+    usable = false;
+    error = "they are of " + to_rfc3339(kept.fetched_at_s) + ", which is too old";
+  }
+  if (!usable) {
+    if (!error.empty()) {
+      ngx_log_error(NGX_LOG_ERR, worker_.cycle->log, 0,
+                    "keyward: issuer \"%s\": the keys that were kept can't be used: %s", source.issuer.c_str(),
+                    error.c_str());
+    }
+    return;
+  }
+  if (configured.zone->set->put_cached(kept.text, static_cast<std::uint32_t>(keys.size()), kept.fetched_at_s,
+                                       {moment_ms(), static_cast<std::int64_t>(ngx_time())})) {
+    ngx_log_error(NGX_LOG_NOTICE, worker_.cycle->log, 0, "keyward: issuer \"%s\": %uz keys that were kept from %s",
+                  source.issuer.c_str(), keys.size(), to_rfc3339(kept.fetched_at_s).c_str());
+  }
+}
+
+void KeyFetching::look_after(std::int64_t now) {
+  bool ended = again_;
+  again_ = false;
+  for (std::size_t i = 0; running_ && i < issuers_.size(); ++i) {
+    ended = look_at(i, now) || ended;
+  }
+  if (ended) {
+    resume_all(&waiting_);
+  }
+  set_timer();
+}
+
+// true: an attempt has ended without another set, so that whoever waits has to be told.
+bool KeyFetching::look_at(std::size_t index, std::int64_t now) {
+  Issuer &issuer = issuers_[index];
+  const FetchPlan &plan = issuer.configured->source.plan;
+  const KeySetState state = issuer.configured->zone->set->state();
+  bool ended = false;
+  if (state.generation != issuer.generation && !is_stale(plan, state.history.fetched_ms, now)) {
+    begin_reading(index, state);
+  } else {
+    ended = issuer.ended != state.ended;
+    note_attempts(&issuer, state);
+  }
+  drop_if_stale(&issuer, now);
+  if (!issuer.fetching && (state.begun != state.ended || now >= next_attempt_ms(plan, state.history))) {
+    begin_fetch(index, SharedKeySet::Why::due, now);
+  }
+  return ended;
+}
+
+void KeyFetching::note_attempts(Issuer *issuer, const KeySetState &state) noexcept {
+  issuer->ended = state.ended;
+  issuer->succeeded = state.succeeded;
+  if (issuer->in_use && issuer->generation == state.generation) {
+    issuer->fetched_ms = state.history.fetched_ms;
+  }
+}
+
+void KeyFetching::take(Issuer *issuer, const KeySetState &state, std::shared_ptr<const jwt::KeySet> keys) {
+  // One that can't be told from another issuer's isn't used: the last good one stays, until that is too old.
+  issuer->in_use = worker_.issuer_keys.adopt(issuer->configured->issuer, std::move(keys));
+  issuer->generation = state.generation;
+  note_attempts(issuer, state);
+}
+
+void KeyFetching::drop_if_stale(Issuer *issuer, std::int64_t now) {
+  const FetchedIssuer &configured = *issuer->configured;
+  if (worker_.issuer_keys.current(configured.issuer) == nullptr ||
+      !is_stale(configured.source.plan, issuer->fetched_ms, now)) {
+    return;
+  }
+  worker_.issuer_keys.drop(configured.issuer);
+  if (issuer->in_use && configured.zone->set->tell_stale(issuer->generation)) {
+    ngx_log_error(NGX_LOG_ERR, worker_.cycle->log, 0,
+                  "keyward: issuer \"%s\": its keys are too old (stale=%Ts) and are used no more: its tokens get 503",
+                  configured.source.issuer.c_str(), static_cast<time_t>(configured.source.plan.stale_ms / 1000));
+  }
+  issuer->in_use = false;
+  issuer->generation = 0;  // to be read again, once it has been fetched again
+}
+
+void KeyFetching::begin_reading(std::size_t index, const KeySetState &state) {
+  Issuer &issuer = issuers_[index];
+  if (issuer.reading) {
+    return;
+  }
+  std::unique_ptr<Job> job = std::make_unique<ReadJob>(*this, index, state);
+  issuer.reading = read_pool_->post(job);
+}
+
+SharedKeySet::Begin KeyFetching::begin_fetch(std::size_t index, SharedKeySet::Why why, std::int64_t now) {
+  Issuer &issuer = issuers_[index];
+  std::uint64_t number = 0;
+  const SharedKeySet::Begin begun =
+      issuer.configured->zone->set->begin(why, issuer.configured->source.plan, ngx_pid, now, &number);
+  if (begun == SharedKeySet::Begin::begun) {
+    std::unique_ptr<Job> job = std::make_unique<FetchJob>(*this, index, number);
+    issuer.fetching = fetch_pool_->post(job);  // where it can't be, the job gives the turn up
+  }
+  return begun;
+}
+
+Step KeyFetching::await(RequestContext *ctx, const std::vector<std::size_t> &issuers, Reason *reason) {
+  const std::int64_t now = moment_ms();
+  if (!ctx->key_wait) {
+    ctx->key_wait = std::make_unique<KeyWait>();
+    ctx->key_wait->until_ms = now + kMaxWaitMs;
+  }
+  *reason = Reason::keys_unavailable;
+  bool answered = !issuers.empty(), under_way = false;
+  std::uint32_t retry_after_s = 1;
+  for (const std::size_t place : issuers) {
+    Issuer *issuer = running_ ? find(place) : nullptr;
+    if (issuer == nullptr) {
+      answered = false;
+      continue;
+    }
+    const SharedKeySet &set = *issuer->configured->zone->set;
+    // An attempt behind this one began after the request had come.
+    const std::uint64_t first = ctx->key_wait->first(place, set.state().begun);
+    if (issuer->succeeded > first) {
+      continue;
+    }
+    answered = false;
+    const auto index = static_cast<std::size_t>(issuer - issuers_.data());
+    const KeySetState state = set.state();
+    if (state.generation != issuer->generation &&
+        !is_stale(issuer->configured->source.plan, state.history.fetched_ms, now)) {
+      begin_reading(index, state);  // another worker has fetched it already
+      under_way = true;
+      continue;
+    }
+    switch (begin_fetch(index, SharedKeySet::Why::wanted, now)) {
+      case SharedKeySet::Begin::begun:
+      case SharedKeySet::Begin::in_progress:
+        under_way = true;
+        break;
+      case SharedKeySet::Begin::contended:
+        under_way = again_ = true;
+        break;
+      case SharedKeySet::Begin::not_now:
+        retry_after_s = std::max(retry_after_s, seconds_until_wanted(state.wanted_ms, now));
+        break;
+    }
+  }
+  if (answered) {
+    *reason = Reason::invalid_token;
+    return Step::decided;
+  }
+  if (!under_way || ctx->wait_expired || now >= ctx->key_wait->until_ms || waiting_.count >= kMaxWaiting) {
+    ctx->retry_after_s = retry_after_s;
+    return Step::decided;
+  }
+  start_waiting(&waiting_, ctx, static_cast<ngx_msec_t>(ctx->key_wait->until_ms - now));
+  set_timer();
+  return Step::wait;
+}
+
+KeyFetching::Issuer *KeyFetching::find(std::size_t configured_issuer) noexcept {
+  const auto found = std::find_if(issuers_.begin(), issuers_.end(),
+                                  [&](const Issuer &issuer) { return issuer.configured->issuer == configured_issuer; });
+  return found != issuers_.end() ? &*found : nullptr;
+}
+
+// Soon while somebody waits, as what they wait for may happen in another process.
+void KeyFetching::set_timer() noexcept {
+  if (stop_ || !running_) {
+    return;
+  }
+  const ngx_msec_t tick = waiting_.first != nullptr ? kWaitingTickMs : kTickMs;
+  if (tick_.timer_set && tick_.timer.key > ngx_current_msec + tick) {
+    ngx_del_timer(&tick_);
+  }
+  if (!tick_.timer_set) {
+    ngx_add_timer(&tick_, tick);
+  }
+}
+
+void KeyFetching::on_tick(ngx_event_t *event) noexcept {
+  auto *self = static_cast<KeyFetching *>(static_cast<ngx_connection_t *>(event->data)->data);
+  guarded(false, [&] {
+    self->look_after(moment_ms());
+    return true;
+  });
+  self->set_timer();  // also where memory was refused
+}
+
+}  // namespace keyward

@@ -1,0 +1,75 @@
+// Key sets that are fetched: taking turns with the other workers, taking over what they bring, and requests that wait for it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/thread_pool.hpp"
+#include "jwt/key_set.hpp"
+#include "ngx/key_zones.hpp"
+#include "ngx/ngx.hpp"
+#include "ngx/pool_watch.hpp"
+#include "ngx/step.hpp"
+#include "ngx/waiting.hpp"
+
+namespace keyward {
+
+struct Worker;
+
+// One for each worker, on its event loop. A fetch runs in whichever worker takes the turn first; all of them look at shared memory once a
+// second, and every 20 ms while a request waits.
+class KeyFetching {
+ public:
+  explicit KeyFetching(Worker &worker);
+  // Breaks fetches off. Who waits goes on soon, without keys.
+  ~KeyFetching();
+  KeyFetching(const KeyFetching &) = delete;
+  KeyFetching &operator=(const KeyFetching &) = delete;
+
+  // Before anything is decided: takes in what shared memory or a cache has, and sees to it that the rest is fetched.
+  void begin();
+
+  // For a token that may be good by the next sets of these issuers (jwt::Verdict::awaited, as places among the configured issuers). wait:
+  // decide again when it goes on. decided: *reason is invalid_token where none of their sets, fetched since the request came, knows its key;
+  // else keys_unavailable.
+  Step await(RequestContext *ctx, const std::vector<std::size_t> &issuers, Reason *reason);
+
+ private:
+  class FetchJob;
+  class ReadJob;
+  struct Issuer {
+    const FetchedIssuer *configured = nullptr;
+    std::uint64_t generation = 0;            // of the set that was last read
+    std::uint64_t ended = 0, succeeded = 0;  // attempts whose outcome is taken in
+    std::int64_t fetched_ms = kNever;        // of the set in use
+    bool in_use = false;
+    bool reading = false, fetching = false;  // by a thread of ours
+  };
+
+  static void on_tick(ngx_event_t *event) noexcept;
+  void look_after(std::int64_t now_ms);
+  bool look_at(std::size_t index, std::int64_t now_ms);
+  SharedKeySet::Begin begin_fetch(std::size_t index, SharedKeySet::Why why, std::int64_t now_ms);
+  void begin_reading(std::size_t index, const KeySetState &state);
+  static void note_attempts(Issuer *issuer, const KeySetState &state) noexcept;
+  void take(Issuer *issuer, const KeySetState &state, std::shared_ptr<const jwt::KeySet> keys);
+  void drop_if_stale(Issuer *issuer, std::int64_t now_ms);
+  void load_cached(const FetchedIssuer &configured);
+  void set_timer() noexcept;
+  Issuer *find(std::size_t configured_issuer) noexcept;
+
+  Worker &worker_;
+  std::vector<Issuer> issuers_;
+  std::atomic<bool> stop_{false};
+  bool running_ = false;  // threads and timer are there
+  bool again_ = false;    // a request has to ask again
+  WaitList waiting_;
+  std::unique_ptr<ThreadPool> fetch_pool_, read_pool_;
+  PoolWatch fetch_watch_, read_watch_;
+  ngx_event_t tick_ = {};
+  ngx_connection_t tick_connection_ = {};  // what nginx's debug log looks at
+};
+
+}  // namespace keyward
