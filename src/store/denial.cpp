@@ -36,7 +36,7 @@ bool take_head(std::string_view *content, DenialKind *kind, std::string_view *na
 bool take_entry(std::string_view *content, DenialKind kind, EntryView *entry) noexcept {
   return take_text<std::uint8_t>(content, &entry->issuer) && take_int(content, &entry->not_before_s) &&
          take_int(content, &entry->until_s) && take_int(content, &entry->denied_at_s) &&
-         is_empty_or(entry->issuer, is_issuer_name) && is_time(entry->until_s) && is_time(entry->denied_at_s) &&
+         is_empty_or(entry->issuer, is_id) && is_time(entry->until_s) && is_time(entry->denied_at_s) &&
          (kind == DenialKind::subject ? entry->not_before_s > 0 : entry->not_before_s == 0);
 }
 
@@ -59,7 +59,7 @@ std::string encode(const DenialRecord &record) {
   bool fits = put_text<std::uint16_t>(&out, record.name, kMaxJtiBytes) && record.entries.size() <= kMaxDenialIssuers;
   put_int(&out, static_cast<std::uint8_t>(record.entries.size()));
   for (const DenialEntry &entry : record.entries) {
-    fits = fits && put_text<std::uint8_t>(&out, entry.issuer, kMaxIssuerNameBytes);
+    fits = fits && put_text<std::uint8_t>(&out, entry.issuer, kMaxIdBytes);
     put_int(&out, entry.not_before_s);
     put_int(&out, entry.until_s);
     put_int(&out, entry.denied_at_s);
