@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "base/hex.hpp"
 
@@ -11,7 +12,14 @@ namespace {
 
 bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
-char to_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+// Six characters at once. A blank is the bit that makes a small letter of a capital, and one of these letters of nothing else.
+bool is_bearer(const char *text) noexcept {
+  std::uint64_t given = 0, small = 0, wanted = 0;
+  std::memcpy(&given, text, 6);
+  std::memcpy(&small, "      ", 6);
+  std::memcpy(&wanted, "bearer", 6);
+  return (given | small) == wanted;
+}
 
 bool is_base64url(std::string_view text) noexcept {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
@@ -49,15 +57,12 @@ std::string_view trim_blanks(std::string_view text) noexcept {
 }
 
 std::string_view bearer_value(std::string_view field) noexcept {
-  static constexpr std::string_view kScheme = "bearer";
+  static constexpr std::size_t kScheme = 6;
   field = trim_blanks(field);
-  if (field.size() <= kScheme.size() || !is_blank(field[kScheme.size()])) {
+  if (field.size() <= kScheme || !is_blank(field[kScheme]) || !is_bearer(field.data())) {
     return {};
   }
-  if (!std::equal(kScheme.begin(), kScheme.end(), field.begin(), [](char a, char b) { return a == to_lower(b); })) {
-    return {};
-  }
-  return trim_blanks(field.substr(kScheme.size()));
+  return trim_blanks(field.substr(kScheme));
 }
 
 bool has_token_form(std::string_view text) noexcept {

@@ -1,9 +1,9 @@
 // Unsigned decimal numbers: at the front of a text, without overflow; and written.
 #pragma once
 
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace keyward {
@@ -24,12 +24,28 @@ inline bool take_digits(std::string_view *text, std::uint64_t max, std::uint64_t
   return used > 0;
 }
 
-// How many characters write_digits() writes at most.
+// A number in decimal has at most so many characters.
 inline constexpr std::size_t kMaxDigits = 20;
 
-// Writes the number, and answers with its end. out: kMaxDigits bytes.
-inline char *write_digits(char *out, std::uint64_t number) noexcept {
-  return std::to_chars(out, out + kMaxDigits, number).ptr;
+// Writes the number so that it ends right before `end`, where kMaxDigits bytes must be free, and answers with where it begins. From the
+// end, as then nobody needs to know first how long it gets: a quarter of std::to_chars.
+inline char *write_digits_before(char *end, std::uint64_t number) noexcept {
+  static constexpr char kPairs[] =
+      "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849505152535455"
+      "5657585960616263"
+      "646566676869707172737475767778798081828384858687888990919293949596979899";
+  while (number >= 100) {
+    end -= 2;
+    std::memcpy(end, kPairs + 2 * (number % 100), 2);
+    number /= 100;
+  }
+  if (number >= 10) {
+    end -= 2;
+    std::memcpy(end, kPairs + 2 * number, 2);
+  } else {
+    *--end = static_cast<char>('0' + number);
+  }
+  return end;
 }
 
 }  // namespace keyward

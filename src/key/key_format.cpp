@@ -129,11 +129,10 @@ std::size_t KeyFormat::length() const noexcept {
 
 bool KeyFormat::claims(std::string_view text) const noexcept { return text.substr(0, prefix.size()) == prefix; }
 
-bool KeyFormat::has_shape(std::string_view text) const noexcept {
-  return text.size() == length() && claims(text) && is_of(alphabet, text.substr(prefix.size(), random_length));
-}
-
-bool KeyFormat::checksum_holds(std::string_view text) const noexcept {
+bool KeyFormat::has_characters(std::string_view text) const noexcept {
+  if (!is_of(alphabet, text.substr(prefix.size(), random_length))) {
+    return false;
+  }
   if (!checksum) {
     return true;
   }

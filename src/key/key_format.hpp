@@ -24,11 +24,11 @@ struct KeyFormat {
 
   // Whether text begins with this prefix.
   bool claims(std::string_view text) const noexcept;
-  // Whether text is a key of this format: its shape, that is length, prefix and alphabet (hex: either case is one spelling
-  // only: lower), and its checksum, which costs ten times as much. No hashing. Never allocates.
-  bool matches(std::string_view text) const noexcept { return has_shape(text) && checksum_holds(text); }
-  bool has_shape(std::string_view text) const noexcept;
-  bool checksum_holds(std::string_view text) const noexcept;  // of what has the shape
+  // Whether text is a key of this format: its frame (length and prefix), and its characters: those of the alphabet (of hex
+  // in lower case only), and the checksum's. The frame costs next to nothing to look at. No hashing. Never allocates.
+  bool matches(std::string_view text) const noexcept { return has_frame(text) && has_characters(text); }
+  bool has_frame(std::string_view text) const noexcept { return text.size() == length() && claims(text); }
+  bool has_characters(std::string_view text) const noexcept;  // of what has the frame
   // A new key of this format.
   std::string mint() const;
 };

@@ -16,16 +16,6 @@ const Answer &answer_of(const RequestContext *ctx) noexcept {
   return (*ctx->location->answers)[static_cast<std::size_t>(ctx->reason)];
 }
 
-ngx_str_t number_text(ngx_pool_t *pool, std::uint64_t value) noexcept {
-  ngx_str_t text;
-  text.data = static_cast<u_char *>(ngx_pnalloc(pool, kMaxDigits));
-  if (text.data != nullptr) {
-    char *begin = reinterpret_cast<char *>(text.data);
-    text.len = static_cast<std::size_t>(write_digits(begin, value) - begin);
-  }
-  return text;
-}
-
 // Hides every field of these names that the answer has already.
 void clear_answer_fields(ngx_http_request_t *r, std::initializer_list<std::string_view> lowcase) noexcept {
   for_each_header(&r->headers_out.headers, [&](ngx_table_elt_t *header) {
@@ -41,6 +31,29 @@ bool add_answer_field(ngx_http_request_t *r, std::string_view name, ngx_str_t va
   return value.data != nullptr && add_answer_header(r, name, value) != nullptr;
 }
 
+struct NumberField {
+  std::string_view name;
+  std::uint64_t value;
+};
+
+// The texts of all lie in one piece of the pool.
+template <std::size_t N>
+bool add_number_fields(ngx_http_request_t *r, const NumberField (&fields)[N]) noexcept {
+  auto *texts = static_cast<char *>(ngx_pnalloc(r->pool, N * kMaxDigits));
+  if (texts == nullptr) {
+    return false;
+  }
+  char *end = texts + N * kMaxDigits;
+  for (const NumberField &field : fields) {
+    char *begin = write_digits_before(end, field.value);
+    if (add_answer_header(r, field.name, borrow({begin, static_cast<std::size_t>(end - begin)})) == nullptr) {
+      return false;
+    }
+    end = begin;
+  }
+  return true;
+}
+
 std::uint64_t seconds_up(std::uint64_t ms) noexcept { return (ms + 999) / 1000; }
 
 bool add_limit_fields(RequestContext *ctx) {
@@ -51,9 +64,9 @@ bool add_limit_fields(RequestContext *ctx) {
   if (style.names == LimitHeaders::x || style.names == LimitHeaders::both) {
     const std::uint64_t reset = style.reset_is_delta ? reset_s : static_cast<std::uint64_t>(ngx_time()) + reset_s;
     clear_answer_fields(r, {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"});
-    if (!add_answer_field(r, "X-RateLimit-Limit", number_text(r->pool, limit.limit)) ||
-        !add_answer_field(r, "X-RateLimit-Remaining", number_text(r->pool, limit.remaining)) ||
-        !add_answer_field(r, "X-RateLimit-Reset", number_text(r->pool, reset))) {
+    if (!add_number_fields(r, {{"X-RateLimit-Limit", limit.limit},
+                               {"X-RateLimit-Remaining", limit.remaining},
+                               {"X-RateLimit-Reset", reset}})) {
       return false;
     }
   }
@@ -147,7 +160,7 @@ bool add_refusal_fields(RequestContext *ctx) {
     return true;
   }
   clear_answer_fields(r, {"retry-after"});
-  return add_answer_field(r, "Retry-After", number_text(r->pool, ctx->retry_after_s));
+  return add_number_fields(r, {{"Retry-After", ctx->retry_after_s}});
 }
 
 // A client that offered protocols must be answered with one of them (RFC 6455, section 4.1), and all that this one offered may be the

@@ -10,8 +10,10 @@ namespace keyward {
 
 #if (nginx_version >= 1023000)
 inline void unlink_same_name(ngx_table_elt_t *header) noexcept { header->next = nullptr; }
+inline ngx_table_elt_t *next_of_same_name(ngx_table_elt_t *header) noexcept { return header->next; }
 #else
 inline void unlink_same_name(ngx_table_elt_t * /*header*/) noexcept {}
+inline ngx_table_elt_t *next_of_same_name(ngx_table_elt_t * /*header*/) noexcept { return nullptr; }
 #endif
 
 // Whether the answer has a Cache-Control field yet.
@@ -69,8 +71,12 @@ inline bool register_cache_control(ngx_http_request_t *r, ngx_table_elt_t *heade
 }
 
 // Lets nothing of headers_in point at a field that is about to go: nginx's own pointer, and from 1.23 on the list it begins. nginx
-// finds what has such a pointer by its name in a hash, and so does this.
+// finds what has such a pointer by its name in a hash, and so does this, but for the one that most credentials are in.
 inline void forget_request_header(ngx_http_request_t *r, ngx_table_elt_t *header) noexcept {
+  if (header == r->headers_in.authorization) {
+    r->headers_in.authorization = next_of_same_name(header);
+    return;
+  }
   auto *main = static_cast<ngx_http_core_main_conf_t *>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
   if (header->lowcase_key == nullptr) {
     return;  // added by a module, which leaves nginx's pointers alone

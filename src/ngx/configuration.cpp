@@ -127,15 +127,16 @@ void name_identity(ServerConfiguration *server) {
   // What is off is protected all the same, under the default names.
   const std::string prefix = server->identity_on ? *server->identity_prefix : "X-Keyward";
   for (std::size_t i = 0; i < kIdentityFields; ++i) {
-    IdentityName &field = server->identity[i];
-    field.name = prefix + '-' + kNames[i];
-    field.lowcase = field.name;
-    for (char &c : field.lowcase) {
+    IdentityName &identity = server->identity[i];
+    identity.name = prefix + '-' + kNames[i];
+    identity.lowcase = identity.name;
+    for (char &c : identity.lowcase) {
       c = static_cast<char>(ngx_tolower(c));
     }
-    const ngx_str_t lowcase = borrow(field.lowcase);
-    field.hash = ngx_hash_key(lowcase.data, lowcase.len);
-    server->identity_lengths.add(lowcase.len);
+    identity.field.key = borrow(identity.name);
+    identity.field.lowcase_key = borrow(identity.lowcase).data;
+    identity.field.hash = ngx_hash_key(identity.field.lowcase_key, identity.lowcase.size());
+    server->identity_lengths.add(identity.lowcase.size());
   }
 }
 
@@ -290,6 +291,9 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     }
     if (!child->errors) {
       child->errors = ErrorStyle();
+    }
+    for (const Source &source : *child->sources) {
+      child->source_lengths.add(source.name.size());
     }
     const auto is_query = [](const Source &source) { return source.kind == SourceKind::query; };
     child->has_query = parent->has_query || std::any_of(child->sources->begin(), child->sources->end(), is_query);

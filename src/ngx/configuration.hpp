@@ -119,6 +119,16 @@ struct MessageRule {
   std::optional<std::string> code;
 };
 
+// Which lengths some names have, so that most others are told apart at a glance.
+class NameLengths {
+ public:
+  void add(std::size_t length) noexcept { bits_ |= std::uint64_t{1} << (length & 63); }
+  bool has(std::size_t length) const noexcept { return (bits_ >> (length & 63) & 1) != 0; }  // or one that is 64 apart
+
+ private:
+  std::uint64_t bits_ = 0;
+};
+
 struct LocationConfiguration {
   std::optional<Enforcement> enforcement;
   std::optional<std::vector<Source>> sources;
@@ -133,8 +143,9 @@ struct LocationConfiguration {
 
   // Derived when the locations are merged.
   std::shared_ptr<const AnswerTable> answers;
-  bool has_query = false;    // the server cuts a credential out of the query
-  bool has_methods = false;  // a rule looks at the method: overrides of it are removed
+  NameLengths source_lengths;  // of the fields that `sources` name
+  bool has_query = false;      // the server cuts a credential out of the query
+  bool has_methods = false;    // a rule looks at the method: overrides of it are removed
 
   LocationConfiguration *parent = nullptr;  // set when merged
   bool touched = false;                     // a directive of ours stands here
@@ -154,18 +165,8 @@ struct MergedLocation {
 enum IdentityField : std::size_t { kSubject, kKeyId, kPlan, kScopes, kKind, kIssuer, kAssertion, kIdentityFields };
 struct IdentityName {
   std::string name, lowcase;
-  ngx_uint_t hash = 0;
+  ngx_table_elt_t field = {};  // as it goes into a request, but for its value
 };
-// Which lengths some names have, so that most others are told apart at a glance.
-class NameLengths {
- public:
-  void add(std::size_t length) noexcept { bits_ |= std::uint64_t{1} << (length & 63); }
-  bool has(std::size_t length) const noexcept { return (bits_ >> (length & 63) & 1) != 0; }  // or one that is 64 apart
-
- private:
-  std::uint64_t bits_ = 0;
-};
-
 struct ServerConfiguration {
   std::optional<std::string> identity_prefix;  // empty: off
   bool guarded = false;                        // keyward is configured somewhere in this server

@@ -66,9 +66,14 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
   Reason reason = Reason::none;
   unsigned seen = 0;  // sources that gave something, bit by bit
   for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
+    if (!location.source_lengths.has(header->key.len)) {
+      return true;
+    }
     for (std::size_t i = 0; i < location.sources->size(); ++i) {
       const Source &source = (*location.sources)[i];
-      if (source.kind == SourceKind::query || !is_same_name(header, source.name)) {
+      const bool named = (header == r->headers_in.authorization && source.kind == SourceKind::bearer) ||
+                         (source.kind != SourceKind::query && is_same_name(header, source.name));
+      if (!named) {
         continue;
       }
       std::size_t count;
@@ -108,7 +113,7 @@ Reason classify_credential(const MainConfiguration &main, FoundCredential *found
     if (format.claims(found->text)) {
       found->kind = Kind::key;
       found->format = &format;
-      if (format.has_shape(found->text)) {
+      if (format.has_frame(found->text)) {
         return Reason::none;  // no other one has: of prefixes that begin alike keys differ in length
       }
     }

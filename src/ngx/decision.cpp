@@ -47,7 +47,7 @@ class KeyLookup {
     Snapshot snapshot(worker_.store());
     if (!snapshot.status().ok()) {
       worker_.note_store_in_passing(snapshot.status());
-      *reason = checksum_holds() ? Reason::store_error : Reason::invalid_key;
+      *reason = is_well_formed() ? Reason::store_error : Reason::invalid_key;
       return Step::decided;
     }
     const Digest cache_name = worker_.principals.name_of(key_);
@@ -57,8 +57,8 @@ class KeyLookup {
       *reason = Reason::none;
       return Step::decided;
     }
-    // What is remembered had its checksum when it was first seen; computing it costs more than remembering.
-    if (!checksum_holds()) {
+    // What is remembered was well-formed when it was first seen; looking costs more than remembering.
+    if (!is_well_formed()) {
       *reason = Reason::invalid_key;
       return Step::decided;
     }
@@ -88,7 +88,7 @@ class KeyLookup {
   }
 
  private:
-  bool checksum_holds() const noexcept { return ctx_->credential.format->checksum_holds(key_); }
+  bool is_well_formed() const noexcept { return ctx_->credential.format->has_characters(key_); }
 
   // A key that was found under its SHA-256: nobody gets here without having the whole key, so its state may be told, and is looked at
   // first: a revoked key costs no bcrypt.

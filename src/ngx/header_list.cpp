@@ -77,27 +77,17 @@ bool remove_from_list(ngx_list_t *list, ListPlace *place) noexcept {
   return true;
 }
 
-bool add_request_header(ngx_http_request_t *r, std::string_view name, std::string_view lowcase, ngx_uint_t hash,
-                        ngx_str_t value) noexcept {
+ngx_table_elt_t *add_request_header(ngx_http_request_t *r) noexcept {
   ngx_list_t *list = &r->headers_in.headers;
   // HTTP/0.9 has no fields, and nginx makes no list for them.
   if (list->last == nullptr && ngx_list_init(list, r->pool, 8, sizeof(ngx_table_elt_t)) != NGX_OK) {
-    return false;
+    return nullptr;
   }
-  auto *header = static_cast<ngx_table_elt_t *>(ngx_list_push(list));
-  if (header == nullptr) {
-    return false;
-  }
-  header->hash = hash;
-  header->key = borrow(name);
-  header->lowcase_key = borrow(lowcase).data;
-  header->value = value;
-  unlink_same_name(header);
-  return true;
+  return push_header(list);
 }
 
 ngx_table_elt_t *add_answer_header(ngx_http_request_t *r, std::string_view name, ngx_str_t value) noexcept {
-  auto *header = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_out.headers));
+  auto *header = push_header(&r->headers_out.headers);
   if (header != nullptr) {
     header->hash = 1;
     header->key = borrow(name);

@@ -44,9 +44,17 @@ bool remove_request_headers(ngx_http_request_t *r, Unwanted &&unwanted) noexcept
   return true;
 }
 
-// Adds a field to r->headers_in. All texts must outlive the request.
-bool add_request_header(ngx_http_request_t *r, std::string_view name, std::string_view lowcase, ngx_uint_t hash,
-                        ngx_str_t value) noexcept;
+// ngx_list_push() without a call where there is room.
+inline ngx_table_elt_t *push_header(ngx_list_t *list) noexcept {
+  ngx_list_part_t *last = list->last;
+  if (last->nelts < list->nalloc) {
+    return static_cast<ngx_table_elt_t *>(last->elts) + last->nelts++;
+  }
+  return static_cast<ngx_table_elt_t *>(ngx_list_push(list));
+}
+
+// Adds a field to r->headers_in; nullptr when memory was refused.
+ngx_table_elt_t *add_request_header(ngx_http_request_t *r) noexcept;
 
 // Adds a field to the answer; nullptr when memory was refused. name must outlive the request.
 ngx_table_elt_t *add_answer_header(ngx_http_request_t *r, std::string_view name, ngx_str_t value) noexcept;

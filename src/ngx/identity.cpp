@@ -20,16 +20,6 @@ bool remove_identity(ngx_http_request_t *r, const ServerConfiguration &server) n
   });
 }
 
-// Puts an identity field where a credential was: the cheapest removal there is, as nothing moves.
-void replace(ngx_http_request_t *r, ngx_table_elt_t *header, const IdentityName &name, ngx_str_t value) noexcept {
-  forget_request_header(r, header);
-  header->hash = name.hash;
-  header->key = borrow(name.name);
-  header->lowcase_key = borrow(name.lowcase).data;
-  header->value = value;
-  unlink_same_name(header);
-}
-
 }  // namespace
 
 ngx_int_t on_post_read(ngx_http_request_t *r) noexcept {
@@ -84,13 +74,16 @@ bool set_identity(RequestContext *ctx, bool strip) noexcept {
       if (values[i].empty()) {
         continue;
       }
-      const IdentityName &name = server.identity[i];
-      const ngx_str_t value = borrow(values[i]);  // the request keeps the principal (let_go_of_principal())
+      // Where a credential was, nothing moves for its removal.
+      ngx_table_elt_t *header;
       if (free_fields != 0) {
-        replace(r, ctx->credential.headers[--free_fields], name, value);
-      } else if (!add_request_header(r, name.name, name.lowcase, name.hash, value)) {
+        header = ctx->credential.headers[--free_fields];
+        forget_request_header(r, header);
+      } else if ((header = add_request_header(r)) == nullptr) {
         return false;
       }
+      *header = server.identity[i].field;
+      header->value = borrow(values[i]);  // the request keeps the principal (let_go_of_principal())
     }
   }
   if (free_fields == 0) {

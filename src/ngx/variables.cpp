@@ -68,7 +68,9 @@ ngx_int_t give(ngx_http_request_t *r, ngx_http_variable_value_t *value, std::str
 
 ngx_int_t give(ngx_http_request_t *r, ngx_http_variable_value_t *value, std::uint64_t number) noexcept {
   char digits[kMaxDigits];
-  return give(r, value, std::string_view(digits, static_cast<std::size_t>(write_digits(digits, number) - digits)));
+  char *end = digits + sizeof(digits);
+  const char *begin = write_digits_before(end, number);
+  return give(r, value, {begin, static_cast<std::size_t>(end - begin)});
 }
 
 ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data) noexcept {

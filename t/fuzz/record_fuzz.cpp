@@ -35,15 +35,15 @@ void look_at_limits(std::string_view content) {
 
 void look_at_window(std::string_view content) {
   WindowRecord record;
-  const std::size_t name_bytes = std::min(window_name(record).size(), content.size());
+  const std::size_t name_bytes = std::min(record_key(record).size(), content.size());
   const std::string_view name = content.substr(0, name_bytes), rest = content.substr(name_bytes);
   if (!decode(name, rest, &record)) {
     return;
   }
-  fuzz::must(window_name(record) == name && encode(record) == rest);
+  fuzz::must(record_key(record) == name && encode(record) == rest);
   constexpr std::int64_t kNow = 1'700'000'000'000;
   const WindowRecord again = to_record(to_carried(record, kNow), record.of_address, kNow);
-  fuzz::must(window_name(again) == name && encode(again) == rest && again.is_over(kNow) == record.is_over(kNow));
+  fuzz::must(record_key(again) == name && encode(again) == rest && again.is_over(kNow) == record.is_over(kNow));
 }
 
 }  // namespace

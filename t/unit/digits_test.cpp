@@ -53,10 +53,12 @@ TEST(Digits, HoldsItsMaximumExactly) {
 
 TEST(Digits, WritesWhatItReads) {
   for (const std::uint64_t number :
-       {std::uint64_t{0}, std::uint64_t{9}, std::uint64_t{10}, std::uint64_t{1795305600}, kAll}) {
+       {std::uint64_t{0}, std::uint64_t{9}, std::uint64_t{10}, std::uint64_t{99}, std::uint64_t{100},
+        std::uint64_t{101}, std::uint64_t{999}, std::uint64_t{1000}, std::uint64_t{1795305600}, kAll}) {
     char digits[kMaxDigits];
-    const char *end = write_digits(digits, number);
-    EXPECT_EQ(std::string_view(digits, static_cast<std::size_t>(end - digits)), std::to_string(number));
+    char *end = digits + sizeof(digits);
+    const char *begin = write_digits_before(end, number);
+    EXPECT_EQ(std::string_view(begin, static_cast<std::size_t>(end - begin)), std::to_string(number));
   }
 }
 
