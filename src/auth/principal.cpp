@@ -3,66 +3,9 @@
 
 #include <limits>
 
+#include "auth/plan_terms.hpp"
+
 namespace keyward {
-namespace {
-
-std::vector<Rate> unpack_limits(std::string_view packed) {
-  std::vector<Rate> limits;
-  const std::size_t count = limit_count(packed);
-  limits.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    limits.push_back(limit_at(packed, i));
-  }
-  return limits;
-}
-
-Plan to_plan(std::string_view name, const PlanView &view) {
-  Plan plan;
-  plan.name = name;
-  plan.has_scopes = view.has_scopes;
-  plan.scopes = view.scopes;
-  plan.has_limits = view.has_limits;
-  plan.limits = unpack_limits(view.limits);
-  plan.has_max_keys = view.has_max_keys;
-  plan.max_keys = view.max_keys;
-  plan.credits = view.credits;
-  plan.no_access = view.no_access;
-  return plan;
-}
-
-// The plan that applies when `name` was named (empty: the default one). `missing` is set when it is named and nowhere.
-StoreCode resolve_plan(CredentialReader &reader, std::string_view name, const Policy &policy, Plan *plan,
-                       bool *missing) {
-  *missing = false;
-  if (name.empty()) {
-    name = policy.default_plan;
-  }
-  PlanView view;
-  if (name.empty()) {
-    const StoreCode code = reader.find_default_plan(&name, &view);
-    if (code == StoreCode::ok) {
-      // The configuration owns the names it has, the store's default included.
-      const auto owned = policy.plans.find(name);
-      *plan = owned != policy.plans.end() ? owned->second : to_plan(name, view);
-    }
-    return code == StoreCode::not_found ? StoreCode::ok : code;
-  }
-  if (const auto owned = policy.plans.find(name); owned != policy.plans.end()) {
-    *plan = owned->second;
-    return StoreCode::ok;
-  }
-  const StoreCode code = reader.find_plan(name, &view);
-  if (code == StoreCode::ok) {
-    *plan = to_plan(name, view);
-  } else if (code == StoreCode::not_found) {
-    plan->name = name;
-    *missing = true;
-    return StoreCode::ok;
-  }
-  return code;
-}
-
-}  // namespace
 
 std::string_view to_text(Kind kind) noexcept {
   switch (kind) {
@@ -84,6 +27,16 @@ Digest counted_name(const DigestKey &zone_secret, Counted kind, std::string_view
 }
 
 void name_counts(const DigestKey &zone_secret, Principal *principal) noexcept {
+  if (principal->kind == Kind::token) {
+    // Tokens of an issuer that name nobody are counted as one: whoever could get a new token for each request must not get a new window
+    // with it. No subject is empty, so that nobody has this name.
+    const DigestKey of_issuer = counted_name(zone_secret, Counted::token, principal->issuer);
+    principal->counter_name = keyed_digest(of_issuer, principal->subject);
+    principal->subject_name = principal->subject.empty() || principal->own_subject
+                                  ? principal->counter_name
+                                  : counted_name(zone_secret, Counted::subject, principal->subject);
+    return;
+  }
   principal->counter_name = counted_name(zone_secret, Counted::key, principal->counter);
   principal->subject_name = principal->subject.empty()
                                 ? principal->counter_name
@@ -121,7 +74,7 @@ Built build_key_principal(CredentialReader &reader, const CredentialReader::Foun
   Plan plan;
   bool plan_missing = false;
   const std::string_view plan_name = !key.plan.empty() ? key.plan : (has_subject ? subject.plan : std::string_view());
-  if (resolve_plan(reader, plan_name, policy, &plan, &plan_missing) != StoreCode::ok) {
+  if (resolve_plan(&reader, plan_name, policy, &plan, &plan_missing) != StoreCode::ok) {
     return Built::damaged;
   }
   principal->plan = plan.name;

@@ -44,9 +44,13 @@ std::string_view to_text(Kind kind) noexcept;
 struct Principal {
   Kind kind = Kind::none;
   std::string key_id, subject, plan;
-  std::string counter;     // whose limits `by=key` counts: the key's id, or that of the first of its rotations
-  Grants grants;           // effective: own, within the plan's, within the subject's
-  bool no_access = false;  // its plan says so, or is named and doesn't exist
+  std::string counter;  // whose limits `by=key` counts: the key's id, or that of the first of its rotations
+  std::string issuer;   // of a token: the name of its keyward_issuer
+  bool own_subject =
+      false;  // the subject is the issuer's own: no key, no record and no other issuer has it (subject_reach.hpp)
+  bool provisioned = true;  // of a token: its subject is in the store
+  Grants grants;            // effective: own, within the plan's, within the subject's
+  bool no_access = false;   // its plan says so, or is named and doesn't exist
   // The limits of the key's record, else of the plan; has_limits is false only where there is neither a list nor a plan.
   bool has_limits = false;
   std::vector<Rate> limits;
@@ -59,7 +63,7 @@ struct Principal {
 };
 
 // Kinds of what limits count, kept apart; part of the names of windows.
-enum class Counted : char { key = 'k', subject = 's', address = 'a', failures = 'f', variable = 'v' };
+enum class Counted : char { key = 'k', subject = 's', token = 't', address = 'a', failures = 'f', variable = 'v' };
 Digest counted_name(const DigestKey &zone_secret, Counted kind, std::string_view who) noexcept;
 // For a principal that will be counted in the zone of this secret.
 void name_counts(const DigestKey &zone_secret, Principal *principal) noexcept;

@@ -51,6 +51,7 @@ class AlgorithmSet {
     return set;
   }
 
+  constexpr void add(Algorithm algorithm) noexcept { bits_ |= bit(algorithm); }
   constexpr bool has(Algorithm algorithm) const noexcept { return (bits_ & bit(algorithm)) != 0; }
   constexpr bool empty() const noexcept { return bits_ == 0; }
   friend constexpr AlgorithmSet operator&(AlgorithmSet a, AlgorithmSet b) noexcept {

@@ -11,6 +11,22 @@
 namespace keyward {
 namespace {
 
+// What a token says of itself is told only where its signature holds; its issuer's name is the configuration's.
+void log_token_refusal(ngx_uint_t level, const RequestContext *ctx, const char *verb) noexcept {
+  const ngx_str_t name = borrow(info(ctx->reason).name);
+  const ngx_str_t issuer = borrow(ctx->issuer != nullptr ? std::string_view(ctx->issuer->name) : std::string_view());
+  if (ctx->token) {
+    const ngx_str_t subject = borrow(ctx->token->identity.subject);
+    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, issuer \"%V\", subject \"%V\"", verb, &name,
+                  &issuer, &subject);
+    return;
+  }
+  const bool known = ctx->token_cause != jwt::Cause::none;
+  const ngx_str_t cause = borrow(known ? to_text(ctx->token_cause) : std::string_view());
+  ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V%s%V%s%V%s", verb, &name, known ? ": " : "", &cause,
+                issuer.len != 0 ? ", issuer \"" : "", &issuer, issuer.len != 0 ? "\"" : "");
+}
+
 // Ids and subjects are printable (record.hpp), and a reason is one of ours: nothing here can hold a secret.
 void log_refusal(Worker &worker, const RequestContext *ctx, const char *verb) noexcept {
   const ReasonInfo &why = info(ctx->reason);
@@ -19,7 +35,9 @@ void log_refusal(Worker &worker, const RequestContext *ctx, const char *verb) no
   if (why.fault == Fault::ours && worker.may_log_trouble()) {
     level = NGX_LOG_ERR;
   }
-  if (ctx->principal) {
+  if (ctx->kind == Kind::token) {
+    log_token_refusal(level, ctx, verb);
+  } else if (ctx->principal) {
     const ngx_str_t id = borrow(ctx->principal->key_id);
     const ngx_str_t subject = borrow(ctx->principal->subject);
     ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, key \"%V\", subject \"%V\"", verb, &name, &id,
@@ -34,7 +52,7 @@ void log_refusal(Worker &worker, const RequestContext *ctx, const char *verb) no
 // Use counts and refusals of recognised keys go to shared memory, and from there to the store.
 void count(Worker &worker, RequestContext *ctx) noexcept {
   worker.zone.count_decision(static_cast<std::uint8_t>(ctx->reason));
-  if (!ctx->has_usage_name && ctx->principal) {
+  if (!ctx->has_usage_name && ctx->principal && ctx->kind == Kind::key) {
     ctx->usage_name = ctx->principal->usage_name;
     ctx->has_usage_name = true;
   }

@@ -163,7 +163,7 @@ bool is_shared(std::string_view name, const LocationConfiguration &location) {
 bool admits_principals(const LocationConfiguration &location) {
   return location.enforcement->mode != Mode::off &&
          std::any_of(location.accept->begin(), location.accept->end(),
-                     [](const AcceptRule &rule) { return rule.key || rule.token; });
+                     [](const AcceptRule &rule) { return rule.key || !rule.issuers.empty(); });
 }
 
 // What one module caches in which location.

@@ -5,6 +5,7 @@
 
 #include "base/digest.hpp"
 #include "ngx/cache_check.hpp"
+#include "ngx/issuer_check.hpp"
 
 namespace keyward {
 namespace {
@@ -286,9 +287,11 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     }
     if (!child->accept) {
       AcceptRule rule;
-      rule.key = rule.token = true;
+      rule.key = true;
+      rule.issuers = {"token"};
       child->accept = std::vector<AcceptRule>{rule};
     }
+    child->acceptances = work_out(main, *child->accept);
     if (!child->errors) {
       child->errors = ErrorStyle();
     }
@@ -319,8 +322,10 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
       }
       const bool accepts_key =
           std::any_of(child->accept->begin(), child->accept->end(), [](const AcceptRule &rule) { return rule.key; });
-      const bool accepts_other = std::any_of(child->accept->begin(), child->accept->end(),
-                                             [](const AcceptRule &rule) { return rule.anonymous || rule.preflight; });
+      const bool accepts_other =
+          std::any_of(child->accept->begin(), child->accept->end(), [main](const AcceptRule &rule) {
+            return rule.anonymous || rule.preflight || (!rule.issuers.empty() && !main->issuers.empty());
+          });
       if (accepts_key && !accepts_other && main->store.empty()) {
         const LocationConfiguration *set = child;
         while (set->place.empty() && set->parent != nullptr) {
@@ -338,6 +343,7 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
 bool check_configuration(ngx_conf_t *cf) noexcept {
   return guarded(false, [&] {
     MainConfiguration *main = main_configuration(cf);
+    check_issuers(cf, main);
     for (const auto &[plan, place] : main->plans_named) {
       const auto known = main->policy.plans.find(plan);
       if (known != main->policy.plans.end() && known->second.no_access) {

@@ -13,6 +13,8 @@
 #include "base/rate.hpp"
 #include "key/key_format.hpp"
 #include "limit/zone.hpp"
+#include "ngx/acceptance.hpp"
+#include "ngx/issuers.hpp"
 #include "ngx/ngx.hpp"
 
 namespace keyward {
@@ -32,10 +34,6 @@ struct Enforcement {
   }
 };
 
-// A set of request methods as nginx's bits; 0 is "all".
-using Methods = std::uint32_t;
-inline bool applies(Methods methods, ngx_uint_t method) noexcept { return methods == 0 || (methods & method) != 0; }
-
 enum class SourceKind : std::uint8_t { bearer, header, query, websocket };
 // One place where a credential may come from (keyward_credential).
 struct Source {
@@ -49,12 +47,6 @@ struct Source {
 
 // No more sources than fields that FoundCredential can hold.
 inline constexpr std::size_t kMaxSources = 4;
-
-// What a location accepts (keyward_accept).
-struct AcceptRule {
-  Methods methods = 0;
-  bool key = false, token = false, anonymous = false, preflight = false;
-};
 
 // One scope of keyward_scope; with variables it is computed for each request.
 struct RequiredScope {
@@ -142,6 +134,7 @@ struct LocationConfiguration {
   std::optional<bool> forward_credential;
 
   // Derived when the locations are merged.
+  std::vector<Acceptance> acceptances;  // never empty
   std::shared_ptr<const AnswerTable> answers;
   NameLengths source_lengths;  // of the fields that `sources` name
   bool has_query = false;      // the server cuts a credential out of the query
@@ -201,7 +194,10 @@ struct MainConfiguration {
   std::vector<KeyFormat> formats;  // never empty once read
   bool formats_set = false;
   Policy policy;
-  std::size_t bcrypt_concurrency = 0;  // 0: the default; never 0 once read
+  std::vector<std::unique_ptr<IssuerConfiguration>> issuers;  // in the order in which they were written
+  std::vector<std::unique_ptr<const IssuerList>> issuer_lists;
+  const IssuerList *every_issuer = nullptr;  // set once all are known
+  std::size_t bcrypt_concurrency = 0;        // 0: the default; never 0 once read
 
   bool any_query = false;                      // some server takes credentials from the query
   ngx_int_t request_uri_variable = NGX_ERROR;  // $request_uri's index, where any_query
@@ -209,7 +205,8 @@ struct MainConfiguration {
   bool configured = false;                     // any directive of ours at all
   std::vector<Problem> problems;
   std::vector<LocationConfiguration *> touched;
-  std::vector<std::pair<std::string, std::string>> plans_named;  // by a directive, and its place
+  std::vector<std::pair<std::string, std::string>> plans_named;    // by a directive, and its place
+  std::vector<std::pair<std::string, std::string>> issuers_named;  // the same; "token": all of them
   std::vector<MergedLocation> merged;
   std::vector<SharedWindow> shared_windows;
   std::vector<std::string> limit_places;  // identities given so far, so that two equal places differ

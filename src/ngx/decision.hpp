@@ -3,15 +3,11 @@
 
 #include "auth/reason.hpp"
 #include "ngx/request.hpp"
+#include "ngx/step.hpp"
 
 namespace keyward {
 
 struct Worker;
-
-enum class Step : std::uint8_t {
-  decided,  // ctx->reason says how
-  wait,     // for bcrypt: decide again when woken
-};
 
 // Decides for the location that the request is in. Re-entrant: after a wait everything that may have changed meanwhile is read
 // again. Fills ctx's principal, kind, reason and limit; touches neither request nor answer.

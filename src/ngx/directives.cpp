@@ -1,94 +1,12 @@
 // keyward's directives: each setter reads one, checks it, and says what to write instead.
 #include <algorithm>
-#include <cstdarg>
 
 #include "auth/scope.hpp"
 #include "base/time_text.hpp"
-#include "ngx/configuration.hpp"
+#include "ngx/directive.hpp"
 
 namespace keyward {
 namespace {
-
-using Words = std::vector<std::string_view>;
-
-// What a setter answers: nothing, or what is wrong (without a final stop; nginx adds file and line).
-using Wrong = std::optional<std::string>;
-const Wrong kGood = std::nullopt;
-
-std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
-
-// If word is NAME=VALUE of this name, its value.
-std::optional<std::string_view> option(std::string_view word, std::string_view name) {
-  if (word.size() > name.size() && word.substr(0, name.size()) == name && word[name.size()] == '=') {
-    return word.substr(name.size() + 1);
-  }
-  return std::nullopt;
-}
-
-struct MethodName {
-  std::string_view name;
-  Methods bits;
-};
-constexpr MethodName kMethods[] = {
-    {"GET", NGX_HTTP_GET | NGX_HTTP_HEAD},  // GET includes HEAD (spec 6)
-    {"HEAD", NGX_HTTP_HEAD},
-    {"POST", NGX_HTTP_POST},
-    {"PUT", NGX_HTTP_PUT},
-    {"PATCH", NGX_HTTP_PATCH},
-    {"DELETE", NGX_HTTP_DELETE},
-    {"OPTIONS", NGX_HTTP_OPTIONS},
-    {"MKCOL", NGX_HTTP_MKCOL},
-    {"COPY", NGX_HTTP_COPY},
-    {"MOVE", NGX_HTTP_MOVE},
-    {"PROPFIND", NGX_HTTP_PROPFIND},
-    {"PROPPATCH", NGX_HTTP_PROPPATCH},
-    {"LOCK", NGX_HTTP_LOCK},
-    {"UNLOCK", NGX_HTTP_UNLOCK},
-};
-
-Wrong parse_methods(std::string_view list, Methods *methods) {
-  for (const std::string_view name : split_list(list, ',')) {
-    const auto *known =
-        std::find_if(std::begin(kMethods), std::end(kMethods), [&](const MethodName &m) { return m.name == name; });
-    if (known == std::end(kMethods)) {
-      return "unknown method " + quoted(name) + "; write names that nginx knows in capitals, such as methods=GET,POST";
-    }
-    *methods |= known->bits;
-  }
-  return *methods == 0 ? Wrong("\"methods=\" names no method; write methods=GET,POST") : kGood;
-}
-
-Wrong parse_on_off(std::string_view word, bool *value) {
-  if (word != "on" && word != "off") {
-    return "invalid value " + quoted(word) + "; it must be \"on\" or \"off\"";
-  }
-  *value = word == "on";
-  return kGood;
-}
-
-Wrong parse_size(std::string_view word, std::size_t *bytes) {
-  ngx_str_t text = borrow(word);
-  const off_t size = ngx_parse_offset(&text);
-  if (size == NGX_ERROR || size <= 0) {
-    return "invalid size " + quoted(word) + "; write a number with k, m or g, such as 16m";
-  }
-  *bytes = static_cast<std::size_t>(size);
-  return kGood;
-}
-
-Wrong parse_grants(std::string_view list, std::string *scopes) {
-  std::vector<std::string> grants;
-  for (const std::string_view grant : split_list(list, ',')) {
-    if (!is_grant(grant)) {
-      return quoted(grant) + " is not a scope; write a name such as posts:read, a wildcard such as posts:*, or *";
-    }
-    grants.emplace_back(grant);
-  }
-  *scopes = join(grants, ' ');
-  return kGood;
-}
-
-// --- in every location -------------------------------------------------------------------------------------
 
 Wrong set_keyward(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
   if (conf->enforcement) {
@@ -205,7 +123,7 @@ Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *
   return kGood;
 }
 
-Wrong set_accept(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
+Wrong set_accept(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
   AcceptRule rule;
   for (std::size_t i = 1; i < words.size(); ++i) {
     if (const auto methods = option(words[i], "methods"); methods && i == 1) {
@@ -214,23 +132,32 @@ Wrong set_accept(ngx_conf_t *, const Words &words, LocationConfiguration *conf) 
       }
     } else if (words[i] == "key") {
       rule.key = true;
-    } else if (words[i] == "token") {
-      rule.token = true;
     } else if (words[i] == "anonymous") {
       rule.anonymous = true;
     } else if (words[i] == "preflight") {
       rule.preflight = true;
+    } else if (words[i] == "unprovisioned") {
+      rule.unprovisioned = true;
+    } else if (words[i] == "pending") {
+      return "\"pending\" is for locations with keyward_api only";
+    } else if (words[i].find('=') != std::string_view::npos) {
+      return "unknown parameter " + quoted(words[i]) + "; only methods=M,... may come first";
     } else {
-      return "unknown kind " + quoted(words[i]) + "; it must be \"key\", \"token\", \"anonymous\" or \"preflight\"";
+      // Whether there is such an issuer is seen once all are read.
+      rule.issuers.emplace_back(words[i]);
+      main_configuration(cf)->issuers_named.emplace_back(words[i], place_of(cf));
     }
   }
-  if (!rule.key && !rule.token && !rule.anonymous && !rule.preflight) {
+  if (rule.unprovisioned && rule.issuers.empty()) {
+    return "\"unprovisioned\" is about tokens; write issuers with it, or \"keyward_accept token unprovisioned;\"";
+  }
+  if (!rule.key && rule.issuers.empty() && !rule.anonymous && !rule.preflight) {
     return "names nothing to accept; write \"keyward_accept key;\"";
   }
   if (!conf->accept) {
     conf->accept.emplace();
   }
-  conf->accept->push_back(rule);
+  conf->accept->push_back(std::move(rule));
   return kGood;
 }
 
@@ -564,213 +491,6 @@ Wrong set_forward_credential(ngx_conf_t *, const Words &words, LocationConfigura
   return parse_on_off(words[1], &*conf->forward_credential);
 }
 
-// --- in http (and server) ----------------------------------------------------------------------------------
-
-Wrong set_identity(ngx_conf_t *, const Words &words, ServerConfiguration *conf) {
-  if (conf->identity_prefix) {
-    return "is duplicate";
-  }
-  if (words[1] == "off") {
-    conf->identity_prefix = "";
-    return kGood;
-  }
-  const auto good = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-  };
-  if (words[1].empty() || !std::all_of(words[1].begin(), words[1].end(), good) || words[1].back() == '-') {
-    return "bad prefix " + quoted(words[1]) + "; write letters, digits and hyphens, such as X-Keyward, or \"off\"";
-  }
-  conf->identity_prefix = std::string(words[1]);
-  return kGood;
-}
-
-Wrong set_store(ngx_conf_t *cf, const Words &words, MainConfiguration *conf) {
-  if (!conf->store.empty()) {
-    return "is duplicate";
-  }
-  ngx_str_t path = copy(cf->pool, words[1]);
-  if (path.data == nullptr || ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) {
-    throw std::bad_alloc();
-  }
-  conf->store = std::string(view(path));
-  while (conf->store.size() > 1 && conf->store.back() == '/') {
-    conf->store.pop_back();
-  }
-  conf->store_place = place_of(cf);
-  if (words.size() == 3) {
-    const auto size = option(words[2], "map_size");
-    if (!size) {
-      return "invalid parameter " + quoted(words[2]) + "; only map_size=SIZE may follow";
-    }
-    if (Wrong wrong = parse_size(*size, &conf->usage_map_bytes)) {
-      return wrong;
-    }
-    if (conf->usage_map_bytes < (1U << 20)) {
-      return "\"map_size=\" is less than 1m; leave it out, it grows by itself";
-    }
-  }
-  return kGood;
-}
-
-Wrong set_zone(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
-  if (conf->zone_set) {
-    return "is duplicate";
-  }
-  conf->zone_set = true;
-  if (Wrong wrong = parse_size(words[1], &conf->zone_bytes)) {
-    return wrong;
-  }
-  if (conf->zone_bytes < 2 * kMinZoneBytes) {
-    return quoted(words[1]) + " is too small; write at least " + std::to_string(2 * kMinZoneBytes / 1024) + "k";
-  }
-  return kGood;
-}
-
-Wrong set_key_format(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
-  KeyFormat format;
-  std::string error;
-  if (!parse_key_format(Words(words.begin() + 1, words.end()), &format, &error)) {
-    return error;
-  }
-  for (const KeyFormat &other : conf->formats) {
-    if (other.prefix == format.prefix) {
-      return "is there twice for " + quoted(format.prefix);
-    }
-    if (other.length() == format.length() && (other.claims(format.prefix) || format.claims(other.prefix))) {
-      return quoted(format.prefix) + " and " + quoted(other.prefix) +
-             " begin alike and their keys are of one length; write another prefix or length";
-    }
-  }
-  conf->formats.push_back(std::move(format));
-  conf->formats_set = true;
-  return kGood;
-}
-
-Wrong set_plan(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
-  Plan plan;
-  if (!is_plan_name(words[1])) {
-    return "bad name " + quoted(words[1]) + "; write printable ASCII without blanks, quotes and commas";
-  }
-  plan.name = words[1];
-  if (conf->policy.plans.count(plan.name) != 0) {
-    return "defines " + quoted(words[1]) + " twice";
-  }
-  bool is_default = false;
-  for (std::size_t i = 2; i < words.size(); ++i) {
-    std::string error;
-    if (const auto scopes = option(words[i], "scope"); scopes && !plan.has_scopes) {
-      plan.has_scopes = true;
-      if (Wrong wrong = parse_grants(*scopes, &plan.scopes)) {
-        return wrong;
-      }
-    } else if (const auto limits = option(words[i], "limit"); limits && !plan.has_limits) {
-      plan.has_limits = true;
-      for (const std::string_view text : split_list(*limits, ',')) {
-        Rate rate;
-        if (!parse_rate(text, &rate, &error)) {
-          return error;
-        }
-        plan.limits.push_back(rate);
-      }
-      if (plan.limits.empty() || plan.limits.size() > kMaxLimits) {
-        return "\"limit=\" takes one to " + std::to_string(kMaxLimits) + " rates, such as limit=60r/m,1000r/d";
-      }
-    } else if (const auto max_keys = option(words[i], "max_keys"); max_keys && !plan.has_max_keys) {
-      const ngx_int_t value = ngx_atoi(borrow(*max_keys).data, max_keys->size());
-      if (value < 0 || value > 1000000) {
-        return "invalid value " + quoted(words[i]) + "; max_keys= is a whole number up to 1000000";
-      }
-      plan.has_max_keys = true;
-      plan.max_keys = static_cast<std::uint32_t>(value);
-    } else if (const auto credits = option(words[i], "credits"); credits && plan.credits.window_s == 0) {
-      if (!parse_allowance(*credits, &plan.credits, &error)) {
-        return error;
-      }
-    } else if (words[i] == "no_access") {
-      plan.no_access = true;
-    } else if (words[i] == "default") {
-      is_default = true;
-    } else {
-      return "unknown or repeated parameter " + quoted(words[i]) +
-             "; it may be scope=A,B, limit=RATE,RATE, max_keys=N, credits=N/WINDOW, no_access or default";
-    }
-  }
-  if (is_default) {
-    if (!conf->policy.default_plan.empty()) {
-      return "\"default\" is " + quoted(conf->policy.default_plan) + " already; only one plan can be";
-    }
-    conf->policy.default_plan = plan.name;
-  }
-  conf->policy.plans.emplace(plan.name, std::move(plan));
-  return kGood;
-}
-
-Wrong set_scope_implies(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
-  Implication implication;
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    if (!is_grant(words[i])) {
-      return quoted(words[i]) + " is not a scope; write a name such as mcp:full, or a wildcard such as mcp:*";
-    }
-    if (i == 1) {
-      implication.grant = words[i];
-    } else {
-      implication.implied.emplace_back(words[i]);
-    }
-  }
-  conf->policy.implications.push_back(std::move(implication));
-  return kGood;
-}
-
-Wrong set_bcrypt_concurrency(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
-  if (conf->bcrypt_concurrency != 0) {
-    return "is duplicate";
-  }
-  const ngx_int_t value = ngx_atoi(borrow(words[1]).data, words[1].size());
-  if (value < 1 || value > static_cast<ngx_int_t>(Gate::kMaxPlaces)) {
-    return "invalid value " + quoted(words[1]) + "; it is a whole number from 1 to " + std::to_string(Gate::kMaxPlaces);
-  }
-  conf->bcrypt_concurrency = static_cast<std::size_t>(value);
-  return kGood;
-}
-
-// --- how nginx calls them ------------------------------------------------------------------------------------
-
-void note_touch(ngx_conf_t *cf, std::string_view directive, LocationConfiguration *conf) {
-  if (!conf->touched) {
-    conf->touched = true;
-    conf->place = place_of(cf);
-    conf->first_directive = directive;
-    main_configuration(cf)->touched.push_back(conf);
-  } else if (conf->first_directive == "keyward") {
-    conf->first_directive = directive;
-  }
-}
-void note_touch(ngx_conf_t *cf, std::string_view, ServerConfiguration *conf) {
-  // At http level it only says how servers are named that are guarded anyway.
-  conf->guarded = conf->guarded || (cf->cmd_type & NGX_HTTP_SRV_CONF) != 0;
-}
-void note_touch(ngx_conf_t *, std::string_view, MainConfiguration *) {}
-
-// One way from nginx to every setter: words out, exceptions caught, mistakes logged with the directive's name.
-template <typename Conf, Wrong (*Set)(ngx_conf_t *, const Words &, Conf *)>
-char *directive(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
-  return guarded(static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
-    main_configuration(cf)->configured = true;
-    auto *own = static_cast<Conf *>(conf);
-    note_touch(cf, view(command->name), own);
-    Words words;
-    const auto *args = static_cast<ngx_str_t *>(cf->args->elts);
-    for (ngx_uint_t i = 0; i < cf->args->nelts; ++i) {
-      words.push_back(view(args[i]));
-    }
-    if (const Wrong wrong = Set(cf, words, own)) {
-      ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" directive: %s", &command->name, wrong->c_str());
-      return static_cast<char *>(NGX_CONF_ERROR);
-    }
-    return NGX_CONF_OK;
-  });
-}
-
 constexpr ngx_uint_t kEverywhere =
     NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF | NGX_HTTP_LMT_CONF;
 
@@ -806,6 +526,8 @@ ngx_command_t directives[] = {
     KEYWARD_MAIN("keyward_plan", NGX_CONF_1MORE, set_plan),
     KEYWARD_MAIN("keyward_scope_implies", NGX_CONF_2MORE, set_scope_implies),
     KEYWARD_MAIN("keyward_bcrypt_concurrency", NGX_CONF_TAKE1, set_bcrypt_concurrency),
+    {ngx_string("keyward_issuer"), NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK | NGX_CONF_TAKE1, set_issuer,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     {ngx_null_string, 0, nullptr, 0, 0, nullptr},
 };
 

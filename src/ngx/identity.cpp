@@ -67,7 +67,7 @@ bool set_identity(RequestContext *ctx, bool strip) noexcept {
         principal != nullptr ? std::string_view(principal->plan) : std::string_view(),
         principal != nullptr ? std::string_view(principal->grants.text()) : std::string_view(),
         to_text(ctx->kind),
-        {},
+        principal != nullptr ? std::string_view(principal->issuer) : std::string_view(),
         {},
     };
     for (std::size_t i = 0; i < kIdentityFields; ++i) {

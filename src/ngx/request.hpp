@@ -8,6 +8,9 @@
 
 #include "auth/principal.hpp"
 #include "auth/reason.hpp"
+#include "auth/verified_token.hpp"
+#include "jwt/cause.hpp"
+#include "jwt/issuer.hpp"
 #include "limit/windows.hpp"
 #include "ngx/configuration.hpp"
 #include "ngx/ngx.hpp"
@@ -84,6 +87,9 @@ struct RequestContext {
   Reason reason = Reason::none;
   const LocationConfiguration *location = nullptr;  // by which it was made
   std::shared_ptr<const Principal> principal;       // nullptr: nobody, or not known yet
+  std::shared_ptr<const VerifiedToken> token;       // one whose signature, times and claims hold, whatever became of it
+  const jwt::Issuer *issuer = nullptr;              // whose verdict it was; of the configuration; nullptr: nobody's
+  jwt::Cause token_cause = jwt::Cause::none;        // why it isn't one that holds
   Kind kind = Kind::none;
   bool has_usage_name = false;  // a key was recognised, whatever became of it
   Digest usage_name = {};

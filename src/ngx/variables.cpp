@@ -34,6 +34,8 @@ constexpr Definition kVariables[] = {
     {"keyward_reset", Variable::reset},
 };
 
+constexpr std::string_view kClaim = "keyward_claim_";
+
 // Whose decision speaks for the request where it is now: that of this location, or, while an error page answers for it, our refusal. Of a
 // subrequest: its main request's.
 const RequestContext *speaking_context(ngx_http_request_t *r) noexcept {
@@ -106,9 +108,19 @@ ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, 
     case Variable::scopes:
       return principal != nullptr ? give(r, value, principal->grants.text()) : empty(value);
     case Variable::issuer:
-      break;
+      return ctx->issuer != nullptr ? give(r, value, ctx->issuer->name) : empty(value);
   }
   return empty(value);
+}
+
+// $keyward_claim_NAME: data is the whole name.
+ngx_int_t get_claim(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data) noexcept {
+  const std::string_view name = view(*reinterpret_cast<const ngx_str_t *>(data));
+  const RequestContext *ctx = speaking_context(r);
+  // A token that led to nobody has nothing to say.
+  return ctx != nullptr && ctx->principal && ctx->token
+             ? give(r, value, ctx->token->claims.find(name.substr(kClaim.size())))
+             : empty(value);
 }
 
 ngx_http_get_variable_pt basic_remote_user;
@@ -134,6 +146,14 @@ ngx_int_t add_variables(ngx_conf_t *cf) noexcept {
     variable->get_handler = get_variable;
     variable->data = static_cast<uintptr_t>(definition.variable);
   }
+  ngx_str_t prefix = copy(cf->pool, kClaim);
+  ngx_http_variable_t *claim = prefix.data == nullptr
+                                   ? nullptr
+                                   : ngx_http_add_variable(cf, &prefix, NGX_HTTP_VAR_NOCACHEABLE | NGX_HTTP_VAR_PREFIX);
+  if (claim == nullptr) {
+    return NGX_ERROR;
+  }
+  claim->get_handler = get_claim;
   return NGX_OK;
 }
 

@@ -16,6 +16,8 @@ constexpr std::uint64_t kFlushLeaseMs = 3000;
 constexpr std::size_t kQueuePerThread = 32;
 // About 600 bytes each where a principal has scopes and limits; a set of these is what a busy edge sees in a minute.
 constexpr std::size_t kPrincipals = 16384;
+// Bounded by what a token of 8 KiB may say, 25 KB each; one of 500 bytes takes 1 KB.
+constexpr std::size_t kTokens = 8192;
 // Times a second that a starting worker waits for another one, which names windows or takes them in.
 constexpr int kWindowTries = 20;
 
@@ -28,11 +30,26 @@ Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
       cycle(running_cycle),
       zone(conf.zone),
       principals(kPrincipals),
+      tokens(conf.issuers.empty() ? 0 : kTokens),
+      issuer_keys(conf, running_cycle->log),
       bcrypt_concurrency(conf.bcrypt_concurrency),
       windows_(&zone, &usage_, conf.store, conf.usage_map_bytes != 0 ? conf.usage_map_bytes : kDefaultMapBytes) {
-  if (configuration.store.empty()) {
+  if (!configuration.store.empty()) {
+    open_store();
+  }
+  if (configuration.store.empty() && configuration.issuers.empty()) {
     return;
   }
+  tick_connection_.fd = static_cast<ngx_socket_t>(-1);
+  tick_connection_.data = this;
+  tick_.data = &tick_connection_;
+  tick_.handler = on_tick;
+  tick_.log = cycle->log;
+  tick_.cancelable = 1;
+  ngx_add_timer(&tick_, kTickMs);
+}
+
+void Worker::open_store() {
   note_store(reader_.open(configuration.store));
 
   bcrypt_pool = ThreadPool::create(bcrypt_concurrency, bcrypt_concurrency * kQueuePerThread, "keyward bcrypt");
@@ -49,14 +66,6 @@ Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
   }
 
   refresh_store();
-
-  tick_connection_.fd = static_cast<ngx_socket_t>(-1);
-  tick_connection_.data = this;
-  tick_.data = &tick_connection_;
-  tick_.handler = on_tick;
-  tick_.log = cycle->log;
-  tick_.cancelable = 1;
-  ngx_add_timer(&tick_, kTickMs);
 }
 
 Worker::~Worker() {
@@ -235,11 +244,14 @@ void Worker::note_loaded(const WindowKeeper::Loaded &loaded) noexcept {
 
 void Worker::on_tick(ngx_event_t *event) noexcept {
   auto *self = static_cast<Worker *>(static_cast<ngx_connection_t *>(event->data)->data);
-  guarded(false, [&] {
-    self->refresh_store();
-    return true;
-  });
-  self->flush_usage();
+  self->issuer_keys.refresh();
+  if (!self->configuration.store.empty()) {
+    guarded(false, [&] {
+      self->refresh_store();
+      return true;
+    });
+    self->flush_usage();
+  }
   ngx_add_timer(event, kTickMs);
 }
 

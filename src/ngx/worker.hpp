@@ -6,9 +6,11 @@
 #include <string>
 
 #include "auth/principal_cache.hpp"
+#include "auth/token_cache.hpp"
 #include "base/thread_pool.hpp"
 #include "limit/zone.hpp"
 #include "ngx/configuration.hpp"
+#include "ngx/issuer_keys.hpp"
 #include "ngx/ngx.hpp"
 #include "ngx/pool_watch.hpp"
 #include "ngx/verification.hpp"
@@ -34,6 +36,8 @@ struct Worker {
   CredentialReader &store() noexcept { return writer_ ? writer_->reader() : reader_; }
 
   PrincipalCache principals;
+  TokenCache tokens;
+  IssuerKeys issuer_keys;
   std::size_t bcrypt_concurrency;
   std::atomic<bool> closing{false};
   Verifications verifications;
@@ -61,6 +65,7 @@ struct Worker {
   friend class RefileJob;
   static void on_tick(ngx_event_t *event) noexcept;
   void note_store(const StoreStatus &status) noexcept;
+  void open_store();
   void refresh_store();
   void note_usage(const StoreStatus &status) noexcept;
   void note_loaded(const WindowKeeper::Loaded &loaded) noexcept;

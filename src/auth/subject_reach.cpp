@@ -1,0 +1,37 @@
+// Telling issuers' subjects apart by their beginnings.
+#include "auth/subject_reach.hpp"
+
+#include <algorithm>
+
+namespace keyward {
+namespace {
+
+bool begins_with(std::string_view text, std::string_view beginning) noexcept {
+  return text.substr(0, beginning.size()) == beginning;
+}
+
+}  // namespace
+
+SubjectReach::SubjectReach(const std::vector<const jwt::Issuer *> &issuers, std::size_t which) {
+  const jwt::Issuer &own = *issuers[which];
+  for (std::size_t i = 0; i < issuers.size(); ++i) {
+    const jwt::Issuer &other = *issuers[i];
+    if (i == which || (own.subject_shared && other.subject_shared) ||
+        !begins_with(other.subject_prefix, own.subject_prefix)) {
+      continue;
+    }
+    // Its prefix goes further than ours, or is ours.
+    const bool same = other.subject_prefix.size() == own.subject_prefix.size();
+    if (!same || !own.subject_shared) {
+      foreign_.push_back(other.subject_prefix);
+      nowhere_ = nowhere_ || same;
+    }
+  }
+}
+
+bool SubjectReach::has(std::string_view subject) const noexcept {
+  return std::none_of(foreign_.begin(), foreign_.end(),
+                      [subject](const std::string &beginning) { return begins_with(subject, beginning); });
+}
+
+}  // namespace keyward

@@ -1,0 +1,59 @@
+// What one worker remembers of tokens: that they verified, and who they turned out to be; never a refusal.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "auth/principal.hpp"
+#include "auth/verified_token.hpp"
+#include "base/digest.hpp"
+#include "store/reader.hpp"
+
+namespace keyward {
+
+// Found by a 128-bit keyed digest of the whole token under a secret of this process. An entry stands
+// - for requests to which the same issuers are accepted in the same order: another list may have one that comes first,
+// - in the state of all key sets in which it was verified: one that changed may have lost its key, or have gained one that comes first,
+// - until the token expires, and never in a time before it was verified.
+// The principal in it stands in the store's snapshot that it was read from, for whoever asks to compare. Rules of issuers are const in a
+// process: a reload starts another one (or, without worker processes, another cache). Single-threaded.
+class TokenCache {
+ public:
+  struct Entry {
+    std::shared_ptr<const VerifiedToken> token;  // nullptr: free
+    Generation generation;
+    std::shared_ptr<const Principal> principal;  // nullptr: to be built
+
+   private:
+    friend class TokenCache;
+    Digest name = {};
+    const void *accepted = nullptr;
+    std::uint64_t key_sets = 0;
+    std::int64_t made_at_s = 0;
+    std::uint64_t used = 0;
+  };
+
+  // entries is rounded up to a power of two; 0: nothing is ever asked.
+  explicit TokenCache(std::size_t entries);
+
+  Digest name_of(std::string_view token) const noexcept { return keyed_digest(secret_, token); }
+
+  // accepted: one address for each list of issuers. key_sets: IssuerKeys::changes(). nullptr where it isn't remembered, or no longer. The
+  // entry is good until the next call.
+  Entry *find(const Digest &name, const void *accepted, std::uint64_t key_sets, std::int64_t now_s) noexcept;
+  Entry *put(const Digest &name, const void *accepted, std::uint64_t key_sets, std::int64_t now_s,
+             std::shared_ptr<const VerifiedToken> token) noexcept;
+
+ private:
+  static constexpr std::size_t kWays = 4;
+  Entry *set_of(const Digest &name) noexcept;
+
+  DigestKey secret_;
+  std::uint64_t tick_ = 0;
+  std::size_t mask_ = 0;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace keyward

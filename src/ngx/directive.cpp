@@ -1,0 +1,118 @@
+// Reading the words of directives.
+#include "ngx/directive.hpp"
+
+#include <algorithm>
+
+#include "auth/scope.hpp"
+
+namespace keyward {
+namespace {
+
+struct MethodName {
+  std::string_view name;
+  Methods bits;
+};
+constexpr MethodName kMethods[] = {
+    {"GET", NGX_HTTP_GET | NGX_HTTP_HEAD},  // GET includes HEAD (spec 6)
+    {"HEAD", NGX_HTTP_HEAD},
+    {"POST", NGX_HTTP_POST},
+    {"PUT", NGX_HTTP_PUT},
+    {"PATCH", NGX_HTTP_PATCH},
+    {"DELETE", NGX_HTTP_DELETE},
+    {"OPTIONS", NGX_HTTP_OPTIONS},
+    {"MKCOL", NGX_HTTP_MKCOL},
+    {"COPY", NGX_HTTP_COPY},
+    {"MOVE", NGX_HTTP_MOVE},
+    {"PROPFIND", NGX_HTTP_PROPFIND},
+    {"PROPPATCH", NGX_HTTP_PROPPATCH},
+    {"LOCK", NGX_HTTP_LOCK},
+    {"UNLOCK", NGX_HTTP_UNLOCK},
+};
+
+}  // namespace
+
+std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
+
+std::optional<std::string_view> option(std::string_view word, std::string_view name) {
+  if (word.size() > name.size() && word.substr(0, name.size()) == name && word[name.size()] == '=') {
+    return word.substr(name.size() + 1);
+  }
+  return std::nullopt;
+}
+
+Wrong parse_methods(std::string_view list, Methods *methods) {
+  for (const std::string_view name : split_list(list, ',')) {
+    const auto *known =
+        std::find_if(std::begin(kMethods), std::end(kMethods), [&](const MethodName &m) { return m.name == name; });
+    if (known == std::end(kMethods)) {
+      return "unknown method " + quoted(name) + "; write names that nginx knows in capitals, such as methods=GET,POST";
+    }
+    *methods |= known->bits;
+  }
+  return *methods == 0 ? Wrong("\"methods=\" names no method; write methods=GET,POST") : kGood;
+}
+
+Wrong parse_on_off(std::string_view word, bool *value) {
+  if (word != "on" && word != "off") {
+    return "invalid value " + quoted(word) + "; it must be \"on\" or \"off\"";
+  }
+  *value = word == "on";
+  return kGood;
+}
+
+Wrong parse_size(std::string_view word, std::size_t *bytes) {
+  ngx_str_t text = borrow(word);
+  const off_t size = ngx_parse_offset(&text);
+  if (size == NGX_ERROR || size <= 0) {
+    return "invalid size " + quoted(word) + "; write a number with k, m or g, such as 16m";
+  }
+  *bytes = static_cast<std::size_t>(size);
+  return kGood;
+}
+
+Wrong parse_grants(std::string_view list, std::string *scopes) {
+  std::vector<std::string> grants;
+  for (const std::string_view grant : split_list(list, ',')) {
+    if (!is_grant(grant)) {
+      return quoted(grant) + " is not a scope; write a name such as posts:read, a wildcard such as posts:*, or *";
+    }
+    grants.emplace_back(grant);
+  }
+  *scopes = join(grants, ' ');
+  return kGood;
+}
+
+std::string full_path(ngx_conf_t *cf, std::string_view word) {
+  ngx_str_t path = copy(cf->pool, word);
+  if (path.data == nullptr || ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
+    throw std::bad_alloc();
+  }
+  return std::string(view(path));
+}
+
+Words words_of(const ngx_conf_t *cf) {
+  Words words;
+  const auto *args = static_cast<ngx_str_t *>(cf->args->elts);
+  for (ngx_uint_t i = 0; i < cf->args->nelts; ++i) {
+    words.push_back(view(args[i]));
+  }
+  return words;
+}
+
+void note_touch(ngx_conf_t *cf, std::string_view directive, LocationConfiguration *conf) {
+  if (!conf->touched) {
+    conf->touched = true;
+    conf->place = place_of(cf);
+    conf->first_directive = directive;
+    main_configuration(cf)->touched.push_back(conf);
+  } else if (conf->first_directive == "keyward") {
+    conf->first_directive = directive;
+  }
+}
+void note_touch(ngx_conf_t *cf, std::string_view, ServerConfiguration *conf) {
+  // At http level it only says how servers are named that are guarded anyway.
+  conf->guarded = conf->guarded || (cf->cmd_type & NGX_HTTP_SRV_CONF) != 0;
+}
+void note_touch(ngx_conf_t *, std::string_view, MainConfiguration *) {}
+
+}  // namespace keyward

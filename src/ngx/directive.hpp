@@ -1,0 +1,65 @@
+// What the setters of directives share: words in, a sentence about what is wrong out.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ngx/configuration.hpp"
+
+namespace keyward {
+
+using Words = std::vector<std::string_view>;
+
+// What a setter answers: nothing, or what is wrong (without a final stop; nginx adds file and line).
+using Wrong = std::optional<std::string>;
+inline const Wrong kGood = std::nullopt;
+
+std::string quoted(std::string_view text);
+// If word is NAME=VALUE of this name, its value.
+std::optional<std::string_view> option(std::string_view word, std::string_view name);
+
+Wrong parse_methods(std::string_view list, Methods *methods);
+Wrong parse_on_off(std::string_view word, bool *value);
+Wrong parse_size(std::string_view word, std::size_t *bytes);
+// A list with commas becomes one with blanks.
+Wrong parse_grants(std::string_view list, std::string *scopes);
+// A path as nginx has it: absolute, or relative to its configuration.
+std::string full_path(ngx_conf_t *cf, std::string_view word);
+
+Words words_of(const ngx_conf_t *cf);
+
+// Notes where a directive stands, before it is read.
+void note_touch(ngx_conf_t *cf, std::string_view directive, LocationConfiguration *conf);
+void note_touch(ngx_conf_t *cf, std::string_view directive, ServerConfiguration *conf);
+void note_touch(ngx_conf_t *cf, std::string_view directive, MainConfiguration *conf);
+
+// One way from nginx to every setter: words out, exceptions caught, mistakes logged with the directive's name.
+template <typename Conf, Wrong (*Set)(ngx_conf_t *, const Words &, Conf *)>
+char *directive(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
+  return guarded(static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
+    main_configuration(cf)->configured = true;
+    auto *own = static_cast<Conf *>(conf);
+    note_touch(cf, view(command->name), own);
+    if (const Wrong wrong = Set(cf, words_of(cf), own)) {
+      ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" directive: %s", &command->name, wrong->c_str());
+      return static_cast<char *>(NGX_CONF_ERROR);
+    }
+    return NGX_CONF_OK;
+  });
+}
+
+// The setters of http and server (http_directives.cpp).
+Wrong set_identity(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf);
+Wrong set_store(ngx_conf_t *cf, const Words &words, MainConfiguration *conf);
+Wrong set_zone(ngx_conf_t *cf, const Words &words, MainConfiguration *conf);
+Wrong set_key_format(ngx_conf_t *cf, const Words &words, MainConfiguration *conf);
+Wrong set_plan(ngx_conf_t *cf, const Words &words, MainConfiguration *conf);
+Wrong set_scope_implies(ngx_conf_t *cf, const Words &words, MainConfiguration *conf);
+Wrong set_bcrypt_concurrency(ngx_conf_t *cf, const Words &words, MainConfiguration *conf);
+
+// keyward_issuer NAME { ... } (issuer_directives.cpp).
+char *set_issuer(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept;
+
+}  // namespace keyward

@@ -1,0 +1,176 @@
+// Directives of http and server: the store, the zone, key formats, plans.
+#include <algorithm>
+
+#include "auth/scope.hpp"
+#include "ngx/directive.hpp"
+
+namespace keyward {
+
+Wrong set_identity(ngx_conf_t *, const Words &words, ServerConfiguration *conf) {
+  if (conf->identity_prefix) {
+    return "is duplicate";
+  }
+  if (words[1] == "off") {
+    conf->identity_prefix = "";
+    return kGood;
+  }
+  const auto good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  if (words[1].empty() || !std::all_of(words[1].begin(), words[1].end(), good) || words[1].back() == '-') {
+    return "bad prefix " + quoted(words[1]) + "; write letters, digits and hyphens, such as X-Keyward, or \"off\"";
+  }
+  conf->identity_prefix = std::string(words[1]);
+  return kGood;
+}
+
+Wrong set_store(ngx_conf_t *cf, const Words &words, MainConfiguration *conf) {
+  if (!conf->store.empty()) {
+    return "is duplicate";
+  }
+  ngx_str_t path = copy(cf->pool, words[1]);
+  if (path.data == nullptr || ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) {
+    throw std::bad_alloc();
+  }
+  conf->store = std::string(view(path));
+  while (conf->store.size() > 1 && conf->store.back() == '/') {
+    conf->store.pop_back();
+  }
+  conf->store_place = place_of(cf);
+  if (words.size() == 3) {
+    const auto size = option(words[2], "map_size");
+    if (!size) {
+      return "invalid parameter " + quoted(words[2]) + "; only map_size=SIZE may follow";
+    }
+    if (Wrong wrong = parse_size(*size, &conf->usage_map_bytes)) {
+      return wrong;
+    }
+    if (conf->usage_map_bytes < (1U << 20)) {
+      return "\"map_size=\" is less than 1m; leave it out, it grows by itself";
+    }
+  }
+  return kGood;
+}
+
+Wrong set_zone(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
+  if (conf->zone_set) {
+    return "is duplicate";
+  }
+  conf->zone_set = true;
+  if (Wrong wrong = parse_size(words[1], &conf->zone_bytes)) {
+    return wrong;
+  }
+  if (conf->zone_bytes < 2 * kMinZoneBytes) {
+    return quoted(words[1]) + " is too small; write at least " + std::to_string(2 * kMinZoneBytes / 1024) + "k";
+  }
+  return kGood;
+}
+
+Wrong set_key_format(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
+  KeyFormat format;
+  std::string error;
+  if (!parse_key_format(Words(words.begin() + 1, words.end()), &format, &error)) {
+    return error;
+  }
+  for (const KeyFormat &other : conf->formats) {
+    if (other.prefix == format.prefix) {
+      return "is there twice for " + quoted(format.prefix);
+    }
+    if (other.length() == format.length() && (other.claims(format.prefix) || format.claims(other.prefix))) {
+      return quoted(format.prefix) + " and " + quoted(other.prefix) +
+             " begin alike and their keys are of one length; write another prefix or length";
+    }
+  }
+  conf->formats.push_back(std::move(format));
+  conf->formats_set = true;
+  return kGood;
+}
+
+Wrong set_plan(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
+  Plan plan;
+  if (!is_plan_name(words[1])) {
+    return "bad name " + quoted(words[1]) + "; write printable ASCII without blanks, quotes and commas";
+  }
+  plan.name = words[1];
+  if (conf->policy.plans.count(plan.name) != 0) {
+    return "defines " + quoted(words[1]) + " twice";
+  }
+  bool is_default = false;
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    std::string error;
+    if (const auto scopes = option(words[i], "scope"); scopes && !plan.has_scopes) {
+      plan.has_scopes = true;
+      if (Wrong wrong = parse_grants(*scopes, &plan.scopes)) {
+        return wrong;
+      }
+    } else if (const auto limits = option(words[i], "limit"); limits && !plan.has_limits) {
+      plan.has_limits = true;
+      for (const std::string_view text : split_list(*limits, ',')) {
+        Rate rate;
+        if (!parse_rate(text, &rate, &error)) {
+          return error;
+        }
+        plan.limits.push_back(rate);
+      }
+      if (plan.limits.empty() || plan.limits.size() > kMaxLimits) {
+        return "\"limit=\" takes one to " + std::to_string(kMaxLimits) + " rates, such as limit=60r/m,1000r/d";
+      }
+    } else if (const auto max_keys = option(words[i], "max_keys"); max_keys && !plan.has_max_keys) {
+      const ngx_int_t value = ngx_atoi(borrow(*max_keys).data, max_keys->size());
+      if (value < 0 || value > 1000000) {
+        return "invalid value " + quoted(words[i]) + "; max_keys= is a whole number up to 1000000";
+      }
+      plan.has_max_keys = true;
+      plan.max_keys = static_cast<std::uint32_t>(value);
+    } else if (const auto credits = option(words[i], "credits"); credits && plan.credits.window_s == 0) {
+      if (!parse_allowance(*credits, &plan.credits, &error)) {
+        return error;
+      }
+    } else if (words[i] == "no_access") {
+      plan.no_access = true;
+    } else if (words[i] == "default") {
+      is_default = true;
+    } else {
+      return "unknown or repeated parameter " + quoted(words[i]) +
+             "; it may be scope=A,B, limit=RATE,RATE, max_keys=N, credits=N/WINDOW, no_access or default";
+    }
+  }
+  if (is_default) {
+    if (!conf->policy.default_plan.empty()) {
+      return "\"default\" is " + quoted(conf->policy.default_plan) + " already; only one plan can be";
+    }
+    conf->policy.default_plan = plan.name;
+  }
+  conf->policy.plans.emplace(plan.name, std::move(plan));
+  return kGood;
+}
+
+Wrong set_scope_implies(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
+  Implication implication;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (!is_grant(words[i])) {
+      return quoted(words[i]) + " is not a scope; write a name such as mcp:full, or a wildcard such as mcp:*";
+    }
+    if (i == 1) {
+      implication.grant = words[i];
+    } else {
+      implication.implied.emplace_back(words[i]);
+    }
+  }
+  conf->policy.implications.push_back(std::move(implication));
+  return kGood;
+}
+
+Wrong set_bcrypt_concurrency(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
+  if (conf->bcrypt_concurrency != 0) {
+    return "is duplicate";
+  }
+  const ngx_int_t value = ngx_atoi(borrow(words[1]).data, words[1].size());
+  if (value < 1 || value > static_cast<ngx_int_t>(Gate::kMaxPlaces)) {
+    return "invalid value " + quoted(words[1]) + "; it is a whole number from 1 to " + std::to_string(Gate::kMaxPlaces);
+  }
+  conf->bcrypt_concurrency = static_cast<std::size_t>(value);
+  return kGood;
+}
+
+}  // namespace keyward

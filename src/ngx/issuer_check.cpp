@@ -1,0 +1,108 @@
+// References between issuers, locations, plans and the store.
+#include "ngx/issuer_check.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace keyward {
+namespace {
+
+std::string named(const IssuerConfiguration &issuer) {
+  return "keyward_issuer \"" + issuer.rules.name + "\" " + issuer.place;
+}
+
+void check_names(ngx_conf_t *cf, MainConfiguration *main) {
+  for (const auto &[name, place] : main->issuers_named) {
+    if (name == "token") {
+      if (main->issuers.empty()) {
+        ngx_log_error(
+            NGX_LOG_WARN, cf->log, 0,
+            "\"token\" in keyward_accept %s accepts none: there is no issuer; write \"keyward_issuer NAME { ... "
+            "}\" in http",
+            place.c_str());
+      }
+      continue;
+    }
+    const bool known = std::any_of(main->issuers.begin(), main->issuers.end(),
+                                   [&name = name](const auto &issuer) { return issuer->rules.name == name; });
+    if (!known) {
+      main->problems.push_back(
+          {"unknown issuer \"" + name + "\" in keyward_accept " + place + "; define it with \"keyward_issuer " + name +
+           " { ... }\" in http, or write one of key, token, anonymous, unprovisioned and preflight"});
+    }
+  }
+}
+
+// What signs for one must not sign for the other as well, where nothing tells them apart.
+void check_pairs(MainConfiguration *main) {
+  for (std::size_t i = 0; i < main->issuers.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const IssuerConfiguration &one = *main->issuers[i];
+      const IssuerConfiguration &other = *main->issuers[j];
+      const bool same_place = one.keys.from == other.keys.from && one.keys.where == other.keys.where;
+      const bool same_keys = one.loaded && other.loaded && one.loaded->shares_keys_with(*other.loaded);
+      if ((same_place || same_keys) && !jwt::are_distinct(one.rules, other.rules)) {
+        main->problems.push_back({named(one) + " has a key of issuer \"" + other.rules.name +
+                                  "\", so that nobody could say whose a token is; let the two differ in \"issuer\", "
+                                  "\"type\" or \"require\""});
+      }
+    }
+  }
+}
+
+void check_one(MainConfiguration *main, const IssuerConfiguration &issuer) {
+  const jwt::Issuer &rules = issuer.rules;
+  // The store may have plans, too; whoever has one that is nowhere gets no_access.
+  if (!rules.plan.empty() && main->store.empty() && main->policy.plans.count(rules.plan) == 0) {
+    main->problems.push_back({"unknown plan \"" + rules.plan + "\" in " + named(issuer) +
+                              "; define it with \"keyward_plan " + rules.plan + " ...;\" in http"});
+  }
+  if (rules.subject_required && main->store.empty()) {
+    main->problems.push_back({"\"subject required\" in " + named(issuer) +
+                              " needs a store to look in; write \"keyward_store /var/lib/keyward;\" in http"});
+  } else if (rules.subject_required && issuer.reach.is_nowhere()) {
+    main->problems.push_back(
+        {"\"subject required\" in " + named(issuer) +
+         " can't be met, as another issuer comes to the same subjects; write \"shared\" in both, or "
+         "another \"prefix=\" here"});
+  }
+}
+
+void warn_of_unused(ngx_conf_t *cf, const MainConfiguration &main) {
+  std::set<std::size_t> used;
+  for (const MergedLocation &merged : main.merged) {
+    if (merged.location->enforcement->mode == Mode::off) {
+      continue;
+    }
+    for (const Acceptance &acceptance : merged.location->acceptances) {
+      if (acceptance.issuers != nullptr) {
+        used.insert(acceptance.issuers->begin(), acceptance.issuers->end());
+      }
+    }
+  }
+  for (std::size_t i = 0; i < main.issuers.size(); ++i) {
+    if (used.count(i) == 0) {
+      ngx_log_error(NGX_LOG_WARN, cf->log, 0, "%s is accepted nowhere; name it in a keyward_accept, or remove it",
+                    named(*main.issuers[i]).c_str());
+    }
+  }
+}
+
+}  // namespace
+
+void check_issuers(ngx_conf_t *cf, MainConfiguration *main) {
+  main->every_issuer = all_issuers(main);
+  std::vector<const jwt::Issuer *> rules;
+  for (const auto &issuer : main->issuers) {
+    rules.push_back(&issuer->rules);
+  }
+  for (std::size_t i = 0; i < main->issuers.size(); ++i) {
+    main->issuers[i]->reach = SubjectReach(rules, i);
+    check_one(main, *main->issuers[i]);
+  }
+  check_names(cf, main);
+  check_pairs(main);
+  warn_of_unused(cf, *main);
+}
+
+}  // namespace keyward

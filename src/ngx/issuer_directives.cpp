@@ -1,0 +1,470 @@
+// keyward_issuer NAME { ... }: its own directives, and what only the whole block shows.
+#include <algorithm>
+#include <set>
+
+#include "auth/scope.hpp"
+#include "base/digest.hpp"
+#include "base/text_rules.hpp"
+#include "ngx/directive.hpp"
+#include "ngx/key_loading.hpp"
+
+namespace keyward {
+namespace {
+
+using From = KeyPlace::From;
+
+// A block while it is read.
+struct Block {
+  IssuerConfiguration *issuer;
+  std::set<std::string, std::less<>> seen;
+  bool has_keys = false;
+  bool names_algorithms = false;
+};
+
+// The words of keyward_accept, which an issuer's name would be taken for.
+constexpr std::string_view kReservedNames[] = {"key", "token", "anonymous", "unprovisioned", "pending", "preflight"};
+
+constexpr std::int64_t kMaxLeewayS = 24 * 3600;
+constexpr std::size_t kMaxUrlBytes = 2048;
+
+Wrong parse_seconds(std::string_view word, std::int64_t least, std::int64_t *seconds) {
+  ngx_str_t text = borrow(word);
+  const ngx_int_t value = word.empty() ? NGX_ERROR : ngx_parse_time(&text, 1);
+  if (value == NGX_ERROR || value < least) {
+    return "invalid time " + quoted(word) + "; write a number with s, m, h or d, such as 15m" +
+           (least > 0 ? ", at least " + std::to_string(least) + 's' : std::string());
+  }
+  *seconds = value;
+  return kGood;
+}
+
+// --- keys ------------------------------------------------------------------------------------------------------
+
+bool is_port(std::string_view text) noexcept {
+  const ngx_int_t value = ngx_atoi(borrow(text).data, text.size());
+  return !text.empty() && value > 0 && value <= 65535;
+}
+
+// HOST, HOST:PORT, or an IPv6 address in brackets.
+bool is_authority(std::string_view text) noexcept {
+  const auto is_host = [](std::string_view host, std::string_view more) {
+    return !host.empty() && std::all_of(host.begin(), host.end(), [more](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             more.find(c) != std::string_view::npos;
+    });
+  };
+  if (!text.empty() && text.front() == '[') {
+    const std::size_t end = text.find(']');
+    return end != std::string_view::npos && is_host(text.substr(1, end - 1), ":.") &&
+           (end + 1 == text.size() || (text[end + 1] == ':' && is_port(text.substr(end + 2))));
+  }
+  const std::size_t colon = text.find(':');
+  return is_host(text.substr(0, colon), "-._") && (colon == std::string_view::npos || is_port(text.substr(colon + 1)));
+}
+
+Wrong check_url(std::string_view url, bool plain) {
+  static constexpr std::string_view kHttps = "https://", kHttp = "http://";
+  const bool secure = url.substr(0, kHttps.size()) == kHttps;
+  if (!secure && url.substr(0, kHttp.size()) != kHttp) {
+    return quoted(url) + " is no URL of keys; write https://HOST/PATH";
+  }
+  if (secure && plain) {
+    return "\"plain\" is for http only; leave it out";
+  }
+  if (!secure && !plain) {
+    return quoted(url) +
+           " is not encrypted, so that whoever is on the way could put keys of his own there; write https, or " +
+           "\"plain\" behind it where the way is yours";
+  }
+  const std::string_view rest = url.substr(secure ? kHttps.size() : kHttp.size());
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+  if (authority.find('@') != std::string_view::npos) {
+    return quoted(url) + " holds a user's name, which is not sent; write https://HOST/PATH";
+  }
+  const bool visible = std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (!is_authority(authority) || !visible || url.find('#') != std::string_view::npos || url.size() > kMaxUrlBytes) {
+    return quoted(url) + " is no URL of keys; write https://HOST/PATH, in ASCII and without \"#\"";
+  }
+  return kGood;
+}
+
+Wrong begin_keys(Block *block, From from) {
+  if (block->has_keys) {
+    return "is one source of keys too many; write one of jwks_uri, jwks_file, public_key and secret_file";
+  }
+  block->has_keys = true;
+  block->issuer->keys.from = from;
+  return kGood;
+}
+
+Wrong set_jwks_uri(ngx_conf_t *cf, const Words &words, Block *block) {
+  if (Wrong wrong = begin_keys(block, From::jwks_uri)) {
+    return wrong;
+  }
+  KeyPlace &keys = block->issuer->keys;
+  keys.where = words[1];
+  std::set<std::string_view> seen;
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    const std::string_view word = words[i];
+    if (!seen.insert(word.substr(0, word.find('='))).second) {
+      return quoted(word) + " is there twice";
+    }
+    Wrong wrong = kGood;
+    if (const auto refresh = option(word, "refresh")) {
+      wrong = parse_seconds(*refresh, 10, &keys.refresh_s);
+    } else if (const auto stale = option(word, "stale")) {
+      wrong = parse_seconds(*stale, 0, &keys.stale_s);
+    } else if (const auto cache = option(word, "cache"); cache && !cache->empty()) {
+      keys.cache = full_path(cf, *cache);
+    } else if (const auto ca = option(word, "ca"); ca && !ca->empty()) {
+      keys.ca = full_path(cf, *ca);
+    } else if (word == "plain") {
+      keys.plain = true;
+    } else {
+      wrong = "unknown parameter " + quoted(word) +
+              "; it may be refresh=TIME, stale=TIME, cache=FILE, ca=FILE or \"plain\"";
+    }
+    if (wrong) {
+      return wrong;
+    }
+  }
+  if (keys.plain && !keys.ca.empty()) {
+    return "\"ca=\" is for https only; leave it out";
+  }
+  return check_url(words[1], keys.plain);
+}
+
+template <From from>
+Wrong set_key_file(ngx_conf_t *cf, const Words &words, Block *block) {
+  if (Wrong wrong = begin_keys(block, from)) {
+    return wrong;
+  }
+  if (words[1].empty()) {
+    return "needs the path of a file";
+  }
+  block->issuer->keys.where = full_path(cf, words[1]);
+  return kGood;
+}
+
+// --- what a token must say -------------------------------------------------------------------------------------
+
+Wrong set_issuer_claim(ngx_conf_t *, const Words &words, Block *block) {
+  if (words[1].empty()) {
+    return "is empty; write what \"iss\" has to be, or leave it out";
+  }
+  block->issuer->rules.issuer = words[1];
+  return kGood;
+}
+
+Wrong set_audience(ngx_conf_t *, const Words &words, Block *block) {
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (words[i].empty()) {
+      return "names an empty audience";
+    }
+    block->issuer->rules.audiences.emplace_back(words[i]);
+  }
+  return kGood;
+}
+
+Wrong set_algorithms(ngx_conf_t *, const Words &words, Block *block) {
+  crypto::AlgorithmSet algorithms;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    crypto::Algorithm algorithm;
+    if (!crypto::parse_algorithm(words[i], &algorithm)) {
+      return "unknown algorithm " + quoted(words[i]) +
+             "; it must be EdDSA, ES256, ES384, ES512, RS256, RS384, RS512, PS256, PS384, PS512, or with secret_file " +
+             "HS256, HS384, HS512";
+    }
+    algorithms.add(algorithm);
+  }
+  block->names_algorithms = true;
+  block->issuer->rules.algorithms = algorithms;
+  return kGood;
+}
+
+Wrong set_type(ngx_conf_t *, const Words &words, Block *block) {
+  if (words[1].empty()) {
+    return "is empty; write what \"typ\" has to be, such as at+jwt, or leave it out";
+  }
+  block->issuer->rules.type = words[1];
+  return kGood;
+}
+
+Wrong check_claim(std::string_view name) {
+  const bool is_url = name.find("://") != std::string_view::npos;
+  const bool gap =
+      name.empty() || name.front() == '.' || name.back() == '.' || name.find("..") != std::string_view::npos;
+  if (name.empty() || (!is_url && gap)) {
+    return quoted(name) + " is no claim; write a name such as role, or a path into objects such as realm_access.roles";
+  }
+  return kGood;
+}
+
+Wrong set_require(ngx_conf_t *, const Words &words, Block *block) {
+  if (Wrong wrong = check_claim(words[1])) {
+    return wrong;
+  }
+  jwt::Requirement requirement;
+  requirement.claim = jwt::ClaimPath(words[1]);
+  requirement.values.assign(words.begin() + 2, words.end());
+  block->issuer->rules.require.push_back(std::move(requirement));
+  return kGood;
+}
+
+Wrong set_leeway(ngx_conf_t *, const Words &words, Block *block) {
+  if (Wrong wrong = parse_seconds(words[1], 0, &block->issuer->rules.leeway_s)) {
+    return wrong;
+  }
+  return block->issuer->rules.leeway_s <= kMaxLeewayS
+             ? kGood
+             : Wrong("invalid value " + quoted(words[1]) + "; a day is the most that clocks may differ");
+}
+
+Wrong set_max_lifetime(ngx_conf_t *, const Words &words, Block *block) {
+  return parse_seconds(words[1], 1, &block->issuer->rules.max_lifetime_s);
+}
+
+Wrong set_require_exp(ngx_conf_t *, const Words &words, Block *block) {
+  return parse_on_off(words[1], &block->issuer->rules.require_expiry);
+}
+
+// --- who it is -------------------------------------------------------------------------------------------------
+
+Wrong set_scope_claim(ngx_conf_t *, const Words &words, Block *block) {
+  std::vector<jwt::ClaimPath> claims;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (Wrong wrong = check_claim(words[i])) {
+      return wrong;
+    }
+    claims.emplace_back(words[i]);
+  }
+  block->issuer->rules.scope_claims = std::move(claims);
+  return kGood;
+}
+
+Wrong set_scope_wildcards(ngx_conf_t *, const Words &words, Block *block) {
+  return parse_on_off(words[1], &block->issuer->rules.scope_wildcards);
+}
+
+Wrong set_grant(ngx_conf_t *, const Words &words, Block *block) {
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (!is_grant(words[i]) || words[i].find(',') != std::string_view::npos) {
+      return quoted(words[i]) +
+             " is not a scope; write names one after the other, such as \"grant posts:read posts:write;\", a "
+             "wildcard " +
+             "such as posts:*, or *";
+    }
+    block->issuer->rules.grant.emplace_back(words[i]);
+  }
+  return kGood;
+}
+
+Wrong set_issuer_plan(ngx_conf_t *, const Words &words, Block *block) {
+  if (!is_plan_name(words[1])) {
+    return "bad name " + quoted(words[1]) + "; write a plan's name";
+  }
+  block->issuer->rules.plan = words[1];
+  return kGood;
+}
+
+Wrong set_plan_claim(ngx_conf_t *, const Words &words, Block *block) {
+  if (Wrong wrong = check_claim(words[1])) {
+    return wrong;
+  }
+  block->issuer->rules.plan_claim = jwt::ClaimPath(words[1]);
+  return kGood;
+}
+
+Wrong set_subject(ngx_conf_t *, const Words &words, Block *block) {
+  jwt::Issuer &rules = block->issuer->rules;
+  std::set<std::string_view> seen;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    const std::string_view word = words[i];
+    if (!seen.insert(word.substr(0, word.find('='))).second) {
+      return quoted(word) + " is there twice";
+    }
+    if (const auto claim = option(word, "claim")) {
+      if (Wrong wrong = check_claim(*claim)) {
+        return wrong;
+      }
+      rules.subject_claim = jwt::ClaimPath(*claim);
+    } else if (const auto prefix = option(word, "prefix")) {
+      if (!is_subject(*prefix)) {
+        return "bad prefix in " + quoted(word) +
+               "; write printable text without blanks at its ends, such as prefix=auth:";
+      }
+      rules.subject_prefix = *prefix;
+    } else if (word == "required") {
+      rules.subject_required = true;
+    } else if (word == "shared") {
+      rules.subject_shared = true;
+    } else {
+      return "unknown parameter " + quoted(word) + "; it may be claim=NAME, prefix=TEXT, \"required\" or \"shared\"";
+    }
+  }
+  return kGood;
+}
+
+// --- the block -------------------------------------------------------------------------------------------------
+
+constexpr std::size_t kAny = 64;
+struct Directive {
+  std::string_view name;
+  std::size_t least, most;  // words, without the name
+  bool repeatable;
+  Wrong (*set)(ngx_conf_t *, const Words &, Block *);
+};
+constexpr Directive kDirectives[] = {
+    {"jwks_uri", 1, 6, true, set_jwks_uri},  // a second source of keys is told as such
+    {"jwks_file", 1, 1, true, set_key_file<From::jwks_file>},
+    {"public_key", 1, 1, true, set_key_file<From::public_key>},
+    {"secret_file", 1, 1, true, set_key_file<From::secret_file>},
+    {"issuer", 1, 1, false, set_issuer_claim},
+    {"audience", 1, kAny, false, set_audience},
+    {"algorithms", 1, kAny, false, set_algorithms},
+    {"type", 1, 1, false, set_type},
+    {"require", 2, kAny, true, set_require},
+    {"leeway", 1, 1, false, set_leeway},
+    {"max_lifetime", 1, 1, false, set_max_lifetime},
+    {"require_exp", 1, 1, false, set_require_exp},
+    {"scope_claim", 1, kAny, false, set_scope_claim},
+    {"scope_wildcards", 1, 1, false, set_scope_wildcards},
+    {"grant", 1, kAny, false, set_grant},
+    {"plan", 1, 1, false, set_issuer_plan},
+    {"plan_claim", 1, 1, false, set_plan_claim},
+    {"subject", 1, 4, false, set_subject},
+};
+
+Wrong set_inside(ngx_conf_t *cf, const Words &words, Block *block) {
+  const auto *known = std::find_if(std::begin(kDirectives), std::end(kDirectives),
+                                   [&](const Directive &one) { return one.name == words[0]; });
+  if (known == std::end(kDirectives)) {
+    std::string names;
+    for (const Directive &one : kDirectives) {
+      names += (names.empty() ? "" : ", ") + std::string(one.name);
+    }
+    return "is unknown here; it must be one of " + names;
+  }
+  if (words.size() - 1 < known->least || words.size() - 1 > known->most) {
+    return "has the wrong number of arguments";
+  }
+  if (!block->seen.emplace(words[0]).second && !known->repeatable) {
+    return "is duplicate";
+  }
+  return known->set(cf, words, block);
+}
+
+// nginx's custom handler: called for each line of the block.
+char *on_line(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
+  return guarded(static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
+    auto *block = static_cast<Block *>(conf);
+    const Words words = words_of(cf);
+    if (words[0] == "include") {
+      return ngx_conf_include(cf, command, conf);
+    }
+    if (const Wrong wrong = set_inside(cf, words, block)) {
+      ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%s\" directive in keyward_issuer \"%s\": %s",
+                         std::string(words[0]).c_str(), block->issuer->rules.name.c_str(), wrong->c_str());
+      return static_cast<char *>(NGX_CONF_ERROR);
+    }
+    return NGX_CONF_OK;
+  });
+}
+
+Wrong check_name(const MainConfiguration &main, std::string_view name) {
+  if (!is_id(name) || name.find('=') != std::string_view::npos || name.find('$') != std::string_view::npos) {
+    return "bad name " + quoted(name) + "; write letters, digits, \"-\" and \"_\"";
+  }
+  if (std::find(std::begin(kReservedNames), std::end(kReservedNames), name) != std::end(kReservedNames)) {
+    return quoted(name) + " is a word of keyward_accept; write another name";
+  }
+  for (const auto &other : main.issuers) {
+    if (other->rules.name == name) {
+      return quoted(name) + " is duplicate; it stands " + other->place;
+    }
+  }
+  return kGood;
+}
+
+// What only the whole block shows.
+Wrong check_block(const Block &block) {
+  if (!block.has_keys) {
+    return "has no keys; write one of jwks_uri, jwks_file, public_key and secret_file";
+  }
+  const jwt::Issuer &rules = block.issuer->rules;
+  for (const crypto::Algorithm algorithm :
+       {crypto::Algorithm::hs256, crypto::Algorithm::hs384, crypto::Algorithm::hs512}) {
+    if (block.names_algorithms && block.issuer->keys.from != From::secret_file && rules.algorithms.has(algorithm)) {
+      const std::string name(to_text(algorithm));
+      return quoted(name) + " in \"algorithms\" is for secret_file only: a public key is no secret; leave it out";
+    }
+  }
+  return kGood;
+}
+
+// The master reads what workers may not.
+void load(MainConfiguration *main, IssuerConfiguration *issuer, ngx_conf_t *cf) {
+  if (issuer->keys.from == From::jwks_uri) {
+    return;
+  }
+  LoadedKeys loaded = load_keys(*issuer);
+  issuer->loaded_from = loaded.stamp;
+  if (loaded.keys == nullptr) {
+    main->problems.push_back(
+        {"keyward_issuer \"" + issuer->rules.name + "\" " + issuer->place + " has no keys: " + loaded.error});
+    return;
+  }
+  issuer->loaded = std::move(loaded.keys);
+  for (const std::string &warning : loaded.warnings) {
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0, "keyward_issuer \"%s\" %s: %s", issuer->rules.name.c_str(),
+                  issuer->place.c_str(), warning.c_str());
+  }
+}
+
+Wrong read_block(ngx_conf_t *cf, MainConfiguration *main, bool *logged) {
+  if (!init_crypto()) {
+    return "can't be read: libsodium can't be used";
+  }
+  const Words words = words_of(cf);
+  if (Wrong wrong = check_name(*main, words[1])) {
+    return wrong;
+  }
+  auto issuer = std::make_unique<IssuerConfiguration>();
+  issuer->rules.name = words[1];
+  issuer->place = place_of(cf);
+  Block block = {issuer.get(), {}, false, false};
+
+  const ngx_conf_t saved = *cf;
+  cf->handler = on_line;
+  cf->handler_conf = &block;
+  const char *result = ngx_conf_parse(cf, nullptr);
+  *cf = saved;
+  if (result != NGX_CONF_OK) {
+    *logged = true;
+    return kGood;
+  }
+  if (Wrong wrong = check_block(block)) {
+    return quoted(issuer->rules.name) + ' ' + *wrong;
+  }
+  issuer->rules.fetches_keys = issuer->keys.from == From::jwks_uri;
+  load(main, issuer.get(), cf);
+  main->issuers.push_back(std::move(issuer));
+  return kGood;
+}
+
+}  // namespace
+
+char *set_issuer(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
+  return guarded(static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
+    auto *main = static_cast<MainConfiguration *>(conf);
+    main->configured = true;
+    bool logged = false;
+    if (const Wrong wrong = read_block(cf, main, &logged)) {
+      ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" directive: %s", &command->name, wrong->c_str());
+      logged = true;
+    }
+    return logged ? static_cast<char *>(NGX_CONF_ERROR) : NGX_CONF_OK;
+  });
+}
+
+}  // namespace keyward

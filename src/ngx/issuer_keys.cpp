@@ -1,0 +1,117 @@
+// Looking after the files that keys came from.
+#include "ngx/issuer_keys.hpp"
+
+#include <cerrno>
+
+#include "ngx/key_loading.hpp"
+
+namespace keyward {
+namespace {
+
+// Whether verifying with one is verifying with the other.
+bool are_same(const jwt::KeySet &a, const jwt::KeySet &b) noexcept {
+  if (a.size() != b.size()) {
+    return false;
+  }
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const jwt::Key &x = a.keys()[i];
+    const jwt::Key &y = b.keys()[i];
+    if (x.has_kid != y.has_kid || x.kid != y.kid || !(x.algorithms == y.algorithms) ||
+        x.material->id() != y.material->id()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+IssuerKeys::IssuerKeys(const MainConfiguration &configuration, ngx_log_t *log)
+    : configuration_(configuration), log_(log), sets_(configuration.issuers.size()) {
+  for (std::size_t i = 0; i < sets_.size(); ++i) {
+    sets_[i].keys = configuration.issuers[i]->loaded;
+    sets_[i].stamp = configuration.issuers[i]->loaded_from;
+    sets_[i].unsettled = !sets_[i].stamp.is_settled(ngx_time());
+  }
+}
+
+bool IssuerKeys::adopt(std::size_t issuer, std::shared_ptr<const jwt::KeySet> keys) {
+  Set &set = sets_[issuer];
+  if (set.keys && are_same(*set.keys, *keys)) {
+    return true;
+  }
+  const jwt::Issuer &rules = configuration_.issuers[issuer]->rules;
+  for (std::size_t other = 0; other < sets_.size(); ++other) {
+    const jwt::Issuer &others = configuration_.issuers[other]->rules;
+    if (other != issuer && sets_[other].keys && sets_[other].keys->shares_keys_with(*keys) &&
+        !are_distinct(rules, others)) {
+      ngx_log_error(
+          NGX_LOG_ERR, log_, 0,
+          "keyward: new keys of issuer \"%s\" are not taken: issuer \"%s\" has one of them; the two must differ "
+          "in \"issuer\", \"type\" or \"require\"",
+          rules.name.c_str(), others.name.c_str());
+      return false;
+    }
+  }
+  set.keys = std::move(keys);
+  ++changes_;
+  return true;
+}
+
+void IssuerKeys::note(std::size_t issuer, const std::string &failure) {
+  Set &set = sets_[issuer];
+  if (!failure.empty() && failure != set.failure) {
+    ngx_log_error(NGX_LOG_ERR, log_, 0, "keyward: issuer \"%s\" goes on with the keys that it had: %s",
+                  configuration_.issuers[issuer]->rules.name.c_str(), failure.c_str());
+  }
+  set.failure = failure;
+}
+
+void IssuerKeys::refresh(std::size_t issuer, std::int64_t now_s) {
+  const IssuerConfiguration &configured = *configuration_.issuers[issuer];
+  Set &set = sets_[issuer];
+  KeyFileStamp stamp;
+  if (!stamp_of(configured.keys.where, &stamp)) {
+    // A folder that is closed to workers from the beginning is as it should be: then a reload is what reads the file.
+    if (set.seen) {
+      note(issuer, "the file can't be looked at any more");
+    }
+    return;
+  }
+  set.seen = true;
+  if (stamp == set.stamp && !set.unsettled) {
+    return;
+  }
+  LoadedKeys loaded = load_keys(configured);
+  const bool changed = !(stamp == set.stamp);
+  set.stamp = loaded.stamp;
+  set.unsettled = !loaded.stamp.is_settled(now_s);
+  if (loaded.keys == nullptr) {
+    if (changed || !loaded.forbidden) {
+      note(issuer, loaded.forbidden ? loaded.error + "; reload nginx, which may read it" : loaded.error);
+    }
+    return;
+  }
+  const std::uint64_t before = changes_;
+  if (adopt(issuer, std::move(loaded.keys)) && changes_ != before) {
+    ngx_log_error(NGX_LOG_NOTICE, log_, 0, "keyward: issuer \"%s\" has new keys from %s", configured.rules.name.c_str(),
+                  configured.keys.where.c_str());
+    for (const std::string &warning : loaded.warnings) {
+      ngx_log_error(NGX_LOG_WARN, log_, 0, "keyward: %s", warning.c_str());
+    }
+  }
+  note(issuer, std::string());
+}
+
+void IssuerKeys::refresh() noexcept {
+  for (std::size_t i = 0; i < sets_.size(); ++i) {
+    if (configuration_.issuers[i]->keys.from != KeyPlace::From::jwks_uri) {
+      guarded(false, [&] {
+        refresh(i, ngx_time());
+        return true;
+      });
+    }
+  }
+}
+
+}  // namespace keyward

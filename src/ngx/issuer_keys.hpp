@@ -1,0 +1,53 @@
+// The keys that tokens are verified with in this worker, as they are at this moment.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "jwt/key_set.hpp"
+#include "ngx/configuration.hpp"
+#include "ngx/issuers.hpp"
+#include "ngx/ngx.hpp"
+
+namespace keyward {
+
+// On the event loop only. A set is swapped whole: who holds one goes on with it.
+class IssuerKeys {
+ public:
+  // Begins with what the master loaded.
+  IssuerKeys(const MainConfiguration &configuration, ngx_log_t *log);
+
+  // By the issuer's place among the configured ones; nullptr: it has no keys yet.
+  const std::shared_ptr<const jwt::KeySet> &current(std::size_t issuer) const noexcept { return sets_[issuer].keys; }
+
+  // Rises whenever any set becomes another: what was verified before has to be verified again, as another issuer may come first now.
+  std::uint64_t changes() const noexcept { return changes_; }
+
+  // Once a second: reads files that changed again. One that can't be used keeps the last good set, and the log is told once.
+  void refresh() noexcept;
+
+  // Gives an issuer another set. false: it stays as it was, as the new one has a key of an issuer whose tokens couldn't be told from this
+  // one's; the log is told.
+  bool adopt(std::size_t issuer, std::shared_ptr<const jwt::KeySet> keys);
+
+ private:
+  struct Set {
+    std::shared_ptr<const jwt::KeySet> keys;
+    KeyFileStamp stamp;      // of the file that it came from, or of one that was refused
+    bool seen = false;       // the file could be looked at once
+    bool unsettled = false;  // the file may have changed since without looking so
+    std::string failure;     // what the log was last told; empty: all is well
+  };
+  void refresh(std::size_t issuer, std::int64_t now_s);
+  void note(std::size_t issuer, const std::string &failure);
+
+  const MainConfiguration &configuration_;
+  ngx_log_t *log_;
+  std::vector<Set> sets_;
+  std::uint64_t changes_ = 1;
+};
+
+}  // namespace keyward

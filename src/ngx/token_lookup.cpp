@@ -1,0 +1,169 @@
+// From a token to its principal: by what is remembered, or by its signature; then by the store, which has the last word each time.
+#include "ngx/token_lookup.hpp"
+
+#include "auth/token_principal.hpp"
+#include "jwt/verify.hpp"
+#include "ngx/limits.hpp"
+#include "ngx/snapshot.hpp"
+#include "ngx/worker.hpp"
+
+namespace keyward {
+namespace {
+
+Reason reason_of(jwt::Outcome outcome) noexcept {
+  switch (outcome) {
+    case jwt::Outcome::accepted:
+      return Reason::none;
+    case jwt::Outcome::invalid_token:
+      return Reason::invalid_token;
+    case jwt::Outcome::expired_token:
+      return Reason::expired_token;
+    case jwt::Outcome::unknown_key:
+    case jwt::Outcome::keys_unavailable:
+      return Reason::keys_unavailable;
+    case jwt::Outcome::internal_error:
+      break;
+  }
+  return Reason::internal_error;
+}
+
+// Holds what one look-up needs, so that its steps can be small.
+class TokenLookup {
+ public:
+  TokenLookup(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, const Acceptance &acceptance)
+      : worker_(worker),
+        ctx_(ctx),
+        location_(location),
+        acceptance_(acceptance),
+        // Where no token is accepted it is told who it is all the same, so that a good one is not_accepted, and a bad one no better
+        // off than elsewhere.
+        issuers_(acceptance.issuers != nullptr ? *acceptance.issuers : *main_configuration(ctx->r).every_issuer),
+        now_s_(ngx_time()) {}
+
+  Step run(Reason *reason) {
+    // Without worker processes a connection may outlive its configuration, and with it what its locations mean by an issuer.
+    if (&main_configuration(ctx_->r) != &worker_.configuration) {
+      *reason = Reason::busy;
+      return Step::decided;
+    }
+    if (issuers_.empty()) {
+      *reason = Reason::invalid_token;
+      return Step::decided;
+    }
+    TokenCache &cache = worker_.tokens;
+    const Digest name = cache.name_of(ctx_->credential.text);
+    TokenCache::Entry *entry = cache.find(name, &issuers_, worker_.issuer_keys.changes(), now_s_);
+    if (entry == nullptr) {
+      std::shared_ptr<const VerifiedToken> token;
+      const Step step = verify(&token, reason);
+      if (step == Step::wait || *reason != Reason::none) {
+        return step;
+      }
+      entry = cache.put(name, &issuers_, worker_.issuer_keys.changes(), now_s_, std::move(token));
+    }
+    ctx_->token = entry->token;
+    ctx_->issuer = &rules_of(entry->token->issuer);
+    *reason = identify(entry);
+    return Step::decided;
+  }
+
+ private:
+  const IssuerConfiguration &issuer(std::size_t place) const noexcept { return *worker_.configuration.issuers[place]; }
+  const jwt::Issuer &rules_of(std::size_t place) const noexcept { return issuer(place).rules; }
+
+  Step verify(std::shared_ptr<const VerifiedToken> *token, Reason *reason) {
+    const std::uint32_t exhausted_s = failures_exhausted(worker_, ctx_, location_);
+    if (exhausted_s != 0) {
+      ctx_->retry_after_s = exhausted_s;
+      *reason = Reason::too_many_failures;
+      return Step::decided;
+    }
+    std::vector<jwt::AcceptedIssuer> accepted;
+    accepted.reserve(issuers_.size());
+    for (const std::size_t place : issuers_) {
+      accepted.push_back({&rules_of(place), worker_.issuer_keys.current(place).get()});
+    }
+    jwt::Verdict verdict = jwt::verify_token(accepted, ctx_->credential.text, now_s_);
+    *reason = reason_of(verdict.outcome);
+    ctx_->token_cause = verdict.cause;
+    if (verdict.issuer != jwt::kNoIssuer) {
+      ctx_->issuer = accepted[verdict.issuer].issuer;
+    }
+    if (*reason == Reason::none) {
+      auto verified = std::make_shared<VerifiedToken>();
+      verified->issuer = issuers_[verdict.issuer];
+      verified->times = verdict.times;
+      verified->identity = std::move(verdict.identity);
+      verified->claims = jwt::ClaimTexts(verdict.claims);
+      *token = std::move(verified);
+    } else if (*reason == Reason::invalid_token && verdict.cause == jwt::Cause::bad_signature) {
+      charge_failure(worker_, ctx_, location_);
+    }
+    return Step::decided;
+  }
+
+  // Subject, denylist and plan, as the store has them now.
+  Reason identify(TokenCache::Entry *entry) {
+    if (worker_.configuration.store.empty()) {
+      return identify_in(nullptr, Generation(), entry);
+    }
+    Snapshot snapshot(worker_.store());
+    if (!snapshot.status().ok()) {
+      worker_.note_store_in_passing(snapshot.status());
+      return Reason::store_error;
+    }
+    return identify_in(&worker_.store(), worker_.store().generation(), entry);
+  }
+
+  Reason identify_in(CredentialReader *reader, const Generation &generation, TokenCache::Entry *entry) {
+    if (!entry->principal || entry->generation != generation) {
+      entry->principal.reset();
+      const Reason reason = build(reader, entry);
+      if (reason != Reason::none) {
+        return reason;
+      }
+      entry->generation = generation;
+    }
+    // What another location accepts says nothing about this one.
+    if (!entry->principal->provisioned && ctx_->issuer->subject_required && !acceptance_.unprovisioned) {
+      return Reason::unprovisioned;
+    }
+    ctx_->principal = entry->principal;
+    return Reason::none;
+  }
+
+  Reason build(CredentialReader *reader, TokenCache::Entry *entry) {
+    auto principal = std::make_shared<Principal>();
+    const IssuerConfiguration &own = issuer(entry->token->issuer);
+    switch (build_token_principal(reader, *entry->token, own.rules, own.reach, worker_.configuration.policy, now_s_,
+                                  principal.get())) {
+      case BuiltToken::ok:
+        name_counts(*worker_.zone.secret, principal.get());
+        entry->principal = std::move(principal);
+        return Reason::none;
+      case BuiltToken::blocked_subject:
+        return Reason::blocked_subject;
+      case BuiltToken::revoked:
+        return Reason::revoked_token;
+      case BuiltToken::damaged:
+        break;
+    }
+    return Reason::store_error;
+  }
+
+  Worker &worker_;
+  RequestContext *ctx_;
+  const LocationConfiguration &location_;
+  const Acceptance &acceptance_;
+  const IssuerList &issuers_;
+  std::int64_t now_s_;
+};
+
+}  // namespace
+
+Step look_up_token(Worker &worker, RequestContext *ctx, const LocationConfiguration &location,
+                   const Acceptance &acceptance, Reason *reason) {
+  return TokenLookup(worker, ctx, location, acceptance).run(reason);
+}
+
+}  // namespace keyward
