@@ -129,7 +129,9 @@ ngx_int_t admit(RequestContext *ctx, const LocationConfiguration &location) noex
   if (!set_identity(ctx, !keep) || (keep && location.has_query && !restore_query_credential(ctx->r))) {
     return refuse(ctx, Reason::internal_error);
   }
-  if (location.has_methods && !remove_method_overrides(ctx->r)) {
+  // One that overrides its method would have passed for another than the one that the page's site was looked at for.
+  const bool by_cookie = ctx->credential.source != nullptr && ctx->credential.source->kind == SourceKind::cookie;
+  if ((location.has_methods || by_cookie) && !remove_method_overrides(ctx->r)) {
     return refuse(ctx, Reason::internal_error);
   }
   ctx->decision = Decision::allowed;
