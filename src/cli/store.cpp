@@ -122,7 +122,7 @@ Outcome stats(Context &context) {
   fields.add("found by prefix", std::to_string(stats.legacy));
   fields.add("subjects", std::to_string(stats.subjects));
   fields.add("plans", std::to_string(stats.plans));
-  fields.add("denied tokens and subjects", std::to_string(stats.denials));
+  fields.add("denials", std::to_string(stats.denials));
   fields.add("file", human_bytes(stats.file_bytes));
   fields.add("in use", human_bytes(stats.used_bytes));
   fields.add("room until it grows", human_bytes(stats.map_bytes));

@@ -17,6 +17,7 @@ def site(build):
         site.store.kw("key", "revoke", site.revoked["id"])
         site.start(
             server="""
+            large_client_header_buffers 4 16k;
             add_header X-Reason $keyward_reason always;
             add_header X-Key-Id $keyward_key_id always;
             keyward on;
@@ -244,7 +245,7 @@ def test_default_ports(site):
 
 
 def test_over_http2(site):
-    authority = f"127.0.0.1:{site.edge.port}"
+    authority = "localhost"
     with site.edge.h2() as connection:
         for origin, passes in ((f"https://{authority}", True), ("https://evil.example", False), (None, False)):
             fields = [("cookie", f"session={site.a['key']}"), *([("origin", origin)] if origin else [])]
