@@ -16,7 +16,7 @@ SO          := ngx_http_keyward_module.so
 
 DEPS := g++ make cmake ninja-build ccache liblmdb-dev libyajl-dev libsodium-dev libssl-dev libcrypt-dev \
         libcurl4-openssl-dev libcli11-dev libgtest-dev libgmock-dev python3 python3-pytest python3-pytest-xdist \
-        python3-h2 python3-bcrypt python3-lmdb python3-cryptography curl $(if $(NGINX_SRC),,nginx nginx-dev)
+        python3-h2 python3-bcrypt python3-lmdb python3-cryptography python3-jwt curl $(if $(NGINX_SRC),,nginx nginx-dev)
 CHECK_DEPS := clang-format clang-tidy
 # The rivals that `make bench` measures beside, too. What of them brings its own server doesn't start it (see APT_INSTALL).
 BENCH_DEPS := wrk libbenchmark-dev valgrind haproxy libnginx-mod-http-lua libnginx-mod-http-js lua-resty-core

@@ -10,6 +10,14 @@ bool begins_with(std::string_view text, std::string_view beginning) noexcept {
   return text.substr(0, beginning.size()) == beginning;
 }
 
+// Whose a text is that both come to with the same prefix; they don't share it.
+bool comes_before(const jwt::Issuer &a, std::size_t place_of_a, const jwt::Issuer &b, std::size_t place_of_b) noexcept {
+  if (a.subject_shared != b.subject_shared) {
+    return a.subject_shared;
+  }
+  return a.subject_required != b.subject_required ? a.subject_required : place_of_a < place_of_b;
+}
+
 }  // namespace
 
 SubjectReach::SubjectReach(const std::vector<const jwt::Issuer *> &issuers, std::size_t which) {
@@ -22,7 +30,7 @@ SubjectReach::SubjectReach(const std::vector<const jwt::Issuer *> &issuers, std:
     }
     // Its prefix goes further than ours, or is ours.
     const bool same = other.subject_prefix.size() == own.subject_prefix.size();
-    if (!same || !own.subject_shared) {
+    if (!same || comes_before(other, i, own, which)) {
       foreign_.push_back(other.subject_prefix);
       nowhere_ = nowhere_ || same;
     }

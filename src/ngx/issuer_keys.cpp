@@ -32,6 +32,8 @@ IssuerKeys::IssuerKeys(const MainConfiguration &configuration, ngx_log_t *log)
     sets_[i].keys = configuration.issuers[i]->loaded;
     sets_[i].stamp = configuration.issuers[i]->loaded_from;
     sets_[i].unsettled = !sets_[i].stamp.is_settled(ngx_time());
+    KeyFileStamp now;
+    sets_[i].seen = configuration.issuers[i]->loaded && stamp_of(configuration.issuers[i]->keys.where, &now);
   }
 }
 

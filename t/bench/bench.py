@@ -2,7 +2,7 @@
 """All measurements, one command: bench.py [--quick] [--only SECTION]...
 
 Writes results.json, table.md and plot.svg into BUILD/bench (with --quick into BUILD/bench/quick), and prints the table. A section that isn't
-measured this time keeps what an earlier run found; with --cases it has only these rows. Ends with status 1 where a section could not be measured; a target that is missed is said, and is no error.
+measured this time keeps what an earlier run found, and so do, with --cases, its other rows. Ends with status 1 where a section could not be measured; a target that is missed is said, and is no error.
 """
 
 import argparse
@@ -43,6 +43,12 @@ def write(folder, results):
     (folder / "plot.svg").write_text(plot.svg(plot.bars_of(results["sections"]), results["machine"]))
 
 
+def with_rows(rows, newer):
+    """Rows, in which those of the same names give way to newer ones; what is new comes last."""
+    by_name = {row["name"]: row for row in newer}
+    return [by_name.pop(row["name"], row) for row in rows] + list(by_name.values())
+
+
 def run(options, names, folder, tell):
     """Measures, and writes after each section, so that what is there isn't lost. (these sections' table, whether all could be measured)"""
     import report
@@ -62,7 +68,11 @@ def run(options, names, folder, tell):
         seconds = round(time.monotonic() - start)
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
         quick = "; quick: too short to be quoted" if options.quick else ""
-        known[name] = section.as_dict(taken=f"Taken {now} in {seconds} s{quick}.", seconds=seconds, quick=options.quick)
+        measured = section.as_dict(taken=f"Taken {now} in {seconds} s{quick}.", seconds=seconds, quick=options.quick)
+        if options.cases and name in known:
+            measured["rows"] = with_rows(known[name]["rows"], measured["rows"])
+            measured["taken"] = f"The latest of these rows: {measured['taken'][0].lower()}{measured['taken'][1:]}"
+        known[name] = measured
         results = {"machine": machine(), "sections": {name: known[name] for name in SECTIONS if name in known}}
         write(folder, results)
     return report.table(results, names), sound

@@ -266,7 +266,7 @@ def row_of(case, result):
 
 
 def measure(options, tell=print):
-    rounds, seconds = (1, 1) if options.quick else (7, 2)
+    rounds, seconds = (1, 1) if options.quick else (25, 1)
     section = Section(
         "speed",
         "Speed: a guarded location against the same with keyward off",

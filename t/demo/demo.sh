@@ -180,6 +180,7 @@ http {
     keyward_store $KEYWARD_STORE;
     keyward_key_format kw_ base62=43 checksum;
     keyward_key_format old_ hex=40;
+    keyward_issuer demo { secret_file $folder/issuer.secret; issuer https://login.example; leeway 0s; grant posts:read; }
 
     server {
         listen 127.0.0.1:$port reuseport;
@@ -195,6 +196,29 @@ http {
     }
 }
 NGINX
+}
+
+# Whoever signs tokens for the demo: with a secret that nginx knows, too.
+make_issuer() {
+    (umask 077; "$PYTHON" -c 'import secrets; print(secrets.token_hex(32))' >"$folder/issuer.secret")
+}
+
+# mint VARIABLE SECONDS: a token for alice that expires so long from now.
+mint() {
+    local token
+    token=$("$PYTHON" - "$folder/issuer.secret" "$2" <<'PYTHON'
+import base64, hashlib, hmac, json, sys, time
+
+def encode(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+secret = open(sys.argv[1], "rb").read().strip()
+claims = {"iss": "https://login.example", "sub": "alice", "iat": int(time.time()), "exp": int(time.time()) + int(sys.argv[2])}
+text = encode(json.dumps({"alg": "HS256", "typ": "JWT"}).encode()) + b"." + encode(json.dumps(claims).encode())
+print((text + b"." + encode(hmac.new(secret, text, hashlib.sha256).digest())).decode())
+PYTHON
+    )
+    printf -v "$1" %s "$token"
 }
 
 # The pid file is there once the port is nginx's own.
@@ -311,6 +335,26 @@ show_refused() {
     expect 401 'API key expired' "A second later" -H "X-API-Key: $short" "$url/posts/1"
 }
 
+show_token() {
+    local token forged
+    mint token 600
+    expect 200 'X-Keyward-Issuer: demo' "A token of an issuer, for the same subject: her plan, and the scope that the issuer grants" \
+        -H "Authorization: Bearer $token" "$url/posts/1"
+    backend_saw 'X-Keyward-Subject: alice' || die "the token's subject did not reach the backend"
+    expect 403 '"required_scope":"posts:write"' "It may read, and no more" -H "Authorization: Bearer $token" -d text=hello "$url/posts/"
+    forged=${token%.*}.AAAA${token##*.????}
+    expect 401 'invalid token' "The same token with another signature" -H "Authorization: Bearer $forged" "$url/posts/1"
+    title "A token that expires in a second"
+    mint token 1
+    until_true "the token's expiry" is_token_refused "$token"
+    expect 401 'token expired' "A second later" -H "Authorization: Bearer $token" "$url/posts/1"
+}
+
+is_token_refused() {
+    request -H "Authorization: Bearer $1" "$url/posts/1"
+    [[ $status != 200 ]]
+}
+
 is_refused() {
     request -H "X-API-Key: $1" "$url/posts/1"
     [[ $status != 200 ]]
@@ -398,11 +442,13 @@ main() {
     fi
     start_backend
     make_store
+    make_issuer
     start_nginx
     title "nginx's configuration, as far as it is about keyward"
     sed -n '/keyward_store/,$p' "$folder/nginx.conf" | sed '$d'
     show_allowed
     show_refused
+    show_token
     show_limit
     show_legacy
     show_revocation

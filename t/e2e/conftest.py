@@ -21,6 +21,7 @@ from harness.backend import Backend
 from harness.build import PROJECT, Build
 from harness.edge import Edge, config_test as run_config_test
 from harness.store import Store
+from harness.tokens import Issuers
 
 TIME_LIMIT = 120  # seconds for one test
 
@@ -121,6 +122,12 @@ def make_store(build, folder):
 def store(make_store):
     """The store of keyward_store @STORE@, made at its first use. store.key(...) makes a key. See harness/store.py."""
     return make_store("store")
+
+
+@pytest.fixture
+def issuers(folder):
+    """Key files of token issuers, and their keyward_issuer blocks. See harness/tokens.py."""
+    return Issuers(folder)
 
 
 @pytest.fixture

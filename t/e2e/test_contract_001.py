@@ -1,8 +1,10 @@
-"""conf.d/sessions-and-keys.conf against what document 001 states, as far as keys suffice (docs/contracts.md lists every statement)."""
+"""conf.d/sessions-and-keys.conf against what document 001 states, as far as it needs no keys API (docs/contracts.md lists every statement)."""
 
 import re
+import time
 
 import pytest
+from harness.tokens import Signer, jwks
 from harness.wait import until
 from test_contract_000 import published
 
@@ -26,6 +28,24 @@ def key(store):
         return {"X-API-Key": make.last["key"]}
 
     return make
+
+
+@pytest.fixture
+def login():
+    return Signer("EdDSA", kid="login-1")
+
+
+@pytest.fixture
+def app(edge, store, login, make_backend):
+    """The same edge, with the web app's keys on a server of ours."""
+    service = make_backend()
+    service.on("/.well-known/jwks.json", body=jwks(login))
+    text = published("sessions-and-keys.conf").replace("http://127.0.0.1:8081", service.url)
+    return edge(http=text, workers=2)
+
+
+def session(login, **claims):
+    return login.bearer(**{"type": "session", **claims})
 
 
 def methods_allowed(e, headers, target=IDEAS):
@@ -162,3 +182,39 @@ def test_contract_001_22_a_rotated_key_lives_for_its_overlap_and_its_successor_g
     until(lambda: e.get(IDEAS, old).status == 401, 20, "the overlap's end")
     assert e.get(IDEAS, old).json() == {"error": "Invalid API key"}
     assert e.get(IDEAS, new).status == 200
+
+
+def test_contract_001_03_a_session_comes_as_bearer(app, login, backend):
+    headers = session(login)
+    assert app.get(IDEAS, headers).status == 200
+    assert backend.last.header("X-Keyward-Issuer") == "session"
+    assert backend.last.header("X-Keyward-Subject") == "u1"
+    assert backend.last.header("Authorization") is None
+    assert app.get(IDEAS, Signer("EdDSA", kid="login-1").bearer(type="session")).json() == {"error": "Invalid API key"}
+
+
+def test_contract_001_04_sessions_are_short_lived(app, login):
+    now = int(time.time())
+    assert app.get(IDEAS, session(login, lifetime=3600)).status == 200
+    assert app.get(IDEAS, session(login, lifetime=86400)).status == 401
+    assert app.get(IDEAS, session(login, iat=now - 90, exp=now - 60)).json() == {"error": "Invalid API key"}
+
+
+def test_contract_001_14_sessions_have_full_access(app, login, backend):
+    assert methods_allowed(app, session(login)) == set(READ + WRITE)
+    assert backend.last.header("X-Keyward-Scopes") == "*"
+
+
+def test_contract_001_16_mcp_tokens_are_minted_for_sessions(app, login, key):
+    target = "/api/v1/user/mcp-tokens"
+    assert app.get(target, session(login)).status == 200
+    assert app.get(target, key()).status == 403
+    assert app.get(target, login.bearer(type="mcp")).status == 401
+
+
+def test_contract_001_17_mcp_tokens_have_the_scopes_of_keys(app, login, key, backend):
+    scopes = set()
+    for headers in (key(), login.bearer(type="mcp")):
+        assert methods_allowed(app, headers) == set(READ + WRITE)
+        scopes.add(backend.last.header("X-Keyward-Scopes"))
+    assert scopes == {"ideas:read ideas:write"}

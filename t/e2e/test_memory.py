@@ -12,6 +12,7 @@ import pytest
 from harness.client import Closed, encode_request
 from harness.drive import cpu_seconds
 from harness.refusals import Refusals
+from harness.tokens import Signer, flipped
 from harness.wait import until
 
 # The shim's allocator stands in the place where AddressSanitizer's would.
@@ -137,6 +138,47 @@ def test_memory_refused_at_each_allocation_of_a_request(edge, refusals, cases, b
                 break
     for name, answer in answers.items():
         assert answer.total() > 15 and answer[500] > 0 and answer[0] > 0, (name, answer)
+
+
+TOKENS = {"good": 200, "wrong": 401, "expired": 401, "of another audience": 401, "blocked": 403, "unprovisioned": 401, "narrow": 403}
+
+
+@pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "RS256", "HS256"])
+@pytest.mark.parametrize("kind", TOKENS)
+def test_memory_refused_at_each_allocation_of_a_token(kind, algorithm, edge, refusals, kw, issuers, backend):
+    """Tokens that nobody has seen yet, one for each allocation, so that each is verified; then the same once more, remembered."""
+    if kind != "good" and algorithm not in ("EdDSA", "ES256"):
+        pytest.skip("its signature is all that differs")
+    signer, lax = Signer(algorithm), Signer("EdDSA")
+    kw("subject", "set", "u1")
+    kw("subject", "set", "bad", "--state", "blocked")
+    claims = {
+        "expired": {"exp": 1500000000, "iat": 1400000000},
+        "of another audience": {"aud": "x"},
+        "blocked": {"sub": "bad"},
+        "unprovisioned": {"sub": "u2"},
+        "narrow": {"scope": "b:read"},
+    }.get(kind, {})
+    # A laxer issuer stands behind: what fails in the first must not fall through to it.
+    http = issuers.block("auth", signer, "audience api; subject required; scope_claim scope;") + issuers.block("lax", lax, "grant *;")
+    e = edge(http=http, server=SERVER)
+    e.allow_log(OUT_OF_MEMORY)
+    wanted = TOKENS[kind]
+    answers = Counter()
+    for number in itertools.count(1):
+        token = signer.token(**{"aud": "api", "scope": "a:read", "jti": str(number), **claims})
+        headers = [("Authorization", f"Bearer {flipped(token, 5) if kind == 'wrong' else token}"), ("X-Keyward-Subject", "admin")]
+        with refusals.memory(e.workers()[0], number):
+            status = ask(e, "/scope", headers)
+            count = refusals.count
+        answers[status] += 1
+        assert status in (wanted, 500, 503, 0), f"allocation {number}: {status}"
+        assert wanted == 200 or backend.count() == 0
+        until(lambda: len(e.workers()) == 1, 10, "a worker")
+        assert ask(e, "/scope", headers) == wanted, number
+        if count < number:
+            break
+    assert answers.total() > 15 and answers[500] > 0, answers
 
 
 @pytest.mark.parametrize("kind", ["good", "wrong", "legacy"])
