@@ -20,6 +20,7 @@ TEST(NginxTime, IsReadAsNginxDoes) {
   EXPECT_EQ(5400, seconds("1h30m"));
   EXPECT_EQ(129600, seconds("1d 12h"));
   EXPECT_EQ(3605, seconds("1h 5"));
+  EXPECT_EQ(10, seconds("5s5"));
   EXPECT_EQ(2592000, seconds("1M"));
   EXPECT_EQ(31536000 + 604800, seconds("1y1w"));
   EXPECT_EQ(2147483647, seconds("2147483647"));
