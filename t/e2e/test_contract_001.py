@@ -89,7 +89,7 @@ def test_contract_001_06_keys_come_in_x_api_key(e, key, backend):
     assert backend.last.header("X-API-Key") is None
     assert backend.last.header("X-Keyward-Key-Id") == key.last["id"]
     assert e.get(f"{IDEAS}?api_key={headers['X-API-Key']}").status == 401
-    assert e.get(IDEAS, {"Cookie": f"session={headers['X-API-Key']}"}).status == 401
+    assert e.get(IDEAS, {"Cookie": f"api_key={headers['X-API-Key']}"}).status == 401
 
 
 def test_contract_001_12_a_deleted_key_is_refused_at_once(e, key, kw):
