@@ -101,6 +101,30 @@ bool take_number(const json::Value &value, const char *name, std::int64_t most, 
   return true;
 }
 
+// An id stands in URLs as one segment of a path, in arguments of commands, where it must not look like an option, and in logs. Records of
+// before may hold what is_id() allows.
+bool is_new_id(std::string_view text) noexcept {
+  const auto is_word = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  return is_id(text) && is_word(text.front()) && std::all_of(text.begin(), text.end(), [&](char c) {
+           return is_word(c) || c == '-' || c == '.' || c == '~' || c == ':' || c == '@';
+         });
+}
+
+bool take_id(const json::Value &value, Draft *draft) {
+  std::string_view text;
+  if (!text_of_member(value, "id", draft, &text)) {
+    return false;
+  }
+  if (!is_new_id(text)) {
+    return draft->fail("id has to be 1 to " + std::to_string(kMaxIdBytes) +
+                       " of letters, digits and _ - . ~ : @, and begin with a letter, a digit or _");
+  }
+  draft->key->record.id = text;
+  return true;
+}
+
 bool is_preview(std::string_view text) noexcept { return text.size() <= kMaxPreviewBytes && is_display_name(text); }
 
 bool is_challenge(std::string_view text) noexcept {
@@ -124,7 +148,7 @@ struct MemberRule {
 
 // By first come in our own exports, which makes the search short.
 constexpr MemberRule kMembers[] = {
-    {"id", [](const json::Value &v, Draft *d) { return take_text(v, "id", is_id, d, &d->key->record.id); }},
+    {"id", take_id},
     {"name",
      [](const json::Value &v, Draft *d) { return take_text(v, "name", is_display_name, d, &d->key->record.name); }},
     {"subject",

@@ -11,6 +11,8 @@
 namespace keyward {
 namespace {
 
+constexpr const char *kNoMemory = "memory was refused";
+
 // What a token says of itself is told only where its signature holds; its issuer's name is the configuration's.
 void log_token_refusal(ngx_uint_t level, const RequestContext *ctx, const char *verb) noexcept {
   const ngx_str_t name = borrow(info(ctx->reason).name);
@@ -124,14 +126,15 @@ ngx_int_t answer_refusal_here(RequestContext *ctx) noexcept {
   return NGX_DECLINED;
 }
 
-ngx_int_t admit(RequestContext *ctx, const LocationConfiguration &location) noexcept {
+ngx_int_t admit(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) noexcept {
   const bool keep = location.forward_credential.value_or(false);
-  if (!set_identity(ctx, !keep) || (keep && location.has_query && !restore_query_credential(ctx->r))) {
-    return refuse(ctx, Reason::internal_error);
-  }
-  // One that overrides its method would have passed for another than the one that the page's site was looked at for.
+  // A request that overrides its method would have passed for another one than its site was looked at for.
   const bool by_cookie = ctx->credential.source != nullptr && ctx->credential.source->kind == SourceKind::cookie;
-  if ((location.has_methods || by_cookie) && !remove_method_overrides(ctx->r)) {
+  const bool ready = set_identity(ctx, !keep) && (!keep || !location.has_query || restore_query_credential(ctx->r)) &&
+                     ((!location.has_methods && !by_cookie) || remove_method_overrides(ctx->r));
+  if (!ready) {
+    ctx->reason = Reason::internal_error;
+    log_refusal(worker, ctx, "refused");
     return refuse(ctx, Reason::internal_error);
   }
   ctx->decision = Decision::allowed;
@@ -142,15 +145,15 @@ ngx_int_t admit(RequestContext *ctx, const LocationConfiguration &location) noex
 ngx_int_t shadow(Worker &worker, RequestContext *ctx) noexcept {
   ctx->decision = Decision::shadow;
   if (ctx->location->has_query && !restore_query_credential(ctx->r)) {
-    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    return internal_error(ctx->r, kNoMemory);
   }
   if (ctx->reason == Reason::none) {
     if (!set_identity(ctx, false)) {
-      return NGX_HTTP_INTERNAL_SERVER_ERROR;
+      return internal_error(ctx->r, kNoMemory);
     }
   } else {
     if (!withdraw_identity(ctx)) {
-      return NGX_HTTP_INTERNAL_SERVER_ERROR;
+      return internal_error(ctx->r, kNoMemory);
     }
     log_refusal(worker, ctx, "would have refused (shadow)");
   }
@@ -161,17 +164,17 @@ ngx_int_t shadow(Worker &worker, RequestContext *ctx) noexcept {
 ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &location, Mode mode) {
   Worker *own = worker();
   if (own == nullptr) {
-    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    return internal_error(r, "this worker could not be prepared, as the log told at its start");
   }
   // A location in shadow, which this request came through, may have given it back.
   if (mode == Mode::on && location.has_query && !hide_query_credential(r)) {
-    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    return internal_error(r, kNoMemory);
   }
   RequestContext *ctx = current_context(r);
   if (ctx == nullptr) {
     ctx = obtain_context(r);
     if (ctx == nullptr) {
-      return NGX_HTTP_INTERNAL_SERVER_ERROR;
+      return internal_error(r, kNoMemory);
     }
     set_current_context(r, ctx);
     if (is_own_refusal_redirected(ctx)) {
@@ -190,7 +193,7 @@ ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &loca
     return shadow(*own, ctx);
   }
   if (ctx->reason == Reason::none) {
-    return admit(ctx, location);
+    return admit(*own, ctx, location);
   }
   if (!withdraw_identity(ctx)) {
     ctx->reason = Reason::internal_error;
@@ -208,16 +211,16 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
   const LocationConfiguration &location = location_configuration(r);
   const Mode mode = mode_of(location);
   if (mode == Mode::off) {
-    return location.has_query && !restore_query_credential(r) ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_DECLINED;
+    return location.has_query && !restore_query_credential(r) ? internal_error(r, kNoMemory) : NGX_DECLINED;
   }
   // Memory that was refused ends a request with 500, never with a pass.
-  return guarded(static_cast<ngx_int_t>(NGX_HTTP_INTERNAL_SERVER_ERROR),
-                 [&] { return decide_access(r, location, mode); });
+  const ngx_int_t rc = guarded(static_cast<ngx_int_t>(NGX_ERROR), [&] { return decide_access(r, location, mode); });
+  return rc != NGX_ERROR ? rc : internal_error(r, kNoMemory);
 }
 
 ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
   if (r == r->main) {
-    return protect_identity(r) ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    return protect_identity(r) ? NGX_DECLINED : internal_error(r, kNoMemory);
   }
   if (mode_of(location_configuration(r)) != Mode::on) {
     return NGX_DECLINED;

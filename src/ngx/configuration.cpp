@@ -93,6 +93,25 @@ bool drops_all(const std::vector<ScopeRule> &parent, const std::vector<ScopeRule
   return !parent.empty();
 }
 
+// A request that costs more than a window of its plan ever holds is refused for good.
+void warn_of_dear_plans(ngx_conf_t *cf, const MainConfiguration &main, const LocationConfiguration &location) {
+  if (!location.effective || !location.limits || location.limits_place.empty()) {
+    return;
+  }
+  for (const LimitRule &rule : *location.limits) {
+    for (const auto &[name, plan] : main.policy.plans) {
+      const auto tight = std::find_if(plan.limits.begin(), plan.limits.end(),
+                                      [&](const Rate &rate) { return rule.plan && rate.count < rule.cost; });
+      if (tight != plan.limits.end()) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"cost=%uD\" of the \"keyward_limit plan\" %s is more than the plan \"%s\" ever admits "
+                      "(%s): who has it gets 429 there, always",
+                      rule.cost, location.limits_place.c_str(), name.c_str(), to_text(*tight).c_str());
+      }
+    }
+  }
+}
+
 bool has_plan_limit(const std::vector<LimitRule> &limits) {
   return std::any_of(limits.begin(), limits.end(), [](const LimitRule &rule) { return rule.plan; });
 }
@@ -365,6 +384,9 @@ bool check_configuration(ngx_conf_t *cf) noexcept {
                       "%s has no effect %s: keyward is off here; write \"keyward on;\" to turn it on",
                       location->first_directive.c_str(), location->place.c_str());
       }
+    }
+    for (const LocationConfiguration *location : main->touched) {
+      warn_of_dear_plans(cf, *main, *location);
     }
     if (main->any_on) {
       warn_of_shared_caches(cf);

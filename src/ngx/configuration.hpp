@@ -204,10 +204,11 @@ struct MainConfiguration {
   const IssuerList *every_issuer = nullptr;  // set once all are known
   std::size_t bcrypt_concurrency = 0;        // 0: the default; never 0 once read
 
-  bool any_query = false;                      // some server takes credentials from the query
-  ngx_int_t request_uri_variable = NGX_ERROR;  // $request_uri's index, where any_query
-  bool any_on = false;                         // some location is on or in shadow
-  bool configured = false;                     // any directive of ours at all
+  bool any_query = false;  // some server takes credentials from the query
+  // The indexes of $request_uri and $request, where any_query.
+  ngx_int_t request_uri_variable = NGX_ERROR, request_variable = NGX_ERROR;
+  bool any_on = false;      // some location is on or in shadow
+  bool configured = false;  // any directive of ours at all
   std::vector<Problem> problems;
   std::vector<LocationConfiguration *> touched;
   std::vector<std::pair<std::string, std::string>> plans_named;    // by a directive, and its place

@@ -2,6 +2,7 @@
 #include "ngx/directive.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "auth/scope.hpp"
 
@@ -27,6 +28,20 @@ constexpr MethodName kMethods[] = {
     {"PROPPATCH", NGX_HTTP_PROPPATCH},
     {"LOCK", NGX_HTTP_LOCK},
     {"UNLOCK", NGX_HTTP_UNLOCK},
+};
+
+// Parameters that a directive takes once; `words`: of its other words, too, none may stand there twice.
+struct Once {
+  std::string_view directive;
+  std::array<std::string_view, 6> names;
+  bool words;
+};
+constexpr Once kOnce[] = {
+    {"keyward_accept", {"methods"}, true},
+    {"keyward_scope", {"methods", "match"}, true},
+    {"keyward_limit", {"name", "by", "window", "cost", "methods", "default"}, true},
+    {"keyward_plan", {}, true},
+    {"keyward_scope_implies", {}, true},
 };
 
 }  // namespace
@@ -97,5 +112,26 @@ void note_touch(ngx_conf_t *cf, std::string_view, ServerConfiguration *conf) {
   conf->guarded = conf->guarded || (cf->cmd_type & NGX_HTTP_SRV_CONF) != 0;
 }
 void note_touch(ngx_conf_t *, std::string_view, MainConfiguration *) {}
+
+Wrong check_once(std::string_view directive, const Words &words) {
+  const auto *once =
+      std::find_if(std::begin(kOnce), std::end(kOnce), [&](const Once &known) { return known.directive == directive; });
+  if (once == std::end(kOnce)) {
+    return kGood;
+  }
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    const auto earlier_end = words.begin() + static_cast<std::ptrdiff_t>(i);
+    if (once->words && std::find(words.begin() + 1, earlier_end, words[i]) != earlier_end) {
+      return quoted(words[i]) + " is there twice";
+    }
+    for (const std::string_view name : once->names) {
+      const auto is_one = [&](std::string_view word) { return !name.empty() && option(word, name).has_value(); };
+      if (is_one(words[i]) && std::any_of(words.begin() + 1, earlier_end, is_one)) {
+        return quoted(words[i]) + " is a second \"" + std::string(name) + "=\"; write only one";
+      }
+    }
+  }
+  return kGood;
+}
 
 }  // namespace keyward

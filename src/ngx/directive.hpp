@@ -19,6 +19,9 @@ std::string full_path(ngx_conf_t *cf, std::string_view word);
 
 Words words_of(const ngx_conf_t *cf);
 
+// Whether a parameter is there twice that the directive takes once: the last of two would count, and the first one look as if it did.
+Wrong check_once(std::string_view directive, const Words &words);
+
 // Notes where a directive stands, before it is read.
 void note_touch(ngx_conf_t *cf, std::string_view directive, LocationConfiguration *conf);
 void note_touch(ngx_conf_t *cf, std::string_view directive, ServerConfiguration *conf);
@@ -31,7 +34,9 @@ char *directive(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
     main_configuration(cf)->configured = true;
     auto *own = static_cast<Conf *>(conf);
     note_touch(cf, view(command->name), own);
-    if (const Wrong wrong = Set(cf, words_of(cf), own)) {
+    const Words words = words_of(cf);
+    Wrong wrong = check_once(view(command->name), words);
+    if (wrong = wrong ? wrong : Set(cf, words, own); wrong) {
       ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" directive: %s", &command->name, wrong->c_str());
       return static_cast<char *>(NGX_CONF_ERROR);
     }

@@ -172,7 +172,6 @@ Wrong set_accept(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf
     } else {
       // Whether there is such an issuer is seen once all are read.
       rule.issuers.emplace_back(words[i]);
-      main_configuration(cf)->issuers_named.emplace_back(words[i], place_of(cf));
     }
   }
   if (rule.unprovisioned && rule.issuers.empty()) {
@@ -180,6 +179,12 @@ Wrong set_accept(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf
   }
   if (!rule.key && rule.issuers.empty() && !rule.anonymous && !rule.preflight) {
     return "names nothing to accept; write \"keyward_accept key;\"";
+  }
+  for (const std::string &name : rule.issuers) {
+    // "key token" is the default, and does no harm without issuers; "token" alone would accept nothing.
+    if (name != "token" || !(rule.key || rule.anonymous || rule.preflight)) {
+      main_configuration(cf)->issuers_named.emplace_back(name, place_of(cf));
+    }
   }
   if (!conf->accept) {
     conf->accept.emplace();
@@ -458,6 +463,9 @@ Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *c
   MessageRule rule;
   while (words.size() > 2) {
     if (const auto status = option(words.back(), "status")) {
+      if (rule.status) {
+        return "has \"status=\" twice";
+      }
       const ngx_int_t value = ngx_atoi(borrow(*status).data, status->size());
       // nginx closes the connection on 408 and 444, and keeps 494 to 499 for itself: none is an answer.
       if (value < 400 || value > 599 || value == 408 || value == 444 || (value >= 494 && value <= 499)) {
@@ -466,6 +474,9 @@ Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *c
       }
       rule.status = static_cast<std::uint16_t>(value);
     } else if (const auto code = option(words.back(), "code")) {
+      if (rule.code) {
+        return "has \"code=\" twice";
+      }
       if (!is_id(*code)) {
         return "invalid value " + quoted(words.back()) + "; code= is a word such as code=invalid_key";
       }
@@ -480,7 +491,11 @@ Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *c
   }
   rule.text = words.back();
   words.pop_back();
-  for (const std::string_view name : words) {
+  for (auto word = words.begin(); word != words.end(); ++word) {
+    const std::string_view name = *word;
+    if (std::find(words.begin(), word, name) != word) {
+      return quoted(name) + " is there twice";
+    }
     // A word may be both (insufficient_credits is no code, but not_found is both): then the reason is meant.
     if (const auto reason = reason_by_name(name); reason && *reason != Reason::none) {
       rule.reasons.push_back(*reason);

@@ -7,6 +7,7 @@
 #include "ngx/credential.hpp"
 #include "ngx/header_list.hpp"
 #include "ngx/query_credential.hpp"
+#include "ngx/worker.hpp"
 
 namespace keyward {
 namespace {
@@ -28,7 +29,7 @@ ngx_int_t on_post_read(ngx_http_request_t *r) noexcept {
   if (!server.guarded) {
     return NGX_DECLINED;
   }
-  return remove_identity(r, server) && cut_query_credential(r) ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+  return remove_identity(r, server) && cut_query_credential(r) ? NGX_DECLINED : internal_error(r, "memory was refused");
 }
 
 bool protect_identity(ngx_http_request_t *r) noexcept {

@@ -14,6 +14,15 @@ bool PoolWatch::begin(ThreadPool *pool, ngx_log_t *log) noexcept {
   read_.log = write_.log = log;
   read_.handler = on_event;
   write_.write = 1;
+  // `use poll` and `use select` number their events, and poll finds connections by their descriptors.
+  read_.index = write_.index = NGX_INVALID_INDEX;
+  files_ = ngx_cycle->files;
+  if (files_ != nullptr) {
+    if (static_cast<ngx_uint_t>(connection_.fd) >= ngx_cycle->files_n) {
+      return false;
+    }
+    files_[connection_.fd] = &connection_;
+  }
   ngx_uint_t how = NGX_LEVEL_EVENT;
   if ((ngx_event_flags & NGX_USE_CLEAR_EVENT) != 0) {
     how = NGX_CLEAR_EVENT;
@@ -24,6 +33,9 @@ bool PoolWatch::begin(ThreadPool *pool, ngx_log_t *log) noexcept {
 void PoolWatch::end() noexcept {
   if (read_.active) {
     ngx_del_event(&read_, NGX_READ_EVENT, 0);
+  }
+  if (files_ != nullptr && files_[connection_.fd] == &connection_) {
+    files_[connection_.fd] = nullptr;
   }
 }
 

@@ -18,6 +18,7 @@ class PoolWatch {
   ThreadPool *pool_ = nullptr;
   ngx_connection_t connection_ = {};
   ngx_event_t read_ = {}, write_ = {};
+  ngx_connection_t **files_ = nullptr;  // nginx's connections by descriptor, where its event method wants them
 };
 
 }  // namespace keyward

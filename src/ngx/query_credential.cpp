@@ -102,12 +102,14 @@ bool replace_query(ngx_http_request_t *r, const ngx_str_t &rest) noexcept {
   return true;
 }
 
-// nginx keeps the first $request_uri that it reads.
+// nginx keeps the first $request_uri and the first $request that it reads.
 void forget_request_uri(ngx_http_request_t *r) noexcept {
-  const ngx_int_t index = main_configuration(r).request_uri_variable;
-  if (index != NGX_ERROR && r->variables != nullptr) {
-    r->variables[index].valid = 0;
-    r->variables[index].not_found = 0;
+  const MainConfiguration &main = main_configuration(r);
+  for (const ngx_int_t index : {main.request_uri_variable, main.request_variable}) {
+    if (index != NGX_ERROR && r->variables != nullptr) {
+      r->variables[index].valid = 0;
+      r->variables[index].not_found = 0;
+    }
   }
 }
 
@@ -156,6 +158,7 @@ bool cut_query_credential(ngx_http_request_t *r) noexcept {
     }
     query.cut_args = r->args;
     query.cut_uri = r->unparsed_uri;
+    forget_request_uri(r);  // from 1.31.5 on, client_body_early_read looks at variables before this phase
   }
   return true;
 }
@@ -205,12 +208,14 @@ bool hide_query_credential(ngx_http_request_t *r) noexcept {
 }
 
 bool keep_query_from_logs(ngx_conf_t *cf) noexcept {
-  ngx_str_t name = ngx_string("request_uri");
+  ngx_str_t uri = ngx_string("request_uri"), line = ngx_string("request");
   MainConfiguration *main = main_configuration(cf);
-  main->request_uri_variable = ngx_http_get_variable_index(cf, &name);
+  main->request_uri_variable = ngx_http_get_variable_index(cf, &uri);
+  main->request_variable = ngx_http_get_variable_index(cf, &line);
   auto *core = static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
   ngx_array_t *handlers = &core->phases[NGX_HTTP_LOG_PHASE].handlers;
-  if (main->request_uri_variable == NGX_ERROR || ngx_array_push(handlers) == nullptr) {
+  if (main->request_uri_variable == NGX_ERROR || main->request_variable == NGX_ERROR ||
+      ngx_array_push(handlers) == nullptr) {
     return false;
   }
   // Log handlers are called in their order in this list: ours comes first.

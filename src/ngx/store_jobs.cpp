@@ -7,7 +7,9 @@ namespace keyward {
 namespace {
 
 constexpr std::uint64_t kUsageLockWaitMs = 200;
-constexpr std::uint64_t kLastUsageLockWaitMs = 2000;  // what isn't stored then is lost; Debian kills after 5 s
+// For all locks of a worker that ends; what isn't stored then is lost. Debian kills after 5 s, and a second of those may go to the last
+// bcrypt runs, another one to the job that is under way.
+constexpr std::uint64_t kLastLocksWaitMs = 2000;
 constexpr std::uint64_t kRefileLockWaitMs = 1000;
 
 }  // namespace
@@ -21,12 +23,12 @@ UsageJob::UsageJob(Worker &worker, bool last)
     : worker_(worker),
       moment_(moment_of_nginx()),
       last_(last),
-      lock_wait_ms_(last ? kLastUsageLockWaitMs : kUsageLockWaitMs) {}
+      patience_(last ? Patience(kLastLocksWaitMs, kLastLocksWaitMs) : Patience(kUsageLockWaitMs)) {}
 
 void UsageJob::run() noexcept {
   try {
     status_ = store_counts();
-    status_ = status_.ok() ? worker_.windows_.save(moment_, last_, lock_wait_ms_, &loaded_) : status_;
+    status_ = status_.ok() ? worker_.windows_.save(moment_, last_, patience_, &loaded_) : status_;
   } catch (...) {
     status_ = {StoreCode::io, std::string()};
   }
@@ -48,7 +50,7 @@ StoreStatus UsageJob::store_counts() {
   // Not for ever under steady traffic: what comes meanwhile is the next second's.
   for (std::size_t rounds = worker_.zone.keys->stats().used / batch.size() + 1; count != 0 && rounds != 0; --rounds) {
     if (status.ok()) {
-      status = worker_.usage_.add(batch.data(), count, lock_wait_ms_);
+      status = worker_.usage_.add(batch.data(), count, patience_.left_ms());
     }
     if (!status.ok()) {
       for (std::size_t i = 0; i < count; ++i) {

@@ -25,7 +25,7 @@ class UsageJob final : public Job {
   Worker &worker_;
   const Moment moment_;
   const bool last_;
-  const std::uint64_t lock_wait_ms_;
+  const Patience patience_;
   StoreStatus status_;
   WindowKeeper::Loaded loaded_;
 };

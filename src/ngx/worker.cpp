@@ -257,6 +257,12 @@ void Worker::on_tick(ngx_event_t *event) noexcept {
 
 Worker *worker() noexcept { return the_worker.get(); }
 
+ngx_int_t internal_error(ngx_http_request_t *r, const char *why) noexcept {
+  const ngx_uint_t level = the_worker && !the_worker->may_log_trouble() ? NGX_LOG_INFO : NGX_LOG_ERR;
+  ngx_log_error(level, r->connection->log, 0, "keyward answers 500: %s", why);
+  return NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
 ngx_int_t on_init_module(ngx_cycle_t *cycle) noexcept {
   // A single process that reloads goes on without init_process: between two events, and while the old zone is still there.
   if (ngx_process == NGX_PROCESS_SINGLE && the_worker && on_init_process(cycle) != NGX_OK) {

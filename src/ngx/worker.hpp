@@ -89,6 +89,10 @@ struct Worker {
 // This process's worker; nullptr where there is none: in the master, in cache processes, and where keyward isn't configured.
 Worker *worker() noexcept;
 
+// What a handler answers where something of ours failed before there was a decision: 500, with the reason in the log (at [error] once a
+// second, or there would be no end of it).
+ngx_int_t internal_error(ngx_http_request_t *r, const char *why) noexcept;
+
 // nginx's callbacks.
 ngx_int_t on_init_module(ngx_cycle_t *cycle) noexcept;
 ngx_int_t on_init_process(ngx_cycle_t *cycle) noexcept;

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "base/digest.hpp"
@@ -29,6 +31,27 @@ StoreStatus is_empty(const std::string &folder) {
   }
   closedir(entries);
   return status;
+}
+
+// Where a path leads, whatever links are on its way; of a folder that is still to be made: where it would lie. Empty: nowhere.
+std::string resolved(std::string path) {
+  std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr), &std::free);
+  if (real) {
+    return real.get();
+  }
+  while (path.size() > 1 && path.back() == '/') {
+    path.pop_back();
+  }
+  const std::size_t slash = path.rfind('/');
+  const std::string around = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  real.reset(realpath(around.c_str(), nullptr));
+  return real ? std::string(real.get()) + '/' + path.substr(slash + 1) : std::string();
+}
+
+bool lies_in(const std::string &path, const std::string &folder) {
+  const std::string inner = resolved(path) + '/';
+  const std::string outer = resolved(folder) + '/';
+  return inner.compare(0, outer.size(), outer) == 0;
 }
 
 // What a backup has made; removed again unless keep() was reached.
@@ -58,6 +81,9 @@ class Target {
       return give_to(folder_, owner);
     }
     StoreStatus status = errno == EEXIST ? is_empty(folder_) : failure_of(errno, "create " + folder_);
+    if (status.code == StoreCode::missing) {
+      status.code = StoreCode::io;  // it isn't the store that is missing
+    }
     ours_ = status.ok();
     return status;
   }
@@ -120,6 +146,9 @@ StoreStatus backup_store(const std::string &folder, const std::string &target, B
   StoreStatus status = owner_of(credentials_folder(folder), &owner);
   if (status.code == StoreCode::missing) {
     return failure(StoreCode::missing, "no store at " + folder);
+  }
+  if (status.ok() && lies_in(target, folder)) {
+    return failure(StoreCode::exists, target + " lies in the store " + folder + "; name a folder outside of it");
   }
   Target made(target);
   status = status.ok() ? made.begin(owner) : status;

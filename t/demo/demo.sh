@@ -205,8 +205,8 @@ make_issuer() {
 
 # mint VARIABLE SECONDS: a token for alice that expires so long from now.
 mint() {
-    local token
-    token=$("$PYTHON" - "$folder/issuer.secret" "$2" <<'PYTHON'
+    local minted
+    minted=$("$PYTHON" - "$folder/issuer.secret" "$2" <<'PYTHON'
 import base64, hashlib, hmac, json, sys, time
 
 def encode(data):
@@ -218,7 +218,7 @@ text = encode(json.dumps({"alg": "HS256", "typ": "JWT"}).encode()) + b"." + enco
 print((text + b"." + encode(hmac.new(secret, text, hashlib.sha256).digest())).decode())
 PYTHON
     )
-    printf -v "$1" %s "$token"
+    printf -v "$1" %s "$minted"
 }
 
 # The pid file is there once the port is nginx's own.

@@ -50,6 +50,22 @@ def take(kw):
     return lambda *lines: kw("key", "import", "-", input="".join(json.dumps(line) + "\n" for line in lines))
 
 
+@pytest.mark.parametrize("method", ["epoll", "poll", "select"])
+def test_runs_are_collected_under_every_event_method(edge, take, config_test, method):
+    """poll and select number their events, and poll finds a connection by its descriptor: ours is none of nginx's own."""
+    connections = {"WORKER_CONNECTIONS": f"512; use {method}"}
+    rc, output = config_test(http="server { }", store=False, **connections)
+    if rc != 0 and "invalid event type" in output:
+        pytest.skip(f"this nginx is built without {method}")
+    take(*({"sha256": sha256(key), "bcrypt": bcrypt.hashpw(key.encode(), bcrypt.gensalt(4)).decode(), "subject": "acme"}
+           for key in (f"old_{n:040x}" for n in range(20))))
+    e = edge(http=FORMATS, server=GUARDED, workers=2, **connections)
+    send = lambda: volley(each_port(e), 8, 5, make=lambda n: ("/", {"X-API-Key": f"old_{n % 20:040x}"}), timeout=PATIENCE)
+    assert statuses(send()) == {200: 40}
+    e.reload()
+    assert statuses(send()) == {200: 40}
+
+
 @pytest.fixture
 def start(edge, take, store):
     """start(...): an edge, with quick0, quick1, quick2 (cost 12), slow0 and slow1 (cost 13) in its store."""

@@ -5,10 +5,10 @@ import pwd
 import random
 import re
 import shutil
-import time
 
 import pytest
 from cli_helper import bcrypt, lines, refuses, sha256
+from harness.wait import until
 
 
 def fill(kw):
@@ -40,7 +40,7 @@ def test_a_backup_is_a_store(kw, store, folder):
         assert path.stat().st_mode & 0o077 == 0
         assert path.stat().st_uid == store.path.stat().st_uid
     refuses(kw, "store", "backup", folder / "backup", says="is not empty")
-    refuses(kw, "store", "backup", store.path, says="is not empty")
+    refuses(kw, "store", "backup", store.path, says="lies in the store")
     refuses(kw, "store", "backup", folder / "no/where", status=3, says="no/where")
     refuses(kw, "store", "backup", "", status=2)
     refuses(kw, "--store", folder / "nowhere", "store", "backup", folder / "b2", status=3, says="no store at")
@@ -73,8 +73,12 @@ def test_what_ended_stays_ended(kw, folder):
     kw("key", "revoke", "k0")
     kw("key", "suspend", "k1")
     kw("key", "revoke", "k2")
-    time.sleep(1.1)
-    kw("key", "purge", "--revoked-before", "0d")  # k0, k2
+
+    def purge():
+        kw("key", "purge", "--revoked-before", "0d")  # nothing of this very second
+        return len(kw("key", "list")) == 8
+
+    until(purge, 10, "k0 and k2 to be revoked before now")
     kw("key", "revoke", "k3")
     new = kw("key", "rotate", "k4")
     newer = kw("key", "rotate", "k5", "--overlap", "0")
@@ -250,3 +254,28 @@ def test_a_backup_on_a_folder_that_cant_be_written(build, kw, store, folder):
     finally:
         for path in (folder / "backup", folder / "backup/credentials", folder / "backup/usage"):
             path.chmod(0o700)
+
+
+@pytest.mark.parametrize("place", ["inner", "credentials/inner", "", ".", "../store/inner", "link/inner", "link"])
+def test_a_backup_into_the_store_itself_is_refused(kw, store, folder, place):
+    kw("key", "create", "--name", "a", "--verifier", "sha256")
+    (folder / "link").symlink_to(store.path)
+    before = files(store.path)
+    target = folder / place if place.startswith("link") else f"{store.path}/{place}"
+    run = kw.run("store", "backup", target)
+    assert run.rc == 1 and "lies in the store" in run.stderr and str(store.path) in run.stderr
+    assert files(store.path) == before
+    assert kw("store", "check")["ok"]
+
+
+def test_a_backup_beside_the_store_is_none_inside(kw, store):
+    assert kw("store", "backup", f"{store.path}-backup")["keys"] == 0
+
+
+@pytest.mark.parametrize("place", ["nonexistent/inner", "file/inner", "file"])
+def test_a_backup_that_can_not_be_made_names_its_own_place(kw, store, folder, place):
+    # The message ended with advice about --store, which was fine.
+    kw("plan", "list")
+    (folder / "file").write_text("")
+    run = kw.run("store", "backup", folder / place)
+    assert run.rc == 3 and str(folder / place) in run.stderr and "--store" not in run.stderr

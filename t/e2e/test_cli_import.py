@@ -119,10 +119,10 @@ SHA = {"sha256": sha256("x")}
         ({"key": "sk_live_0123456789abcdef0123456789abc"}, "less than 128 random bits"),
         ({"key": "a" * 60}, "less than 128 random bits"),
         ({**SHA, "colour": "red"}, 'there is no member "colour"'),
-        ({**SHA, "id": "a b"}, "id is too long, or has characters"),
-        ({**SHA, "id": ""}, "id is too long, or has characters"),
+        ({**SHA, "id": "a b"}, "id has to be 1 to 128"),
+        ({**SHA, "id": ""}, "id has to be 1 to 128"),
         ({**SHA, "id": 7}, "id has to be a string"),
-        ({**SHA, "id": "x" * 129}, "id is too long"),
+        ({**SHA, "id": "x" * 129}, "id has to be 1 to 128"),
         ({**SHA, "name": "a\nb"}, "name is too long, or has characters"),
         ({**SHA, "name": "x" * 201}, "name is too long"),
         ({**SHA, "subject": " a"}, "subject is too long, or has characters"),
@@ -372,3 +372,17 @@ def test_a_key_that_is_revoked_while_the_import_hashes_stays_so(kw, build, store
     for key in keys:
         assert kw.run("key", "check", input=key).rc == 1
     assert kw("store", "check")["ok"]
+
+
+@pytest.mark.parametrize("id", ["../x", "-x", "--json", "a/b", ".", "..", ".a", "a?b", "a#b", "a%2e", "a&b", "a=b", "a+b", "a;b", "$(a)", "a'b", "~a", ":a", "@a", "a|b", "a*", "<a>", "a" * 129])
+def test_an_id_that_urls_commands_or_logs_could_take_for_something_else_is_a_bad_line(kw, id):
+    problem = bad(kw, {"sha256": sha256("a"), "id": id})[1]
+    assert "id has to be" in problem and "letters, digits" in problem
+    assert kw("key", "list") == []
+
+
+def test_ids_of_other_systems_are_taken(kw):
+    ids = ["ak_17", "_a", "6f1b2c34-aaaa-bbbb-cccc-0123456789ab", "user@example.com", "org:12:key.3", "A~1", "7", "a" * 128]
+    assert imports(kw, *({"sha256": sha256(id), "id": id} for id in ids)) == len(ids)
+    assert {key["id"] for key in kw("key", "list")} == set(ids)
+    assert all(kw("key", "show", id)["id"] == id for id in ids)

@@ -54,11 +54,13 @@ LOCATION = {
     "keyward_credential bearer; keyward_credential header=X;": ["duplicate"],
     # keyward_accept
     "keyward_accept;": ["keyward_accept"],
-    "keyward_accept nobody;": ["nobody"],
+    "keyward on; keyward_accept nobody;": ["nobody", "keyward_issuer nobody { ... }"],
     "keyward_accept methods=GET;": ["keyward_accept"],
     "keyward_accept methods=get key;": ["get", "GET"],
     "keyward_accept methods=GET,FETCH key;": ["FETCH"],
     "keyward_accept methods= key;": ["methods="],
+    "keyward_accept key token key;": ['"key"', "twice"],
+    "keyward_accept methods=GET methods=POST key;": ["methods=POST", "second"],
     # keyward_scope
     "keyward_scope;": ["keyward_scope"],
     "keyward_scope posts:*;": ["posts:*"],
@@ -73,6 +75,10 @@ LOCATION = {
     "keyward_scope methods=GET;": ["keyward_scope"],
     "keyward_scope methods=GTE a;": ["GTE"],
     "keyward_scope match=some a;": ["match=some", "match=any"],
+    "keyward_scope a b a;": ['"a"', "twice"],
+    "keyward_scope match=any a match=all;": ["match=all", "second"],
+    "keyward_scope methods=GET methods=GET a;": ["methods=GET", "twice"],
+    "keyward_scope methods=GET methods=POST a;": ["methods=POST", "second"],
     # keyward_limit
     "keyward_limit;": ["keyward_limit"],
     "keyward_limit 60;": ["60", "60r/m"],
@@ -96,6 +102,15 @@ LOCATION = {
     "keyward_limit 60r/m methods=X;": ['"X"'],
     "keyward_limit 60r/m default=pro;": ["default=pro"],
     "keyward_limit 60r/m burst=5;": ["burst=5"],
+    "keyward_limit 60r/m name=a name=b;": ["name=b", "second"],
+    "keyward_limit 60r/m name=a name=a;": ["name=a", "twice"],
+    "keyward_limit 60r/m by=key by=subject;": ["by=subject", "second"],
+    "keyward_limit 60r/m by=$arg_a by=address;": ["by=address", "second"],
+    "keyward_limit 60r/m window=fixed window=sliding;": ["window=sliding", "second"],
+    "keyward_limit 60r/m cost=1 name=a cost=2;": ["cost=2", "second"],
+    "keyward_limit 60r/m methods=GET methods=POST;": ["methods=POST", "second"],
+    "keyward_limit plan default=pro default=free;": ["default=free", "second"],
+    "keyward_limit plan plan;": ["plan", "twice"],
     "keyward_limit none by=key;": ["none"],
     "keyward_limit 1r/s; keyward_limit none;": ["none"],
     "keyward_limit plan; keyward_limit plan;": ["plan"],
@@ -112,6 +127,7 @@ LOCATION = {
     "keyward_errors json fields=error:;": ["error:"],
     'keyward_errors json "fields=error:a b";': ["a b"],
     "keyward_errors json id=1;": ["id=1"],
+    "keyward_errors json fields=error fields=code;": ["fields=code", "only one"],
     "keyward_errors json; keyward_errors off;": ["duplicate"],
     # keyward_message
     "keyward_message;": ["keyward_message"],
@@ -126,6 +142,9 @@ LOCATION = {
     'keyward_message invalid_key "text" status=499;': ["status=499"],
     'keyward_message invalid_key "text" status=abc;': ["status=abc"],
     'keyward_message invalid_key "text" "code=a b";': ["a b"],
+    'keyward_message invalid_key "text" status=401 status=403;': ["status=", "twice"],
+    'keyward_message invalid_key "text" code=a status=401 code=b;': ["code=", "twice"],
+    'keyward_message invalid_key busy invalid_key "text";': ["invalid_key", "twice"],
     # keyward_realm, keyward_forward_credential
     "keyward_realm;": ["keyward_realm"],
     "keyward_realm a; keyward_realm b;": ["duplicate"],
@@ -158,6 +177,9 @@ HTTP = {
     "keyward_key_format x_ hex=71;": ["72", "sha256"],
     "keyward_key_format x_ hex=65 checksum;": ["72", "sha256"],
     "keyward_key_format x_ hex=64 checksums;": ["checksums"],
+    "keyward_key_format x_ hex=40 checksum checksum;": ["checksum", "only one"],
+    "keyward_key_format x_ hex=40 hex=41;": ["hex=41", "only one"],
+    "keyward_key_format x_ hex=40 verifier=bcrypt verifier=sha256;": ["verifier=sha256", "only one"],
     "keyward_key_format x_ hex=64 verifier=md5;": ["md5", "bcrypt", "sha256"],
     "keyward_key_format x_ hex=64 verifier=bcrypt:3;": ["bcrypt"],
     "keyward_key_format x_ hex=64 verifier=bcrypt:15;": ["bcrypt"],
@@ -179,6 +201,13 @@ HTTP = {
     "keyward_plan p credits=0/30d;": ["0/30d"],
     "keyward_plan p colour=red;": ["colour=red", "limit="],
     "keyward_plan p; keyward_plan p;": ['"p"', "twice"],
+    "keyward_plan p limit=1r/s limit=2r/s;": ["limit=2r/s", "repeated"],
+    "keyward_plan p scope=a scope=b;": ["scope=b", "repeated"],
+    "keyward_plan p max_keys=1 max_keys=2;": ["max_keys=2", "repeated"],
+    "keyward_plan p credits=1/d credits=2/d;": ["credits=2/d", "repeated"],
+    "keyward_plan p no_access no_access;": ["no_access", "twice"],
+    "keyward_plan p default default;": ["default", "twice"],
+    "keyward_scope_implies a b b;": ['"b"', "twice"],
     "keyward_plan p default; keyward_plan q default;": ["default", '"p"'],
     "keyward_scope_implies a;": ["keyward_scope_implies"],
     'keyward_scope_implies "a b" c;': ["a b"],
@@ -202,7 +231,7 @@ def check_line(output, directive, mentions):
     assert place, errors[0]
     with open(place[1]) as file:
         text = file.read().splitlines()[int(place[2]) - 1]
-    assert re.match(r"\w+", directive)[0] in text, f"points at {text!r}"
+    assert re.match(r"(?:keyward on; )?(\w+)", directive)[1] in text, f"points at {text!r}"
     for mention in mentions:
         assert mention in errors[0], errors[0]
 
@@ -492,8 +521,8 @@ def test_in_an_incident_off_reloads_without_a_store(edge, store, backend):
 # --- warnings ---------------------------------------------------------------------------------------------------------
 
 
-def warnings(config_test, **pieces):
-    rc, output = config_test(http=PLAN, **pieces)
+def warnings(config_test, http="", **pieces):
+    rc, output = config_test(http=PLAN + http, **pieces)
     assert rc == 0, output
     for line in lines(output, "warn"):
         assert re.search(r"nginx\.conf:\d+", line), line
@@ -549,6 +578,28 @@ def test_a_child_that_loses_the_plans_limits_is_warned_of(config_test, inner, lo
     found = warnings(config_test, server=f"keyward on;\nkeyward_limit plan;\nlocation / {{\n{inner}\n}}")
     assert len(found) == (1 if lost else 0)
     assert all("keyward_limit" in line and "plan" in line for line in found)
+
+
+@pytest.mark.parametrize("limit, plans, warned", [
+    ("keyward_limit plan cost=3;", "", 1),
+    ("keyward_limit plan cost=2;", "", 0),
+    ("keyward_limit plan;", "keyward_plan tiny limit=1r/m;", 0),
+    ("keyward_limit plan cost=3;", "keyward_plan many limit=100r/d,2r/s;", 2),
+    ("keyward_limit 5r/m cost=3;", "", 0),
+    ("keyward_limit none;", "", 0),
+])
+def test_a_cost_above_a_plans_limit_is_warned_of(config_test, limit, plans, warned):
+    # A request that costs more than its plan admits is 429 for good.
+    found = warnings(config_test, http=f"keyward_plan free limit=2r/m;\n{plans}",
+                     server=f"keyward on;\nlocation / {{\n{limit}\n}}\nlocation /other {{ }}")
+    assert len(found) == warned, found
+    for line, plan in zip(sorted(found), ("free", "many")):
+        assert re.search(rf'"cost=3" .*in \S+nginx\.conf:\d+ .*"{plan}".*\(2r/[ms]\).*429', line), line
+
+
+def test_a_cost_above_a_plans_limit_where_keyward_is_off_matters_not(config_test):
+    found = warnings(config_test, http="keyward_plan free limit=2r/m;", server="location / {\nkeyward on;\n}\nlocation /off {\nkeyward_limit plan cost=3;\n}")
+    assert not any("cost=3" in line for line in found), found
 
 
 CACHE = "proxy_cache_path @PREFIX@/cache keys_zone=c:1m;\n"

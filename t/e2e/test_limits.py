@@ -1,6 +1,7 @@
 """Limits (spec 7): how many are admitted, who counts together, and what is told."""
 
 import hashlib
+import itertools
 import json
 import re
 import secrets
@@ -706,6 +707,21 @@ def test_a_full_zone_evicts_no_open_window(small, key):
     addresses = many_addresses(10_000)
     again = volley(small.port, 5, 200, make=lambda n: ("/", {**small.headers, "X-From": addresses[refused[n]]}))
     assert statuses(again) == {429: 1000}
+
+
+def test_a_full_zone_has_room_again_once_windows_have_closed(guard, key):
+    # Row 32. The shared window has ten times the limit, which tells it from one of a newcomer's own.
+    headers = key()
+    e = guard(at(("/", "keyward_limit 3r/20s by=address;")), http="keyward_zone 512k;")
+    addresses = iter(many_addresses(1_000_000))
+
+    def newcomers(count):
+        some = list(itertools.islice(addresses, count))
+        return {response.header("X-RateLimit-Limit")
+                for response in volley(e.port, 20, count // 20, make=lambda n: ("/", {**headers, "X-From": some[n]}))}
+
+    until(lambda: newcomers(1000) and newcomers(20) == {"30"}, 60, "a full zone")
+    until(lambda: newcomers(20) == {"3"}, 60, "room")
 
 
 def test_a_full_zone_is_told_in_the_log(small):

@@ -136,6 +136,7 @@ def test_memory_refused_at_each_allocation_of_a_request(edge, refusals, cases, b
             if count < number:
                 assert status == wanted, what
                 break
+    assert "keyward answers 500: memory was refused" in e.log
     for name, answer in answers.items():
         assert answer.total() > 15 and answer[500] > 0 and answer[0] > 0, (name, answer)
 

@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -19,6 +20,8 @@ class Build:
         self.nginx = shutil.which(nginx, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         assert self.nginx, f"there is no {nginx}"
         assert self.module.exists(), f"{self.module} is missing: run make"
+        told = subprocess.run([self.nginx, "-v"], capture_output=True, text=True, check=True).stderr
+        self.nginx_version = tuple(int(number) for number in re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", told).groups())
         self.sanitized = "KEYWARD_SANITIZE:BOOL=ON" in (self.folder / "CMakeCache.txt").read_text()
         # Everything is slower under sanitizers; time-outs are multiplied by this.
         self.patience = 3 if self.sanitized else 1

@@ -37,7 +37,7 @@ http {
 SERVER = """\
 server {
     listen 127.0.0.1:@PORT@;
-    listen 127.0.0.1:@PORT_H2@ http2;
+    @LISTEN_H2@
 @SERVER@
 @LOCATION@
 }
@@ -105,6 +105,7 @@ class Config:
             "PREFIX": prefix,
             "USER": f"user {user[0]} {user[1]};" if user else "",
             "WORKER_CONNECTIONS": 4096,
+            "LISTEN_H2": lambda: f"listen 127.0.0.1:{self.value('PORT_H2')}" + ("; http2 on;" if build.nginx_version >= (1, 25, 1) else " http2;"),
             **values,
         }
         # logs: where an nginx that was built by hand writes until it has read the configuration.
