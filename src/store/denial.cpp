@@ -123,6 +123,14 @@ bool merge(DenialRecord *record, const DenialEntry &entry) {
   return true;
 }
 
+bool denies_the_same(const DenialRecord &a, const DenialRecord &b) noexcept {
+  return a.kind == b.kind && a.name == b.name &&
+         std::equal(a.entries.begin(), a.entries.end(), b.entries.begin(), b.entries.end(),
+                    [](const DenialEntry &x, const DenialEntry &y) {
+                      return x.issuer == y.issuer && x.not_before_s == y.not_before_s && x.until_s == y.until_s;
+                    });
+}
+
 bool is_over(const DenialRecord &record, std::int64_t now_s) noexcept {
   return std::all_of(record.entries.begin(), record.entries.end(),
                      [now_s](const DenialEntry &entry) { return has_ended(entry.until_s, now_s - kDenialGraceS); });
