@@ -95,8 +95,6 @@ bool is_id(std::string_view text) noexcept { return is_word(text, kName, kMaxIdB
 
 bool is_plan_name(std::string_view text) noexcept { return is_word(text, kName, kMaxPlanBytes); }
 
-bool is_issuer_name(std::string_view text) noexcept { return is_word(text, kName, kMaxIssuerNameBytes); }
-
 bool is_subject(std::string_view text) noexcept {
   if (text.empty() || text.size() > kMaxSubjectBytes) {
     return false;

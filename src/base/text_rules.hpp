@@ -11,7 +11,6 @@ namespace keyward {
 inline constexpr std::size_t kMaxIdBytes = 128;
 inline constexpr std::size_t kMaxSubjectBytes = 256;
 inline constexpr std::size_t kMaxPlanBytes = 64;
-inline constexpr std::size_t kMaxIssuerNameBytes = 64;
 inline constexpr std::size_t kMaxNameBytes = 200;
 inline constexpr std::size_t kMaxScopeListBytes = 4096;
 inline constexpr std::size_t kMaxLegacyPrefixBytes =
@@ -23,7 +22,6 @@ inline constexpr std::size_t kMaxChallengeBytes = 128;
 // end.
 bool is_id(std::string_view text) noexcept;
 bool is_plan_name(std::string_view text) noexcept;
-bool is_issuer_name(std::string_view text) noexcept;  // of a keyward_issuer: as a plan's
 bool is_subject(std::string_view text) noexcept;
 bool is_display_name(
     std::string_view text) noexcept;  // valid UTF-8, no control characters, up to kMaxNameBytes; may be empty

@@ -84,6 +84,8 @@ void add_key_purge(CommandLine &line);
 void add_key_check(CommandLine &line);
 void add_key_import(CommandLine &line);
 void add_key_export(CommandLine &line);
+void add_token_inspect(CommandLine &line);
+void add_token_revoke(CommandLine &line);
 void add_store_commands(CommandLine &line);
 void add_store_moves(CommandLine &line);
 

@@ -99,6 +99,9 @@ int keyward_main(int argc, char **argv) {
   add_key_import(line);
   add_key_export(line);
   add_key_purge(line);
+  line.group("token", "tokens (JWT) that others issue");
+  add_token_revoke(line);
+  add_token_inspect(line);
   add_store_commands(line);
   add_store_moves(line);
 

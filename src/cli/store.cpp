@@ -22,6 +22,7 @@ void print_json(Context &context, const CheckReport &report) {
   number("subjects", report.subjects);
   number("plans", report.plans);
   number("windows", report.windows);
+  number("denials", report.denials);
   writer.key("damaged").begin_array();
   for (const auto &item : report.damage) {
     writer.begin_object().member("what", item.table);
@@ -46,7 +47,9 @@ void print_text(Context &context, const CheckReport &report) {
     context.out.line("remark: " + printable(remark));
   }
   context.out.line(counted(report.keys, "key") + ", " + counted(report.subjects, "subject") + ", " +
-                   counted(report.plans, "plan") + (report.damage.empty() ? ": all whole" : " are whole"));
+                   counted(report.plans, "plan") +
+                   (report.denials != 0 ? ", " + counted(report.denials, "denial") : "") +
+                   (report.damage.empty() ? ": all whole" : " are whole"));
 }
 
 Outcome check_here(Context &context) {
@@ -98,6 +101,7 @@ Outcome stats(Context &context) {
     number("legacy_prefix", stats.legacy);
     number("subjects", stats.subjects);
     number("plans", stats.plans);
+    number("denials", stats.denials);
     number("map_bytes", stats.map_bytes);
     number("file_bytes", stats.file_bytes);
     number("used_bytes", stats.used_bytes);
@@ -118,6 +122,7 @@ Outcome stats(Context &context) {
   fields.add("found by prefix", std::to_string(stats.legacy));
   fields.add("subjects", std::to_string(stats.subjects));
   fields.add("plans", std::to_string(stats.plans));
+  fields.add("denials", std::to_string(stats.denials));
   fields.add("file", human_bytes(stats.file_bytes));
   fields.add("in use", human_bytes(stats.used_bytes));
   fields.add("room until it grows", human_bytes(stats.map_bytes));

@@ -29,6 +29,7 @@ class Check {
     check_subject_keys();
     check_prefixes();
     find_strays();
+    walk_denials();
     check_reach();
     walk_windows();
     note_missing_plans();
@@ -186,6 +187,21 @@ class Check {
     note_table("index", code, false);
   }
 
+  void walk_denials() {
+    bool named = false;
+    const auto code = reader_.for_each_denial(
+        [&](const DenialRecord &) {
+          ++report_->denials;
+          return true;
+        },
+        [&](std::string_view name) {
+          named = true;
+          ++broken_denials_;
+          add("denial", name, kBroken);
+        });
+    note_table("denial", code, named);
+  }
+
   void walk_windows() {
     if (!usage_open_) {
       return;
@@ -213,6 +229,7 @@ class Check {
     };
     compare("key", stats.keys, report_->keys + broken_keys_);
     compare("subject", stats.subjects, report_->subjects + broken_subjects_);
+    compare("denial", stats.denials, report_->denials + broken_denials_);
     compare("plan", stats.plans, report_->plans + broken_plans_);
   }
 
@@ -239,7 +256,7 @@ class Check {
   CheckReport *report_;
   UsageStore usage_;
   bool usage_open_ = false;
-  std::uint64_t broken_keys_ = 0, broken_subjects_ = 0, broken_plans_ = 0;
+  std::uint64_t broken_keys_ = 0, broken_subjects_ = 0, broken_plans_ = 0, broken_denials_ = 0;
   std::set<std::string, std::less<>> plans_, missing_plans_;
   std::map<std::string, std::uint64_t> keys_of_, keys_under_;
 };

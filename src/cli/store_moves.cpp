@@ -94,6 +94,7 @@ void print_json(Context &context, const RestoreReport &report, bool dry_run) {
   number(writer, "suspended", report.suspended);
   number(writer, "rotated", report.rotated);
   number(writer, "blocked_subjects", report.blocked);
+  number(writer, "denials", report.denied);
   writer.end_object();
   writer.key("gone").begin_object();
   number(writer, "keys", report.keys_gone);
@@ -120,6 +121,7 @@ void print_text(Context &context, const RestoreReport &report, bool dry_run) {
   add("suspended since", report.suspended, ", which stay suspended");
   add("rotated since", report.rotated, ", which keep their successors");
   add("subjects blocked since", report.blocked, ", which stay blocked");
+  add("tokens denied since", report.denied, ", which stay denied");
   add("keys made since", report.keys_gone, dry_run ? ", which would be gone" : ", which are gone");
   add("subjects made since", report.subjects_gone, dry_run ? ", which would be gone" : ", which are gone");
   fields.print(context.out);

@@ -48,6 +48,7 @@ class Writer {
   Writer &key(std::string_view name);
   Writer &string(std::string_view text);  // invalid UTF-8 becomes U+FFFD
   Writer &number(std::int64_t value);
+  Writer &number_as_written(std::string_view number);  // of a parsed Value
   Writer &boolean(bool value);
   Writer &null();
   Writer &member(std::string_view name, std::string_view text) { return key(name).string(text); }

@@ -174,6 +174,12 @@ Writer &Writer::number(std::int64_t value) {
   return *this;
 }
 
+Writer &Writer::number_as_written(std::string_view number) {
+  separate();
+  out_ += number;
+  return *this;
+}
+
 Writer &Writer::boolean(bool value) {
   separate();
   out_ += value ? "true" : "false";

@@ -128,8 +128,10 @@ ngx_int_t answer_refusal_here(RequestContext *ctx) noexcept {
 
 ngx_int_t admit(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) noexcept {
   const bool keep = location.forward_credential.value_or(false);
+  // A request that overrides its method would have passed for another one than its site was looked at for.
+  const bool by_cookie = ctx->credential.source != nullptr && ctx->credential.source->kind == SourceKind::cookie;
   const bool ready = set_identity(ctx, !keep) && (!keep || !location.has_query || restore_query_credential(ctx->r)) &&
-                     (!location.has_methods || remove_method_overrides(ctx->r));
+                     ((!location.has_methods && !by_cookie) || remove_method_overrides(ctx->r));
   if (!ready) {
     ctx->reason = Reason::internal_error;
     log_refusal(worker, ctx, "refused");

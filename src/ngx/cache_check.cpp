@@ -142,9 +142,10 @@ std::vector<std::string> variables_in(std::string_view text) {
 
 // The variable that shows what a source brought, as it was sent.
 std::string variable_of(const Source &source) {
-  std::string name = (source.kind == SourceKind::query ? "arg_" : "http_") + source.name;
+  const bool is_cookie = source.kind == SourceKind::cookie;
+  std::string name = (source.kind == SourceKind::query ? "arg_" : is_cookie ? "cookie_" : "http_") + source.name;
   for (char &c : name) {
-    c = c == '-' ? '_' : static_cast<char>(ngx_tolower(c));
+    c = c == '-' && !is_cookie ? '_' : static_cast<char>(ngx_tolower(c));
   }
   return name;
 }

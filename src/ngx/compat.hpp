@@ -17,6 +17,9 @@
 //   hold a query and are remembered.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+
 #include "ngx/ngx.hpp"
 
 namespace keyward {
@@ -111,6 +114,11 @@ inline void forget_request_header(ngx_http_request_t *r, ngx_table_elt_t *header
   // Fields that may repeat are arrays here: their first word is never the address of a field.
   if (*slot == header) {
     *slot = nullptr;
+  }
+  if (known->offset == offsetof(ngx_http_headers_in_t, cookies)) {
+    auto **fields = static_cast<ngx_table_elt_t **>(r->headers_in.cookies.elts);
+    ngx_table_elt_t **end = fields + r->headers_in.cookies.nelts;
+    r->headers_in.cookies.nelts = static_cast<ngx_uint_t>(std::remove(fields, end, header) - fields);
   }
 #endif
 }

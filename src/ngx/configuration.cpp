@@ -315,7 +315,10 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
       child->errors = ErrorStyle();
     }
     for (const Source &source : *child->sources) {
-      child->source_lengths.add(source.name.size());
+      if (source.is_field()) {
+        child->source_lengths.add(source.name.size());
+      }
+      child->cookie = source.kind == SourceKind::cookie ? &source : child->cookie;
     }
     const auto is_query = [](const Source &source) { return source.kind == SourceKind::query; };
     child->has_query = parent->has_query || std::any_of(child->sources->begin(), child->sources->end(), is_query);

@@ -35,13 +35,17 @@ struct Enforcement {
   }
 };
 
-enum class SourceKind : std::uint8_t { bearer, header, query, websocket };
+enum class SourceKind : std::uint8_t { bearer, header, query, websocket, cookie };
 // One place where a credential may come from (keyward_credential).
 struct Source {
   SourceKind kind;
   // Of a header, in lower case and with every character but letters and digits as '-' (also of those that bearer and websocket look
-  // at); of a query's argument, as it is.
+  // at); of a query's argument and of a cookie, as it is.
   std::string name;
+  bool cross_site = false;  // a cookie of any site's requests counts (csrf=off)
+
+  // Whether it is a header field of its own.
+  bool is_field() const noexcept { return kind != SourceKind::query && kind != SourceKind::cookie; }
 
   friend bool operator==(const Source &a, const Source &b) noexcept { return a.kind == b.kind && a.name == b.name; }
 };
@@ -137,9 +141,10 @@ struct LocationConfiguration {
   // Derived when the locations are merged.
   std::vector<Acceptance> acceptances;  // never empty
   std::shared_ptr<const AnswerTable> answers;
-  NameLengths source_lengths;  // of the fields that `sources` name
-  bool has_query = false;      // the server cuts a credential out of the query
-  bool has_methods = false;    // a rule looks at the method: overrides of it are removed
+  NameLengths source_lengths;      // of the fields that `sources` name
+  const Source *cookie = nullptr;  // of `sources`
+  bool has_query = false;          // the server cuts a credential out of the query
+  bool has_methods = false;        // a rule looks at the method: overrides of it are removed
 
   LocationConfiguration *parent = nullptr;  // set when merged
   bool touched = false;                     // a directive of ours stands here

@@ -1,7 +1,8 @@
-// Credentials in header fields (RFC 6750, section 2.1, X-API-Key and its like, Sec-WebSocket-Protocol), and which of all that came counts.
+// Credentials in header fields (RFC 6750, section 2.1, X-API-Key and its like, Sec-WebSocket-Protocol) and cookies, and which of all that came counts.
 #include "ngx/credential.hpp"
 
 #include "auth/credential_text.hpp"
+#include "ngx/cookie.hpp"
 #include "ngx/header_list.hpp"
 
 namespace keyward {
@@ -18,6 +19,7 @@ std::string_view credential_in(const Source &source, const ngx_table_elt_t *head
     case SourceKind::header:
       return trim_blanks(view(header->value));
     case SourceKind::query:
+    case SourceKind::cookie:
       break;
   }
   return {};
@@ -72,7 +74,7 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
     for (std::size_t i = 0; i < location.sources->size(); ++i) {
       const Source &source = (*location.sources)[i];
       const bool named = (header == r->headers_in.authorization && source.kind == SourceKind::bearer) ||
-                         (source.kind != SourceKind::query && is_same_name(header, source.name));
+                         (source.is_field() && is_same_name(header, source.name));
       if (!named) {
         continue;
       }
@@ -101,6 +103,13 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
         (ctx->query.twice || !add_found(found, source, view(ctx->query.value)))) {
       reason = Reason::invalid_request;
     }
+  }
+  // Browsers send it unasked, so whatever was given by intent comes first.
+  if (location.cookie != nullptr && found->source == nullptr && reason == Reason::none) {
+    std::size_t count;
+    found->text = find_cookie(r, location.cookie->name, &count);
+    found->source = count != 0 ? location.cookie : nullptr;
+    reason = count > 1 ? Reason::invalid_request : reason;
   }
   if (reason == Reason::none && found->text.size() > kMaxCredentialBytes) {
     reason = Reason::invalid_request;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "ngx/cookie.hpp"
 #include "ngx/credential.hpp"
 #include "ngx/header_list.hpp"
 #include "ngx/key_lookup.hpp"
@@ -121,6 +122,10 @@ Step identify(Worker &worker, RequestContext *ctx, const LocationConfiguration &
   }
   if (ctx->credential.source == nullptr) {
     ctx->kind = Kind::anonymous;
+    return Step::decided;
+  }
+  if (ctx->credential.source->kind == SourceKind::cookie && !location.cookie->cross_site && may_be_cross_site(ctx->r)) {
+    *reason = Reason::cross_site;
     return Step::decided;
   }
   *reason = classify_credential(worker.configuration, &ctx->credential);

@@ -46,15 +46,6 @@ constexpr Once kOnce[] = {
 
 }  // namespace
 
-std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
-
-std::optional<std::string_view> option(std::string_view word, std::string_view name) {
-  if (word.size() > name.size() && word.substr(0, name.size()) == name && word[name.size()] == '=') {
-    return word.substr(name.size() + 1);
-  }
-  return std::nullopt;
-}
-
 Wrong parse_methods(std::string_view list, Methods *methods) {
   for (const std::string_view name : split_list(list, ',')) {
     const auto *known =
@@ -65,14 +56,6 @@ Wrong parse_methods(std::string_view list, Methods *methods) {
     *methods |= known->bits;
   }
   return *methods == 0 ? Wrong("\"methods=\" names no method; write methods=GET,POST") : kGood;
-}
-
-Wrong parse_on_off(std::string_view word, bool *value) {
-  if (word != "on" && word != "off") {
-    return "invalid value " + quoted(word) + "; it must be \"on\" or \"off\"";
-  }
-  *value = word == "on";
-  return kGood;
 }
 
 Wrong parse_size(std::string_view word, std::size_t *bytes) {

@@ -1,27 +1,16 @@
 // What the setters of directives share: words in, a sentence about what is wrong out.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/words.hpp"
 #include "ngx/configuration.hpp"
 
 namespace keyward {
 
-using Words = std::vector<std::string_view>;
-
-// What a setter answers: nothing, or what is wrong (without a final stop; nginx adds file and line).
-using Wrong = std::optional<std::string>;
-inline const Wrong kGood = std::nullopt;
-
-std::string quoted(std::string_view text);
-// If word is NAME=VALUE of this name, its value.
-std::optional<std::string_view> option(std::string_view word, std::string_view name);
-
 Wrong parse_methods(std::string_view list, Methods *methods);
-Wrong parse_on_off(std::string_view word, bool *value);
 Wrong parse_size(std::string_view word, std::size_t *bytes);
 // A list with commas becomes one with blanks.
 Wrong parse_grants(std::string_view list, std::string *scopes);

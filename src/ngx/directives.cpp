@@ -1,6 +1,7 @@
 // keyward's directives: each setter reads one, checks it, and says what to write instead.
 #include <algorithm>
 
+#include "auth/cookie_text.hpp"
 #include "auth/scope.hpp"
 #include "base/time_text.hpp"
 #include "ngx/directive.hpp"
@@ -58,8 +59,8 @@ Wrong check_header_source(std::string_view name) {
     return "\"header=\" needs a name other than Sec-WebSocket-Protocol; for that write \"websocket\"";
   }
   if (name == "cookie") {
-    return "\"header=\" needs a name other than Cookie, which holds more than one value; write one such as "
-           "header=X-API-Key";
+    return "\"header=\" needs a name other than Cookie, which holds more than one value; for one of them write "
+           "cookie=NAME";
   }
   if (std::find(std::begin(kNoCredentialFields), std::end(kNoCredentialFields), name) !=
       std::end(kNoCredentialFields)) {
@@ -75,6 +76,7 @@ Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *
   }
   conf->sources_place = place_of(cf);
   std::vector<Source> sources;
+  std::optional<bool> csrf;
   for (std::size_t i = 1; i < words.size(); ++i) {
     Source source;
     if (words[i] == "bearer") {
@@ -93,6 +95,20 @@ Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *
       }
     } else if (words[i] == "websocket") {
       source = {SourceKind::websocket, "sec-websocket-protocol"};
+    } else if (const auto cookie = option(words[i], "cookie")) {
+      if (!is_cookie_name(*cookie)) {
+        return quoted(words[i]) + " names no cookie; write its name, such as cookie=session";
+      }
+      source = {SourceKind::cookie, std::string(*cookie)};
+    } else if (const auto check = option(words[i], "csrf")) {
+      if (csrf) {
+        return "\"csrf=\" is there twice";
+      }
+      csrf.emplace();
+      if (Wrong wrong = parse_on_off(*check, &*csrf)) {
+        return wrong;
+      }
+      continue;
     } else if (const auto argument = option(words[i], "query")) {
       // Cut out at post-read, before a location is known.
       if ((cf->cmd_type & (NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF)) == 0) {
@@ -103,13 +119,13 @@ Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *
       }
       source = {SourceKind::query, std::string(*argument)};
     } else {
-      return "unknown source " + quoted(words[i]) + "; it must be \"bearer\", header=NAME, query=NAME or \"websocket\"";
+      return "unknown source " + quoted(words[i]) +
+             "; it must be \"bearer\", header=NAME, cookie=NAME, query=NAME or \"websocket\"";
     }
-    const auto same_kind = [&](const Source &other) {
-      return other.kind == SourceKind::query && source.kind == SourceKind::query;
-    };
+    const auto same_kind = [&](const Source &other) { return other.kind == source.kind && !source.is_field(); };
     if (std::any_of(sources.begin(), sources.end(), same_kind)) {
-      return "names more than one argument of the query";
+      return source.kind == SourceKind::query ? "names more than one argument of the query"
+                                              : "names more than one cookie";
     }
     if (std::find(sources.begin(), sources.end(), source) != sources.end()) {
       return quoted(words[i]) + " is there twice";
@@ -118,6 +134,17 @@ Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *
       return "names too many sources; " + std::to_string(kMaxSources) + " are the most";
     }
     sources.push_back(std::move(source));
+  }
+  const auto cookie = std::find_if(sources.begin(), sources.end(),
+                                   [](const Source &source) { return source.kind == SourceKind::cookie; });
+  if (csrf && cookie == sources.end()) {
+    return "\"csrf=\" is about a cookie; name it, such as cookie=session";
+  }
+  if (sources.empty()) {
+    return "names no source";
+  }
+  if (cookie != sources.end()) {
+    cookie->cross_site = !csrf.value_or(true);
   }
   conf->sources = std::move(sources);
   return kGood;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "ngx/cookie.hpp"
 #include "ngx/credential.hpp"
 #include "ngx/header_list.hpp"
 #include "ngx/query_credential.hpp"
@@ -55,6 +56,9 @@ bool set_identity(RequestContext *ctx, bool strip) noexcept {
   std::size_t free_fields = strip && !ctx->stripped ? ctx->credential.header_count : 0;
   if (strip && !ctx->stripped && ctx->credential.websocket != nullptr &&
       !strip_websocket(r, ctx->credential.websocket, ctx->credential.text)) {
+    return false;
+  }
+  if (strip && ctx->location->cookie != nullptr && !strip_cookie(r, ctx->location->cookie->name)) {
     return false;
   }
   ctx->stripped = ctx->stripped || (strip && ctx->credential.source != nullptr);

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <set>
 
-#include "auth/scope.hpp"
+#include "auth/issuer_rules.hpp"
 #include "base/digest.hpp"
 #include "base/text_rules.hpp"
 #include "fetch/certificates.hpp"
@@ -27,18 +27,6 @@ struct Block {
 // The words of keyward_accept, which an issuer's name would be taken for.
 constexpr std::string_view kReservedNames[] = {"key", "token", "anonymous", "unprovisioned", "pending", "preflight"};
 
-constexpr std::int64_t kMaxLeewayS = 24 * 3600;
-
-Wrong parse_seconds(std::string_view word, std::int64_t least, std::int64_t *seconds) {
-  ngx_str_t text = borrow(word);
-  const ngx_int_t value = word.empty() ? NGX_ERROR : ngx_parse_time(&text, 1);
-  if (value == NGX_ERROR || value < least) {
-    return "invalid time " + quoted(word) + "; write a number with s, m, h or d, such as 15m" +
-           (least > 0 ? ", at least " + std::to_string(least) + 's' : std::string());
-  }
-  *seconds = value;
-  return kGood;
-}
 
 // --- keys ------------------------------------------------------------------------------------------------------
 
@@ -121,212 +109,45 @@ Wrong set_key_file(ngx_conf_t *cf, const Words &words, Block *block) {
   return kGood;
 }
 
-// --- what a token must say -------------------------------------------------------------------------------------
-
-Wrong set_issuer_claim(ngx_conf_t *, const Words &words, Block *block) {
-  if (words[1].empty()) {
-    return "is empty; write what \"iss\" has to be, or leave it out";
-  }
-  block->issuer->rules.issuer = words[1];
-  return kGood;
-}
-
-Wrong set_audience(ngx_conf_t *, const Words &words, Block *block) {
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    if (words[i].empty()) {
-      return "names an empty audience";
-    }
-    block->issuer->rules.audiences.emplace_back(words[i]);
-  }
-  return kGood;
-}
-
-Wrong set_algorithms(ngx_conf_t *, const Words &words, Block *block) {
-  crypto::AlgorithmSet algorithms;
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    crypto::Algorithm algorithm;
-    if (!crypto::parse_algorithm(words[i], &algorithm)) {
-      return "unknown algorithm " + quoted(words[i]) +
-             "; it must be EdDSA, ES256, ES384, ES512, RS256, RS384, RS512, PS256, PS384, PS512, or with secret_file " +
-             "HS256, HS384, HS512";
-    }
-    algorithms.add(algorithm);
-  }
-  block->names_algorithms = true;
-  block->issuer->rules.algorithms = algorithms;
-  return kGood;
-}
-
-Wrong set_type(ngx_conf_t *, const Words &words, Block *block) {
-  if (words[1].empty()) {
-    return "is empty; write what \"typ\" has to be, such as at+jwt, or leave it out";
-  }
-  block->issuer->rules.type = words[1];
-  return kGood;
-}
-
-Wrong check_claim(std::string_view name) {
-  const bool is_url = name.find("://") != std::string_view::npos;
-  const bool gap =
-      name.empty() || name.front() == '.' || name.back() == '.' || name.find("..") != std::string_view::npos;
-  if (name.empty() || (!is_url && gap)) {
-    return quoted(name) + " is no claim; write a name such as role, or a path into objects such as realm_access.roles";
-  }
-  return kGood;
-}
-
-Wrong set_require(ngx_conf_t *, const Words &words, Block *block) {
-  if (Wrong wrong = check_claim(words[1])) {
-    return wrong;
-  }
-  jwt::Requirement requirement;
-  requirement.claim = jwt::ClaimPath(words[1]);
-  requirement.values.assign(words.begin() + 2, words.end());
-  block->issuer->rules.require.push_back(std::move(requirement));
-  return kGood;
-}
-
-Wrong set_leeway(ngx_conf_t *, const Words &words, Block *block) {
-  if (Wrong wrong = parse_seconds(words[1], 0, &block->issuer->rules.leeway_s)) {
-    return wrong;
-  }
-  return block->issuer->rules.leeway_s <= kMaxLeewayS
-             ? kGood
-             : Wrong("invalid value " + quoted(words[1]) + "; a day is the most that clocks may differ");
-}
-
-Wrong set_max_lifetime(ngx_conf_t *, const Words &words, Block *block) {
-  return parse_seconds(words[1], 1, &block->issuer->rules.max_lifetime_s);
-}
-
-Wrong set_require_exp(ngx_conf_t *, const Words &words, Block *block) {
-  return parse_on_off(words[1], &block->issuer->rules.require_expiry);
-}
-
-// --- who it is -------------------------------------------------------------------------------------------------
-
-Wrong set_scope_claim(ngx_conf_t *, const Words &words, Block *block) {
-  std::vector<jwt::ClaimPath> claims;
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    if (Wrong wrong = check_claim(words[i])) {
-      return wrong;
-    }
-    claims.emplace_back(words[i]);
-  }
-  block->issuer->rules.scope_claims = std::move(claims);
-  return kGood;
-}
-
-Wrong set_scope_wildcards(ngx_conf_t *, const Words &words, Block *block) {
-  return parse_on_off(words[1], &block->issuer->rules.scope_wildcards);
-}
-
-Wrong set_grant(ngx_conf_t *, const Words &words, Block *block) {
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    if (!is_grant(words[i]) || words[i].find(',') != std::string_view::npos) {
-      return quoted(words[i]) +
-             " is not a scope; write names one after the other, such as \"grant posts:read posts:write;\", a "
-             "wildcard " +
-             "such as posts:*, or *";
-    }
-    block->issuer->rules.grant.emplace_back(words[i]);
-  }
-  return kGood;
-}
-
-Wrong set_issuer_plan(ngx_conf_t *, const Words &words, Block *block) {
-  if (!is_plan_name(words[1])) {
-    return "bad name " + quoted(words[1]) + "; write a plan's name";
-  }
-  block->issuer->rules.plan = words[1];
-  return kGood;
-}
-
-Wrong set_plan_claim(ngx_conf_t *, const Words &words, Block *block) {
-  if (Wrong wrong = check_claim(words[1])) {
-    return wrong;
-  }
-  block->issuer->rules.plan_claim = jwt::ClaimPath(words[1]);
-  return kGood;
-}
-
-Wrong set_subject(ngx_conf_t *, const Words &words, Block *block) {
-  jwt::Issuer &rules = block->issuer->rules;
-  std::set<std::string_view> seen;
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    const std::string_view word = words[i];
-    if (!seen.insert(word.substr(0, word.find('='))).second) {
-      return quoted(word) + " is there twice";
-    }
-    if (const auto claim = option(word, "claim")) {
-      if (Wrong wrong = check_claim(*claim)) {
-        return wrong;
-      }
-      rules.subject_claim = jwt::ClaimPath(*claim);
-    } else if (const auto prefix = option(word, "prefix")) {
-      if (!is_subject(*prefix)) {
-        return "bad prefix in " + quoted(word) +
-               "; write printable text without blanks at its ends, such as prefix=auth:";
-      }
-      rules.subject_prefix = *prefix;
-    } else if (word == "required") {
-      rules.subject_required = true;
-    } else if (word == "shared") {
-      rules.subject_shared = true;
-    } else {
-      return "unknown parameter " + quoted(word) + "; it may be claim=NAME, prefix=TEXT, \"required\" or \"shared\"";
-    }
-  }
-  return kGood;
-}
-
 // --- the block -------------------------------------------------------------------------------------------------
 
-constexpr std::size_t kAny = 64;
 struct Directive {
   std::string_view name;
   std::size_t least, most;  // words, without the name
-  bool repeatable;
   Wrong (*set)(ngx_conf_t *, const Words &, Block *);
 };
-constexpr Directive kDirectives[] = {
-    {"jwks_uri", 1, 6, true, set_jwks_uri},  // a second source of keys is told as such
-    {"jwks_file", 1, 1, true, set_key_file<From::jwks_file>},
-    {"public_key", 1, 1, true, set_key_file<From::public_key>},
-    {"secret_file", 1, 1, true, set_key_file<From::secret_file>},
-    {"issuer", 1, 1, false, set_issuer_claim},
-    {"audience", 1, kAny, false, set_audience},
-    {"algorithms", 1, kAny, false, set_algorithms},
-    {"type", 1, 1, false, set_type},
-    {"require", 2, kAny, true, set_require},
-    {"leeway", 1, 1, false, set_leeway},
-    {"max_lifetime", 1, 1, false, set_max_lifetime},
-    {"require_exp", 1, 1, false, set_require_exp},
-    {"scope_claim", 1, kAny, false, set_scope_claim},
-    {"scope_wildcards", 1, 1, false, set_scope_wildcards},
-    {"grant", 1, kAny, false, set_grant},
-    {"plan", 1, 1, false, set_issuer_plan},
-    {"plan_claim", 1, 1, false, set_plan_claim},
-    {"subject", 1, 4, false, set_subject},
+// A second source of keys is told as such, so these may repeat here.
+constexpr Directive kKeyDirectives[] = {
+    {"jwks_uri", 1, 6, set_jwks_uri},
+    {"jwks_file", 1, 1, set_key_file<From::jwks_file>},
+    {"public_key", 1, 1, set_key_file<From::public_key>},
+    {"secret_file", 1, 1, set_key_file<From::secret_file>},
 };
 
 Wrong set_inside(ngx_conf_t *cf, const Words &words, Block *block) {
-  const auto *known = std::find_if(std::begin(kDirectives), std::end(kDirectives),
-                                   [&](const Directive &one) { return one.name == words[0]; });
-  if (known == std::end(kDirectives)) {
+  const auto *keys = std::find_if(std::begin(kKeyDirectives), std::end(kKeyDirectives),
+                                  [&](const Directive &one) { return one.name == words[0]; });
+  const bool is_keys = keys != std::end(kKeyDirectives);
+  const IssuerRule *rule = find_issuer_rule(words[0]);
+  if (!is_keys && rule == nullptr) {
     std::string names;
-    for (const Directive &one : kDirectives) {
-      names += (names.empty() ? "" : ", ") + std::string(one.name);
+    for (const Directive &one : kKeyDirectives) {
+      names += std::string(one.name) + ", ";
     }
-    return "is unknown here; it must be one of " + names;
+    return "is unknown here; it must be one of " + names + issuer_rule_names();
   }
-  if (words.size() - 1 < known->least || words.size() - 1 > known->most) {
+  const std::size_t given = words.size() - 1;
+  if (given < (is_keys ? keys->least : rule->least) || given > (is_keys ? keys->most : rule->most)) {
     return "has the wrong number of arguments";
   }
-  if (!block->seen.emplace(words[0]).second && !known->repeatable) {
+  if (is_keys) {
+    return keys->set(cf, words, block);
+  }
+  if (!block->seen.emplace(words[0]).second && !rule->repeatable) {
     return "is duplicate";
   }
-  return known->set(cf, words, block);
+  block->names_algorithms = block->names_algorithms || words[0] == "algorithms";
+  return rule->set(words, &block->issuer->rules);
 }
 
 // nginx's custom handler: called for each line of the block.

@@ -36,7 +36,7 @@ bool take_head(std::string_view *content, DenialKind *kind, std::string_view *na
 bool take_entry(std::string_view *content, DenialKind kind, EntryView *entry) noexcept {
   return take_text<std::uint8_t>(content, &entry->issuer) && take_int(content, &entry->not_before_s) &&
          take_int(content, &entry->until_s) && take_int(content, &entry->denied_at_s) &&
-         is_empty_or(entry->issuer, is_issuer_name) && is_time(entry->until_s) && is_time(entry->denied_at_s) &&
+         is_empty_or(entry->issuer, is_id) && is_time(entry->until_s) && is_time(entry->denied_at_s) &&
          (kind == DenialKind::subject ? entry->not_before_s > 0 : entry->not_before_s == 0);
 }
 
@@ -59,7 +59,7 @@ std::string encode(const DenialRecord &record) {
   bool fits = put_text<std::uint16_t>(&out, record.name, kMaxJtiBytes) && record.entries.size() <= kMaxDenialIssuers;
   put_int(&out, static_cast<std::uint8_t>(record.entries.size()));
   for (const DenialEntry &entry : record.entries) {
-    fits = fits && put_text<std::uint8_t>(&out, entry.issuer, kMaxIssuerNameBytes);
+    fits = fits && put_text<std::uint8_t>(&out, entry.issuer, kMaxIdBytes);
     put_int(&out, entry.not_before_s);
     put_int(&out, entry.until_s);
     put_int(&out, entry.denied_at_s);
@@ -121,6 +121,14 @@ bool merge(DenialRecord *record, const DenialEntry &entry) {
   at->until_s = at->until_s == 0 || entry.until_s == 0 ? 0 : std::max(at->until_s, entry.until_s);
   at->denied_at_s = std::max(at->denied_at_s, entry.denied_at_s);
   return true;
+}
+
+bool denies_the_same(const DenialRecord &a, const DenialRecord &b) noexcept {
+  return a.kind == b.kind && a.name == b.name &&
+         std::equal(a.entries.begin(), a.entries.end(), b.entries.begin(), b.entries.end(),
+                    [](const DenialEntry &x, const DenialEntry &y) {
+                      return x.issuer == y.issuer && x.not_before_s == y.not_before_s && x.until_s == y.until_s;
+                    });
 }
 
 bool is_over(const DenialRecord &record, std::int64_t now_s) noexcept {

@@ -57,6 +57,8 @@ bool apply_denial(std::string_view content, DenialKind kind, std::string_view na
 
 // Takes another entry in; of two for one issuer, what is stricter in either. false: no room for one issuer more.
 bool merge(DenialRecord *record, const DenialEntry &entry);
+// Whether they refuse the same tokens, whenever each was written.
+bool denies_the_same(const DenialRecord &a, const DenialRecord &b) noexcept;
 // Whether every entry has ended, and a grace after that.
 bool is_over(const DenialRecord &record, std::int64_t now_s) noexcept;
 

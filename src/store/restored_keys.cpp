@@ -319,7 +319,7 @@ StoreStatus RestoredKeys::merge_denials(const std::vector<DenialRecord> &records
     for (const DenialEntry &entry : record.entries) {
       merge(&merged, entry);
     }
-    return encode(merged) != encode(old);
+    return !denies_the_same(merged, old);
   };
   for (const DenialRecord &record : records) {
     added += is_news(record) ? 1U : 0U;

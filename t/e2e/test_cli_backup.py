@@ -58,7 +58,7 @@ def test_restore(kw, store, folder):
     kw("key", "create", "--name", "late", "--verifier", "sha256")
     report = kw("store", "restore", folder / "backup")
     assert report == {
-        "restored": True, "keys": 10, "kept": {"revoked": 0, "purged": 0, "suspended": 0, "rotated": 0, "blocked_subjects": 0},
+        "restored": True, "keys": 10, "kept": {"revoked": 0, "purged": 0, "suspended": 0, "rotated": 0, "blocked_subjects": 0, "denials": 0},
         "gone": {"keys": 1, "subjects": 0}, "present_store_read": True, "left_out": [], "damaged": [], "damaged_files": None,
     }
     assert everything(kw) == before
@@ -87,7 +87,7 @@ def test_what_ended_stays_ended(kw, folder):
     lost = kw("key", "create", "--name", "lost", "--verifier", "sha256")
     kw("subject", "set", "alice", "--state", "blocked")
     kw("subject", "set", "bob")
-    expected = {"revoked": 3, "purged": 2, "suspended": 1, "rotated": 1, "blocked_subjects": 1}
+    expected = {"revoked": 3, "purged": 2, "suspended": 1, "rotated": 1, "blocked_subjects": 1, "denials": 0}
     dry = kw("store", "restore", folder / "backup", "--dry-run")
     assert (dry["restored"], dry["kept"], dry["gone"]) == (False, expected, {"keys": 1, "subjects": 1})
     assert kw("key", "show", lost["id"])["is_active"]

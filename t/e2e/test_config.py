@@ -46,7 +46,7 @@ LOCATION = {
     "keyward_credential header=transfer-encoding;": ["transfer-encoding", "header=X-API-Key"],
     "keyward_credential bearer header=Connection;": ["connection", "header=X-API-Key"],
     "keyward_credential header=Proxy-Authorization;": ["proxy-authorization", "header=X-API-Key"],
-    "keyward_credential header=Cookie;": ["Cookie", "header=X-API-Key"],
+    "keyward_credential header=Cookie;": ["Cookie", "cookie=NAME"],
     "keyward_credential header=X-Forwarded-For;": ["x-forwarded-for", "header=X-API-Key"],
     "keyward_credential header=Sec-WebSocket-Protocol;": ['"websocket"'],
     "keyward_credential bearer bearer;": ["bearer", "twice"],

@@ -89,7 +89,7 @@ def test_contract_001_06_keys_come_in_x_api_key(e, key, backend):
     assert backend.last.header("X-API-Key") is None
     assert backend.last.header("X-Keyward-Key-Id") == key.last["id"]
     assert e.get(f"{IDEAS}?api_key={headers['X-API-Key']}").status == 401
-    assert e.get(IDEAS, {"Cookie": f"session={headers['X-API-Key']}"}).status == 401
+    assert e.get(IDEAS, {"Cookie": f"api_key={headers['X-API-Key']}"}).status == 401
 
 
 def test_contract_001_12_a_deleted_key_is_refused_at_once(e, key, kw):
@@ -182,6 +182,21 @@ def test_contract_001_22_a_rotated_key_lives_for_its_overlap_and_its_successor_g
     until(lambda: e.get(IDEAS, old).status == 401, 20, "the overlap's end")
     assert e.get(IDEAS, old).json() == {"error": "Invalid API key"}
     assert e.get(IDEAS, new).status == 200
+
+
+def test_contract_001_02_a_session_comes_in_a_cookie(edge, store, folder, login, backend):
+    (folder / "login.json").write_text(jwks(login))
+    text = re.sub(r"jwks_uri [^;]*;", f"jwks_file {folder}/login.json;", published("sessions-and-keys.conf"))
+    e = edge(http=text, workers=2)
+    cookie = {"Cookie": f"theme=dark; session={login.token(type='session', sub='u1')}"}
+    own = {"Sec-Fetch-Site": "same-origin"}
+    assert e.get(IDEAS, cookie).status == 200
+    assert backend.last.header("X-Keyward-Subject") == "u1"
+    assert backend.last.all("Cookie") == ["theme=dark"]
+    assert e.request("POST", IDEAS, {**cookie, **own}, body="{}").status == 200
+    for foreign in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+        response = e.request("POST", IDEAS, {**cookie, **foreign}, body="{}")
+        assert (response.status, response.json()) == (403, {"error": "cross-site request refused"})
 
 
 def test_contract_001_03_a_session_comes_as_bearer(app, login, backend):

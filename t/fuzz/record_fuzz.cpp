@@ -5,6 +5,7 @@
 #include <string>
 
 #include "fuzz.hpp"
+#include "store/denial.hpp"
 #include "store/window_record.hpp"
 
 using namespace keyward;
@@ -72,6 +73,14 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     case 'g': {
       std::int64_t purged_at_s = 0;
       fuzz::must(!decode_purge(content, &purged_at_s) || encode_purge(purged_at_s) == content);
+      break;
+    }
+    case 'd': {
+      DenialRecord record;
+      fuzz::must(!decode(content, &record) || encode(record) == content);
+      TokenDenial denial;
+      fuzz::must(!decode(content, &record) ||
+                 apply_denial(content, record.kind, record.name, record.entries.front().issuer, 0, &denial));
       break;
     }
     case 'w':

@@ -11,6 +11,7 @@
 #include "auth/scope.hpp"
 #include "base/rate.hpp"
 #include "key/key_format.hpp"
+#include "store/denial.hpp"
 #include "store/record.hpp"
 #include "store/window_record.hpp"
 
@@ -40,6 +41,8 @@ TEST(KeyCorpus, HasRecordsOfEveryKind) {
   EXPECT_TRUE(is_record<UsageRecord>("usage", 'u'));
   std::int64_t purged_at_s = 0;
   EXPECT_TRUE(decode_purge(std::string_view(seed("record/purge")).substr(1), &purged_at_s));
+  DenialRecord denial;
+  EXPECT_TRUE(decode(std::string_view(seed("record/denial")).substr(1), &denial));
   WindowRecord record;
   const std::string window = seed("record/window");
   const std::size_t name_bytes = record_key(record).size();

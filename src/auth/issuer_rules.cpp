@@ -1,0 +1,217 @@
+// The directives of keyward_issuer that say what a token must be, and who it is about.
+#include "auth/issuer_rules.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "auth/scope.hpp"
+#include "base/nginx_text.hpp"
+#include "base/text_rules.hpp"
+#include "jwt/claim_path.hpp"
+
+namespace keyward {
+
+Wrong parse_seconds(std::string_view word, std::int64_t least, std::int64_t *seconds) {
+  if (!parse_nginx_time(word, seconds) || *seconds < least) {
+    return "invalid time " + quoted(word) + "; write a number with s, m, h or d, such as 15m" +
+           (least > 0 ? ", at least " + std::to_string(least) + 's' : std::string());
+  }
+  return kGood;
+}
+
+namespace {
+
+constexpr std::int64_t kMaxLeewayS = 24 * 3600;
+
+// --- what a token must say -------------------------------------------------------------------------------------
+
+Wrong set_issuer_claim(const Words &words, jwt::Issuer *rules) {
+  if (words[1].empty()) {
+    return "is empty; write what \"iss\" has to be, or leave it out";
+  }
+  rules->issuer = words[1];
+  return kGood;
+}
+
+Wrong set_audience(const Words &words, jwt::Issuer *rules) {
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (words[i].empty()) {
+      return "names an empty audience";
+    }
+    rules->audiences.emplace_back(words[i]);
+  }
+  return kGood;
+}
+
+Wrong set_algorithms(const Words &words, jwt::Issuer *rules) {
+  crypto::AlgorithmSet algorithms;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    crypto::Algorithm algorithm;
+    if (!crypto::parse_algorithm(words[i], &algorithm)) {
+      return "unknown algorithm " + quoted(words[i]) +
+             "; it must be EdDSA, ES256, ES384, ES512, RS256, RS384, RS512, PS256, PS384, PS512, or with secret_file " +
+             "HS256, HS384, HS512";
+    }
+    algorithms.add(algorithm);
+  }
+  rules->algorithms = algorithms;
+  return kGood;
+}
+
+Wrong set_type(const Words &words, jwt::Issuer *rules) {
+  if (words[1].empty()) {
+    return "is empty; write what \"typ\" has to be, such as at+jwt, or leave it out";
+  }
+  rules->type = words[1];
+  return kGood;
+}
+
+Wrong check_claim(std::string_view name) {
+  const bool is_url = name.find("://") != std::string_view::npos;
+  const bool gap =
+      name.empty() || name.front() == '.' || name.back() == '.' || name.find("..") != std::string_view::npos;
+  if (name.empty() || (!is_url && gap)) {
+    return quoted(name) + " is no claim; write a name such as role, or a path into objects such as realm_access.roles";
+  }
+  return kGood;
+}
+
+Wrong set_require(const Words &words, jwt::Issuer *rules) {
+  if (Wrong wrong = check_claim(words[1])) {
+    return wrong;
+  }
+  jwt::Requirement requirement;
+  requirement.claim = jwt::ClaimPath(words[1]);
+  requirement.values.assign(words.begin() + 2, words.end());
+  rules->require.push_back(std::move(requirement));
+  return kGood;
+}
+
+Wrong set_leeway(const Words &words, jwt::Issuer *rules) {
+  if (Wrong wrong = parse_seconds(words[1], 0, &rules->leeway_s)) {
+    return wrong;
+  }
+  return rules->leeway_s <= kMaxLeewayS
+             ? kGood
+             : Wrong("invalid value " + quoted(words[1]) + "; a day is the most that clocks may differ");
+}
+
+Wrong set_max_lifetime(const Words &words, jwt::Issuer *rules) {
+  return parse_seconds(words[1], 1, &rules->max_lifetime_s);
+}
+
+Wrong set_require_exp(const Words &words, jwt::Issuer *rules) { return parse_on_off(words[1], &rules->require_expiry); }
+
+// --- who it is -------------------------------------------------------------------------------------------------
+
+Wrong set_scope_claim(const Words &words, jwt::Issuer *rules) {
+  std::vector<jwt::ClaimPath> claims;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (Wrong wrong = check_claim(words[i])) {
+      return wrong;
+    }
+    claims.emplace_back(words[i]);
+  }
+  rules->scope_claims = std::move(claims);
+  return kGood;
+}
+
+Wrong set_scope_wildcards(const Words &words, jwt::Issuer *rules) {
+  return parse_on_off(words[1], &rules->scope_wildcards);
+}
+
+Wrong set_grant(const Words &words, jwt::Issuer *rules) {
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (!is_grant(words[i]) || words[i].find(',') != std::string_view::npos) {
+      return quoted(words[i]) +
+             " is not a scope; write names one after the other, such as \"grant posts:read posts:write;\", a "
+             "wildcard " +
+             "such as posts:*, or *";
+    }
+    rules->grant.emplace_back(words[i]);
+  }
+  return kGood;
+}
+
+Wrong set_issuer_plan(const Words &words, jwt::Issuer *rules) {
+  if (!is_plan_name(words[1])) {
+    return "bad name " + quoted(words[1]) + "; write a plan's name";
+  }
+  rules->plan = words[1];
+  return kGood;
+}
+
+Wrong set_plan_claim(const Words &words, jwt::Issuer *rules) {
+  if (Wrong wrong = check_claim(words[1])) {
+    return wrong;
+  }
+  rules->plan_claim = jwt::ClaimPath(words[1]);
+  return kGood;
+}
+
+Wrong set_subject(const Words &words, jwt::Issuer *rules) {
+  std::set<std::string_view> seen;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    const std::string_view word = words[i];
+    if (!seen.insert(word.substr(0, word.find('='))).second) {
+      return quoted(word) + " is there twice";
+    }
+    if (const auto claim = option(word, "claim")) {
+      if (Wrong wrong = check_claim(*claim)) {
+        return wrong;
+      }
+      rules->subject_claim = jwt::ClaimPath(*claim);
+    } else if (const auto prefix = option(word, "prefix")) {
+      if (!is_subject(*prefix)) {
+        return "bad prefix in " + quoted(word) +
+               "; write printable text without blanks at its ends, such as prefix=auth:";
+      }
+      rules->subject_prefix = *prefix;
+    } else if (word == "required") {
+      rules->subject_required = true;
+    } else if (word == "shared") {
+      rules->subject_shared = true;
+    } else {
+      return "unknown parameter " + quoted(word) + "; it may be claim=NAME, prefix=TEXT, \"required\" or \"shared\"";
+    }
+  }
+  return kGood;
+}
+
+// --- all of them -----------------------------------------------------------------------------------------------
+
+constexpr std::size_t kAny = 64;
+constexpr IssuerRule kRules[] = {
+    {"issuer", 1, 1, false, set_issuer_claim},
+    {"audience", 1, kAny, false, set_audience},
+    {"algorithms", 1, kAny, false, set_algorithms},
+    {"type", 1, 1, false, set_type},
+    {"require", 2, kAny, true, set_require},
+    {"leeway", 1, 1, false, set_leeway},
+    {"max_lifetime", 1, 1, false, set_max_lifetime},
+    {"require_exp", 1, 1, false, set_require_exp},
+    {"scope_claim", 1, kAny, false, set_scope_claim},
+    {"scope_wildcards", 1, 1, false, set_scope_wildcards},
+    {"grant", 1, kAny, false, set_grant},
+    {"plan", 1, 1, false, set_issuer_plan},
+    {"plan_claim", 1, 1, false, set_plan_claim},
+    {"subject", 1, 4, false, set_subject},
+};
+
+}  // namespace
+
+const IssuerRule *find_issuer_rule(std::string_view name) noexcept {
+  const auto *known =
+      std::find_if(std::begin(kRules), std::end(kRules), [name](const IssuerRule &one) { return one.name == name; });
+  return known != std::end(kRules) ? known : nullptr;
+}
+
+std::string issuer_rule_names() {
+  std::string names;
+  for (const IssuerRule &rule : kRules) {
+    names += (names.empty() ? "" : ", ") + std::string(rule.name);
+  }
+  return names;
+}
+
+}  // namespace keyward

@@ -1,0 +1,28 @@
+// The directives of a keyward_issuer block that are about tokens, not about where keys come from: nginx reads them with these, and so does
+// `keyward token inspect`.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/words.hpp"
+#include "jwt/issuer.hpp"
+
+namespace keyward {
+
+struct IssuerRule {
+  std::string_view name;
+  std::size_t least, most;  // words, without the name
+  bool repeatable;
+  Wrong (*set)(const Words &words, jwt::Issuer *rules);
+};
+
+const IssuerRule *find_issuer_rule(std::string_view name) noexcept;
+std::string issuer_rule_names();  // for a message
+
+// A time as nginx writes it, of at least so many seconds.
+Wrong parse_seconds(std::string_view word, std::int64_t least, std::int64_t *seconds);
+
+}  // namespace keyward

@@ -1,0 +1,24 @@
+// The words of a directive, and what is wrong with them: what nginx and the command read alike.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace keyward {
+
+// The directive's name is the first.
+using Words = std::vector<std::string_view>;
+
+// What a setter answers: nothing, or what is wrong (without a final stop; nginx adds file and line).
+using Wrong = std::optional<std::string>;
+inline const Wrong kGood = std::nullopt;
+
+std::string quoted(std::string_view text);
+// If word is NAME=VALUE of this name, its value.
+std::optional<std::string_view> option(std::string_view word, std::string_view name);
+
+Wrong parse_on_off(std::string_view word, bool *value);
+
+}  // namespace keyward

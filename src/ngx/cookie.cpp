@@ -1,0 +1,104 @@
+// Cookies, and Fetch Metadata and Origin as what tells a browser's own request from one that another site made it send.
+#include "ngx/cookie.hpp"
+
+#include "auth/cookie_text.hpp"
+#include "auth/origin.hpp"
+#include "ngx/header_list.hpp"
+
+namespace keyward {
+namespace {
+
+constexpr std::string_view kCookie = "cookie";
+constexpr std::string_view kFetchSite = "sec-fetch-site";
+constexpr std::string_view kOrigin = "origin";
+
+// One field's value, and how often it came, in every spelling that some backend takes for it. Pages can't send fields that begin with
+// "Sec-", but they can send "Sec_Fetch_Site": only the right spelling says anything.
+struct OneField {
+  std::size_t count = 0;
+  bool well_spelled = true;
+  std::string_view value;
+
+  void see(const ngx_table_elt_t *header, std::string_view name) noexcept {
+    ++count;
+    value = view(header->value);
+    well_spelled = well_spelled && ngx_strncasecmp(header->key.data, borrow(name).data, name.size()) == 0;
+  }
+};
+
+bool is_over_tls(const ngx_http_request_t *r) noexcept {
+#if (NGX_HTTP_SSL)
+  return r->connection->ssl != nullptr;
+#else
+  static_cast<void>(r);
+  return false;
+#endif
+}
+
+}  // namespace
+
+std::string_view find_cookie(ngx_http_request_t *r, std::string_view name, std::size_t *count) noexcept {
+  std::string_view found;
+  *count = 0;
+  for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
+    if (is_same_name(header, kCookie)) {
+      const std::string_view value = cookie_value(view(header->value), name, count);
+      found = found.empty() ? value : found;
+    }
+    return true;
+  });
+  return found;
+}
+
+bool strip_cookie(ngx_http_request_t *r, std::string_view name) noexcept {
+  bool failed = false;
+  const bool removed = remove_request_headers(r, [&](ngx_table_elt_t *header) {
+    if (!is_same_name(header, kCookie)) {
+      return false;
+    }
+    bool there = false;
+    for_each_cookie(view(header->value),
+                    [&](std::string_view, std::string_view of, std::string_view) { there = there || of == name; });
+    if (!there) {
+      return false;
+    }
+    // Twice as long at most, as a blank may come behind each semicolon. The old value stays: the credential is a view into it.
+    auto *data = static_cast<u_char *>(ngx_pnalloc(r->pool, 2 * header->value.len + 1));
+    if (data == nullptr) {
+      failed = true;
+      return false;
+    }
+    const std::size_t length = without_cookie(view(header->value), name, reinterpret_cast<char *>(data));
+    data[length] = '\0';
+    header->value = {length, data};
+    return length == 0;
+  });
+  return removed && !failed;
+}
+
+bool may_be_cross_site(ngx_http_request_t *r) noexcept {
+  const bool reads = (r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD | NGX_HTTP_OPTIONS)) != 0;
+  if (reads && r->headers_in.upgrade == nullptr) {
+    return false;
+  }
+  OneField site, origin;
+  for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
+    if (is_same_name(header, kFetchSite)) {
+      site.see(header, kFetchSite);
+    } else if (is_same_name(header, kOrigin)) {
+      origin.see(header, kOrigin);
+    }
+    return true;
+  });
+  if (site.count > 1 || origin.count > 1 || !site.well_spelled) {
+    return true;
+  }
+  // A browser that says where a request comes from knows better than a comparison.
+  if (site.count == 1) {
+    return site.value != "same-origin" && site.value != "none";
+  }
+  return origin.count == 0 || r->headers_in.host == nullptr ||
+         !is_own_origin(origin.value, view(r->headers_in.host->value), is_over_tls(r));
+}
+
+}  // namespace keyward

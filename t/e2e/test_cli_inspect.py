@@ -1,0 +1,224 @@
+"""keyward token inspect: the verdict of the code that requests use, in words. Tokens are minted by another library."""
+
+import json
+import time
+
+import pytest
+from cli_helper import refuses
+from harness.tokens import Signer, b64
+
+NOW = int(time.time())
+SECRET = "a secret of more than thirty-two bytes, which nobody may see"
+
+
+@pytest.fixture(scope="module")
+def signer():
+    return Signer("EdDSA", kid="k1")
+
+
+@pytest.fixture
+def keys(folder, signer):
+    """auth.pem, auth.jwks, secret, and another's key."""
+    (folder / "auth.pem").write_text(signer.pem)
+    (folder / "other.pem").write_text(Signer("EdDSA").pem)
+    (folder / "auth.jwks").write_text(json.dumps({"keys": [signer.jwk, {"kty": "RSA", "use": "enc", "n": "AQAB", "e": "AQAB", "kid": "enc"}]}))
+    (folder / "secret").write_text(SECRET)
+    return folder
+
+
+def mint(signer, header=None, **claims):
+    return signer.token(header, **{"iss": "https://auth.example", "aud": "api", "sub": "alice", "jti": "j1", "iat": NOW - 10, "exp": NOW + 600, **claims})
+
+
+def inspect(kw, token, *arguments, rc):
+    run = kw.run("--json", "token", "inspect", *arguments, input=token)
+    assert run.rc == rc and run.stderr == "", run
+    assert token.split(".")[-1] not in run.stdout, "the signature is never shown"
+    return json.loads(run.stdout)
+
+
+def test_accepted(kw, keys, signer):
+    token = mint(signer, scope="a b", n=1.5e3)
+    answer = inspect(kw, token, "--public-key", keys / "auth.pem", rc=0)
+    assert answer["accepted"] and answer["verified"] and answer["reason"] is None and answer["cause"] is None
+    assert answer["header"] == {"alg": "EdDSA", "typ": "JWT", "kid": "k1"}
+    assert answer["claims"]["sub"] == "alice" and answer["claims"]["n"] == 1500
+    assert (answer["subject"], answer["scopes"]) == ("alice", "a b")
+    assert answer["expires_at"] == time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW + 600))
+    assert answer["store"] == {"subject_state": "none", "denied": False, "denied_until_issued_at": None}
+    (remark,) = inspect(kw, token, "--jwks", keys / "auth.jwks", rc=0)["remarks"]
+    assert 'auth.jwks": key 2 (kid "enc") is left out: ' in remark
+    text = kw.run("token", "inspect", "--public-key", keys / "auth.pem", input=token)
+    assert text.rc == 0 and '"sub": "alice"' in text.stdout and "accepted" in text.stdout
+
+
+REFUSALS = {
+    "expired": ({"exp": NOW - 60}, [], "expired_token", "it has expired"),
+    "not yet": ({"nbf": NOW + 600}, [], "invalid_token", "its nbf is in the future"),
+    "no exp": ({"exp": None}, [], "invalid_token", "it has no exp"),
+    "other iss": ({}, ["--issuer", "https://other.example"], "invalid_token", "its iss is no accepted issuer's"),
+    "other aud": ({}, ["--audience", "b", "--audience", "c"], "invalid_token", "its aud has none of the configured audiences"),
+    "other type": ({}, ["--type", "at+jwt"], "invalid_token", "its typ is not the required one"),
+    "a claim": ({"role": "user"}, ["--require", "role admin owner"], "invalid_token", "a required claim is missing or has another value"),
+    "lifetime": ({}, ["--max-lifetime", "5m"], "invalid_token", "it lives longer than max_lifetime"),
+    "algorithm": ({}, ["--algorithm", "ES256"], "invalid_token", "its alg is not allowed for the issuer or its keys"),
+    "leeway": ({"exp": NOW - 20}, ["--leeway", "5s"], "expired_token", "it has expired"),
+    "at another time": ({}, ["--at", "2099-01-01"], "expired_token", "it has expired"),
+    "a bad subject": ({"sub": "a\nb"}, [], "invalid_token", "its subject claim can't be a subject"),
+}
+
+
+@pytest.mark.parametrize("claims, rules, reason, cause", REFUSALS.values(), ids=REFUSALS)
+def test_refused(kw, keys, signer, claims, rules, reason, cause):
+    answer = inspect(kw, mint(signer, **claims), "--public-key", keys / "auth.pem", *rules, rc=1)
+    assert (answer["accepted"], answer["reason"], answer["cause"]) == (False, reason, cause)
+    assert answer["claims"]["jti"] == "j1"
+    text = kw.run("token", "inspect", "--public-key", keys / "auth.pem", *rules, input=mint(signer, **claims))
+    assert text.rc == 1 and cause in text.stdout
+
+
+ACCEPTED = {
+    "all rules": ({"role": ["x", "admin"], "typ": "y"}, ["--issuer", "https://auth.example", "--audience", "b", "--audience", "api", "--require", "role admin owner",
+                                                        "--require", "typ y", "--type", "application/JWT", "--algorithm", "EdDSA", "--max-lifetime", "1h"]),
+    "no exp": ({"exp": None}, ["--no-exp"]),
+    "leeway": ({"exp": NOW - 60}, ["--leeway", "1h"]),
+    "at another time": ({"exp": 1000, "iat": 900}, ["--at", "1970-01-01T00:15:30Z"]),
+    "a subject": ({"sub": None, "oid": "x"}, ["--subject", "claim=oid prefix=e:"]),
+}
+
+
+@pytest.mark.parametrize("claims, rules", ACCEPTED.values(), ids=ACCEPTED)
+def test_rules_that_hold(kw, keys, signer, claims, rules):
+    answer = inspect(kw, mint(signer, **claims), "--public-key", keys / "auth.pem", *rules, rc=0)
+    assert answer["subject"] == ("e:x" if "oid" in claims else "alice")
+
+
+def test_what_nobody_has_vouched_for(kw, keys, signer):
+    token = mint(signer)
+    answer = inspect(kw, token, "--public-key", keys / "other.pem", rc=1)
+    assert answer["cause"] == "its signature fits no key" and not answer["verified"] and answer["subject"] is None
+    assert answer["claims"]["sub"] == "alice"
+    text = kw.run("token", "inspect", "--public-key", keys / "other.pem", input=token)
+    assert "claims (nobody has vouched for it):" in text.stdout
+    for broken, cause in (("abc", "not three parts"), (token + "=", "not base64url"), ("x" * 9000, "longer than 8 KiB"),
+                          ("e30.e30.e30", "alg, kid or typ"), (".".join(["bm9qc29u"] * 3), "header is not a strict JSON object")):
+        run = kw.run("--json", "token", "inspect", "--public-key", keys / "auth.pem", input=broken)
+        assert run.rc == 1 and cause in json.loads(run.stdout)["cause"], broken[:40]
+    hostile = mint(signer, note="a\x1b[2Jb")
+    assert "\x1b" not in kw.run("token", "inspect", "--public-key", keys / "auth.pem", input=hostile).stdout
+
+
+def test_a_secret_is_never_shown(kw, keys):
+    signer = Signer("HS256", secret=SECRET.encode())
+    token = signer.token()
+    run = kw.run("token", "inspect", "--secret", keys / "secret", input=token)
+    assert run.rc == 0 and SECRET not in run.stdout + run.stderr
+    (keys / "oct.jwks").write_text(json.dumps({"keys": [signer.jwk]}))
+    error = refuses(kw, "token", "inspect", "--jwks", keys / "oct.jwks", status=2, input=token)
+    assert SECRET not in error and b64(SECRET.encode()) not in error
+
+
+def test_the_stores_view(kw, keys, signer):
+    arguments = ["--public-key", keys / "auth.pem", "--name", "auth"]
+    token = mint(signer)
+    kw("subject", "set", "alice")
+    assert inspect(kw, token, *arguments, rc=0)["store"]["subject_state"] == "active"
+    kw("subject", "set", "alice", "--state", "blocked")
+    answer = inspect(kw, token, *arguments, rc=1)
+    assert (answer["reason"], answer["cause"], answer["store"]["subject_state"]) == ("blocked_subject", "its subject is blocked", "blocked")
+    kw("subject", "set", "alice", "--state", "active")
+    kw("token", "revoke", "--jti", "j1", "--issuer", "other")
+    assert inspect(kw, token, *arguments, rc=0)["store"]["denied"] is False
+    kw("token", "revoke", "--jti", "j1", "--issuer", "auth")
+    answer = inspect(kw, token, *arguments, rc=1)
+    assert answer["reason"] == "revoked_token" and answer["store"]["denied"] and "denylist" in answer["cause"]
+    assert inspect(kw, token, *arguments, "--no-store", rc=0)["store"] is None
+    assert inspect(kw, mint(signer, jti="j2"), *arguments, rc=0)["accepted"]
+    until = kw("token", "revoke", "--subject", "alice")["not_before"]
+    answer = inspect(kw, mint(signer, jti="j2"), *arguments, rc=1)
+    assert answer["reason"] == "revoked_token" and answer["store"]["denied_until_issued_at"] == until
+    assert inspect(kw, mint(signer, jti="j2", iat=None), *arguments, rc=1)["reason"] == "revoked_token"
+    later = int(time.time()) + 100
+    assert inspect(kw, mint(signer, jti="j2", iat=later, exp=later + 9), *arguments, "--at", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(later)), rc=0)["accepted"]
+    refuses(kw, "--store", keys / "nowhere", "token", "inspect", *arguments, status=3, says="no store at", input=token)
+
+
+CONFIGURATION = """
+http {
+    # keyward_issuer commented { }
+    keyward_issuer session { jwks_uri https://auth.example/jwks refresh=5m; issuer https://auth.example; audience "api"; type JWT; }
+    keyward_issuer oauth {
+        public_key auth.pem;   # relative to the main file
+        require kind oauth 'two words'; leeway 1m;
+        subject claim=sub prefix=o: required;
+    }
+    server { location / { return 200 "a;b{${c}"; } }
+}
+"""
+
+
+def test_by_a_configuration(kw, keys, signer):
+    (keys / "nginx.conf").write_text(CONFIGURATION)
+    dump = keys / "dump.txt"
+    dump.write_text(f"# configuration file {keys}/nginx.conf:{CONFIGURATION}\n# configuration file {keys}/mime.types:\ntypes {{ }}\n")
+    for file in (keys / "nginx.conf", dump):
+        token = mint(signer)
+        answer = inspect(kw, token, "--conf", file, "--keys", f"session={keys}/auth.jwks", rc=0)
+        assert (answer["issuer"], answer["subject"]) == ("session", "alice")
+        answer = inspect(kw, token, "--conf", file, "--accept", "oauth", rc=1)
+        assert (answer["issuer"], answer["cause"]) == (None, "a required claim is missing or has another value")
+        answer = inspect(kw, token, "--conf", file, rc=1)
+        assert answer["reason"] == "keys_unavailable" and "https://auth.example/jwks" in answer["remarks"][0]
+        other = mint(signer, iss="https://else.example", kind="two words", exp=NOW - 40)
+        answer = inspect(kw, other, "--conf", file, rc=1)
+        assert (answer["issuer"], answer["reason"]) == ("oauth", "unprovisioned")
+    kw("subject", "set", "o:alice")
+    assert inspect(kw, other, "--conf", dump, rc=0)["subject"] == "o:alice"
+    kw("token", "revoke", "--subject", "o:alice", "--issuer", "oauth")
+    assert inspect(kw, other, "--conf", dump, rc=1)["reason"] == "revoked_token"
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    {
+        "http { }": "has no keyward_issuer",
+        "keyward_issuer a { issuer b; }": 'keyward_issuer "a" has no keys',
+        "keyward_issuer a { public_key auth.pem; secret_file secret; }": "one source of keys too many",
+        "keyward_issuer a { include x; }": '"include" in a keyward_issuer',
+        "keyward_issuer a { public_key auth.pem; isuer b; }": '"isuer" directive in keyward_issuer "a": is unknown',
+        "keyward_issuer a { public_key auth.pem; issuer b; issuer c; }": "is duplicate",
+        "keyward_issuer a { public_key auth.pem; leeway soon; }": 'invalid time "soon"',
+        "keyward_issuer a { public_key auth.pem; algorithms none; }": 'unknown algorithm "none"',
+        "keyward_issuer a { public_key auth.pem; issuer; }": "wrong number of arguments",
+        "keyward_issuer a { public_key gone.pem; }": "gone.pem",
+        "keyward_issuer a { public_key auth.pem;": "the file ends inside of a block",
+        "}": 'line 1: unexpected "}"',
+    }.items(),
+)
+def test_a_configuration_that_is_wrong_is_told(kw, keys, text, says):
+    (keys / "nginx.conf").write_text(text)
+    refuses(kw, "token", "inspect", "--conf", keys / "nginx.conf", status=2, says=says, input="a.b.c")
+
+
+def test_wrong_usage(kw, keys, signer):
+    pem = ["--public-key", keys / "auth.pem"]
+    (keys / "nginx.conf").write_text(CONFIGURATION)
+    conf = ["--conf", keys / "nginx.conf"]
+    for arguments, says in (
+        ([], "give what it is judged by"),
+        ([*conf, *pem], "give what it is judged by"),
+        ([*pem, "--secret", keys / "secret"], "give one of --jwks, --public-key and --secret"),
+        ([*conf, "--issuer", "x"], "the rules are the configuration's"),
+        ([*conf, "--accept", "nobody"], 'the configuration has no issuer "nobody"'),
+        ([*conf, "--keys", "nobody=x"], "names no issuer of the configuration"),
+        ([*conf, "--keys", f"oauth={keys}/auth.jwks"], "has no jwks_uri"),
+        ([*pem, "--accept", "a"], "are for --conf"),
+        ([*pem, "--at", "soon"], "is no time"),
+        ([*pem, "--require", "claim"], "wrong number of words"),
+        ([*pem, "--leeway", "x"], 'invalid time "x"'),
+        (["--public-key", keys / "gone.pem"], "gone.pem"),
+        (["--public-key", keys / "secret"], "secret"),
+        (["--conf", keys / "gone.conf"], "gone.conf"),
+    ):
+        refuses(kw, "token", "inspect", *arguments, status=2, says=says, input="a.b.c")
+    refuses(kw, "token", "inspect", *pem, status=2, says="no token on standard input", input="")
