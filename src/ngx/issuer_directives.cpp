@@ -27,7 +27,6 @@ struct Block {
 // The words of keyward_accept, which an issuer's name would be taken for.
 constexpr std::string_view kReservedNames[] = {"key", "token", "anonymous", "unprovisioned", "pending", "preflight"};
 
-
 // --- keys ------------------------------------------------------------------------------------------------------
 
 // Quotes nothing of it: a password may be in there.
