@@ -25,7 +25,7 @@ TEST(NginxTime, IsReadAsNginxDoes) {
   EXPECT_EQ(31536000 + 604800, seconds("1y1w"));
   EXPECT_EQ(2147483647, seconds("2147483647"));
   for (const char *text : {"", " ", "-1", "+1", "m", "5x", "5ms", "1m1h", "1m1m", "1.5m", "2147483648", "100y", " 5",
-                           "5s5", "99999999999999999999"}) {
+                           "99999999999999999999"}) {
     EXPECT_EQ(-1, seconds(text)) << text;
   }
 }
