@@ -27,7 +27,7 @@ def keys(folder, signer):
 
 
 def mint(signer, header=None, **claims):
-    return signer.token(header, **{"iss": "https://auth.example", "aud": "api", "sub": "alice", "jti": "j1", "iat": NOW - 10, "exp": NOW + 600, **claims})
+    return signer.token(header, **{"iss": "https://auth.example", "aud": "api", "sub": "alice", "jti": "j1", "iat": NOW - 10, "exp": NOW + 7200, **claims})
 
 
 def inspect(kw, token, *arguments, rc):
@@ -44,7 +44,7 @@ def test_accepted(kw, keys, signer):
     assert answer["header"] == {"alg": "EdDSA", "typ": "JWT", "kid": "k1"}
     assert answer["claims"]["sub"] == "alice" and answer["claims"]["n"] == 1500
     assert (answer["subject"], answer["scopes"]) == ("alice", "a b")
-    assert answer["expires_at"] == time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW + 600))
+    assert answer["expires_at"] == time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW + 7200))
     assert answer["store"] == {"subject_state": "none", "denied": False, "denied_until_issued_at": None}
     (remark,) = inspect(kw, token, "--jwks", keys / "auth.jwks", rc=0)["remarks"]
     assert 'auth.jwks": key 2 (kid "enc") is left out: ' in remark
@@ -54,7 +54,7 @@ def test_accepted(kw, keys, signer):
 
 REFUSALS = {
     "expired": ({"exp": NOW - 60}, [], "expired_token", "it has expired"),
-    "not yet": ({"nbf": NOW + 600}, [], "invalid_token", "its nbf is in the future"),
+    "not yet": ({"nbf": NOW + 7200}, [], "invalid_token", "its nbf is in the future"),
     "no exp": ({"exp": None}, [], "invalid_token", "it has no exp"),
     "other iss": ({}, ["--issuer", "https://other.example"], "invalid_token", "its iss is no accepted issuer's"),
     "other aud": ({}, ["--audience", "b", "--audience", "c"], "invalid_token", "its aud has none of the configured audiences"),
@@ -169,7 +169,7 @@ def test_by_a_configuration(kw, keys, signer):
         assert (answer["issuer"], answer["cause"]) == (None, "a required claim is missing or has another value")
         answer = inspect(kw, token, "--conf", file, rc=1)
         assert answer["reason"] == "keys_unavailable" and "https://auth.example/jwks" in answer["remarks"][0]
-        other = mint(signer, iss="https://else.example", kind="two words", exp=NOW - 40)
+        other = mint(signer, iss="https://else.example", kind="two words", exp=int(time.time()) - 40)
         answer = inspect(kw, other, "--conf", file, rc=1)
         assert (answer["issuer"], answer["reason"]) == ("oauth", "unprovisioned")
     kw("subject", "set", "o:alice")
