@@ -79,7 +79,7 @@ def test_refused(kw, keys, signer, claims, rules, reason, cause):
 
 ACCEPTED = {
     "all rules": ({"role": ["x", "admin"], "typ": "y"}, ["--issuer", "https://auth.example", "--audience", "b", "--audience", "api", "--require", "role admin owner",
-                                                        "--require", "typ y", "--type", "application/JWT", "--algorithm", "EdDSA", "--max-lifetime", "1h"]),
+                                                        "--require", "typ y", "--type", "application/JWT", "--algorithm", "EdDSA", "--max-lifetime", "1d"]),
     "no exp": ({"exp": None}, ["--no-exp"]),
     "leeway": ({"exp": NOW - 60}, ["--leeway", "1h"]),
     "at another time": ({"exp": 1000, "iat": 900}, ["--at", "1970-01-01T00:15:30Z"]),
