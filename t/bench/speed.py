@@ -267,7 +267,7 @@ def row_of(case, result):
 
 def measure(options, tell=print):
     seconds = 1
-    most, usual = (1, 1) if options.quick else (25, 9)
+    most, usual = (1, 1) if options.quick else (60, 9)
     section = Section(
         "speed",
         "Speed: a guarded location against the same with keyward off",
