@@ -21,21 +21,6 @@ namespace {
 
 constexpr int kNiceness = 10;
 constexpr std::size_t kMaxThreads = 256;
-constexpr std::uint64_t kSliceNs = 100'000;  // the least that Linux takes
-
-// The first version of the kernel's struct sched_attr, which every later kernel takes too (sched_setattr(2)). Under a name of our own, as
-// newer C libraries have it and older ones don't.
-struct SchedulingAttributes {
-  std::uint32_t size = sizeof(SchedulingAttributes);
-  std::uint32_t policy = 0;
-  std::uint64_t flags = 0;
-  std::int32_t nice = 0;
-  std::uint32_t priority = 0;
-  std::uint64_t runtime = 0;
-  std::uint64_t deadline = 0;
-  std::uint64_t period = 0;
-};
-static_assert(sizeof(SchedulingAttributes) == 48);
 
 }  // namespace
 
@@ -122,17 +107,10 @@ struct ThreadPool::State {
     }
   }
 
-  // On Linux niceness belongs to the thread; a failure costs only politeness. It says how much of a processor the thread gets, but not how
-  // long it keeps one that an event loop wakes up for: since 6.6 that is a slice of some milliseconds, and from 6.12 on a thread may have a
-  // shorter one (before, runtime says nothing).
+  // On Linux niceness belongs to the thread; a failure costs only politeness.
   static void lower_priority() noexcept {
     const auto thread_id = static_cast<id_t>(syscall(SYS_gettid));
     setpriority(PRIO_PROCESS, thread_id, std::min(getpriority(PRIO_PROCESS, thread_id) + kNiceness, 19));
-    SchedulingAttributes attributes;
-    if (syscall(SYS_sched_getattr, 0, &attributes, sizeof(attributes), 0) == 0) {
-      attributes.runtime = kSliceNs;
-      syscall(SYS_sched_setattr, 0, &attributes, 0);
-    }
   }
 
   // Under the mutex. Can't fail but by a counter of 2^64-1, which is as readable.

@@ -21,7 +21,7 @@ class Job {
 };
 
 // A bounded queue and threads that are started with the pool (so: in a worker, after the fork). All signals are
-// blocked in the threads; they run at nice +10 and in short slices (of Linux, for each thread). The destructor drops what is
+// blocked in the threads; they run at nice +10 (Linux: setpriority on the thread id). The destructor drops what is
 // queued, lets running jobs end, and joins; finish() is not called on jobs that were dropped or not collected, they
 // are only destroyed.
 class ThreadPool {
