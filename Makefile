@@ -79,7 +79,7 @@ tsan: deps  ## what threads share (the pool, limits, proofs, the gate) under Thr
 
 check: check-deps all  ## formatting, static analysis, every test, the long ones, a million decisions against the model, every test with sanitizers
 	clang-format --dry-run -Werror $(cpp_files)
-	run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) -extra-arg=-Wno-unknown-warning-option '^$(CURDIR)/src/'
+	run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) -extra-arg=-Wno-unknown-warning-option -extra-arg=-Wno-ignored-optimization-argument '^$(CURDIR)/src/'
 	$(call test,$(BUILD))
 	KEYWARD_THOROUGH=1 $(BUILD)/unit_tests --gtest_brief=1 --gtest_filter='StoreDamage.*' 2>/dev/null
 	$(PYTHON) t/e2e/model/run.py --build-dir=$(BUILD) --nginx=$(NGINX) --decisions 1000000
