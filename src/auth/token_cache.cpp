@@ -28,11 +28,11 @@ TokenCache::Entry *TokenCache::find(const Digest &name, const void *accepted, st
   Entry *set = set_of(name);
   for (std::size_t i = 0; i < kWays; ++i) {
     Entry &entry = set[i];
-    if (!entry.token || entry.name != name || entry.accepted != accepted) {
+    if (!entry.token || entry.name_ != name || entry.accepted_ != accepted) {
       continue;
     }
-    if (entry.key_sets == key_sets && now_s >= entry.made_at_s && now_s < entry.token->times.valid_until_s) {
-      entry.used = ++tick_;
+    if (entry.key_sets_ == key_sets && now_s >= entry.made_at_s_ && now_s < entry.token->times.valid_until_s) {
+      entry.used_ = ++tick_;
       return &entry;
     }
     entry = Entry();
@@ -46,21 +46,21 @@ TokenCache::Entry *TokenCache::put(const Digest &name, const void *accepted, std
   Entry *set = set_of(name);
   Entry *victim = set;
   for (std::size_t i = 0; i < kWays; ++i) {
-    if (!set[i].token || (set[i].name == name && set[i].accepted == accepted)) {
+    if (!set[i].token || (set[i].name_ == name && set[i].accepted_ == accepted)) {
       victim = &set[i];
       break;
     }
-    if (set[i].used < victim->used) {
+    if (set[i].used_ < victim->used_) {
       victim = &set[i];
     }
   }
   *victim = Entry();
   victim->token = std::move(token);
-  victim->name = name;
-  victim->accepted = accepted;
-  victim->key_sets = key_sets;
-  victim->made_at_s = now_s;
-  victim->used = ++tick_;
+  victim->name_ = name;
+  victim->accepted_ = accepted;
+  victim->key_sets_ = key_sets;
+  victim->made_at_s_ = now_s;
+  victim->used_ = ++tick_;
   return victim;
 }
 

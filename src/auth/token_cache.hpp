@@ -28,11 +28,11 @@ class TokenCache {
 
    private:
     friend class TokenCache;
-    Digest name = {};
-    const void *accepted = nullptr;
-    std::uint64_t key_sets = 0;
-    std::int64_t made_at_s = 0;
-    std::uint64_t used = 0;
+    Digest name_ = {};
+    const void *accepted_ = nullptr;
+    std::uint64_t key_sets_ = 0;
+    std::int64_t made_at_s_ = 0;
+    std::uint64_t used_ = 0;
   };
 
   // entries is rounded up to a power of two; 0: nothing is ever asked.
