@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
-#include <vector>
 
+#include "auth/lru_sets.hpp"
 #include "auth/principal.hpp"
 #include "base/digest.hpp"
 #include "store/reader.hpp"
@@ -23,25 +23,21 @@ class PrincipalCache {
 
   // nullptr unless it stands in `generation` at now_s. A clock that stepped back ends every entry that was made later.
   std::shared_ptr<const Principal> find(const Digest &name, const Generation &generation, std::int64_t now_s) noexcept;
-  void clear() noexcept { entries_.assign(entries_.size(), Entry()); }
+  void clear() noexcept { entries_.clear(); }
   void put(const Digest &name, const Generation &generation, std::int64_t now_s,
            std::shared_ptr<const Principal> principal) noexcept;
 
  private:
-  static constexpr std::size_t kWays = 4;
-  struct Entry {
-    Digest name = {};
+  struct Remembered {
     Generation generation;
     std::int64_t made_at_s = 0;
-    std::uint64_t used = 0;
     std::shared_ptr<const Principal> principal;
+
+    bool is_free() const noexcept { return principal == nullptr; }
   };
-  Entry *set_of(const Digest &name) noexcept;
 
   DigestKey secret_;
-  std::uint64_t tick_ = 0;
-  std::size_t mask_;
-  std::vector<Entry> entries_;
+  LruSets<Remembered> entries_;
 };
 
 }  // namespace keyward

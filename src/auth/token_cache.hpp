@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
-#include <vector>
 
+#include "auth/lru_sets.hpp"
 #include "auth/principal.hpp"
 #include "auth/verified_token.hpp"
 #include "base/digest.hpp"
@@ -26,13 +26,13 @@ class TokenCache {
     Generation generation;
     std::shared_ptr<const Principal> principal;  // nullptr: to be built
 
+    bool is_free() const noexcept { return token == nullptr; }
+
    private:
     friend class TokenCache;
-    Digest name_ = {};
     const void *accepted_ = nullptr;
     std::uint64_t key_sets_ = 0;
     std::int64_t made_at_s_ = 0;
-    std::uint64_t used_ = 0;
   };
 
   // entries is rounded up to a power of two; 0: nothing is ever asked.
@@ -47,13 +47,8 @@ class TokenCache {
              std::shared_ptr<const VerifiedToken> token) noexcept;
 
  private:
-  static constexpr std::size_t kWays = 4;
-  Entry *set_of(const Digest &name) noexcept;
-
   DigestKey secret_;
-  std::uint64_t tick_ = 0;
-  std::size_t mask_ = 0;
-  std::vector<Entry> entries_;
+  LruSets<Entry> entries_;
 };
 
 }  // namespace keyward
