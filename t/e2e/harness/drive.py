@@ -1,8 +1,10 @@
 """Pipelined requests, requests to one worker, and what processes cost."""
 
+import contextlib
 import os
 import re
 import select
+import signal
 from collections import Counter
 
 from .client import Connection, encode_request
@@ -68,6 +70,18 @@ def connection_to_each_worker(edge, headers=()):
 def has_answer(connection):
     """Whether anything (an answer, or the end) can be read, without waiting."""
     return bool(select.select([connection.socket], [], [], 0)[0])
+
+
+@contextlib.contextmanager
+def frozen(*pids):
+    """Processes that stand still, so that what happens meanwhile happens in the midst of what they do, however slow the machine is."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def cpu_seconds(*pids):
