@@ -317,7 +317,7 @@ bool parse(std::string_view text, const Limits &limits, Value *value, std::strin
     *error = "an empty text";
     return false;
   }
-  const ScanResult scanned = scan(text, limits.depth);
+  const ScanResult scanned = scan(text, limits.depth, limits.values);
   if (scanned.problem != nullptr) {
     return fail(scanned.problem, scanned.offset, error);
   }

@@ -90,8 +90,9 @@ bool may_be(char c, std::uint8_t place) noexcept { return (kPlaces[static_cast<u
 
 }  // namespace
 
-ScanResult scan(std::string_view text, std::size_t depth) noexcept {
+ScanResult scan(std::string_view text, std::size_t depth, std::size_t values) noexcept {
   std::size_t open = 0;
+  std::size_t begun = 1;  // values, at most: one more at each comma and opening bracket
   bool in_string = false;
   for (std::size_t at = 0; at < text.size();) {
     if (in_string) {
@@ -122,6 +123,9 @@ ScanResult scan(std::string_view text, std::size_t depth) noexcept {
     }
     if ((c == '{' || c == '[') && ++open > depth) {
       return {"too many levels of nesting", at};
+    }
+    if ((c == ',' || c == '{' || c == '[') && ++begun > values) {
+      return {"too many values", at};
     }
     if ((c == '}' || c == ']') && open-- == 0) {
       return {"a bracket that closes nothing", at};

@@ -95,7 +95,10 @@ class TokenLookup {
     std::vector<jwt::AcceptedIssuer> accepted;
     accepted.reserve(issuers_.size());
     for (const std::size_t place : issuers_) {
-      accepted.push_back({&rules_of(place), worker_.issuer_keys.current(place).get()});
+      const KeyPlace &keys = issuer(place).keys;
+      const bool fetched = keys.from == KeyPlace::From::jwks_uri;
+      accepted.push_back({&rules_of(place), worker_.issuer_keys.current(place).get(),
+                          fetched ? std::string_view(keys.where) : std::string_view()});
     }
     jwt::Verdict verdict = jwt::verify_token(accepted, ctx_->credential.text, now_s_);
     *reason = reason_of(verdict.outcome);
@@ -107,12 +110,9 @@ class TokenLookup {
       ctx_->issuer = accepted[verdict.issuer].issuer;
     }
     if (*reason == Reason::none) {
-      auto verified = std::make_shared<VerifiedToken>();
-      verified->issuer = issuers_[verdict.issuer];
-      verified->times = verdict.times;
-      verified->identity = std::move(verdict.identity);
-      verified->claims = jwt::ClaimTexts(verdict.claims);
-      *token = std::move(verified);
+      const std::size_t place = issuers_[verdict.issuer];
+      *token = std::make_shared<VerifiedToken>(
+          verified_token(place, rules_of(place), worker_.configuration.policy.implications, std::move(verdict)));
     } else if (*reason == Reason::invalid_token && verdict.cause == jwt::Cause::bad_signature) {
       charge_failure(worker_, ctx_, location_);
     }

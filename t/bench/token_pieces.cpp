@@ -153,10 +153,7 @@ void token_first_seen(benchmark::State &state, Algorithm algorithm) {
     need(cache.find(name, &issuer, round, kNow_s) == nullptr);
     jwt::Verdict verdict = jwt::verify_token({{&issuer, &keys}}, token, kNow_s);
     need(verdict.outcome == jwt::Outcome::accepted);
-    auto verified = std::make_shared<VerifiedToken>();
-    verified->times = verdict.times;
-    verified->identity = std::move(verdict.identity);
-    verified->claims = jwt::ClaimTexts(verdict.claims);
+    auto verified = std::make_shared<VerifiedToken>(verified_token(0, issuer, {}, std::move(verdict)));
     benchmark::DoNotOptimize(cache.put(name, &issuer, round, kNow_s, std::move(verified)));
   }
 }

@@ -324,6 +324,37 @@ def test_two_issuers_of_one_url_share_its_set(edge, issuer):
     assert issuer.count == 1
 
 
+@pytest.mark.parametrize("order", ["lax strict", "strict lax"])
+def test_a_rotation_leaves_nothing_to_a_laxer_issuer_of_the_same_url(edge, issuer, order):
+    # Row 14. Whichever stands first and whoever's worker fetches: the token is for the first that is accepted.
+    rules = {"lax": "grant *;", "strict": "require tier gold; subject required;"}
+    http = "".join(block(issuer, name, rules=rules[name]) for name in order.split())
+    e = edge(http=http, location="keyward on; keyward_accept strict lax; add_header X-Reason $keyward_reason always;", workers=2)
+    wait_status(e, 200, issuer.bearer)
+    issuer.add_key("second")
+    issuer.gate = threading.Event()
+    threads, answers = in_parallel(lambda: e.get("/", issuer.bearer("second", tier="gold")), 40)
+    issuer.wait_count(2)
+    issuer.gate.set()
+    join(threads)
+    assert {(response.status, response.header("X-Reason")) for response in answers} == {(401, "unprovisioned")}
+    assert e.get("/", issuer.bearer("second", tier="tin")).status == 200
+
+
+def test_a_set_that_another_issuers_key_stood_against_is_tried_again(edge, make_issuer):
+    one, other = make_issuer(), make_issuer()
+    e = edge(http=block(one, "one", SHORT) + block(other, "other", SHORT), location=GUARDED, store=False)
+    wait_status(e, 200, one.bearer)
+    wait_status(e, 200, other.bearer)
+    one.keys["moved"] = other.keys["first"].named("moved")
+    e.wait_log('new keys of issuer "one" are not taken')
+    assert e.get("/", one.bearer("first")).status == 200
+    other.add_key("second")
+    del other.keys["first"]
+    wait_status(e, 200, lambda: other.bearer("second"))
+    wait_status(e, 200, lambda: one.bearer("moved"))
+
+
 # What outlives a restart.
 
 

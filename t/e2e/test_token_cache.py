@@ -42,6 +42,19 @@ def test_a_key_that_leaves_the_set_ends_its_tokens(edge, issuers):
     assert 'issuer "auth" has new keys from' in e.log
 
 
+def test_a_set_that_another_issuers_key_stood_against_is_tried_again(edge, issuers):
+    stolen, moved, fresh = Signer(kid="1"), Signer(kid="2"), Signer(kid="3")
+    http = issuers.block("one", [stolen]) + issuers.block("other", [moved])
+    e = edge(http=http, server=f"{SERVER}\n{PAGES}", store=False, workers=2)
+    assert outcome(e, stolen.bearer()) == (200, "")
+    issuers.write("one.json", jwks(moved))
+    e.wait_log('new keys of issuer "one" are not taken: issuer "other" has one of them')
+    issuers.write("other.json", jwks(fresh))
+    settles(e, stolen.bearer(), "invalid_token")
+    settles(e, moved.bearer(), "")
+    settles(e, fresh.bearer(), "")
+
+
 @pytest.mark.parametrize("bad", ["", "{", '{"keys":[]}', '{"keys":[{"kty":"oct","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}'])
 def test_a_bad_new_file_keeps_the_last_good_set(edge, issuers, bad):
     signer, new = Signer(kid="1"), Signer(kid="2")
