@@ -1,9 +1,11 @@
 """Tokens at the edge (spec 5): who is admitted, who is refused with which reason, and what the backend learns."""
 
 import json
+import secrets
 import time
 
 import pytest
+from harness.drive import statuses, volley
 from harness.site import Site
 from harness.tokens import (
     ASYMMETRIC,
@@ -81,6 +83,23 @@ def test_every_algorithm(zoo, signers, name):
 @pytest.mark.parametrize("name", ASYMMETRIC + SYMMETRIC)
 def test_all_issuers_together_find_their_own(zoo, signers, name):
     assert who(zoo.edge, signers[name].bearer()) == f"{name.lower()}/u1"
+
+
+@pytest.mark.parametrize("name", ["EdDSA", "ES256", "HS256"])
+def test_every_bit_and_every_length(zoo, signers, name):
+    """While nobody has seen the good one, and when it is remembered. t/unit/verify_token_test.cpp: for every algorithm."""
+    target, token = f"/{name.lower()}", signers[name].token(jti=secrets.token_hex(8))
+    size = 8 * len(unb64(token.rsplit(".", 1)[1]))
+    bad = [*(flipped(token, bit) for bit in range(size)), *(token[:length] for length in range(len(token)))]
+    for good in (0, 2):
+        assert [outcome(zoo.edge, bearer(token), target)[0] for _ in range(good)] == [200] * good
+        seen = zoo.backend.count()
+        each = -(-len(bad) // 10)
+        answers = volley(zoo.edge.port, 10, each, make=lambda n: (target, bearer(bad[n % len(bad)])))
+        assert statuses(answers) == {401: 10 * each}
+        assert {answer.header("X-Reason") for answer in answers[:size]} == {"invalid_token"}
+        assert zoo.backend.count() == seen
+    assert outcome(zoo.edge, bearer(token), target) == (200, "")
 
 
 def test_the_key_decides_the_algorithm(zoo, signers):
