@@ -245,10 +245,11 @@ def test_satisfy(edge, make_issuer, backend, folder):
             satisfy, access, basic, kind = case
             return satisfied(satisfy, ACCESS[access], status or TOKENS[kind][0], BASIC[basic])
 
-        def check(answers, late=False):
+        def check(answers, late=False, keys=True):
             """late: a wait may have taken too long."""
             for case, answer in answers.items():
-                assert answer.status == wanted(case) or late and answer.status == wanted(case, 503), (case, answer.status, reason(answer))
+                expected = {wanted(case, None if keys else 503)} | ({wanted(case, 503)} if late else set())
+                assert answer.status in expected, (case, answer.status, reason(answer))
             reached = {request.header("X-Case") for request in backend.requests}
             assert reached == {" ".join(case) for case, answer in answers.items() if answer.status == 200}
 
@@ -270,6 +271,14 @@ def test_satisfy(edge, make_issuer, backend, folder):
             again[case] = connection.read_response()
             connection.close()
         check(again)
+        # And here there never are any.
+        issuer.stop()
+        none = edge(http=block(issuer), server=server, store=False, USERS=folder / "users")
+        none.wait_log("no keys from")
+        assert [none.get("/prime").status for _ in range(2)] == [200, 429]
+        backend.clear()
+        with none.connect() as connection:
+            check({case: (connection.send(request(case)), connection.read_response())[1] for case in CASES}, keys=False)
         return {reason(answer) for answer in answers.values()}
 
     in_time(attempt)
