@@ -19,7 +19,8 @@ DEPS := g++ make cmake ninja-build ccache liblmdb-dev libyajl-dev libsodium-dev 
         python3-h2 python3-bcrypt python3-lmdb python3-cryptography python3-jwt curl $(if $(NGINX_SRC),,nginx nginx-dev)
 CHECK_DEPS := clang-format clang-tidy
 # The rivals that `make bench` measures beside, too. What of them brings its own server doesn't start it (see APT_INSTALL).
-BENCH_DEPS := wrk libbenchmark-dev valgrind haproxy libnginx-mod-http-lua libnginx-mod-http-js lua-resty-core
+BENCH_DEPS := wrk libbenchmark-dev valgrind haproxy libnginx-mod-http-lua libnginx-mod-http-js lua-resty-core \
+              lua-cjson
 FUZZ_DEPS  := clang libclang-rt-14-dev
 
 .PHONY: all deps check-deps bench-deps fuzz-deps asan demo run test test-asan fuzz format check bench install clean help

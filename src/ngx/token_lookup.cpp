@@ -1,6 +1,7 @@
 // From a token to its principal: by what is remembered, or by its signature; then by the store, which has the last word each time.
 #include "ngx/token_lookup.hpp"
 
+#include "auth/credential_text.hpp"
 #include "auth/token_principal.hpp"
 #include "jwt/verify.hpp"
 #include "ngx/limits.hpp"
@@ -47,13 +48,17 @@ class TokenLookup {
       return Step::decided;
     }
     if (issuers_.empty()) {
-      *reason = Reason::invalid_token;
+      *reason = is_token() ? Reason::invalid_token : Reason::invalid_key;
       return Step::decided;
     }
     TokenCache &cache = worker_.tokens;
     const Digest name = cache.name_of(ctx_->credential.text);
     TokenCache::Entry *entry = cache.find(name, &issuers_, worker_.issuer_keys.changes(), now_s_);
     if (entry == nullptr) {
+      if (!is_token()) {
+        *reason = Reason::invalid_key;
+        return Step::decided;
+      }
       std::shared_ptr<const VerifiedToken> token;
       const Step step = verify(&token, reason);
       if (step == Step::wait || *reason != Reason::none) {
@@ -70,6 +75,15 @@ class TokenLookup {
  private:
   const IssuerConfiguration &issuer(std::size_t place) const noexcept { return *worker_.configuration.issuers[place]; }
   const jwt::Issuer &rules_of(std::size_t place) const noexcept { return issuer(place).rules; }
+
+  // What only has a token's dots is neither a token nor a key.
+  bool is_token() noexcept {
+    if (!has_token_form(ctx_->credential.text)) {
+      ctx_->kind = Kind::none;
+      return false;
+    }
+    return true;
+  }
 
   Step verify(std::shared_ptr<const VerifiedToken> *token, Reason *reason) {
     const std::uint32_t exhausted_s = failures_exhausted(worker_, ctx_, location_);
