@@ -28,7 +28,9 @@ class Upgradable:
         self._pids = edge.prefix / "nginx.pid"
         edge.stop()
         conf = edge.prefix / "nginx.conf"
-        conf.write_text(conf.read_text().replace("daemon off;", "daemon on;"))
+        # What one nginx hands the next of its environment is what it is told to: the sanitizers' runtimes and options.
+        kept = "env LD_PRELOAD; env ASAN_OPTIONS; env LSAN_OPTIONS; env UBSAN_OPTIONS;" if build.sanitized else ""
+        conf.write_text(conf.read_text().replace("daemon off;", f"daemon on; {kept}"))
         command = ["env", *build.preload(), build.nginx, "-p", f"{edge.prefix}/", "-c", conf]
         with open(edge.prefix / "stderr.log", "ab") as stderr:
             environment = build.environment(edge.prefix / "sanitizer" / "report")
