@@ -65,7 +65,7 @@ fuzz: fuzz-deps  ## each fuzz target for FUZZ_SECONDS with sanitizers; ONE=token
 	done
 
 .PHONY: oauth-server
-oauth-server:  ## an OAuth server from npm, into build/oauth: tests with it are skipped without one. Needs Node.js
+oauth-server:  ## an OAuth server and jose, from npm, into build/oauth: tests with them are skipped without. Needs Node.js
 	@mkdir -p $(BUILD)/oauth && cp t/e2e/oauth/package.json $(BUILD)/oauth/
 	cd $(BUILD)/oauth && npm install --omit=dev --no-audit --no-fund --no-package-lock
 
