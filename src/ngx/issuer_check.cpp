@@ -33,6 +33,14 @@ void check_names(ngx_conf_t *cf, MainConfiguration *main) {
   }
 }
 
+// A set that is fetched holds public keys, whichever these are.
+bool may_come_to_share(const IssuerConfiguration &one, const IssuerConfiguration &other) noexcept {
+  const auto is_public = [](const IssuerConfiguration &issuer) {
+    return issuer.keys.from != KeyPlace::From::secret_file;
+  };
+  return (one.rules.fetches_keys && is_public(other)) || (other.rules.fetches_keys && is_public(one));
+}
+
 // What signs for one must not sign for the other as well, where nothing tells them apart.
 void check_pairs(ngx_conf_t *cf, MainConfiguration *main) {
   for (std::size_t i = 0; i < main->issuers.size(); ++i) {
@@ -45,7 +53,7 @@ void check_pairs(ngx_conf_t *cf, MainConfiguration *main) {
         main->problems.push_back({named(one) + " has a key of issuer \"" + other.rules.name +
                                   "\", so that nobody could say whose a token is; let the two differ in \"issuer\", "
                                   "\"type\" or \"require\""});
-      } else if ((one.rules.fetches_keys || other.rules.fetches_keys) && !jwt::are_distinct(one.rules, other.rules)) {
+      } else if (may_come_to_share(one, other) && !jwt::are_distinct(one.rules, other.rules)) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "nothing but their keys tells tokens of %s from those of issuer \"%s\": a key that both come to "
                       "publish would be one's only; let the two differ in \"issuer\", \"type\" or \"require\"",
