@@ -5,7 +5,8 @@ from collections import defaultdict, namedtuple
 from math import floor
 
 from .counts import Event, check_counts
-from .rules import LOCATIONS, NOBODY, STATUS, Scene, decide, edges
+from .principals import NOBODY
+from .rules import LOCATIONS, STATUS, Scene, decide, edges
 
 # start, end: monotonic. status 0: no answer came, and then end is when that was known.
 Seen = namedtuple("Seen", "number ask start end status reason")

@@ -1,4 +1,4 @@
-"""Who signs tokens: the issuers of nginx.conf, as facts that the model goes by and as the text that nginx reads."""
+"""Who signs tokens: the issuers, as facts that the model goes by, and as nginx reads them."""
 
 from dataclasses import dataclass, replace
 

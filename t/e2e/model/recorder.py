@@ -8,7 +8,7 @@ from collections import defaultdict
 from harness.wait import until
 
 from .check import Reached
-from .rules import identity_of
+from .principals import identity_of
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"

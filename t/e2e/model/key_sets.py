@@ -1,0 +1,99 @@
+"""Key sets on their way: published by an issuer, and then known to every worker."""
+
+import time
+
+from harness.client import Connection
+from harness.wait import until
+
+from .history import History
+from .issuers import FIRST_SETS, ISSUERS, algorithms_of
+
+# What every variant of an issuer admits, but for the key.
+PROBE = {"aud": ["api", "web"], "sub": "probe", "uid": "probe", "use": {"kind": "access"}}
+
+
+class KeySets:
+    """adopted: the history of what workers know, {source: names of keys}. servers: of whether the server of the fetched set answers."""
+
+    def __init__(self, build, edge, signers):
+        self._build, self._edge, self._signers = build, edge, signers
+        self.adopted, self.servers = History(dict(signers.sets)), History(True)
+        self._begun = False
+
+    def begin(self):
+        """Waits, once, until each worker has the first set that is fetched."""
+        if not self._begun:
+            self._await("fetched", (), FIRST_SETS["fetched"])
+        self._begun = True
+
+    def change(self, source, keys):
+        """Publishes keys, and waits until each worker has them."""
+        start = time.monotonic()
+        self._signers.publish(source, keys)
+        if source != "fetched" or self._signers.serving:
+            self._adopt(source, start)
+
+    def spoil(self, source, keys):
+        """Writes nonsense where the keys were, waits until each worker has seen it and kept them, and publishes others."""
+        if source == "fetched" or keys == self.adopted.last[source]:
+            return
+        since = len(self._edge.log)
+        self._signers.spoil(source)
+        told = [f'issuer "{issuer.name}" goes on with the keys that it had' for issuer in ISSUERS[0] if issuer.source == source]
+        workers = len(self._edge.workers())
+        self._until(lambda: all(self._edge.log[since:].count(text) >= workers for text in told), f"{told} of each worker")
+        self.change(source, keys)
+
+    def serve(self, serves):
+        """Stops the server of the fetched set, or starts it; then what was published meanwhile gets there."""
+        start = time.monotonic()
+        self._signers.serve(serves)
+        self.servers.change(serves, start, time.monotonic())
+        if serves:
+            self._adopt("fetched", start)
+
+    def _adopt(self, source, start):
+        old, new = self.adopted.last[source], self._signers.sets[source]
+        if old != new:
+            self._await(source, old, new)
+            self.adopted.change({**self.adopted.last, source: new}, start, time.monotonic())
+
+    def _await(self, source, old, new):
+        """Until each worker takes the new keys, and none of the others that it had."""
+        connections = self._connections()
+        for key in dict.fromkeys((*new, *old)):
+            headers = {"Authorization": f"Bearer {self._probe(source, key)}"}
+
+            def known(connection):
+                return connection.request("GET", f"/{source}", headers).header("X-Reason") != "invalid_token"
+
+            for connection in connections.values():
+                self._until(lambda: known(connection) == (key in new), f"{new} of {source} in each worker")
+        for connection in connections.values():
+            connection.close()
+
+    def _connections(self):
+        """{pid: a connection to this worker}"""
+        found, workers = {}, set(self._edge.workers())
+
+        def another():
+            connection = Connection(int(self._edge.value("PORT_EACH")), 30 * self._build.patience)
+            pid = int(connection.request("GET", "/").header("X-Worker"))
+            if pid in found or pid not in workers:
+                connection.close()
+            else:
+                found[pid] = connection
+            return set(found) == workers
+
+        self._until(another, f"an answer of each of {workers}")
+        return found
+
+    def _probe(self, source, key):
+        """A token that only its key decides about. It names none, so that nobody fetches for it."""
+        claims = {**PROBE, "iss": f"https://{source}.example"}
+        op = {"token": "probe", "key": key, "alg": algorithms_of(key)[0], "kid": None, "iat": -5, "exp": 200,
+              "typ": "at+jwt" if source == "oauth" else "JWT", "claims": claims, "flaw": ""}  # fmt: skip
+        return self._signers.mint(op)[0]
+
+    def _until(self, condition, what):
+        until(condition, 20 * self._build.patience, what)
