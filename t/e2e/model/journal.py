@@ -88,6 +88,8 @@ class Maker:
                 ops += [self.create(expires=2), self.create(expires=1), self.rotate(overlap=2), *self.short_lived(),
                         {"do": "outlive", "count": 20}]  # fmt: skip
             ops += [self.mint() for _ in range(self.rng.choice((0, 0, 1, 1, 2, 3)))]
+            if self.rng.random() < 0.005:
+                ops += self.hunger()
             op = self.during() if self.rng.random() < 0.45 else self.ask(self.rng.choice((20, 200, 500)))
             left -= op["count"] if op["do"] == "ask" else 4 * op["ask"]["count"]
             ops.append(op)
@@ -100,8 +102,8 @@ class Maker:
         return {"do": "ask", "seed": rng.getrandbits(32), "count": count, "keys": [self.credential() for _ in range(rng.choice((2, 5, 15)))],
                 "connections": rng.choice((1, 4, 12)), "fresh": rng.choice((0, 0.1, 1))}  # fmt: skip
 
-    def during(self):
-        return {"do": "during", "ops": [self.change() for _ in range(self.rng.choice((1, 1, 2, 4)))], "ask": self.ask(60)}
+    def during(self, *ops):
+        return {"do": "during", "ops": list(ops) or [self.change() for _ in range(self.rng.choice((1, 1, 2, 4)))], "ask": self.ask(60)}
 
     def change(self):
         return getattr(self, pick(self.rng, CHANGES))()
@@ -180,6 +182,10 @@ class Maker:
 
     def server(self):
         return {"do": "server", "serves": self.rng.random() < 0.6}
+
+    def hunger(self):
+        """The set that is fetched gets too old, and then another one comes."""
+        return [self.during({"do": "starve"}), self.ask(200), self.during({"do": "feed"})]
 
     def scopes(self):
         rng = self.rng

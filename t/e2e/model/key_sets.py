@@ -8,17 +8,19 @@ from harness.wait import until
 from .history import History
 from .issuers import FIRST_SETS, ISSUERS, algorithms_of
 
+UNKNOWN = ("invalid_token", "keys_unavailable")  # what is said of a token whose key isn't there
 # What every variant of an issuer admits, but for the key.
 PROBE = {"aud": ["api", "web"], "sub": "probe", "uid": "probe", "use": {"kind": "access"}}
 
 
 class KeySets:
-    """adopted: the history of what workers know, {source: names of keys}. servers: of whether the server of the fetched set answers."""
+    """adopted: the history of what workers know, {source: names of keys, None: there are none}. servers: of whether the server of the fetched set answers."""
 
     def __init__(self, build, edge, signers):
         self._build, self._edge, self._signers = build, edge, signers
         self.adopted, self.servers = History(dict(signers.sets)), History(True)
         self._begun = False
+        self.starved = None  # the set that is too old
 
     def begin(self):
         """Waits, once, until each worker has the first set that is fetched."""
@@ -52,6 +54,25 @@ class KeySets:
         if serves:
             self._adopt("fetched", start)
 
+    def starve(self, reload):
+        """Stops the server, and waits until the set that is fetched is too old for each worker. reload: has nginx take another `stale`."""
+        start, self.starved = time.monotonic(), self.adopted.last["fetched"]
+        self.serve(False)
+        reload("2s")
+        connections = self._connections()
+        for connection in connections.values():
+            self._until(lambda: self._reason(connection, "fetched", "f0") == "keys_unavailable", "the end of a set that is too old")
+            connection.close()
+        self.adopted.change({**self.adopted.last, "fetched": None}, start, time.monotonic())
+
+    def feed(self, reload):
+        """The end of that: first the same set is young enough again, and then there may be another."""
+        start = time.monotonic()
+        reload("1h")
+        self.adopted.change({**self.adopted.last, "fetched": self.starved}, start, time.monotonic())
+        self.starved = None
+        self.serve(True)
+
     def _adopt(self, source, start):
         old, new = self.adopted.last[source], self._signers.sets[source]
         if old != new:
@@ -61,16 +82,15 @@ class KeySets:
     def _await(self, source, old, new):
         """Until each worker takes the new keys, and none of the others that it had."""
         connections = self._connections()
-        for key in dict.fromkeys((*new, *old)):
-            headers = {"Authorization": f"Bearer {self._probe(source, key)}"}
-
-            def known(connection):
-                return connection.request("GET", f"/{source}", headers).header("X-Reason") != "invalid_token"
-
-            for connection in connections.values():
-                self._until(lambda: known(connection) == (key in new), f"{new} of {source} in each worker")
         for connection in connections.values():
+            for key in dict.fromkeys((*new, *old)):
+                self._until(lambda: (self._reason(connection, source, key) not in UNKNOWN) == (key in new), f"{new} of {source} in each worker")
             connection.close()
+
+    def _reason(self, connection, source, key):
+        """What a worker says to a token of the key."""
+        answer = connection.request("GET", f"/{source}", {"Authorization": f"Bearer {self._probe(source, key)}"})
+        return answer.header("X-Reason") or ""
 
     def _connections(self):
         """{pid: a connection to this worker}"""

@@ -130,6 +130,11 @@ def whose_but_not_finally(whose, issuers, sets, token):
     return whose([issuer for issuer in issuers if tokens.are_claims_good(issuer, token.claims)], sets, token)
 
 
+def whose_without_a_set(whose, issuers, sets, token):
+    """Takes an issuer without keys for one whose keys don't fit."""
+    return whose(issuers, {source: keys or () for source, keys in sets.items()}, replace(token, kid=None))
+
+
 def denied(change):
     """Takes denials for others. change(name, denial): (name, denial)."""
 
@@ -221,6 +226,7 @@ MUTATIONS = {
     "token-denied-later-too": denied(lambda name, denial: (name, replace(denial, before_s=ENDLESS))),
     "token-without-iat-is-not-denied": with_(rules, is_denied=not_without_iat),
     "token-may-be-of-the-next-set": with_(tokens, is_awaited=lambda is_awaited, *given: False),
+    "token-needs-no-set": with_(tokens, whose=whose_without_a_set),
     "token-is-accepted-anywhere": with_(Location, accepts=lambda accepts, *given: (*accepts(*given), *EVERY)),
     "token-counts-by-itself": by_each_token,
     "token-counts-with-no-key": with_(rules, of_token=counted_apart),

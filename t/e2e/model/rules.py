@@ -81,7 +81,7 @@ STATUS = {"": 200, "missing_credential": 401, "invalid_request": 400, "invalid_k
 # fields), cookie (`key` in a cookie), page (the same, and the browser says that a page of ours sent it), ambient (`key`, and nonsense in
 # a cookie).
 Ask = namedtuple("Ask", "location method kind key address spoof")
-# variant: of the configuration. sets: {source: the names of the keys in its set}. tokens: {name: Token}, all that were ever minted.
+# variant: of the configuration. sets: {source: the names of the keys in its set, None: there is none}. tokens: {name: Token}, all that were ever minted.
 Scene = namedtuple("Scene", "variant sets tokens")
 # identity: (key id, subject, plan, kind, issuer, scopes held of UNIVERSE) for the backend. charges: ((counter, limit, cost), ...) once
 # it is admitted. reason "": admitted. shadow: what it would have said. waits: may be told that keys are unavailable instead.
@@ -112,9 +112,9 @@ def issuers_for(accepted, variant):
 def find_token(world, scene, token, accepted, now_s):
     """(principal, reason, waits)"""
     issuers = ISSUERS[scene.variant]
-    issuer, waits = tokens.whose(issuers_for(accepted, scene.variant) or issuers, scene.sets, token)
+    issuer, reason, waits = tokens.whose(issuers_for(accepted, scene.variant) or issuers, scene.sets, token)
     if issuer is None:
-        return None, "invalid_token", waits
+        return None, reason, waits
     if reason := tokens.complaint(issuer, token, now_s):
         return None, reason, False
     subject = tokens.subject_of(issuer, token)

@@ -37,7 +37,7 @@ class Signers:
         self.keys = {key: make(key) for key in KIDS}
         self.files = Issuers(folder)
         self.server = key_server.Issuer()
-        self.serving = True
+        self.serving, self.stale = True, "1h"
         self.sets = dict(FIRST_SETS)
         for source in SOURCES:
             self.publish(source, self.sets[source])
@@ -78,7 +78,7 @@ class Signers:
 
     def _place(self, source):
         if source == "fetched":
-            return f"jwks_uri {self.server.url} refresh=1s stale=1h plain"
+            return f"jwks_uri {self.server.url} refresh=1s stale={self.stale} plain"
         directive = {"oauth": "public_key", "internal": "secret_file"}.get(source, "jwks_file")
         return f"{directive} {self.files.path(source)}"
 

@@ -195,7 +195,22 @@ class Site:
         self.key_sets.spoil(op["source"], tuple(op["keys"]))
 
     def _server(self, op):
-        self.key_sets.serve(op["serves"])
+        if not self.key_sets.starved:
+            self.key_sets.serve(op["serves"])
+
+    def _starve(self, op):
+        """No fetch works for so long that the set is too old."""
+        self.key_sets.begin()
+        if not self.key_sets.starved:
+            self.key_sets.starve(self._reload_with_stale)
+
+    def _feed(self, op):
+        if self.key_sets.starved:
+            self.key_sets.feed(self._reload_with_stale)
+
+    def _reload_with_stale(self, stale):
+        self.signers.stale = stale
+        self._reload({"variant": self.configurations.last, "zone": ZONES.index(self.zone)})
 
     # The end.
 

@@ -66,20 +66,23 @@ def is_for(issuer, keys, token):
 
 
 def is_awaited(issuer, keys, token):
-    """Whether the issuer's next set may have the key."""
+    """Whether the issuer's next set may have the key. keys: None where there is no set."""
     if not issuer.fetched or token.alg not in issuer.algorithms or token.claims.get("iss") != issuer.iss:
         return False
-    return token.kid is not None and token.kid not in {KIDS[key] for key in keys}
+    return keys is None or (token.kid is not None and token.kid not in {KIDS[key] for key in keys})
 
 
 def whose(issuers, sets, token):
-    """(issuer, waits): the one whose verdict is final, or None; whether a fetch may bring a key that nobody has yet."""
+    """(issuer, reason, waits): the one whose verdict is final, or None and why; whether a fetch may bring a key that nobody has yet."""
     if not token.sound:
-        return None, False
+        return None, "invalid_token", False
     for issuer in issuers:
-        if is_for(issuer, sets[issuer.source], token):
-            return issuer, False
-    return None, any(is_awaited(issuer, sets[issuer.source], token) for issuer in issuers)
+        if is_for(issuer, sets[issuer.source] or (), token):
+            return issuer, "", False
+    awaited = [issuer for issuer in issuers if is_awaited(issuer, sets[issuer.source], token)]
+    if any(sets[issuer.source] is None for issuer in awaited):
+        return None, "keys_unavailable", False
+    return None, "invalid_token", bool(awaited)
 
 
 def has_audience(issuer, audience):
