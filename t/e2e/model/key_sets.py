@@ -73,6 +73,14 @@ class KeySets:
         self.starved = None
         self.serve(True)
 
+    def fetched_too_often(self, deaths):
+        """What is wrong, or "". A set is fetched after 80 % of `refresh` and, for all unknown kids together, once in 30 s. deaths: of workers
+        that may have been fetching."""
+        seconds = time.monotonic() - self._signers.born
+        most = 2 + seconds / 0.8 + seconds / 30 + deaths
+        count = self._signers.server.count
+        return f"{count} fetches in {seconds:.1f} s" if count > most else ""
+
     def _adopt(self, source, start):
         old, new = self.adopted.last[source], self._signers.sets[source]
         if old != new:

@@ -34,6 +34,7 @@ class Signers:
     """sets: {source: the names of the keys that it publishes}."""
 
     def __init__(self, folder):
+        self.born = time.monotonic()
         self.keys = {key: make(key) for key in KIDS}
         self.files = Issuers(folder)
         self.server = key_server.Issuer()
@@ -102,7 +103,7 @@ class Signers:
         signed, by = self._sign(op, key, text)
         token = Token(op["token"], by, op["alg"], op["kid"], op["typ"], claims, op["flaw"] not in ("crit", "twice"), bool(signed))
         text = f"{text}.{b64(signed)}"
-        return (flipped(text, 77) if op["flaw"] == "flipped" else text), token
+        return (flipped(text, 77) if op["flaw"] == "flipped" and signed else text), token
 
     def _sign(self, op, key, text):
         """(signature, the key by which it can be verified)"""

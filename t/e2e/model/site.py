@@ -54,7 +54,8 @@ class Site:
         self.backend.drained(10 * self.build.patience)
         self.backend.stop()
         self.signers.close()
-        self.problems += [Problem(-1, text) for text in self.edge.problems()]
+        too_often = self.key_sets.fetched_too_often(len(self.broken))
+        self.problems += [Problem(-1, text) for text in [*self.edge.problems(), *([too_often] if too_often else [])]]
         shutil.rmtree(self.folder)
 
     def abandon(self):
