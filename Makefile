@@ -19,7 +19,8 @@ DEPS := g++ make cmake ninja-build ccache liblmdb-dev libyajl-dev libsodium-dev 
         python3-h2 python3-bcrypt python3-lmdb python3-cryptography python3-jwt curl $(if $(NGINX_SRC),,nginx nginx-dev)
 CHECK_DEPS := clang-format clang-tidy
 # The rivals that `make bench` measures beside, too. What of them brings its own server doesn't start it (see APT_INSTALL).
-BENCH_DEPS := wrk libbenchmark-dev valgrind haproxy libnginx-mod-http-lua libnginx-mod-http-js lua-resty-core
+BENCH_DEPS := wrk libbenchmark-dev valgrind haproxy libnginx-mod-http-lua libnginx-mod-http-js lua-resty-core \
+              lua-cjson
 FUZZ_DEPS  := clang libclang-rt-14-dev
 
 .PHONY: all deps check-deps bench-deps fuzz-deps asan demo run test test-asan fuzz format check bench install clean help
@@ -64,7 +65,7 @@ fuzz: fuzz-deps  ## each fuzz target for FUZZ_SECONDS with sanitizers; ONE=token
 	done
 
 .PHONY: oauth-server
-oauth-server:  ## an OAuth server from npm, into build/oauth: tests with it are skipped without one. Needs Node.js
+oauth-server:  ## an OAuth server and jose, from npm, into build/oauth: tests with them are skipped without. Needs Node.js
 	@mkdir -p $(BUILD)/oauth && cp t/e2e/oauth/package.json $(BUILD)/oauth/
 	cd $(BUILD)/oauth && npm install --omit=dev --no-audit --no-fund --no-package-lock
 

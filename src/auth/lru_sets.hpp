@@ -1,6 +1,7 @@
 // The table under what a worker remembers: set-associative, and the least recently used of a set goes first.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -48,16 +49,12 @@ class LruSets {
   // caller's to fill, all but name and used.
   template <typename IsMeant>
   Entry *place_for(const Digest &name, IsMeant &&is_meant) noexcept {
-    Entry *set = set_of(name);
-    Entry *victim = set;
-    for (std::size_t i = 0; i < kWays; ++i) {
-      if (set[i].is_free() || (set[i].name == name && is_meant(set[i]))) {
-        victim = &set[i];
-        break;
-      }
-      if (set[i].used < victim->used) {
-        victim = &set[i];
-      }
+    Entry *victim = find(name, is_meant);
+    if (victim == nullptr) {
+      Entry *set = set_of(name);
+      victim = std::min_element(set, set + kWays, [](const Entry &a, const Entry &b) {
+        return (a.is_free() ? 0 : a.used) < (b.is_free() ? 0 : b.used);
+      });
     }
     *victim = Entry();
     victim->name = name;
@@ -66,7 +63,6 @@ class LruSets {
   }
 
   void touch(Entry *entry) noexcept { entry->used = ++tick_; }
-  void clear() noexcept { entries_.assign(entries_.size(), Entry()); }
 
  private:
   static constexpr std::size_t kWays = 4;

@@ -23,7 +23,6 @@ class PrincipalCache {
 
   // nullptr unless it stands in `generation` at now_s. A clock that stepped back ends every entry that was made later.
   std::shared_ptr<const Principal> find(const Digest &name, const Generation &generation, std::int64_t now_s) noexcept;
-  void clear() noexcept { entries_.clear(); }
   void put(const Digest &name, const Generation &generation, std::int64_t now_s,
            std::shared_ptr<const Principal> principal) noexcept;
 

@@ -15,15 +15,6 @@ std::string_view plan_name_of(const SubjectView *subject, const jwt::Identity &i
   return identity.has_plan ? std::string_view(identity.plan) : std::string_view(issuer.plan);
 }
 
-// What its claims name, and what the issuer grants to whomever it admits.
-Grants own_grants(const jwt::Identity &identity, const jwt::Issuer &issuer, const Implications &implications) {
-  std::string list = identity.scopes;
-  for (const std::string &grant : issuer.grant) {
-    list += (list.empty() ? "" : " ") + grant;
-  }
-  return Grants(list, implications);
-}
-
 bool is_denied(const TokenDenial &denial, const VerifiedToken &token, const jwt::Issuer &issuer) noexcept {
   return denial.refuses(token.times.has_issued_at, token.times.issued_at_s, issuer.leeway_s);
 }
@@ -74,7 +65,7 @@ BuiltToken build_token_principal(CredentialReader *reader, const VerifiedToken &
   principal->no_access = plan.no_access || plan_missing;
 
   const Implications &implications = policy.implications;
-  Grants grants = own_grants(identity, issuer, implications);
+  Grants grants = token.grants;
   if (plan.has_scopes) {
     grants = grants.intersect(Grants(plan.scopes, implications), implications);
   }

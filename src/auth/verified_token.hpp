@@ -3,9 +3,9 @@
 
 #include <cstddef>
 
+#include "auth/scope.hpp"
 #include "jwt/claim_texts.hpp"
-#include "jwt/claims.hpp"
-#include "jwt/identity.hpp"
+#include "jwt/verify.hpp"
 
 namespace keyward {
 
@@ -13,8 +13,13 @@ namespace keyward {
 struct VerifiedToken {
   std::size_t issuer = 0;  // by its place among the configured ones
   jwt::Times times;
-  jwt::Identity identity;
+  jwt::Identity identity;  // its scopes are in grants
+  Grants grants;           // what its claims name, and what the issuer grants to whomever it admits
   jwt::ClaimTexts claims;
 };
+
+// Of a verdict that accepts. place: the issuer's, among the configured ones.
+VerifiedToken verified_token(std::size_t place, const jwt::Issuer &issuer, const Implications &implications,
+                             jwt::Verdict verdict);
 
 }  // namespace keyward

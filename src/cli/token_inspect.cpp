@@ -111,7 +111,8 @@ Outcome from_configuration(const Options &options, std::vector<ConfiguredIssuer>
   outcome = outcome.ok() ? choose(options.accept, issuers) : outcome;
   for (auto &issuer : *issuers) {
     if (outcome.ok() && issuer.from == KeysFrom::jwks_uri && issuer.keys == nullptr) {
-      remarks->push_back("the keys of the issuer " + quote(issuer.rules.name) + " are at " + issuer.where +
+      remarks->push_back("the keys of the issuer " + quote(issuer.rules.name) + " are at " +
+                         issuer.where.substr(0, issuer.where.find('?')) +  // as logs show it
                          ", which isn't asked; save them and name them with --keys " + issuer.rules.name + "=FILE");
     } else if (outcome.ok() && issuer.keys == nullptr) {
       outcome = load_issuer_keys(issuer.where, &issuer, remarks);
@@ -441,7 +442,9 @@ Outcome judge(Context &context, const std::vector<ConfiguredIssuer> &all, const 
               std::string_view token, std::int64_t now_s, bool with_store, Report *report) {
   std::vector<jwt::AcceptedIssuer> accepted;
   for (const auto &issuer : issuers) {
-    accepted.push_back({&issuer.rules, issuer.keys.get()});
+    const bool fetched = issuer.from == KeysFrom::jwks_uri;
+    accepted.push_back(
+        {&issuer.rules, issuer.keys.get(), fetched ? std::string_view(issuer.where) : std::string_view()});
   }
   jwt::Verdict verdict = jwt::verify_token(accepted, token, now_s);
   report->has_header = read_part(token, 0, &report->header);
@@ -462,9 +465,6 @@ Outcome judge(Context &context, const std::vector<ConfiguredIssuer> &all, const 
     return done();
   }
   report->identity = verdict.identity;
-  VerifiedToken verified;
-  verified.times = verdict.times;
-  verified.identity = std::move(verdict.identity);
   std::vector<const jwt::Issuer *> rules;
   std::size_t place = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -472,6 +472,7 @@ Outcome judge(Context &context, const std::vector<ConfiguredIssuer> &all, const 
     place = all[i].rules.name == own.rules.name ? i : place;
   }
   const SubjectReach reach(rules, place);
+  const VerifiedToken verified = verified_token(place, own.rules, {}, std::move(verdict));
   Principal principal;
   Reason reason = Reason::none;
   if (with_store && is_store_wanted(context)) {

@@ -66,6 +66,7 @@ class Hmac {
     Traits::final(&context, value.bytes.data());
     const bool equal = tag.size() == size && equal_constant_time(tag.data(), value.bytes.data(), size);
     wipe(&value, sizeof(value));  // the right tag for a text that the client chose
+    wipe(&context, sizeof(context));
     return equal;
   }
 

@@ -5,7 +5,7 @@
 
 namespace keyward {
 
-// All times are milliseconds of the system's monotonic clock, also of what happened before it began (a set from a cache): then negative.
+// All times are milliseconds since the system was started, time asleep too; also of what happened before it began (a set from a cache): then negative.
 inline constexpr std::int64_t kNever = INT64_MIN;
 
 // How often unknown key ids may lead to a fetch, over all workers.

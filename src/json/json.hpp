@@ -10,7 +10,7 @@
 
 namespace keyward::json {
 
-// A parsed document, for the command's input and other cold paths. Members keep their order.
+// A parsed document: a token's parts, a key set, the command's input. Members keep their order.
 class Value {
  public:
   enum class Type { null, boolean, number, string, array, object };
@@ -30,6 +30,7 @@ class Value {
 struct Limits {
   std::size_t depth = 16;
   std::size_t bytes = 1 << 20;
+  std::size_t values = 1 << 20;  // each takes some hundred bytes of memory, and two of text
 };
 
 // Parses one whole document. Refused, with a sentence in error that says what and at which byte: anything

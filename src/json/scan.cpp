@@ -1,6 +1,7 @@
 // One pass over a JSON text's characters.
 #include "json/scan.hpp"
 
+#include <array>
 #include <cstdint>
 
 #include "base/utf8.hpp"
@@ -67,17 +68,41 @@ std::size_t character_length(std::string_view text, const char **problem) noexce
   return byte < 0x80 ? 1 : utf8_length(text);
 }
 
-bool may_be_between_strings(char c) noexcept {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-         std::string_view(" \t\n\r{}[]:,\"-+.E").find(c) != std::string_view::npos;
+// Where a byte may stand by itself.
+enum : std::uint8_t { kInStrings = 1, kBetweenStrings = 2 };
+
+constexpr std::array<std::uint8_t, 256> make_places() {
+  std::array<std::uint8_t, 256> places = {};
+  for (std::size_t byte = 0x20; byte < 0x80; ++byte) {
+    const bool plain = byte != '"' && byte != '\\';
+    const bool letter = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z');
+    places[byte] = static_cast<std::uint8_t>((plain ? kInStrings : 0) | (letter ? kBetweenStrings : 0));
+  }
+  for (const char c : std::string_view(" \t\n\r{}[]:,\"-+.E")) {
+    places[static_cast<unsigned char>(c)] |= kBetweenStrings;
+  }
+  return places;
 }
+
+constexpr std::array<std::uint8_t, 256> kPlaces = make_places();
+
+bool may_be(char c, std::uint8_t place) noexcept { return (kPlaces[static_cast<unsigned char>(c)] & place) != 0; }
 
 }  // namespace
 
-ScanResult scan(std::string_view text, std::size_t depth) noexcept {
+ScanResult scan(std::string_view text, std::size_t depth, std::size_t values) noexcept {
   std::size_t open = 0;
+  std::size_t begun = 1;  // values, at most: one more at each comma and opening bracket
   bool in_string = false;
   for (std::size_t at = 0; at < text.size();) {
+    if (in_string) {
+      while (at < text.size() && may_be(text[at], kInStrings)) {
+        ++at;
+      }
+      if (at == text.size()) {
+        break;
+      }
+    }
     const char c = text[at];
     if (c == '"') {
       in_string = !in_string;
@@ -93,11 +118,14 @@ ScanResult scan(std::string_view text, std::size_t depth) noexcept {
       at += length;
       continue;
     }
-    if (!may_be_between_strings(c)) {
+    if (!may_be(c, kBetweenStrings)) {
       return {"an unexpected character", at};
     }
     if ((c == '{' || c == '[') && ++open > depth) {
       return {"too many levels of nesting", at};
+    }
+    if ((c == ',' || c == '{' || c == '[') && ++begun > values) {
+      return {"too many values", at};
     }
     if ((c == '}' || c == ']') && open-- == 0) {
       return {"a bracket that closes nothing", at};

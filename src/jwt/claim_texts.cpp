@@ -24,8 +24,12 @@ std::string_view text_of(const json::Value &value) noexcept {
 
 void append(std::string_view text, bool encode, bool in_array, std::string *out) {
   static constexpr char kDigits[] = "0123456789ABCDEF";
+  if (!encode) {
+    *out += text;
+    return;
+  }
   for (const char c : text) {
-    if (encode && (is_control(c) || c == '%' || (in_array && c == ' '))) {
+    if (is_control(c) || c == '%' || (in_array && c == ' ')) {
       *out += '%';
       *out += kDigits[static_cast<unsigned char>(c) >> 4];
       *out += kDigits[static_cast<unsigned char>(c) & 15];
@@ -69,6 +73,12 @@ char fold(char c) noexcept {
 }  // namespace
 
 ClaimTexts::ClaimTexts(const json::Value &claims) {
+  std::size_t bytes = 0;
+  for (const json::Value::Member &member : claims.members) {
+    bytes += member.first.size() + member.second.text.size();
+  }
+  buffer_.reserve(bytes);
+  all_.reserve(claims.members.size());
   for (const json::Value::Member &member : claims.members) {
     const std::size_t before = buffer_.size();
     One one = {static_cast<std::uint32_t>(before), static_cast<std::uint32_t>(member.first.size()), 0, 0};
@@ -82,7 +92,6 @@ ClaimTexts::ClaimTexts(const json::Value &claims) {
     all_.push_back(one);
   }
   buffer_.shrink_to_fit();
-  all_.shrink_to_fit();
 }
 
 std::string_view ClaimTexts::find(std::string_view name) const noexcept {

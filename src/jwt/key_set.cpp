@@ -127,6 +127,7 @@ bool parse_key_set(std::string_view text, KeySource source, KeySet *set, std::ve
   WipedValue document;
   json::Limits limits;
   limits.bytes = kMaxKeySetBytes;
+  limits.values = kMaxKeySetValues;
   if (!json::parse(text, limits, &document.value, error)) {
     return false;
   }

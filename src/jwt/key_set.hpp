@@ -14,6 +14,8 @@ namespace keyward::jwt {
 
 inline constexpr std::size_t kMaxKeySetBytes = 1 << 20;
 inline constexpr std::size_t kMaxKeys = 128;
+inline constexpr std::size_t kMaxKeySetValues =
+    32768;  // each worker reads it, and a value takes far more memory than text
 // How many keys one token is tried with, for each issuer: an ES384 or ES512 signature takes more than half a
 // millisecond.
 inline constexpr std::size_t kMaxTries = 4;
@@ -32,7 +34,7 @@ class KeySet {
   std::size_t size() const noexcept { return keys_.size(); }
   const std::vector<Key> &keys() const noexcept { return keys_; }
 
-  // Whether a key of this id is in the set: a remembered token stands only while its own is.
+  // Whether a key of this id is in the set.
   bool has(const Digest &id) const noexcept;
   // Whether both have a key of the same material: then their issuers have to differ (issuer.hpp).
   bool shares_keys_with(const KeySet &other) const noexcept;

@@ -7,6 +7,16 @@ namespace keyward::jwt {
 
 namespace {
 
+// Whether the token is one of those that the issuer takes, by its header's type and by required claims.
+Cause check_kind(const Issuer &issuer, const Jws &jws, const json::Value &claims) noexcept {
+  if (!issuer.type.empty() && !(jws.header.has_type && is_same_type(jws.header.type, issuer.type))) {
+    return Cause::wrong_type;
+  }
+  const bool meets_all = std::all_of(issuer.require.begin(), issuer.require.end(),
+                                     [&claims](const Requirement &requirement) { return meets(requirement, claims); });
+  return meets_all ? Cause::none : Cause::required_claim;
+}
+
 // Whether the token is for this issuer (Cause::none), or what stands against it. The cheap looks come first: with
 // claims that nobody has vouched for yet, which may only turn it away.
 Cause is_for(const AcceptedIssuer &accepted, const Jws &jws, const json::Value &claims, Digest *key) noexcept {
@@ -23,15 +33,7 @@ Cause is_for(const AcceptedIssuer &accepted, const Jws &jws, const json::Value &
     return Cause::no_keys;
   }
   const Cause cause = accepted.keys->verify(jws, possible, key);
-  if (cause != Cause::none) {
-    return cause;
-  }
-  if (!issuer.type.empty() && !(jws.header.has_type && is_same_type(jws.header.type, issuer.type))) {
-    return Cause::wrong_type;
-  }
-  const bool meets_all = std::all_of(issuer.require.begin(), issuer.require.end(),
-                                     [&claims](const Requirement &requirement) { return meets(requirement, claims); });
-  return meets_all ? Cause::none : Cause::required_claim;
+  return cause != Cause::none ? cause : check_kind(issuer, jws, claims);
 }
 
 // Whether keys that aren't in the set yet could make a difference: there are none, or the kid is new to it. A key
@@ -45,6 +47,19 @@ bool is_awaited(const AcceptedIssuer &accepted, const Header &header, Cause caus
   const bool possible = (accepted.issuer->algorithms & crypto::AlgorithmSet::asymmetric()).has(header.algorithm);
   return no_key_fits && possible && accepted.issuer->fetches_keys && header.has_kid &&
          !accepted.keys->has_kid(header.kid);
+}
+
+// Whether one that is awaited, and comes first, may have the key that this one's verified with: then the token would be
+// its own, and what it asks for must not be passed by. A place of its own and nothing that it asks of its tokens: then
+// nothing says so, and another issuer's outage is none of this one's.
+bool may_be_anothers(const std::vector<AcceptedIssuer> &issuers, const std::vector<std::size_t> &awaited,
+                     const AcceptedIssuer &taker) noexcept {
+  return std::any_of(awaited.begin(), awaited.end(), [&](std::size_t place) {
+    const AcceptedIssuer &other = issuers[place];
+    const Issuer &rules = *other.issuer;
+    const bool asks = !rules.issuer.empty() || !rules.type.empty() || !rules.require.empty();
+    return (!other.place.empty() && other.place == taker.place) || (other.keys == nullptr && asks);
+  });
 }
 
 // The verdict of the issuer that a token is for. exp is looked at last: expired_token tells a client that a fresh one
@@ -90,6 +105,9 @@ Verdict verify_token(const std::vector<AcceptedIssuer> &issuers, std::string_vie
   Cause furthest = Cause::wrong_issuer;  // also where no issuer is accepted at all
   for (std::size_t i = 0; i < issuers.size(); ++i) {
     cause = is_for(issuers[i], jws, claims, &verdict.key);
+    if (cause == Cause::none && may_be_anothers(issuers, verdict.awaited, issuers[i])) {
+      break;
+    }
     if (cause == Cause::none) {
       verdict.awaited.clear();
       verdict.issuer = i;
@@ -104,9 +122,12 @@ Verdict verify_token(const std::vector<AcceptedIssuer> &issuers, std::string_vie
       return verdict;
     }
     if (is_awaited(issuers[i], jws.header, cause)) {
-      verdict.awaited.push_back(i);
-      without_keys = without_keys || cause == Cause::no_keys;
-      cause = cause == Cause::no_keys ? cause : Cause::unknown_key;
+      const Cause kind = check_kind(*issuers[i].issuer, jws, claims);
+      if (kind == Cause::none) {
+        verdict.awaited.push_back(i);
+        without_keys = without_keys || cause == Cause::no_keys;
+      }
+      cause = kind != Cause::none ? kind : cause == Cause::no_keys ? cause : Cause::unknown_key;
     }
     furthest = std::max(furthest, cause);
   }

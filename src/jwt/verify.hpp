@@ -19,6 +19,8 @@ namespace keyward::jwt {
 struct AcceptedIssuer {
   const Issuer *issuer = nullptr;
   const KeySet *keys = nullptr;
+  std::string_view place =
+      {};  // where its keys are fetched: issuers of one place have the same keys; empty: one of its own
 };
 
 inline constexpr std::size_t kNoIssuer = ~std::size_t{0};
@@ -42,9 +44,10 @@ struct Verdict {
 
 // Judges token at now_s (Unix time) by issuers in their order. It is for the first one under whose key its signature
 // verifies and whose issuer, type and requirements it meets; that one's verdict is final. (A key that no other issuer
-// has can't verify for another: so type and requirements may always take part in the choice.) An issuer without keys is
-// passed over; awaited names it if no other one takes the token. Reads nothing but its arguments; thread-safe. Throws
-// std::bad_alloc.
+// has can't verify for another: so type and requirements may always take part in the choice.) An issuer whose next key
+// set may make the token its own is passed over, and named by awaited if no other one takes the token. None after it may,
+// where keys are to be expected that both have: from one place, or where it has no keys yet and the token meets what it
+// asks of its tokens. Reads nothing but its arguments; thread-safe. Throws std::bad_alloc.
 Verdict verify_token(const std::vector<AcceptedIssuer> &issuers, std::string_view token, std::int64_t now_s);
 
 }  // namespace keyward::jwt

@@ -38,6 +38,13 @@ bool add_found(FoundCredential *found, const Source &source, std::string_view te
   return true;
 }
 
+// As a token has.
+bool has_two_dots(std::string_view text) noexcept {
+  const std::size_t first = text.find('.');
+  const std::size_t second = first == std::string_view::npos ? first : text.find('.', first + 1);
+  return second != std::string_view::npos && text.find('.', second + 1) == std::string_view::npos;
+}
+
 }  // namespace
 
 bool strip_websocket(ngx_http_request_t *r, ngx_table_elt_t *header, std::string_view credential) noexcept {
@@ -130,7 +137,7 @@ Reason classify_credential(const MainConfiguration &main, FoundCredential *found
   if (found->kind == Kind::key) {
     return Reason::invalid_key;
   }
-  if (has_token_form(found->text)) {
+  if (has_two_dots(found->text)) {
     found->kind = Kind::token;
     return Reason::none;
   }

@@ -14,7 +14,8 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
 // Takes the credential out of Sec-WebSocket-Protocol, leaving the other protocols. false when memory was refused.
 bool strip_websocket(ngx_http_request_t *r, ngx_table_elt_t *header, std::string_view credential) noexcept;
 
-// Tells a key from a token by its form; invalid_key for what is neither. A key's characters are left to whoever doesn't remember the key.
+// Tells a key from a token by its form; invalid_key for what is neither. Their characters are left to whoever doesn't remember the key or
+// the token.
 Reason classify_credential(const MainConfiguration &main, FoundCredential *found) noexcept;
 
 }  // namespace keyward

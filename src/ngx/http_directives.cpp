@@ -1,4 +1,4 @@
-// Directives of http and server: the store, the zone, key formats, plans.
+// Directives of http and server: the store, the zone, key formats, plans, implications, identity, bcrypt.
 #include <algorithm>
 
 #include "auth/scope.hpp"

@@ -46,6 +46,11 @@ void check_pairs(MainConfiguration *main) {
                                   "\", so that nobody could say whose a token is; let the two differ in \"issuer\", "
                                   "\"type\" or \"require\""});
       }
+      // Else tokens of the one would be left to the other while only that one still has keys.
+      if (same_place && one.keys.from == KeyPlace::From::jwks_uri && one.keys.stale_s != other.keys.stale_s) {
+        main->problems.push_back({named(one) + " fetches its keys from where issuer \"" + other.rules.name +
+                                  "\" does; give both the same \"stale=\""});
+      }
     }
   }
 }

@@ -223,6 +223,7 @@ void load(MainConfiguration *main, IssuerConfiguration *issuer, ngx_conf_t *cf) 
   }
   LoadedKeys loaded = load_keys(*issuer);
   issuer->loaded_from = loaded.stamp;
+  issuer->loaded_settled = loaded.stamp.is_settled(std::time(nullptr));
   if (loaded.keys == nullptr) {
     main->problems.push_back(
         {"keyward_issuer \"" + issuer->rules.name + "\" " + issuer->place + " has no keys: " + loaded.error});

@@ -1,8 +1,6 @@
 // Looking after the files that keys came from.
 #include "ngx/issuer_keys.hpp"
 
-#include <cerrno>
-
 #include "ngx/key_loading.hpp"
 
 namespace keyward {
@@ -31,7 +29,7 @@ IssuerKeys::IssuerKeys(const MainConfiguration &configuration, ngx_log_t *log)
   for (std::size_t i = 0; i < sets_.size(); ++i) {
     sets_[i].keys = configuration.issuers[i]->loaded;
     sets_[i].stamp = configuration.issuers[i]->loaded_from;
-    sets_[i].unsettled = !sets_[i].stamp.is_settled(ngx_time());
+    sets_[i].unsettled = !configuration.issuers[i]->loaded_settled;
     KeyFileStamp now;
     sets_[i].seen = configuration.issuers[i]->loaded && stamp_of(configuration.issuers[i]->keys.where, &now);
   }
@@ -86,13 +84,16 @@ void IssuerKeys::refresh(std::size_t issuer, std::int64_t now_s) {
     return;
   }
   set.seen = true;
-  if (stamp == set.stamp && !set.unsettled) {
+  // What another issuer's key stood against is tried again when any set has become another.
+  const bool retry = set.refused_at != 0 && set.refused_at != changes_;
+  if (stamp == set.stamp && !set.unsettled && !retry) {
     return;
   }
   LoadedKeys loaded = load_keys(configured);
   const bool changed = !(stamp == set.stamp);
   set.stamp = loaded.stamp;
   set.unsettled = !loaded.stamp.is_settled(now_s);
+  set.refused_at = 0;
   if (loaded.keys == nullptr) {
     if (changed || !loaded.forbidden) {
       note(issuer, loaded.forbidden ? loaded.error + "; reload nginx, which may read it" : loaded.error);
@@ -100,7 +101,9 @@ void IssuerKeys::refresh(std::size_t issuer, std::int64_t now_s) {
     return;
   }
   const std::uint64_t before = changes_;
-  if (adopt(issuer, std::move(loaded.keys)) && changes_ != before) {
+  const bool adopted = adopt(issuer, std::move(loaded.keys));
+  set.refused_at = adopted ? 0 : changes_;
+  if (adopted && changes_ != before) {
     ngx_log_error(NGX_LOG_NOTICE, log_, 0, "keyward: issuer \"%s\" has new keys from %s", configured.rules.name.c_str(),
                   configured.keys.where.c_str());
     for (const std::string &warning : loaded.warnings) {

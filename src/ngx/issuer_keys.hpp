@@ -38,10 +38,11 @@ class IssuerKeys {
  private:
   struct Set {
     std::shared_ptr<const jwt::KeySet> keys;
-    KeyFileStamp stamp;      // of the file that it came from, or of one that was refused
-    bool seen = false;       // the file could be looked at once
-    bool unsettled = false;  // the file may have changed since without looking so
-    std::string failure;     // what the log was last told; empty: all is well
+    KeyFileStamp stamp;            // of the file that it came from, or of one that was refused
+    bool seen = false;             // the file could be looked at once
+    bool unsettled = false;        // the file may have changed since without looking so
+    std::uint64_t refused_at = 0;  // changes_ when adopt() refused what is in it; 0: it didn't
+    std::string failure;           // what the log was last told; empty: all is well
   };
   void refresh(std::size_t issuer, std::int64_t now_s);
   void note(std::size_t issuer, const std::string &failure);

@@ -31,6 +31,7 @@ struct IssuerConfiguration {
   std::string place;                          // for messages: "in /etc/nginx/nginx.conf:12"
   std::shared_ptr<const jwt::KeySet> loaded;  // of a file, by the master; of jwks_uri: nullptr
   KeyFileStamp loaded_from;                   // the file as it was then
+  bool loaded_settled = false;                // it can't have changed since without looking so
   SubjectReach reach;                         // set once all issuers are known
 };
 

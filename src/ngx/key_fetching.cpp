@@ -65,21 +65,32 @@ void KeyFetching::begin() {
     return;
   }
   running_ = true;
-  for (std::size_t i = 0; i < issuers_.size(); ++i) {
-    const FetchedIssuer &configured = *issuers_[i].configured;
-    if (configured.zone->set->state().generation == 0) {
-      load_cached(configured);
-    }
-    // Here and now: a reload must not make anybody wait for keys that are there.
-    KeySetState state = configured.zone->set->state();
-    if (!is_stale(configured.source.plan, state.history.fetched_ms, moment_ms())) {
-      std::shared_ptr<const jwt::KeySet> keys = read_shared_set(*configured.zone->set, &state.generation);
-      if (keys) {
-        take(&issuers_[i], state, std::move(keys));
-      }
-    }
+  for (Issuer &issuer : issuers_) {
+    // Where memory is refused, a thread reads it later.
+    guarded(false, [&] {
+      begin_with_what_is_there(&issuer);
+      return true;
+    });
   }
   look_after(moment_ms());
+}
+
+// Here and now: a reload must not make anybody wait for keys that are there.
+void KeyFetching::begin_with_what_is_there(Issuer *issuer) {
+  const FetchedIssuer &configured = *issuer->configured;
+  if (issuer->generation != 0) {
+    return;  // another issuer's of the same place
+  }
+  if (configured.zone->set->state().generation == 0) {
+    load_cached(configured);
+  }
+  KeySetState state = configured.zone->set->state();
+  if (!is_stale(configured.source.plan, state.history.fetched_ms, moment_ms())) {
+    const std::shared_ptr<const jwt::KeySet> keys = read_shared_set(*configured.zone->set, &state.generation);
+    if (keys) {
+      take_for_all(configured.zone.get(), state, keys);
+    }
+  }
 }
 
 void KeyFetching::load_cached(const FetchedIssuer &configured) {
@@ -128,6 +139,9 @@ bool KeyFetching::look_at(std::size_t index, std::int64_t now) {
   const FetchPlan &plan = issuer.configured->source.plan;
   const KeySetState state = issuer.configured->zone->set->state();
   bool ended = false;
+  if (!issuer.in_use && issuer.refused_at != 0 && issuer.refused_at != worker_.issuer_keys.changes()) {
+    issuer.generation = 0;  // what stood against it may be gone
+  }
   if (state.generation != issuer.generation && !is_stale(plan, state.history.fetched_ms, now)) {
     begin_reading(index, state);
   } else {
@@ -149,9 +163,20 @@ void KeyFetching::note_attempts(Issuer *issuer, const KeySetState &state) noexce
   }
 }
 
-void KeyFetching::take(Issuer *issuer, const KeySetState &state, std::shared_ptr<const jwt::KeySet> keys) {
+// Before anybody is resumed: a token may be for an issuer that a laxer one of the same place would take it from.
+void KeyFetching::take_for_all(const KeyZone *zone, const KeySetState &state,
+                               const std::shared_ptr<const jwt::KeySet> &keys) {
+  for (Issuer &issuer : issuers_) {
+    if (issuer.configured->zone.get() == zone && issuer.generation != state.generation) {
+      take(&issuer, state, keys);
+    }
+  }
+}
+
+void KeyFetching::take(Issuer *issuer, const KeySetState &state, const std::shared_ptr<const jwt::KeySet> &keys) {
   // One that can't be told from another issuer's isn't used: the last good one stays, until that is too old.
-  issuer->in_use = worker_.issuer_keys.adopt(issuer->configured->issuer, std::move(keys));
+  issuer->in_use = worker_.issuer_keys.adopt(issuer->configured->issuer, keys);
+  issuer->refused_at = issuer->in_use ? 0 : worker_.issuer_keys.changes();
   issuer->generation = state.generation;
   note_attempts(issuer, state);
 }
@@ -172,13 +197,16 @@ void KeyFetching::drop_if_stale(Issuer *issuer, std::int64_t now) {
   issuer->generation = 0;  // to be read again, once it has been fetched again
 }
 
+// Once for all issuers of the place.
 void KeyFetching::begin_reading(std::size_t index, const KeySetState &state) {
-  Issuer &issuer = issuers_[index];
-  if (issuer.reading) {
-    return;
+  const KeyZone *zone = issuers_[index].configured->zone.get();
+  const bool reading = std::any_of(issuers_.begin(), issuers_.end(), [zone](const Issuer &issuer) {
+    return issuer.reading && issuer.configured->zone.get() == zone;
+  });
+  if (!reading) {
+    std::unique_ptr<Job> job = std::make_unique<ReadJob>(*this, index, state);
+    issuers_[index].reading = read_pool_->post(job);
   }
-  std::unique_ptr<Job> job = std::make_unique<ReadJob>(*this, index, state);
-  issuer.reading = read_pool_->post(job);
 }
 
 SharedKeySet::Begin KeyFetching::begin_fetch(std::size_t index, SharedKeySet::Why why, std::int64_t now) {
@@ -187,7 +215,14 @@ SharedKeySet::Begin KeyFetching::begin_fetch(std::size_t index, SharedKeySet::Wh
   const SharedKeySet::Begin begun =
       issuer.configured->zone->set->begin(why, issuer.configured->source.plan, ngx_pid, now, &number);
   if (begun == SharedKeySet::Begin::begun) {
-    std::unique_ptr<Job> job = std::make_unique<FetchJob>(*this, index, number);
+    std::unique_ptr<Job> job;
+    if (!guarded(false, [&] {
+          job = std::make_unique<FetchJob>(*this, index, number);
+          return true;
+        })) {
+      issuer.configured->zone->set->fail(number, FetchProblem::aborted, 0);
+      throw std::bad_alloc();
+    }
     issuer.fetching = fetch_pool_->post(job);  // where it can't be, the job gives the turn up
   }
   return begun;
@@ -211,7 +246,7 @@ Step KeyFetching::await(RequestContext *ctx, const std::vector<std::size_t> &iss
     const SharedKeySet &set = *issuer->configured->zone->set;
     // An attempt behind this one began after the request had come.
     const std::uint64_t first = ctx->key_wait->first(place, set.state().begun);
-    if (issuer->succeeded > first) {
+    if (issuer->in_use && issuer->succeeded > first) {
       continue;
     }
     answered = false;

@@ -45,6 +45,7 @@ class KeyFetching {
     std::uint64_t ended = 0, succeeded = 0;  // attempts whose outcome is taken in
     std::int64_t fetched_ms = kNever;        // of the set in use
     bool in_use = false;
+    std::uint64_t refused_at = 0;            // IssuerKeys::changes() when the set that was last read wasn't adopted
     bool reading = false, fetching = false;  // by a thread of ours
   };
 
@@ -54,8 +55,10 @@ class KeyFetching {
   SharedKeySet::Begin begin_fetch(std::size_t index, SharedKeySet::Why why, std::int64_t now_ms);
   void begin_reading(std::size_t index, const KeySetState &state);
   static void note_attempts(Issuer *issuer, const KeySetState &state) noexcept;
-  void take(Issuer *issuer, const KeySetState &state, std::shared_ptr<const jwt::KeySet> keys);
+  void take(Issuer *issuer, const KeySetState &state, const std::shared_ptr<const jwt::KeySet> &keys);
+  void take_for_all(const KeyZone *zone, const KeySetState &state, const std::shared_ptr<const jwt::KeySet> &keys);
   void drop_if_stale(Issuer *issuer, std::int64_t now_ms);
+  void begin_with_what_is_there(Issuer *issuer);
   void load_cached(const FetchedIssuer &configured);
   void set_timer() noexcept;
   Issuer *find(std::size_t configured_issuer) noexcept;

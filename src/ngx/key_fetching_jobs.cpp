@@ -138,7 +138,7 @@ void KeyFetching::ReadJob::finish() noexcept {
   owner_.issuers_[index_].reading = false;
   guarded(false, [&] {
     if (keys_) {
-      owner_.take(&owner_.issuers_[index_], state_, std::move(keys_));
+      owner_.take_for_all(zone_.get(), state_, keys_);
       owner_.look_after(moment_ms());
       resume_all(&owner_.waiting_);
     }

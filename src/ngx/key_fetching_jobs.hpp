@@ -10,7 +10,12 @@
 
 namespace keyward {
 
-inline std::int64_t moment_ms() noexcept { return static_cast<std::int64_t>(ngx_current_msec); }
+// Goes on while the machine sleeps, which nginx's own doesn't: keys age meanwhile.
+inline std::int64_t moment_ms() noexcept {
+  struct timespec now = {};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1000000;
+}
 
 // nullptr where there is no set, or memory was refused. *generation: of the one that was read.
 std::shared_ptr<const jwt::KeySet> read_shared_set(const SharedKeySet &set, std::uint64_t *generation);

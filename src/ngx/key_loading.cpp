@@ -86,7 +86,7 @@ void warn_of_mode(const IssuerConfiguration &issuer, std::vector<std::string> *w
 }  // namespace
 
 bool KeyFileStamp::is_settled(std::int64_t now_s) const noexcept {
-  return std::max(modified_ns, changed_ns) / kNanoseconds + kSettlingSeconds < now_s;
+  return changed_ns / kNanoseconds + kSettlingSeconds < now_s;
 }
 
 bool stamp_of(const std::string &path, KeyFileStamp *stamp) noexcept {

@@ -1,6 +1,7 @@
 // From a token to its principal: by what is remembered, or by its signature; then by the store, which has the last word each time.
 #include "ngx/token_lookup.hpp"
 
+#include "auth/credential_text.hpp"
 #include "auth/token_principal.hpp"
 #include "jwt/verify.hpp"
 #include "ngx/limits.hpp"
@@ -47,13 +48,17 @@ class TokenLookup {
       return Step::decided;
     }
     if (issuers_.empty()) {
-      *reason = Reason::invalid_token;
+      *reason = is_token() ? Reason::invalid_token : Reason::invalid_key;
       return Step::decided;
     }
     TokenCache &cache = worker_.tokens;
     const Digest name = cache.name_of(ctx_->credential.text);
     TokenCache::Entry *entry = cache.find(name, &issuers_, worker_.issuer_keys.changes(), now_s_);
     if (entry == nullptr) {
+      if (!is_token()) {
+        *reason = Reason::invalid_key;
+        return Step::decided;
+      }
       std::shared_ptr<const VerifiedToken> token;
       const Step step = verify(&token, reason);
       if (step == Step::wait || *reason != Reason::none) {
@@ -71,6 +76,15 @@ class TokenLookup {
   const IssuerConfiguration &issuer(std::size_t place) const noexcept { return *worker_.configuration.issuers[place]; }
   const jwt::Issuer &rules_of(std::size_t place) const noexcept { return issuer(place).rules; }
 
+  // What only has a token's dots is neither a token nor a key.
+  bool is_token() noexcept {
+    if (!has_token_form(ctx_->credential.text)) {
+      ctx_->kind = Kind::none;
+      return false;
+    }
+    return true;
+  }
+
   Step verify(std::shared_ptr<const VerifiedToken> *token, Reason *reason) {
     const std::uint32_t exhausted_s = failures_exhausted(worker_, ctx_, location_);
     if (exhausted_s != 0) {
@@ -81,7 +95,10 @@ class TokenLookup {
     std::vector<jwt::AcceptedIssuer> accepted;
     accepted.reserve(issuers_.size());
     for (const std::size_t place : issuers_) {
-      accepted.push_back({&rules_of(place), worker_.issuer_keys.current(place).get()});
+      const KeyPlace &keys = issuer(place).keys;
+      const bool fetched = keys.from == KeyPlace::From::jwks_uri;
+      accepted.push_back({&rules_of(place), worker_.issuer_keys.current(place).get(),
+                          fetched ? std::string_view(keys.where) : std::string_view()});
     }
     jwt::Verdict verdict = jwt::verify_token(accepted, ctx_->credential.text, now_s_);
     *reason = reason_of(verdict.outcome);
@@ -93,12 +110,9 @@ class TokenLookup {
       ctx_->issuer = accepted[verdict.issuer].issuer;
     }
     if (*reason == Reason::none) {
-      auto verified = std::make_shared<VerifiedToken>();
-      verified->issuer = issuers_[verdict.issuer];
-      verified->times = verdict.times;
-      verified->identity = std::move(verdict.identity);
-      verified->claims = jwt::ClaimTexts(verdict.claims);
-      *token = std::move(verified);
+      const std::size_t place = issuers_[verdict.issuer];
+      *token = std::make_shared<VerifiedToken>(
+          verified_token(place, rules_of(place), worker_.configuration.policy.implications, std::move(verdict)));
     } else if (*reason == Reason::invalid_token && verdict.cause == jwt::Cause::bad_signature) {
       charge_failure(worker_, ctx_, location_);
     }

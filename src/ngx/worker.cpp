@@ -16,7 +16,7 @@ constexpr std::uint64_t kFlushLeaseMs = 3000;
 constexpr std::size_t kQueuePerThread = 32;
 // About 600 bytes each where a principal has scopes and limits; a set of these is what a busy edge sees in a minute.
 constexpr std::size_t kPrincipals = 16384;
-// Bounded by what a token of 8 KiB may say, 25 KB each; one of 500 bytes takes 1 KB.
+// Bounded by what a token of 8 KiB may say; one of 500 bytes takes 1 KB.
 constexpr std::size_t kTokens = 8192;
 // Times a second that a starting worker waits for another one, which names windows or takes them in.
 constexpr int kWindowTries = 20;
@@ -201,10 +201,8 @@ void Worker::refresh_store() {
       reader_.end();
     }
     if (legacy && !writer_refused_) {
-      // LMDB must not be open twice in one process: the one closes before the other opens. Both number their generations
-      // from 1 on, so what was remembered of the one must not be taken for the other's.
+      // LMDB must not be open twice in one process: the one closes before the other opens.
       reader_.close();
-      principals.clear();
       auto writer = std::make_unique<CredentialWriter>();
       const StoreStatus opened = writer->open(configuration.store);
       if (opened.ok()) {
@@ -228,7 +226,7 @@ void Worker::note_store(const StoreStatus &status) noexcept {
     if (status.ok() && !store_failure_.empty()) {
       ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0, "keyward: the store is readable again");
     } else if (!status.ok() && status.text != store_failure_) {
-      ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "keyward: %s; requests with keys get 503 meanwhile",
+      ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "keyward: %s; requests with keys and tokens get 503 meanwhile",
                     status.text.c_str());
     }
     store_failure_ = status.ok() ? std::string() : status.text;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 
@@ -18,6 +19,9 @@ namespace {
 // How long the event loop waits for a write of this process to end where a snapshot can't be had without that.
 constexpr std::chrono::milliseconds kWritingWait(10);
 constexpr unsigned kRefreshesPerCleaning = 60;
+
+// How often any reader of this process has opened files: what was remembered by one reader is never taken for another's.
+std::atomic<std::uint64_t> opened{0};
 
 }  // namespace
 
@@ -50,7 +54,7 @@ StoreStatus CredentialReader::State::reopen() {
     return status;
   }
   mdb_txn_reset(txn.get());
-  ++generation.incarnation;
+  generation.incarnation = ++opened;
   return {};
 }
 

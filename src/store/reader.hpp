@@ -21,7 +21,7 @@ namespace keyward {
 // the meta page, which two commits in between overwrite), but such an id is past already and doesn't come back. So what is
 // remembered under a generation can only be dropped too early, never kept too long.
 struct Generation {
-  std::uint64_t incarnation = 0;  // raised whenever this reader (re)opens the files; 0: none
+  std::uint64_t incarnation = 0;  // another one whenever any reader of this process (re)opens files; 0: none
   std::uint64_t txn_id = 0;       // mdb_txn_id of the renewed transaction, never mdb_env_info
 
   friend bool operator==(const Generation &a, const Generation &b) noexcept {

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from lab import QUIET, Site, find_build, until_open
 from report import Row, Section
-from speed import LOCATIONS, UPSTREAM, ZONES
+from speed import LOCATIONS, TOKEN_LOCATION, TOKEN_RULES, UPSTREAM, ZONES
 from harness.client import Connection
 from harness.edge import Config
+from harness.tokens import Issuers, Signer
 
 # The first one is nginx without the module; the others are compared with the second.
 CASES = [
@@ -24,6 +25,7 @@ CASES = [
     ("guarded", "keyward: bcrypt key, scope, plan limit, identity, limit fields"),
     ("no_fields", "keyward: the same without limit fields"),
     ("key", "keyward: key and identity only"),
+    ("token", "keyward: remembered EdDSA token, scope, plan limit, identity, limit fields"),
     ("limit_req", "nginx limit_req alone"),
 ]
 
@@ -41,7 +43,7 @@ def end(process):
     raise AssertionError("nginx under valgrind doesn't end")
 
 
-def count(build, site, key, path, requests, folder):
+def count(build, site, credential, path, requests, folder, issuer=""):
     """Instructions of a whole life of nginx that serves so many requests."""
     values = {"STORE": site.store.path, "UPSTREAM": UPSTREAM, "USER": "user root;" if os.getuid() == 0 else ""}
     config = Config(build, folder, values)
@@ -50,8 +52,9 @@ def count(build, site, key, path, requests, folder):
             written = config.write(http=QUIET, server="location = /absent { empty_gif; }", main="master_process off;", store=False, log_level="error")
             written.write_text(re.sub(r"^load_module .*\n", "", written.read_text()))
         else:
-            http = f"{QUIET} {ZONES}\nupstream upstream {{ server 127.0.0.1:9; }}"
-            config.write(http=http, server=LOCATIONS, main="master_process off;", log_level="error")
+            http = f"{QUIET} {ZONES}\nupstream upstream {{ server 127.0.0.1:9; }}\n{issuer}"
+            server = LOCATIONS + (TOKEN_LOCATION if issuer else "")
+            config.write(http=http, server=server, main="master_process off;", log_level="error")
         out = folder / "callgrind.out"
         # The event loop's thread alone: others (use counts, windows that are stored) work by the second and not by the request, and valgrind
         # makes few requests of a second.
@@ -64,7 +67,7 @@ def count(build, site, key, path, requests, folder):
             until_open(port)
             with Connection(port, 120) as connection:
                 for _ in range(requests):
-                    response = connection.request("GET", f"/{path}", {"Authorization": f"Bearer {key}"})
+                    response = connection.request("GET", f"/{path}", {"Authorization": f"Bearer {credential}"})
                     assert response.status == 200, response
         finally:
             end(process)
@@ -90,9 +93,13 @@ def measure(options, tell=print):
         site.store.kw("plan", "set", "pro", "--scope", "posts:read", "--limit", "6000r/m")
         # What is remembered costs the same whatever its verifier: a cheap one saves minutes under valgrind.
         key = site.store.key(subject="acme", plan="pro", verifier="bcrypt:4")["key"]
+        signer = Signer()
+        issuer = Issuers(site.folder).block("auth", signer, TOKEN_RULES)
+        token = signer.token(lifetime=86400, scope="posts:read posts:write")
         found = {}
         for case, text in CASES:
-            counts = [count(build, site, key, case, n, site.folder / f"{case}{n}") for n in (few, many)]
+            what = (token, issuer) if case == "token" else (key, "")
+            counts = [count(build, site, what[0], case, n, site.folder / f"{case}{n}", what[1]) for n in (few, many)]
             found[case] = round((counts[1] - counts[0]) / (many - few))
             tell(f"{case:14} {found[case]:6} instructions  {text}")
     for case, text in CASES:

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from lab import CLIENT_CPU, QUIET, SERVER_CPU, Ports, Site, Target, compare, find_build, pin, until, until_open
 from report import Bar, Row, Section
+from rivals import ABSENT, HAPROXY, LUA, LUA_LOCATION, LUA_TOKEN_LOCATION, LUA_TOKENS, NJS, NJS_LOCATION
 from harness.edge import StartFailed
+from harness.tokens import Issuers, Signer
 
 try:
     import bcrypt
@@ -34,83 +36,11 @@ LOCATIONS = """
     location = /basic5       { keyward off; auth_basic x; auth_basic_user_file @PREFIX@/htpasswd5; empty_gif; }
     location = /basic10      { keyward off; auth_basic x; auth_basic_user_file @PREFIX@/htpasswd10; empty_gif; }
 """
+# Apart, so that who has no token has no issuers.
+TOKEN_LOCATION = "location = /token { keyward on; keyward_accept auth; keyward_scope posts:read; keyward_limit plan; empty_gif; }"
+TOKEN_RULES = "scope_claim scope; plan pro;"
 UPSTREAM = 'proxy_pass http://upstream/; proxy_http_version 1.1; proxy_set_header Connection "";'
 ZONES = "limit_req_zone $http_authorization zone=plain:10m rate=1000000r/s;"
-
-# As a careful user would write it: the key's SHA-256 in a shared dictionary, a scope, a fixed window, the limit's fields.
-LUA = """
-    lua_shared_dict keys 10m; lua_shared_dict counts 10m;
-    init_by_lua_block {
-        ffi = require "ffi"
-        ffi.cdef "unsigned char *SHA256(const unsigned char *d, size_t n, unsigned char *md);"
-        crypto = ffi.load("crypto"); md = ffi.new("unsigned char[32]")
-        ngx.shared.keys:set(ffi.string(crypto.SHA256("@KEY@", #"@KEY@", md), 32), "posts:read posts:write")
-    }
-"""
-LUA_LOCATION = """
-    location = /lua_off { empty_gif; }
-    location = /lua { empty_gif; access_by_lua_block {
-        local key = ngx.var.http_authorization
-        key = key and key:match("^Bearer (.+)$")
-        if not key then return ngx.exit(401) end
-        local name = ffi.string(crypto.SHA256(key, #key, md), 32)
-        local scopes = ngx.shared.keys:get(name)
-        if not scopes then return ngx.exit(401) end
-        if not (" " .. scopes .. " "):find(" posts:read ", 1, true) then return ngx.exit(403) end
-        local limit = 100000000
-        local used = ngx.shared.counts:incr(name, 1, 0, 3600)
-        ngx.header["X-RateLimit-Limit"] = limit
-        ngx.header["X-RateLimit-Remaining"] = limit - used
-        if used > limit then return ngx.exit(429) end
-    } }
-"""
-NJS = """
-import crypto from 'crypto';
-const keys = {'@SHA@': 'posts:read posts:write'};
-function check(r) {
-    const field = r.headersIn['Authorization'];
-    if (!field || !field.startsWith('Bearer ')) return '401';
-    const scopes = keys[crypto.createHash('sha256').update(field.substring(7)).digest('hex')];
-    if (!scopes) return '401';
-    return scopes.split(' ').indexOf('posts:read') < 0 ? '403' : '';
-}
-export default {check};
-"""
-NJS_LOCATION = """
-    location = /njs_off { empty_gif; }
-    location = /njs { if ($njs_refusal) { return 403; } empty_gif; }
-"""
-HAPROXY = """
-global
-    nbthread 1
-    cpu-map 1/1 {cpu}
-defaults
-    mode http
-    timeout client 1h
-    timeout server 1h
-    timeout connect 5s
-    timeout http-keep-alive 1h
-frontend bare
-    bind 127.0.0.1:{bare}
-    http-request return status 200 content-type image/gif string x
-frontend limited
-    bind 127.0.0.1:{limited}
-    stick-table type string len 80 size 100k expire 1h store http_req_rate(1h)
-    http-request track-sc0 req.hdr(authorization)
-    http-request deny deny_status 429 if {{ sc_http_req_rate(0) gt 100000000 }}
-    http-request return status 200 content-type image/gif string x
-"""
-
-ABSENT = """
-daemon off; {user} pid {folder}/nginx.pid; error_log {folder}/error.log error;
-events {{ worker_connections 4096; }}
-http {{
-    {quiet}
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-    server {{ listen 127.0.0.1:{port}; location / {{ empty_gif; }} }}
-}}
-"""
 
 
 @dataclass
@@ -119,46 +49,58 @@ class Case:
     base: str
     text: str
     connections: int = 16
+    credential: str = "key"  # or basic, or a token by its algorithm
 
 
 CASES = [
     Case("guarded", "off", "keyward: bcrypt key, scope, plan limit, identity, limit fields"),
     Case("key", "off", "keyward: bcrypt key and identity only"),
+    Case("token", "off", "keyward: remembered EdDSA token, scope, plan limit, identity, limit fields", credential="EdDSA"),
     Case("off", "absent", "keyward off, of nginx without the module"),
     Case("proxied", "proxied_off", "keyward as in the first row, proxied over keep-alive connections"),
     Case("limit_req", "off", "nginx limit_req alone"),
     Case("auth_request", "off", "nginx auth_request to a second nginx"),
-    Case("basic5", "off", "nginx auth_basic, bcrypt of cost 5"),
-    Case("basic10", "off", "nginx auth_basic, bcrypt of cost 10", connections=2),
+    Case("basic5", "off", "nginx auth_basic, bcrypt of cost 5", credential="basic"),
+    Case("basic10", "off", "nginx auth_basic, bcrypt of cost 10", connections=2, credential="basic"),
     Case("lua", "lua_off", "Lua: SHA-256 in a shared dictionary, scope, limit"),
+    Case("lua_token", "lua_token_off", "Lua: remembered EdDSA token in a shared dictionary, scope, limit", credential="EdDSA"),
     Case("njs", "njs_off", "njs: SHA-256 in an object, scope, no limit"),
     Case("haproxy", "haproxy_off", "HAProxy: a stick table's limit"),
+    Case("haproxy_es256", "haproxy_off", "HAProxy: jwt_verify of ES256, exp, scope, no limit", credential="ES256"),
+    Case("haproxy_rs256", "haproxy_off", "HAProxy: jwt_verify of RS256, exp, scope, no limit", credential="RS256"),
 ]
 
 
 class Lab:
-    """All servers that the cases need, each at its first use."""
+    """The servers that a case needs, each at its first use."""
 
-    def __init__(self, stack):
+    def __init__(self, stack, case):
         self._stack = stack
+        self._case = case
         self._build = find_build()
         self.site = stack.enter_context(Site(self._build))
         kw = self.site.store.kw
         kw("plan", "set", "pro", "--scope", "posts:read", "--scope", "posts:write", "--limit", "100000000r/h")
         self.key = self.site.store.key(subject="acme", plan="pro", verifier="bcrypt:10")["key"]
+        self.signer = Signer(case.credential) if case.credential not in ("key", "basic") else None
+        self.issuers = Issuers(self.site.folder)
         self._servers = {}
 
-    def target(self, name, case):
-        kind = next((kind for kind in ("absent", "lua", "njs", "haproxy") if name.startswith(kind)), "nginx")
+    def target(self, name):
+        kind = next((kind for kind in ("absent", "lua_token", "lua", "njs", "haproxy") if name.startswith(kind)), "nginx")
         if kind not in self._servers:
             self._servers[kind] = getattr(self, f"_start_{kind}")()
         url, pids = self._servers[kind](name)
-        fields = {"Authorization": f"Bearer {self.key}"}
-        if case.name.startswith("basic"):
+        return Target(url, pids, {"Authorization": self._authorization()}, connections=self._case.connections)
+
+    def _authorization(self):
+        if self.signer:
+            return f"Bearer {self.signer.token(lifetime=86400, scope='posts:read posts:write')}"
+        if self._case.credential == "basic":
             if bcrypt is None:
                 raise Missing("python3-bcrypt isn't installed")
-            fields = {"Authorization": "Basic dXNlcjpwYXNzd29yZA=="}  # user:password
-        return Target(url, pids, fields, connections=case.connections)
+            return "Basic dXNlcjpwYXNzd29yZA=="  # user:password
+        return f"Bearer {self.key}"
 
     def _edge(self, site, **pieces):
         edge = site.start(log_level="error", **pieces)
@@ -178,10 +120,14 @@ class Lab:
         edge = backend.start(http=QUIET, server="location / { empty_gif; } location = /check { return 204; }", store=False, log_level="error")
         pin(edge.workers()[0], CLIENT_CPU)
         upstream = f"upstream upstream {{ server 127.0.0.1:{edge.port}; keepalive 32; keepalive_requests 1000000000; }}"
+        issuer = self.issuers.block("auth", self.signer, TOKEN_RULES) if self.signer else ""
         start = self._edge(
-            self.site, http=f"{QUIET} {ZONES}\n{upstream}", server=LOCATIONS.replace("@PREFIX@/", f"{self.site.folder}/"), UPSTREAM=UPSTREAM
+            self.site,
+            http=f"{QUIET} {ZONES}\n{upstream}\n{issuer}",
+            server=LOCATIONS.replace("@PREFIX@/", f"{self.site.folder}/") + (TOKEN_LOCATION if issuer else ""),
+            UPSTREAM=UPSTREAM,
         )
-        for cost in (5, 10) if bcrypt else ():
+        for cost in (5, 10) if bcrypt and self._case.credential == "basic" else ():
             hashed = bcrypt.hashpw(b"password", bcrypt.gensalt(cost, prefix=b"2a")).decode()
             (self.site.folder / f"htpasswd{cost}").write_text(f"user:{hashed}\n")
         return start
@@ -209,9 +155,15 @@ class Lab:
         return process
 
     def _start_lua(self):
+        return self._with_lua(LUA, LUA_LOCATION, KEY=self.key)
+
+    def _start_lua_token(self):
+        return self._with_lua(LUA_TOKENS, LUA_TOKEN_LOCATION, POINT=self.signer.jwk["x"])
+
+    def _with_lua(self, http, server, **values):
         modules = "".join(f"load_module {path};\n" for path in find_modules("ndk_http_module.so", "ngx_http_lua_module.so"))
         site = self._stack.enter_context(Site(self._build))
-        return self._rival(site, "lua", main=modules, http=QUIET + LUA, server=LUA_LOCATION, store=False, KEY=self.key)
+        return self._rival(site, "lua", main=modules, http=QUIET + http, server=server, store=False, **values)
 
     def _start_njs(self):
         site = self._stack.enter_context(Site(self._build))
@@ -223,14 +175,16 @@ class Lab:
 
     def _start_haproxy(self):
         folder, bare = self._folder_and_port()
-        _, limited = self._folder_and_port()
-        (folder / "haproxy.cfg").write_text(HAPROXY.format(cpu=SERVER_CPU, bare=bare, limited=limited))
+        ports = {"haproxy_off": bare, "haproxy": self._folder_and_port()[1], "haproxy_token": self._folder_and_port()[1]}
+        signer = self.signer or Signer("ES256")
+        values = {"algorithm": signer.algorithm, "pem": self.issuers.write("haproxy.pem", signer.pem), "cpu": SERVER_CPU}
+        (folder / "haproxy.cfg").write_text(HAPROXY.format(bare=bare, limited=ports["haproxy"], tokens=ports["haproxy_token"], **values))
         program = shutil.which("haproxy", path="/usr/sbin:/usr/bin")
         if not program:
             raise Missing("haproxy isn't installed")
         process = self._run([program, "-db", "-q", "-f", folder / "haproxy.cfg"], bare)
         pin(process.pid, SERVER_CPU)
-        return lambda name: (f"http://127.0.0.1:{bare if name.endswith('_off') else limited}/", (process.pid,))
+        return lambda name: (f"http://127.0.0.1:{ports.get(name, ports['haproxy_token'])}/", (process.pid,))
 
 
 class Missing(Exception):
@@ -245,7 +199,7 @@ def find_modules(*names):
     return [folder / name for name in names]
 
 
-TARGETS = {"guarded": (0.92, 0.7), "proxied": (0.96, None)}  # of bare throughput, at least; microseconds added, at most
+TARGETS = {"guarded": (0.92, 0.7), "token": (0.90, None), "proxied": (0.96, None)}  # of bare throughput, at least; microseconds added, at most
 
 
 def row_of(case, result):
@@ -287,8 +241,8 @@ def measure_case(case, rounds, seconds, tell):
     # Servers of their own for each case: what one leaves behind is no other's burden.
     with contextlib.ExitStack() as stack:
         try:
-            lab = Lab(stack)
-            target, base = lab.target(case.name, case), lab.target(case.base, case)
+            lab = Lab(stack, case)
+            target, base = lab.target(case.name), lab.target(case.base)
         except Missing as missing:
             tell(f"{case.name:14} {missing}")
             return Row(case.name, case.text, missing=str(missing))

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from harness.shim import preload
+from harness.tokens import Signer
 from harness.wait import until
 
 HOUR = 3600
@@ -139,3 +140,46 @@ def test_shadow_ends_by_the_wall(clock, store):
     assert e.get("/").status == 200
     stepped(clock, e, HOUR)
     assert e.get("/").status == 401
+
+
+@pytest.mark.parametrize("leeway", [0, 30])
+def test_a_remembered_token_ends_to_the_second(clock, issuers, leeway):
+    # Rows 7, 12: the very next request is refused, whatever was remembered; and what isn't good yet is good from its second on.
+    signer = Signer()
+    e = clock.edge(http=issuers.block("auth", signer, f"leeway {leeway}s;"), server=f"{SHOW} location / {{ empty_gif; }}", workers=2, store=False)
+    base = int(time.time())
+    soon, late = signer.bearer(iat=base, exp=base + HOUR), signer.bearer(iat=base, exp=base + 3 * HOUR)
+    early = signer.bearer(iat=base, nbf=base + 2 * HOUR, exp=base + 4 * HOUR)
+    state = lambda: [e.get("/", headers).header("X-Reason") or e.get("/", headers).status for headers in (soon, late, early)]
+
+    def shows(at, wanted):
+        """From this second on, for two minutes; on both workers."""
+        for second in (at, at + 120):
+            stepped(clock, e, second - int(time.time()))
+            assert [state() for _ in range(4)] == [wanted] * 4, second
+
+    shows(base, [200, 200, "invalid_token"])
+    shows(base + HOUR + leeway, ["expired_token", 200, "invalid_token"])
+    shows(base + 2 * HOUR - leeway, ["expired_token", 200, 200])
+    shows(base + 3 * HOUR + leeway, ["expired_token", "expired_token", 200])
+    # Back again, as a clock may go: by the time that it is now.
+    shows(base, [200, 200, "invalid_token"])
+
+
+def test_a_remembered_token_is_good_until_its_last_second(clock, issuers):
+    # A clock that steps to some seconds before the end, and a poll: never 200 once an answer's Date says that it is over.
+    signer = Signer()
+    e = clock.edge(http=issuers.block("auth", signer, "leeway 0s;"), server=f"{SHOW} location / {{ empty_gif; }}", store=False)
+    exp = int(time.time()) + HOUR
+    token = signer.bearer(exp=exp)
+    assert e.get("/", token).status == 200
+    stepped(clock, e, HOUR - 3)
+    seen = {200: [], 401: []}
+
+    def over():
+        response = e.get("/", token)
+        seen[response.status].append(email.utils.parsedate_to_datetime(response.header("Date")).timestamp())
+        return response.status == 401
+
+    until(over, 30, "the end")
+    assert all(date < exp for date in seen[200]) and seen[401][0] >= exp

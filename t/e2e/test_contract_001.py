@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from harness.tokens import Signer, jwks
+from harness.tokens import Signer, bearer, flipped, jwks
 from harness.wait import until
 from test_contract_000 import published
 
@@ -184,19 +184,23 @@ def test_contract_001_22_a_rotated_key_lives_for_its_overlap_and_its_successor_g
     assert e.get(IDEAS, new).status == 200
 
 
-def test_contract_001_02_a_session_comes_in_a_cookie(edge, store, folder, login, backend):
-    (folder / "login.json").write_text(jwks(login))
-    text = re.sub(r"jwks_uri [^;]*;", f"jwks_file {folder}/login.json;", published("sessions-and-keys.conf"))
-    e = edge(http=text, workers=2)
+def test_contract_001_02_a_session_comes_in_a_cookie(app, login, backend):
     cookie = {"Cookie": f"theme=dark; session={login.token(type='session', sub='u1')}"}
     own = {"Sec-Fetch-Site": "same-origin"}
-    assert e.get(IDEAS, cookie).status == 200
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    assert app.get(IDEAS, cookie).status == 200
     assert backend.last.header("X-Keyward-Subject") == "u1"
     assert backend.last.all("Cookie") == ["theme=dark"]
-    assert e.request("POST", IDEAS, {**cookie, **own}, body="{}").status == 200
+    assert app.request("POST", IDEAS, {**cookie, **own}, body="{}").status == 200
+    seen = backend.count()
     for foreign in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
-        response = e.request("POST", IDEAS, {**cookie, **foreign}, body="{}")
-        assert (response.status, response.json()) == (403, {"error": "cross-site request refused"})
+        # Row 54.
+        for response in (app.request("POST", IDEAS, {**cookie, **foreign}, body="{}"), app.get(IDEAS, {**cookie, **upgrade, **foreign})):
+            assert (response.status, response.json()) == (403, {"error": "cross-site request refused"})
+    for wrong in ("session=", "session=x", f"session={flipped(login.token(type='session'), 3)}", f"other={login.token(type='session')}"):
+        response = app.get(IDEAS, {"Cookie": wrong})
+        assert (response.status, response.json()) == (401, {"error": "Invalid API key"})
+    assert backend.count() == seen
 
 
 def test_contract_001_03_a_session_comes_as_bearer(app, login, backend):
@@ -220,6 +224,29 @@ def test_contract_001_14_sessions_have_full_access(app, login, backend):
     assert backend.last.header("X-Keyward-Scopes") == "*"
 
 
+def test_contract_001_19_a_session_that_is_wrong_is_401(app, login, backend):
+    assert app.get(IDEAS, session(login)).status == 200
+    seen = backend.count()
+    now = int(time.time())
+    for wrong in (
+        bearer(flipped(login.token(type="session"), 5)), session(Signer("EdDSA", kid="login-1")), session(Signer("ES256", kid="login-1")),
+        session(login, type=None), session(login, type="refresh"), session(login, exp=None), session(login, exp=now - 60, iat=now - 90),
+        session(login, nbf=now + 600), bearer("a.b.c"), bearer(login.token(type="session") + "."),
+    ):
+        response = app.get(IDEAS, wrong)
+        assert (response.status, response.json()) == (401, {"error": "Invalid API key"}), wrong
+        assert response.header("WWW-Authenticate").startswith("Bearer")
+    assert backend.count() == seen
+
+
+def test_contract_001_20_a_session_of_an_expired_plan_is_403(app, login, kw):
+    kw("plan", "set", "expired", "--no-access")
+    assert app.get(IDEAS, session(login)).status == 200
+    kw("subject", "set", "u1", "--plan", "expired")
+    assert app.get(IDEAS, session(login)).status == 403
+    assert app.get(IDEAS, session(login, sub="u2")).status == 200
+
+
 def test_contract_001_16_mcp_tokens_are_minted_for_sessions(app, login, key):
     target = "/api/v1/user/mcp-tokens"
     assert app.get(target, session(login)).status == 200
@@ -233,3 +260,14 @@ def test_contract_001_17_mcp_tokens_have_the_scopes_of_keys(app, login, key, bac
         assert methods_allowed(app, headers) == set(READ + WRITE)
         scopes.add(backend.last.header("X-Keyward-Scopes"))
     assert scopes == {"ideas:read ideas:write"}
+
+
+def test_contract_001_18_the_flow_of_mcp_tokens_is_separate(app, login, backend):
+    for kind, issuer in (("session", "session"), ("mcp", "mcp")):
+        assert app.get(IDEAS, login.bearer(type=kind)).status == 200
+        assert backend.last.header("X-Keyward-Issuer") == issuer
+    # What is for a session only, no MCP token opens, nor does it live by a session's rules.
+    assert app.get("/api/v1/user/mcp-tokens", login.bearer(type="mcp")).status == 401
+    assert app.get("/api/v1/user/mcp-tokens", login.bearer(type=["mcp", "other"])).status == 401
+    assert app.get(IDEAS, login.bearer(type="mcp", lifetime=7 * 86400)).status == 200
+    assert app.get(IDEAS, login.bearer(type="session", lifetime=7 * 86400)).status == 401

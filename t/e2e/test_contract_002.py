@@ -1,10 +1,11 @@
-"""conf.d/resource-scopes.conf against what document 002 states, as far as keys suffice (docs/contracts.md lists every statement)."""
+"""conf.d/resource-scopes.conf against what document 002 states, as far as it needs no keys API (docs/contracts.md lists every statement)."""
 
 import json
 import time
 
 import pytest
 from harness.drive import statuses, volley
+from harness.tokens import Signer, bearer, flipped, jwks
 from harness.wait import until
 from test_contract_000 import published
 
@@ -28,6 +29,23 @@ def key(store):
         return {"Authorization": f"Bearer {make.last['key']}"}
 
     return make
+
+
+@pytest.fixture
+def login():
+    return Signer("EdDSA", kid="login-1")
+
+
+@pytest.fixture
+def app(edge, store, login, make_backend):
+    """The same edge, with the login's keys on a server of ours."""
+    service = make_backend()
+    service.on("/.well-known/jwks.json", body=jwks(login))
+    return edge(http=published("resource-scopes.conf").replace("http://127.0.0.1:8081", service.url), workers=2)
+
+
+def session(login, **claims):
+    return login.bearer(**{"type": "session", "org": "acme", **claims})
 
 
 def allowed(e, headers):
@@ -183,3 +201,56 @@ def test_contract_002_17_rotation(e, key, kw, backend):
     # Whoever revokes the new one is rid of both.
     kw("key", "revoke", made["id"])
     assert [e.get("/v1/posts", headers).status for headers in (old, new)] == [401, 401]
+
+
+def test_contract_002_01_a_session_is_accepted(app, login, key, backend):
+    for headers, kind in ((session(login, sub="ann"), "token"), (key(subject="ann", scope="posts:read"), "key")):
+        assert app.get("/v1/posts", headers).status == 200
+        assert backend.last.header("X-Keyward-Kind") == kind
+        assert backend.last.header("X-Keyward-Subject") == "ann"
+        assert backend.last.header("Authorization") is None
+
+
+def test_contract_002_02_a_session_has_its_users_full_permissions(app, login, kw):
+    assert allowed(app, session(login, sub="ann")) == ALL
+    # What the user may not, the session may not either.
+    kw("subject", "set", "ben", "--scope", "posts:*")
+    assert allowed(app, session(login, sub="ben")) == {"posts:read", "posts:write"}
+
+
+def test_contract_002_03_a_session_is_within_its_organization(app, login, key, backend):
+    lie = {"X-Organization": "other"}
+    assert app.get("/v1/posts", {**session(login), **lie}).status == 200
+    assert backend.last.all("X-Organization") == ["acme"]
+    for headers in (session(login, org=None), key(scope="posts:read")):
+        assert app.get("/v1/posts", {**headers, **lie}).status == 200
+        assert backend.last.all("X-Organization") == []
+
+
+def test_contract_002_04_sessions_expire(app, login):
+    now = int(time.time())
+    assert app.get("/v1/posts", session(login, lifetime=3600)).status == 200
+    response = app.get("/v1/posts", session(login, iat=now - 90, exp=now - 60))
+    assert (response.status, response.json()) == (401, {"error": "token expired", "code": "unauthorized"})
+    assert app.get("/v1/posts", session(login, exp=None)).status == 401
+
+
+def test_contract_002_08_limits_are_by_session(app, login, key):
+    # Of one user, whichever token stands for it; beside those of others and of keys.
+    one, same, other = session(login, sub="ann"), session(login, sub="ann", jti="later"), session(login, sub="ben")
+    for headers in (one, other, key(subject="ann", scope="posts:read")):
+        assert app.get("/v1/posts", headers).status == 200
+    answers = volley(app.port, 10, 15, make=lambda n: ("/v1/posts", (one, same)[n % 2]))
+    assert statuses(answers) == {200: LIMIT - 1, 429: 151 - LIMIT}
+    assert statuses(volley(app.port, 10, 15, target="/v1/posts", headers=other)) == {200: LIMIT - 1, 429: 151 - LIMIT}
+
+
+def test_contract_002_11_a_session_that_is_wrong_is_401(app, login, backend):
+    token = login.token(type="session")
+    assert app.get("/v1/posts", bearer(token)).status == 200
+    seen = backend.count()
+    for wrong in (bearer(flipped(token, 4)), bearer(token + "."), session(Signer("EdDSA", kid="login-1")), session(login, type="other"), session(login, type=None)):
+        response = app.get("/v1/posts", wrong)
+        assert (response.status, response.json()["code"]) == (401, "unauthorized")
+        assert response.header("WWW-Authenticate").startswith("Bearer")
+    assert backend.count() == seen

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from harness.tokens import Signer, bearer, flipped, jwks
+from harness.wait import until
 from test_contract_000 import published
 
 FORMAT = "sapi_key_ hex=62"
@@ -26,10 +27,16 @@ def oauth():
 
 
 @pytest.fixture
-def configuration(auth, oauth, issuers, make_backend):
-    """The published file, with the auth service's keys on a server of ours."""
+def service(auth, make_backend):
+    """The auth service."""
     service = make_backend()
     service.on(JWKS, headers={"Content-Type": "application/json"}, body=jwks(auth))
+    return service
+
+
+@pytest.fixture
+def configuration(service, oauth, issuers):
+    """The published file, with the auth service's keys on a server of ours."""
     text = published("keys-and-two-issuers.conf")
     for old, new in (("http://127.0.0.1:8081", service.url), ("oauth.pem;", f"{issuers.write('oauth.pem', oauth.pem)};")):
         assert old in text
@@ -100,9 +107,32 @@ def test_contract_004_04_eddsa_by_the_auth_services_jwks(e, user, auth):
         assert e.get(ACCOUNTS, session(stranger)).json() == REFUSED
 
 
-def test_contract_004_06_oauth_tokens_by_the_apis_own_key(e, oauth):
+def test_contract_004_05_the_auth_services_keys_are_cached(e, user, auth, service):
+    # For 15 minutes, less the share by which a fetch comes ahead of time (t/unit/fetch_schedule_test.cpp).
+    user()
+    assert "refresh=15m" in published("keys-and-two-issuers.conf")
+    assert [e.get(ACCOUNTS, session(auth, jti=str(n))).status for n in range(40)] == [200] * 40
+    assert service.count(JWKS) == 1
+    service.stop()
+    assert [e.get(ACCOUNTS, session(auth, jti=f"again {n}")).status for n in range(10)] == [200] * 10
+
+
+def test_contract_004_06_oauth_tokens_by_the_apis_own_key(e, oauth, auth):
     assert e.get(ACCOUNTS, access(oauth)).status == 200
-    assert e.get(ACCOUNTS, access(Signer("EdDSA"))).status in (401, 503)  # 503 only while the other issuer has no keys
+    until(lambda: e.get(ACCOUNTS, session(auth)).status == 401, 20, "the other issuer's keys")  # not provisioned
+    assert e.get(ACCOUNTS, access(Signer("EdDSA"))).json() == REFUSED
+    assert e.get(ACCOUNTS, access(Signer("ES256"))).json() == REFUSED
+
+
+def test_contract_004_07_by_prefix_a_key_else_a_token(e, user, key, auth, oauth, backend):
+    user()
+    for headers, kind in ((key(), "key"), (session(auth), "token"), (access(oauth), "token")):
+        assert e.get(ACCOUNTS, headers).status == 200
+        assert backend.last.header("X-Keyward-Kind") == kind
+    # What begins like a key is one, and is never tried as a token.
+    token = auth.token(sub=USER)
+    for text in (f"sapi_key_{token}", f"sapi_key_.{token.split('.', 1)[1]}", f"{key()['Authorization'][7:]}.{token.split('.', 1)[1]}"):
+        assert e.get(ACCOUNTS, bearer(text)).json() == REFUSED
 
 
 def test_contract_004_08_auth_first_then_oauth(e, user, auth, oauth, backend):

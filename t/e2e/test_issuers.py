@@ -162,6 +162,9 @@ def test_two_of_one_url_must_be_told_apart(check):
     url = "jwks_uri https://x.example/jwks;"
     assert check(f"keyward_issuer a {{ {url} }}\nkeyward_issuer b {{ {url} }}")[0] == 1
     assert check(f"keyward_issuer a {{ {url} issuer a; }}\nkeyward_issuer b {{ {url} issuer b; }}")[0] == 0
+    short = url.replace(";", " stale=1h;")
+    rc, output = check(f"keyward_issuer a {{ {url} issuer a; }}\nkeyward_issuer b {{ {short} issuer b; }}")
+    assert rc == 1 and 'fetches its keys from where issuer "a" does; give both the same "stale="' in output
 
 
 def test_accept_names_issuers_that_exist(check):

@@ -86,6 +86,7 @@ def test_the_first_request_waits_for_the_first_fetch(edge, issuer):
 
 
 def test_a_rotation_costs_one_fetch(edge, issuer):
+    # Rows 10, 15.
     e = edge(http=block(issuer), location=GUARDED, workers=2, store=False)
     wait_status(e, 200, issuer.bearer)
     issuer.add_key("second")
@@ -100,6 +101,7 @@ def test_a_rotation_costs_one_fetch(edge, issuer):
 
 
 def test_unknown_keys_are_throttled(edge, issuer):
+    # Rows 10, 15.
     e = edge(http=block(issuer), location=GUARDED, workers=2, store=False)
     wait_status(e, 200, issuer.bearer)
     stranger = Issuer()
@@ -119,6 +121,7 @@ def test_unknown_keys_are_throttled(edge, issuer):
 
 
 def test_a_flood_of_unknown_keys_is_one_fetch(edge, issuer, build):
+    # Row 15.
     e = edge(http=block(issuer), location=GUARDED, workers=2, store=False)
     wait_status(e, 200, issuer.bearer)
     stranger = Issuer()
@@ -141,6 +144,7 @@ def test_a_flood_of_unknown_keys_is_one_fetch(edge, issuer, build):
 
 
 def test_a_slow_issuer_holds_up_nobody_for_long(edge, issuer):
+    # Rows 14, 21.
     e = edge(http=block(issuer), location=GUARDED, store=False)
     wait_status(e, 200, issuer.bearer)
     issuer.gate = threading.Event()
@@ -158,6 +162,7 @@ def test_a_slow_issuer_holds_up_nobody_for_long(edge, issuer):
 
 
 def test_streams_may_leave_while_they_wait(edge, issuer):
+    # Row 21.
     e = edge(http=block(issuer), location=GUARDED, store=False)
     wait_status(e, 200, issuer.bearer)
     issuer.gate = threading.Event()
@@ -176,6 +181,7 @@ def test_streams_may_leave_while_they_wait(edge, issuer):
 
 
 def test_a_subject_that_is_blocked_while_its_request_waits(edge, issuer, kw):
+    # Row 44.
     kw("subject", "set", "u1")
     e = edge(http=block(issuer, rules="subject shared;"), location=GUARDED)
     wait_status(e, 200, issuer.bearer)
@@ -190,6 +196,7 @@ def test_a_subject_that_is_blocked_while_its_request_waits(edge, issuer, kw):
 
 
 def test_only_so_many_wait(edge, issuer):
+    # Row 15.
     e = edge(http=block(issuer), location=GUARDED, store=False)
     wait_status(e, 200, issuer.bearer)
     issuer.gate = threading.Event()
@@ -210,6 +217,7 @@ def test_only_so_many_wait(edge, issuer):
 
 
 def test_an_issuer_that_comes_up_later(edge, issuer):
+    # Row 14.
     issuer.stop()
     e = edge(http=block(issuer), location=GUARDED, store=False)
     e.wait_log(r'\[error\].*issuer "auth": no keys from \S+: nobody accepts a connection there.*there are none, so its tokens get 503')
@@ -230,7 +238,7 @@ def endless(connection):
 
 
 def test_the_last_good_set_stays(edge, issuer, make_issuer):
-    """One edge for all that an issuer may send instead of keys."""
+    """Row 14: one edge for all that an issuer may send instead of keys."""
     other = make_issuer()
     whole = answer(issuer.jwks())
     e = edge(http=block(issuer, more=SHORT), location=GUARDED, workers=2, store=False)
@@ -250,6 +258,7 @@ def test_the_last_good_set_stays(edge, issuer, make_issuer):
         (b"", "not whole, or no HTTP"),
         (answer(b" " * (2 << 20) + issuer.jwks()), "larger than 1 MiB"),
         (endless, "larger than 1 MiB"),
+        (answer(issuer.jwks(), headers={"Content-Length": str(1 << 30)}), "larger than 1 MiB"),
         (answer(issuer.jwks(), "404 Not Found"), "status 404"),
         (answer(issuer.jwks(), "500 Oops"), "status 500"),
         (answer(issuer.jwks(), "201 Created"), "status 201"),
@@ -269,6 +278,7 @@ def test_the_last_good_set_stays(edge, issuer, make_issuer):
 
 
 def test_a_key_that_leaves_the_set_ends_its_tokens(edge, issuer):
+    # Row 12.
     issuer.add_key("second")
     e = edge(http=block(issuer, more=SHORT), location=GUARDED, workers=2, store=False)
     old = {"Authorization": f"Bearer {issuer.token('first')}"}
@@ -286,6 +296,7 @@ def test_a_key_that_leaves_the_set_ends_its_tokens(edge, issuer):
 
 
 def test_keys_of_a_bad_kind_are_left_out_and_named(edge, issuer):
+    # Row 11.
     issuer.behave = answer(issuer.jwks({"kty": "RSA", "kid": "small", "n": "AQAB", "e": "AQAB"}))
     e = edge(http=block(issuer), location=GUARDED, store=False)
     wait_status(e, 200, issuer.bearer)
@@ -293,6 +304,7 @@ def test_keys_of_a_bad_kind_are_left_out_and_named(edge, issuer):
 
 
 def test_a_set_that_is_too_old_is_gone(edge, issuer):
+    # Row 14.
     e = edge(http=block(issuer, more="refresh=1s stale=3s"), location=GUARDED, workers=2, store=False)
     wait_status(e, 200, issuer.bearer)
     issuer.stop()
@@ -324,10 +336,42 @@ def test_two_issuers_of_one_url_share_its_set(edge, issuer):
     assert issuer.count == 1
 
 
+@pytest.mark.parametrize("order", ["lax strict", "strict lax"])
+def test_a_rotation_leaves_nothing_to_a_laxer_issuer_of_the_same_url(edge, issuer, order):
+    # Row 14. Whichever stands first and whoever's worker fetches: the token is for the first that is accepted.
+    rules = {"lax": "grant *;", "strict": "require tier gold; subject required;"}
+    http = "".join(block(issuer, name, rules=rules[name]) for name in order.split())
+    e = edge(http=http, location="keyward on; keyward_accept strict lax; add_header X-Reason $keyward_reason always;", workers=2)
+    wait_status(e, 200, issuer.bearer)
+    issuer.add_key("second")
+    issuer.gate = threading.Event()
+    threads, answers = in_parallel(lambda: e.get("/", issuer.bearer("second", tier="gold")), 40)
+    issuer.wait_count(2)
+    issuer.gate.set()
+    join(threads)
+    assert {(response.status, response.header("X-Reason")) for response in answers} == {(401, "unprovisioned")}
+    assert e.get("/", issuer.bearer("second", tier="tin")).status == 200
+
+
+def test_a_set_that_another_issuers_key_stood_against_is_tried_again(edge, make_issuer):
+    one, other = make_issuer(), make_issuer()
+    e = edge(http=block(one, "one", SHORT) + block(other, "other", SHORT), location=GUARDED, store=False)
+    wait_status(e, 200, one.bearer)
+    wait_status(e, 200, other.bearer)
+    one.keys["moved"] = other.keys["first"].named("moved")
+    e.wait_log('new keys of issuer "one" are not taken')
+    assert e.get("/", one.bearer("first")).status == 200
+    other.add_key("second")
+    del other.keys["first"]
+    wait_status(e, 200, lambda: other.bearer("second"))
+    wait_status(e, 200, lambda: one.bearer("moved"))
+
+
 # What outlives a restart.
 
 
 def test_a_restart_while_the_issuer_is_down(edge, issuer):
+    # Row 14.
     e = edge(http=block(issuer), location=GUARDED, workers=2)
     wait_status(e, 200, issuer.bearer)
     # Written by the store's thread, behind the answer.
@@ -509,6 +553,7 @@ def test_the_end_doesnt_wait_for_a_name(edge, issuer, build, folder, monkeypatch
 
 
 def test_what_a_token_says_of_keys_leads_nowhere(edge, issuer, make_issuer):
+    # Rows 2, 10.
     elsewhere = make_issuer()
     e = edge(http=block(issuer), location=GUARDED, store=False)
     wait_status(e, 200, issuer.bearer)

@@ -4,6 +4,7 @@ passes, and the worker lives on or is replaced."""
 import hashlib
 import itertools
 import json
+import re
 import secrets
 from collections import Counter
 
@@ -11,8 +12,10 @@ import bcrypt
 import pytest
 from harness.client import Closed, encode_request
 from harness.drive import cpu_seconds
+from harness.issuer import Issuer, answer
 from harness.refusals import Refusals
-from harness.tokens import Signer, flipped
+from harness.thorough import THOROUGH, thorough
+from harness.tokens import Signer, bearer, flipped
 from harness.wait import until
 
 # The shim's allocator stands in the place where AddressSanitizer's would.
@@ -237,3 +240,39 @@ def test_without_threads_bcrypt_runs_nowhere(edge, refusals, store, backend):
     refusals.threads(False)
     e.reload()
     assert e.get(headers={"X-API-Key": slow["key"]}).status == 200
+
+
+@thorough(1200)
+def test_memory_refused_while_keys_are_fetched(edge, refusals):
+    # Row 40. Wherever it is in a fetch, in reading a set or in what is kept and told of it: the last good keys stay, and no others come.
+    issuers = [Issuer() for _ in range(4)]
+    try:
+        for issuer in issuers:
+            # Another set each time, so that it is read as well, taken, and kept.
+            issuer.behave = lambda connection, issuer=issuer: connection.sendall(answer(issuer.jwks({**Signer().jwk, "kid": secrets.token_hex(4)})))
+        names = [f"i{n}" for n in range(len(issuers))]
+        blocks = [f"keyward_issuer {name} {{ jwks_uri {issuer.url} plain refresh=1s stale=1h; }}" for name, issuer in zip(names, issuers)]
+        locations = [f"location /{name} {{ keyward_accept {name}; proxy_pass @BACKEND@; }}" for name in names]
+        e = edge(http="\n".join(blocks), server="\n".join([SMALL_POOLS, "keyward on; keyward_accept token;", *locations]))
+        e.allow_log(OUT_OF_MEMORY)
+        tokens = {name: issuer.token(lifetime=7200) for name, issuer in zip(names, issuers)}
+        admitted = lambda name, token: e.get(f"/{name}", bearer(token)).status
+        until(lambda: {admitted(name, tokens[name]) for name in names} == {200}, 30, "the keys")
+        for number in range(1, 700, 3 if THOROUGH else 60):
+            with refusals.memory(e.workers()[0], number):
+                # Of one of the fetches that begin with each second, in threads of their own, and make some six hundred.
+                until(lambda: refusals.count >= number or len(e.workers()) != 1, 30, "the allocation")
+            until(lambda: len(e.workers()) == 1, 10, "a worker")
+            name = names[number % len(names)]
+            assert admitted(name, tokens[name]) == 200, f"allocation {number}"
+            assert admitted(name, flipped(tokens[name], number % 512)) == 401, f"allocation {number}"
+        # And they go on: a key that has left each set, and one that has come.
+        for issuer in issuers:
+            issuer.add_key("second")
+            issuer.keys.pop("first")
+        until(lambda: {admitted(name, issuer.token()) for name, issuer in zip(names, issuers)} == {200}, 30, "the new keys")
+        until(lambda: {admitted(name, tokens[name]) for name in names} <= {401, 503}, 30, "the end of the old ones")
+        assert len(re.findall("no keys from", e.log)) > 3
+    finally:
+        for issuer in issuers:
+            issuer.close()

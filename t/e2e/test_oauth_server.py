@@ -2,21 +2,21 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+from harness.npm import modules
 from harness.wait import until
 
 DRIVER = Path(__file__).parent / "oauth/server.mjs"
 
 
 class OAuthServer:
-    def __init__(self, modules):
+    def __init__(self, folder):
         self.process = subprocess.Popen(
-            ["node", DRIVER, modules], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            ["node", DRIVER, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
 
     def __call__(self, *words):
@@ -37,11 +37,7 @@ class OAuthServer:
 
 @pytest.fixture
 def server(build):
-    folders = [folder / "oauth" for folder in (build.folder, build.folder.parent)]
-    modules = next((folder for folder in folders if (folder / "node_modules/oauth2-mock-server").is_dir()), None)
-    if shutil.which("node") is None or modules is None:
-        pytest.skip("there is no OAuth server: `make oauth-server` installs it from npm")
-    server = OAuthServer(modules)
+    server = OAuthServer(modules(build, "oauth2-mock-server"))
     yield server
     server.close()
 

@@ -11,6 +11,7 @@ import time
 import pytest
 from harness.drive import TELL, connection_to_each_worker, each_port
 from harness.load import Load
+from harness.tokens import Signer
 from harness.wait import until
 
 SERVER = f"{TELL} keyward on; location / {{ empty_gif; }}"
@@ -167,3 +168,32 @@ def test_a_revocation_holds_over_reloads_and_killed_workers(edge, store, kw):
     assert not admitted_after(load.samples, moment)
     # A killed worker's connections are closed, some of them in the middle of a request.
     assert {sample.status for sample in load.samples if sample.start >= moment} <= {401, 0}
+
+
+TOKENS = {
+    "its jti": (("token", "revoke", "--issuer", "auth", "--jti", "one"), 401),
+    "its jti, of any issuer": (("token", "revoke", "--jti", "one"), 401),
+    "its subject's": (("token", "revoke", "--subject", "u1"), 401),
+    "its subject is blocked": (("subject", "set", "u1", "--state", "blocked"), 403),
+    "its subject is removed": (("subject", "remove", "u1"), 401),
+}
+
+
+@pytest.mark.load
+@pytest.mark.parametrize("stormy", [False, True], ids=["alone", "storm"])
+@pytest.mark.parametrize("what", TOKENS)
+def test_no_token_that_came_after_the_command_is_admitted(what, stormy, edge, issuers, kw, storm):
+    # Rows 12, 36, 43: one that both workers remember, with others of its issuer beside it, and other commits all the time or none.
+    command, refused = TOKENS[what]
+    signer = Signer("EdDSA")
+    for subject in ("u1", "u2"):
+        kw("subject", "set", subject)
+    e = edge(http=issuers.block("auth", signer, "subject required;"), server=SERVER, workers=2)
+    one, other = signer.bearer(jti="one"), signer.bearer(jti="two", sub="u2")
+    with storm("plan", "set", "planNUMBER") if stormy else contextlib.nullcontext():
+        with Load(each_port(e), connections=50, make=lambda n: ("GET", "/", other if n % 5 == 0 else one)) as load:
+            moment = change_in_the_middle(load, lambda: kw(*command))
+    late = [sample for sample in load.samples if sample.number % 5 and sample.start >= moment]
+    assert {sample.status for sample in late} == {refused}
+    assert {sample.status for sample in load.samples if sample.number % 5} == {200, refused}
+    assert {sample.status for sample in load.samples if sample.number % 5 == 0} == {200}

@@ -18,6 +18,7 @@ def settles(e, headers, wanted, target="/"):
 
 
 def test_a_remembered_token_ends_with_its_time(edge, issuers):
+    # Row 12.
     signer = Signer()
     e = edge(http=issuers.block("auth", signer, "leeway 0s;"), server=f"{SERVER}\n{PAGES}", store=False)
     until(lambda: time.time() % 1 < 0.5)
@@ -28,6 +29,7 @@ def test_a_remembered_token_ends_with_its_time(edge, issuers):
 
 
 def test_a_key_that_leaves_the_set_ends_its_tokens(edge, issuers):
+    # Row 12.
     old, new = Signer(kid="1"), Signer(kid="2")
     e = edge(http=issuers.block("auth", [old]), server=f"{SERVER}\n{PAGES}", store=False, workers=2)
     first, second = old.bearer(), new.bearer()
@@ -40,6 +42,19 @@ def test_a_key_that_leaves_the_set_ends_its_tokens(edge, issuers):
     settles(e, first, "invalid_token")
     assert [outcome(e, second)[0] for _ in range(8)] == [200] * 8
     assert 'issuer "auth" has new keys from' in e.log
+
+
+def test_a_set_that_another_issuers_key_stood_against_is_tried_again(edge, issuers):
+    stolen, moved, fresh = Signer(kid="1"), Signer(kid="2"), Signer(kid="3")
+    http = issuers.block("one", [stolen]) + issuers.block("other", [moved])
+    e = edge(http=http, server=f"{SERVER}\n{PAGES}", store=False, workers=2)
+    assert outcome(e, stolen.bearer()) == (200, "")
+    issuers.write("one.json", jwks(moved))
+    e.wait_log('new keys of issuer "one" are not taken: issuer "other" has one of them')
+    issuers.write("other.json", jwks(fresh))
+    settles(e, stolen.bearer(), "invalid_token")
+    settles(e, moved.bearer(), "")
+    settles(e, fresh.bearer(), "")
 
 
 @pytest.mark.parametrize("bad", ["", "{", '{"keys":[]}', '{"keys":[{"kty":"oct","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}'])
@@ -104,6 +119,7 @@ def test_a_single_process_asks_its_new_rules_after_a_reload(edge, issuers):
 
 
 def test_a_revoked_token_is_refused_at_once_by_every_worker(edge, issuers, store, kw):
+    # Row 12.
     signer = Signer()
     e = edge(http=issuers.block("auth", signer), server=f"{SERVER}\n{PAGES}", workers=2)
     token, other = signer.bearer(jti="one"), signer.bearer(jti="two")

@@ -1,9 +1,12 @@
 """Tokens at the edge (spec 5): who is admitted, who is refused with which reason, and what the backend learns."""
 
+import itertools
 import json
+import secrets
 import time
 
 import pytest
+from harness.drive import statuses, volley
 from harness.site import Site
 from harness.tokens import (
     ASYMMETRIC,
@@ -83,6 +86,23 @@ def test_all_issuers_together_find_their_own(zoo, signers, name):
     assert who(zoo.edge, signers[name].bearer()) == f"{name.lower()}/u1"
 
 
+@pytest.mark.parametrize("name", ["EdDSA", "ES256", "HS256"])
+def test_every_bit_and_every_length(zoo, signers, name):
+    """While nobody has seen the good one, and when it is remembered. t/unit/verify_token_test.cpp: for every algorithm."""
+    target, token = f"/{name.lower()}", signers[name].token(jti=secrets.token_hex(8))
+    size = 8 * len(unb64(token.rsplit(".", 1)[1]))
+    bad = [*(flipped(token, bit) for bit in range(size)), *(token[:length] for length in range(len(token)))]
+    for good in (0, 2):
+        assert [outcome(zoo.edge, bearer(token), target)[0] for _ in range(good)] == [200] * good
+        seen = zoo.backend.count()
+        each = -(-len(bad) // 10)
+        answers = volley(zoo.edge.port, 10, each, make=lambda n: (target, bearer(bad[n % len(bad)])))
+        assert statuses(answers) == {401: 10 * each}
+        assert {answer.header("X-Reason") for answer in answers[:size]} == {"invalid_token"}
+        assert zoo.backend.count() == seen
+    assert outcome(zoo.edge, bearer(token), target) == (200, "")
+
+
 def test_the_key_decides_the_algorithm(zoo, signers):
     """Rows 1, 3 and 4 of the matrix: what the header says is never believed."""
     e, signer = zoo.edge, signers["RS256"]
@@ -109,6 +129,7 @@ def test_the_key_decides_the_algorithm(zoo, signers):
 
 
 def test_a_key_in_the_header_is_not_looked_at(zoo, signers):
+    # Row 2.
     stranger = Signer("EdDSA")
     for header in ({"jwk": stranger.jwk}, {"jku": "http://127.0.0.1/jwks"}, {"x5u": "http://127.0.0.1/x"}, {"x5c": ["AA"]}):
         assert outcome(zoo.edge, stranger.bearer({**header, "kid": "eddsa"})) == (401, "invalid_token")
@@ -116,9 +137,10 @@ def test_a_key_in_the_header_is_not_looked_at(zoo, signers):
 
 
 def test_none_then_forged_then_good_in_any_order(zoo, signers):
+    # Row 13.
     good = signers["EdDSA"].token()
     tokens = {forge(good, {"alg": "none"}, signature=b"x"): 401, flipped(good, 3): 401, good: 200}
-    for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1)):
+    for order in itertools.permutations(range(3)):
         with zoo.edge.connect() as connection:
             for i in order:
                 token = list(tokens)[i]
@@ -166,8 +188,8 @@ def test_the_good_one(strict, signer):
 REFUSED = {
     "no iss": {"iss": None}, "another iss": {"iss": "https://issuer.example.evil"}, "a prefix of iss": {"iss": "https://issuer.exampl"},
     "iss in an array": {"iss": ["https://issuer.example"]},
-    "no aud": {"aud": None}, "another aud": {"aud": "api2"}, "an empty aud": {"aud": []}, "aud in an object": {"aud": {"api": 1}},
-    "aud of mixed types": {"aud": ["api", 1]},
+    "no aud": {"aud": None}, "another aud": {"aud": "api2"}, "an empty aud": {"aud": []}, "aud of no characters": {"aud": ""}, "aud in an object": {"aud": {"api": 1}},
+    "aud of mixed types": {"aud": ["api", 1]}, "aud in an array in an array": {"aud": [["api"]]}, "a part of aud": {"aud": ["ap", "apiother"]},
     "no role": {"role": None}, "another role": {"role": "owner"}, "a role in an array in an array": {"role": [["admin"]]},
     "no level": {"realm": {}}, "a level as a name with a dot": {"realm": None, "realm.level": 3}, "another level": {"realm": {"level": 5}},
     "not yet": {"nbf": int(time.time()) + 6000}, "issued in the future": {"iat": int(time.time()) + 6000},
@@ -179,6 +201,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_one_thing_wrong(strict, signer, name):
+    # Rows 7, 8, 50.
     assert outcome(strict, signer.bearer(TYPE, **{**GOOD, **REFUSED[name]})) == (401, "invalid_token")
 
 
@@ -188,6 +211,7 @@ def test_another_type(strict, signer):
 
 
 def test_expired_is_told_apart(strict, signer):
+    # Row 7.
     now = int(time.time())
     expired = signer.token(TYPE, **{**GOOD, "iat": now - 100, "exp": now - 6})
     response = strict.get(headers=bearer(expired))
@@ -203,6 +227,7 @@ def test_expired_is_told_apart(strict, signer):
 
 
 def test_an_unknown_kid_of_a_file_is_just_wrong(strict, signer):
+    # Row 10.
     assert outcome(strict, signer.bearer({**TYPE, "kid": "2"}, **GOOD)) == (401, "invalid_token")
     assert outcome(strict, signer.bearer({**TYPE, "kid": "../1"}, **GOOD)) == (401, "invalid_token")
     assert outcome(strict, Signer("EdDSA", kid="1").bearer(TYPE, **GOOD)) == (401, "invalid_token")
@@ -221,6 +246,7 @@ def test_the_log_says_why_and_quotes_nothing(strict, signer):
 
 
 def test_one_kid_and_two_issuers(edge, issuers):
+    # Row 49.
     a, b = Signer("EdDSA", kid="same"), Signer("EdDSA", kid="same")
     e = edge(http=issuers.block("a", [a]) + issuers.block("b", [b]), server=f"{SERVER}\n{PAGES}", store=False)
     assert who(e, a.bearer()) == "a/u1"
@@ -229,6 +255,7 @@ def test_one_kid_and_two_issuers(edge, issuers):
 
 
 def test_one_key_and_two_issuers_are_told_apart_by_their_rules(edge, issuers):
+    # Row 49.
     signer = Signer("EdDSA", kid="1")
     blocks = issuers.block("a", [signer], "issuer https://a.example;") + issuers.block("b", [signer], "issuer https://b.example;")
     locations = "location /b { keyward_accept b; proxy_pass @BACKEND@; }"
@@ -309,6 +336,7 @@ def test_tokens_come_from_wherever_credentials_do(edge, issuers, backend):
 
 
 def test_scopes_from_claims_and_grants(edge, issuers, backend):
+    # Rows 9, 50.
     signers = {name: Signer("EdDSA") for name in ("plain", "granted", "wild", "named")}
     blocks = (
         issuers.block("plain", signers["plain"])
@@ -453,7 +481,7 @@ def test_issuers_that_do_not_share_count_apart(edge, issuers, store, kw, backend
 
 
 def test_prefixes_keep_subjects_apart(edge, issuers, store, kw, backend):
-    """An issuer whose claim begins with another's prefix comes to that one's subjects no more than without."""
+    """Row 49: an issuer whose claim begins with another's prefix comes to that one's subjects no more than without."""
     a, b = Signer("EdDSA"), Signer("EdDSA")
     http = "keyward_plan gold;" + issuers.block("a", a) + issuers.block("b", b, "subject prefix=b: required;")
     e = edge(http=http, server=f"{SERVER}\n{PAGES}")
@@ -484,6 +512,7 @@ def test_tokens_without_a_subject_share_their_issuers_window(edge, issuers):
 
 
 def test_variables(edge, issuers):
+    # Row 50.
     signer = Signer("EdDSA")
     names = ("email", "level", "ok", "roles", "mixed", "obj", "none", "firstname", "cognito_groups", "twin", "line", "missing")
     fields = " ".join(f"add_header X-{name} $keyward_claim_{name};" for name in names)
@@ -552,6 +581,7 @@ def test_a_store_that_cannot_be_read_is_503_and_never_a_pass(edge, issuers, stor
 
 
 def test_a_redirect_verifies_and_charges_once(edge, issuers, backend):
+    # Row 22.
     signer = Signer("EdDSA")
     locations = """
         location /start { error_page 418 = /end; return 418; }
@@ -565,6 +595,7 @@ def test_a_redirect_verifies_and_charges_once(edge, issuers, backend):
 
 
 def test_a_set_with_several_keys(edge, issuers):
+    # Row 10.
     a, b, c = Signer("EdDSA", kid="1"), Signer("ES256", kid="2"), Signer("EdDSA")
     e = edge(http=issuers.block("auth", [a, b, c]), server=f"{SERVER}\n{PAGES}", store=False)
     assert [who(e, signer.bearer()) for signer in (a, b, c)] == ["auth/u1"] * 3

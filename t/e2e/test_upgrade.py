@@ -3,11 +3,15 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections import Counter
 
 import pytest
+from harness.client import encode_request
+from harness.issuer import Issuer
 from harness.load import Load, burst
+from harness.tokens import flipped
 from harness.wait import until
 
 pytestmark = pytest.mark.load
@@ -24,7 +28,9 @@ class Upgradable:
         self._pids = edge.prefix / "nginx.pid"
         edge.stop()
         conf = edge.prefix / "nginx.conf"
-        conf.write_text(conf.read_text().replace("daemon off;", "daemon on;"))
+        # What one nginx hands the next of its environment is what it is told to: the sanitizers' runtimes and options.
+        kept = "env LD_PRELOAD; env ASAN_OPTIONS; env LSAN_OPTIONS; env UBSAN_OPTIONS;" if build.sanitized else ""
+        conf.write_text(conf.read_text().replace("daemon off;", f"daemon on; {kept}"))
         command = ["env", *build.preload(), build.nginx, "-p", f"{edge.prefix}/", "-c", conf]
         with open(edge.prefix / "stderr.log", "ab") as stderr:
             environment = build.environment(edge.prefix / "sanitizer" / "report")
@@ -163,3 +169,46 @@ def test_both_generations_count_apart(upgradable, store):
     assert [answer[200] for answer in answers.values()] == [3, 3]
     nginx.signal(old, signal.SIGQUIT)
     assert [e.get("/limit", key).status for _ in range(10)] == [429] * 10
+
+
+def test_an_upgrade_with_a_fetch_in_flight(upgradable):
+    # Rows 14, 30: each generation fetches for itself, and the end of neither waits for an issuer that doesn't answer.
+    issuer = Issuer()
+    issuer.gate = threading.Event()
+    try:
+        block = f"keyward_issuer auth {{ jwks_uri {issuer.url} plain; }}"
+        nginx = upgradable(http=block, server=SERVER, store=False)
+        e, old = nginx.edge, nginx.master
+        issuer.wait_count(2)  # of the nginx that the daemon replaced, and the daemon's
+        good, bad = issuer.bearer("first"), issuer.token("first")
+        bad = {"Authorization": f"Bearer {flipped(bad, 5)}"}
+        with e.connect(60) as waiting:
+            waiting.send(encode_request(headers=good))
+            new = nginx.replace()
+            issuer.wait_count(3)
+            nginx.signal(old, signal.SIGQUIT)
+            assert waiting.read_response().status == 503
+        assert e.get(headers=bad).status == 503
+        issuer.gate.set()
+        until(lambda: e.get(headers=good).status == 200, 20, "the keys")
+        assert e.get(headers=bad).status == 401
+        assert serving(e, good) <= set(workers(new))
+
+        # A key is asked for while another nginx comes, which has none at all yet, and goes again.
+        issuer.gate = threading.Event()
+        issuer.add_key("second")
+        with e.connect(60) as waiting:
+            waiting.send(encode_request(headers=issuer.bearer("second")))
+            issuer.wait_count(4)
+            newest = nginx.replace()
+            issuer.wait_count(5)
+            assert e.get(headers=bad).status in (401, 503)
+            nginx.signal(newest, signal.SIGQUIT)
+            until(lambda: nginx.pid() == new, 10, "the old pid file in its place")
+            assert [e.get(headers=headers).status for headers in (good, bad)] == [200, 401]
+            issuer.gate.set()
+            assert waiting.read_response().status in (200, 503)
+        until(lambda: e.get(headers=issuer.bearer("second")).status == 200, 20, "the new key")
+        assert [e.get(headers=headers).status for headers in (good, bad)] == [200, 401]
+    finally:
+        issuer.close()

@@ -179,5 +179,42 @@ TEST_F(IssuerChoice, SaysWhereKeysAreNotThereYet) {
   EXPECT_EQ(verify_token(accepted, signed_by(first_), kNow).outcome, Outcome::invalid_token);
 }
 
+// Row 14: while the keys are away of the issuer that it would be for, nobody laxer gets the token.
+TEST_F(IssuerChoice, LeavesNothingToALaxerIssuerMeanwhile) {
+  a_.fetches_keys = true;
+  const std::string typed = R"(,"kid":"1","typ":"at+jwt")";
+  const std::vector<AcceptedIssuer> accepted = {{&a_, nullptr}, {&b_, &b_keys_}};
+  const auto verdict = [&](const std::string &members, const std::string &header = R"(,"kid":"1")") {
+    return verify_token(accepted, signed_by(second_, members, header), kNow);
+  };
+  a_.type = "at+jwt";
+  EXPECT_EQ(verdict("", typed).outcome, Outcome::keys_unavailable);
+  EXPECT_EQ(verdict("", typed).awaited, std::vector<std::size_t>{0});
+  EXPECT_EQ(verdict("", typed).issuer, kNoIssuer);
+  EXPECT_EQ(verdict("").issuer, 1U);  // of another type, so never a's
+  a_.type.clear();
+  a_.require = {{ClaimPath("tier"), {"gold"}}};
+  EXPECT_EQ(verdict(R"("tier":"gold")").outcome, Outcome::keys_unavailable);
+  EXPECT_EQ(verdict(R"("tier":"tin")").issuer, 1U);
+  a_.require.clear();
+  a_.issuer = "https://a";
+  EXPECT_EQ(verdict(R"("iss":"https://a")").outcome, Outcome::keys_unavailable);
+  EXPECT_EQ(verdict(R"("iss":"https://b")").issuer, 1U);
+}
+
+TEST_F(IssuerChoice, LeavesNothingToALaxerIssuerOfTheSamePlace) {
+  // A's worker has still the old set, b's the new one.
+  a_.fetches_keys = b_.fetches_keys = true;
+  b_keys_ = set_of({first_.jwk(R"("kid":"1")"), second_.jwk(R"("kid":"2")")});
+  const std::string token = signed_by(second_, "", R"(,"kid":"2")");
+  EXPECT_EQ(verify_token({{&a_, &a_keys_, "https://one"}, {&b_, &b_keys_, "https://other"}}, token, kNow).issuer, 1U);
+  const Verdict verdict =
+      verify_token({{&a_, &a_keys_, "https://one"}, {&b_, &b_keys_, "https://one"}}, token, kNow);
+  EXPECT_EQ(verdict.outcome, Outcome::unknown_key);
+  EXPECT_EQ(verdict.awaited, std::vector<std::size_t>{0});
+  a_.type = "at+jwt";
+  EXPECT_EQ(verify_token({{&a_, &a_keys_, "https://one"}, {&b_, &b_keys_, "https://one"}}, token, kNow).issuer, 1U);
+}
+
 }  // namespace
 }  // namespace keyward::jwt

@@ -191,8 +191,14 @@ TEST(JsonReader, KeepsItsLimits) {
   Limits small;
   small.bytes = 4;
   EXPECT_EQ(refusal("[1,2]", small), "more than 4 bytes");
+  Limits few;
+  few.values = 4;
+  EXPECT_EQ(refusal("[1,2,3,4]", few), "too many values at byte 6");
   Value value;
   std::string error;
+  for (const char *text : {"[1,2]", R"([",,,{{["])"}) {
+    EXPECT_TRUE(parse(text, few, &value, &error)) << text << ": " << error;
+  }
   EXPECT_TRUE(parse("[12]", small, &value, &error));
   small.depth = 0;
   EXPECT_TRUE(parse("1", small, &value, &error));
@@ -242,9 +248,9 @@ TEST(JsonReader, SurvivesEveryCutAndEveryByte) {
 }
 
 TEST(JsonScan, LeavesTheGrammarToTheParser) {
-  EXPECT_EQ(scan("{]", 16).problem, nullptr);
-  EXPECT_EQ(scan("", 0).problem, nullptr);
-  EXPECT_NE(scan("[", 0).problem, nullptr);
+  EXPECT_EQ(scan("{]", 16, 16).problem, nullptr);
+  EXPECT_EQ(scan("", 0, 16).problem, nullptr);
+  EXPECT_NE(scan("[", 0, 16).problem, nullptr);
 }
 
 // JSONTestSuite (nst/JSONTestSuite): y_ must be taken, n_ refused, i_ is free.

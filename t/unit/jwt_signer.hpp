@@ -72,6 +72,14 @@ class Signer {
   }
 
   KeyType type() const { return type_; }
+  EVP_PKEY *key() const { return key_.get(); }
+  const std::string &secret_bytes() const { return secret_; }
+
+  static const EVP_MD *digest_of(Algorithm algorithm) {
+    const std::string_view name = crypto::to_text(algorithm);
+    const std::string_view bits = name.substr(name.size() - 3);
+    return bits == "384" ? EVP_sha384() : bits == "512" ? EVP_sha512() : EVP_sha256();
+  }
 
   std::string number(const char *name, std::size_t size = 0) const {
     BIGNUM *raw = nullptr;
@@ -165,12 +173,6 @@ class Signer {
 
  private:
   explicit Signer(KeyType type) : type_(type) {}
-
-  static const EVP_MD *digest_of(Algorithm algorithm) {
-    const std::string_view name = crypto::to_text(algorithm);
-    const std::string_view bits = name.substr(name.size() - 3);
-    return bits == "384" ? EVP_sha384() : bits == "512" ? EVP_sha512() : EVP_sha256();
-  }
 
   std::string from_der(const std::string &der) const {
     const unsigned char *at = bytes_of(der);

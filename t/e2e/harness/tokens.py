@@ -1,6 +1,7 @@
 """Issuers of tokens: keys made for the test, and tokens minted by python3-jwt, or by hand where that would refuse."""
 
 import base64
+import copy
 import hashlib
 import hmac
 import json
@@ -50,6 +51,12 @@ class Signer:
             self.private = ed25519.Ed25519PrivateKey.generate()
         else:
             self.private = rsa_key(rsa_number)
+
+    def named(self, kid):
+        """The same key under another kid."""
+        other = copy.copy(self)
+        other.kid = kid
+        return other
 
     @property
     def pem(self):

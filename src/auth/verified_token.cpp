@@ -1,0 +1,24 @@
+// From a verdict to what is kept of it.
+#include "auth/verified_token.hpp"
+
+#include <utility>
+
+namespace keyward {
+
+VerifiedToken verified_token(std::size_t place, const jwt::Issuer &issuer, const Implications &implications,
+                             jwt::Verdict verdict) {
+  VerifiedToken token;
+  token.issuer = place;
+  token.times = verdict.times;
+  token.claims = jwt::ClaimTexts(verdict.claims);
+  token.identity = std::move(verdict.identity);
+  std::string list = std::move(token.identity.scopes);
+  token.identity.scopes = std::string();
+  for (const std::string &grant : issuer.grant) {
+    list += (list.empty() ? "" : " ") + grant;
+  }
+  token.grants = Grants(list, implications);
+  return token;
+}
+
+}  // namespace keyward
