@@ -99,7 +99,7 @@ OF_TOKENS = [
      "connections": 2, "fresh": 0},
     mint("window-1", "h0", {"sub": "s3"}), mint("window-2", "h0", {"sub": "s3"}), ask(asks("window-1", "window-2", location="/issuers", times=30)),
     ask(asks("k2", "internal", location="/subject", times=40)),
-    {"do": "server", "serves": False}, mint("of-the-next-set", "f1"), ask(asks("of-the-next-set", "fetched")), {"do": "server", "serves": True},
+    {"do": "server", "how": ""}, mint("of-the-next-set", "f1"), ask(asks("of-the-next-set", "fetched")), {"do": "server", "how": "well"},
     {"do": "outlive", "count": 20}, mint("denied-before", "a0", {**PARTNER, "sub": "s4"}, iat=0), ask(asks("denied-a-while", "denied-before")),
     {"do": "during", "ops": [{"do": "keys", "source": "auth", "keys": ["a1"]}], "ask": ask(asks("good", "no-set", times=5))},
     {"do": "during", "ops": [{"do": "keys", "source": "fetched", "keys": ["f1"]}], "ask": ask(asks("fetched", "of-the-next-set"))},

@@ -52,10 +52,10 @@ ISSUERS = (
     ),
 )
 
-# What each key is called in tokens: its kid; None is without. One kid is used by two sources; x0 is in nobody's set.
+# What each key is called in tokens: its kid; None is without. One kid is used by two sources, and one key; x0 is in nobody's set.
 KIDS = {"a0": "a0", "a1": "a1", "a2": None, "a3": "f0", "f0": "f0", "f1": "f1", "f2": "a0", "o0": None, "o1": None,
         "h0": None, "h1": None, "x0": "x0"}  # fmt: skip
-SOURCES = {"auth": ("a0", "a1", "a2", "a3"), "oauth": ("o0", "o1"), "internal": ("h0", "h1"), "fetched": ("f0", "f1", "f2")}
+SOURCES = {"auth": ("a0", "a1", "a2", "a3"), "oauth": ("o0", "o1"), "internal": ("h0", "h1"), "fetched": ("f0", "f1", "f2", "a1")}
 FIRST_SETS = {"auth": ("a0",), "oauth": ("o0",), "internal": ("h0",), "fetched": ("f0",)}
 SETS = ("auth", "fetched")  # sources with several keys at once
 

@@ -178,10 +178,13 @@ class Maker:
         changed = rng.sample(all_, rng.choice((1, 1, 1, 2))) if source in SETS else all_
         new = tuple(key for key in all_ if (key in self.sets[source]) != (key in changed))
         new = self.sets[source] = new or (rng.choice(all_),)
-        return {"do": "spoil" if source != "fetched" and rng.random() < 0.15 else "keys", "source": source, "keys": list(new)}
+        op = {"do": "keys", "source": source, "keys": list(new)}
+        if rng.random() < 0.15:
+            return {**op, "do": "spoil"}
+        return {**op, "amid": rng.choice((self.kill, self.reload))()} if rng.random() < 0.3 else op
 
     def server(self):
-        return {"do": "server", "serves": self.rng.random() < 0.6}
+        return {"do": "server", "how": self.rng.choice(("well", "well", "well", "well", "", "", "nonsense", "error", "empty", "elsewhere"))}
 
     def hunger(self):
         """The set that is fetched gets too old, and then another one comes."""

@@ -14,7 +14,8 @@ PROBE = {"aud": ["api", "web"], "sub": "probe", "uid": "probe", "use": {"kind": 
 
 
 class KeySets:
-    """adopted: the history of what workers know, {source: names of keys, None: there are none}. servers: of whether the server of the fetched set answers."""
+    """adopted: the history of what workers know, {source: names of keys, None: there are none}. servers: of whether the server of the fetched set
+    answers as it should."""
 
     def __init__(self, build, edge, signers):
         self._build, self._edge, self._signers = build, edge, signers
@@ -28,11 +29,12 @@ class KeySets:
             self._await("fetched", (), FIRST_SETS["fetched"])
         self._begun = True
 
-    def change(self, source, keys):
-        """Publishes keys, and waits until each worker has them."""
+    def change(self, source, keys, amid=lambda: None):
+        """Publishes keys, and waits until each worker has them. amid: what happens before they have."""
         start = time.monotonic()
         self._signers.publish(source, keys)
-        if source != "fetched" or self._signers.serving:
+        amid()
+        if source != "fetched" or self._signers.serving == "well":
             self._adopt(source, start)
 
     def spoil(self, source, keys):
@@ -46,18 +48,18 @@ class KeySets:
         self._until(lambda: all(self._edge.log[since:].count(text) >= workers for text in told), f"{told} of each worker")
         self.change(source, keys)
 
-    def serve(self, serves):
-        """Stops the server of the fetched set, or starts it; then what was published meanwhile gets there."""
+    def serve(self, how):
+        """How the server of the fetched set answers from now on (Signers.serve). As it should: what was published meanwhile gets there."""
         start = time.monotonic()
-        self._signers.serve(serves)
-        self.servers.change(serves, start, time.monotonic())
-        if serves:
+        self._signers.serve(how)
+        self.servers.change(how == "well", start, time.monotonic())
+        if how == "well":
             self._adopt("fetched", start)
 
     def starve(self, reload):
         """Stops the server, and waits until the set that is fetched is too old for each worker. reload: has nginx take another `stale`."""
         start, self.starved = time.monotonic(), self.adopted.last["fetched"]
-        self.serve(False)
+        self.serve("")
         reload("2s")
         connections = self._connections()
         for connection in connections.values():
@@ -71,7 +73,7 @@ class KeySets:
         reload("1h")
         self.adopted.change({**self.adopted.last, "fetched": self.starved}, start, time.monotonic())
         self.starved = None
-        self.serve(True)
+        self.serve("well")
 
     def fetched_too_often(self, deaths):
         """What is wrong, or "". A set is fetched after 80 % of `refresh` and, for all unknown kids together, once in 30 s. deaths: of workers

@@ -16,6 +16,9 @@ from .tokens import Token
 
 ALGORITHMS = get_default_algorithms()
 
+BAD_ANSWERS = {"nonsense": key_server.answer(b"nonsense"), "error": key_server.answer(b"", "500 Internal Server Error"),
+               "empty": key_server.answer(b'{"keys":[]}'), "elsewhere": key_server.answer(b"", "302 Found", {"Location": "/other"})}  # fmt: skip
+
 
 def make(key):
     match algorithms_of(key)[0]:
@@ -38,7 +41,7 @@ class Signers:
         self.keys = {key: make(key) for key in KIDS}
         self.files = Issuers(folder)
         self.server = key_server.Issuer()
-        self.serving, self.stale = True, "1h"
+        self.serving, self.stale = "well", "1h"
         self.sets = dict(FIRST_SETS)
         for source in SOURCES:
             self.publish(source, self.sets[source])
@@ -57,11 +60,15 @@ class Signers:
         """In place of its keys, nonsense."""
         self._put(source, b"nonsense")
 
-    def serve(self, serves):
-        """Starts or stops the server of the set that is fetched."""
-        if serves != self.serving:
-            self.serving = serves
-            self.server.start() if serves else self.server.stop()
+    def serve(self, how):
+        """Has the server of the set that is fetched answer as it should ("well"), with one of BAD_ANSWERS, or not at all ("")."""
+        if self.serving and not how:
+            self.server.stop()
+        self.serving, was = how, self.serving
+        if how:
+            self._put("fetched", self._content("fetched", self.sets["fetched"]))
+        if how and not was:
+            self.server.start()
 
     def _content(self, source, keys):
         match source:
@@ -73,7 +80,7 @@ class Signers:
 
     def _put(self, source, content):
         if source == "fetched":
-            self.server.behave = key_server.answer(content)
+            self.server.behave = BAD_ANSWERS.get(self.serving) or key_server.answer(content)
         else:
             self.files.write(source, content)  # the secret too: workers have to be able to read it
 

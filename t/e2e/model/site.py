@@ -190,14 +190,15 @@ class Site:
         self.secrets[op["token"]], self.tokens[op["token"]] = self.signers.mint(op)
 
     def _keys(self, op):
-        self.key_sets.change(op["source"], tuple(op["keys"]))
+        amid = op.get("amid")
+        self.key_sets.change(op["source"], tuple(op["keys"]), (lambda: self.run(amid)) if amid else lambda: None)
 
     def _spoil(self, op):
         self.key_sets.spoil(op["source"], tuple(op["keys"]))
 
     def _server(self, op):
         if not self.key_sets.starved:
-            self.key_sets.serve(op["serves"])
+            self.key_sets.serve(op["how"])
 
     def _starve(self, op):
         """No fetch works for so long that the set is too old."""
