@@ -104,7 +104,8 @@ OF_TOKENS = [
     {"do": "during", "ops": [{"do": "keys", "source": "auth", "keys": ["a1"]}], "ask": ask(asks("good", "no-set", times=5))},
     {"do": "during", "ops": [{"do": "keys", "source": "fetched", "keys": ["f1"]}], "ask": ask(asks("fetched", "of-the-next-set"))},
     {"do": "spoil", "source": "oauth", "keys": ["o1"]}, ask(asks(*NAMES)), {"do": "keys", "source": "oauth", "keys": ["o0"]},
-    {"do": "starve"}, ask(asks("fetched", "of-the-next-set", "good", times=3)), {"do": "feed"}, ask(asks("of-the-next-set")),
+    mint("fetched-or-partner", "a1", {"tenant": "partner", "iss": "https://fetched.example"}),
+    {"do": "starve"}, ask(asks("fetched", "of-the-next-set", "good", times=3)), ask(asks("fetched-or-partner", location="/several")), {"do": "feed"}, ask(asks("of-the-next-set")),
     # A worker that takes another's place begins with the keys of now, not with those that the master has loaded.
     {"do": "kill", "worker": 0}, {"do": "kill", "worker": 0}, ask(asks("good", "oauth", "fetched", times=5)),
     {"do": "reload", "variant": 1, "zone": 0}, ask(asks(*NAMES, location="/open")), ask(asks(*NAMES, location="/provision")),

@@ -137,7 +137,7 @@ class Maker:
         self.tokens += 1
         claims = {"iss": issuer.iss or "https://else.example", "aud": rng.choice(("web", ["api", "web"])), "jti": f"of t{self.tokens - 1}"}
         claims |= {"sub": rng.choice((*SUBJECTS, "s0")), "uid": rng.choice(("s0", "s1")), "use": {"kind": "access"}}
-        if issuer.name == "partner" or (issuer.name == "auth" and rng.random() < 0.4):
+        if issuer.name == "partner" or (issuer.source in SETS and rng.random() < 0.4):
             claims["tenant"] = "partner"
         if rng.random() < 0.7:
             scopes = rng.choice(("posts:read", "posts:read posts:write media:read", ["posts:write", "media:read"], ["mcp:read", "posts:read"]))

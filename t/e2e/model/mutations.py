@@ -135,6 +135,12 @@ def whose_without_a_set(whose, issuers, sets, token):
     return whose(issuers, {source: keys or () for source, keys in sets.items()}, replace(token, kid=None))
 
 
+def whose_of_those_with_keys(whose, issuers, sets, token):
+    """Passes over an issuer without keys, where another one takes the token."""
+    found = whose([issuer for issuer in issuers if sets[issuer.source] is not None], sets, token)
+    return found if found[0] else whose(issuers, sets, token)
+
+
 def denied(change):
     """Takes denials for others. change(name, denial): (name, denial)."""
 
@@ -227,6 +233,7 @@ MUTATIONS = {
     "token-without-iat-is-not-denied": with_(rules, is_denied=not_without_iat),
     "token-may-be-of-the-next-set": with_(tokens, is_awaited=lambda is_awaited, *given: False),
     "token-needs-no-set": with_(tokens, whose=whose_without_a_set),
+    "token-is-anothers-without-a-set": with_(tokens, whose=whose_of_those_with_keys),
     "token-is-accepted-anywhere": with_(Location, accepts=lambda accepts, *given: (*accepts(*given), *EVERY)),
     "token-counts-by-itself": by_each_token,
     "token-counts-with-no-key": with_(rules, of_token=counted_apart),

@@ -73,16 +73,21 @@ def is_awaited(issuer, keys, token):
 
 
 def whose(issuers, sets, token):
-    """(issuer, reason, waits): the one whose verdict is final, or None and why; whether a fetch may bring a key that nobody has yet."""
+    """(issuer, reason, waits): the one whose verdict is final, or None and why; whether a fetch may bring a key that nobody has yet.
+
+    Where one has no keys, and asks for what the token says, the token may be its own, so none that comes later may take it."""
     if not token.sound:
         return None, "invalid_token", False
+    waits = False
     for issuer in issuers:
-        if is_for(issuer, sets[issuer.source] or (), token):
+        keys = sets[issuer.source]
+        if is_awaited(issuer, keys, token):
+            if keys is None:
+                return None, "keys_unavailable", False
+            waits = True
+        elif is_for(issuer, keys or (), token):
             return issuer, "", False
-    awaited = [issuer for issuer in issuers if is_awaited(issuer, sets[issuer.source], token)]
-    if any(sets[issuer.source] is None for issuer in awaited):
-        return None, "keys_unavailable", False
-    return None, "invalid_token", bool(awaited)
+    return None, "invalid_token", waits
 
 
 def has_audience(issuer, audience):
