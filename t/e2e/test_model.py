@@ -50,8 +50,9 @@ EVERYTHING = [
 
 
 def mint(token, key, claims=None, **more):
-    """A token for s2 with what every issuer asks for."""
+    """A token for s2 with what every issuer asks for. A claim that is None is left out."""
     said = {"iss": f"https://{ISS.get(key[0])}.example", "aud": "web", "sub": "s2", "uid": "s2", "use": {"kind": "access"}, **(claims or {})}
+    said = {name: value for name, value in said.items() if value is not None}
     return {"do": "mint", "token": token, "key": key, "kid": KIDS[key], "alg": algorithms_of(key)[0], "flaw": "",
             "typ": "at+jwt" if key[0] == "o" else "JWT", "claims": said, "iat": -60, "nbf": None, "exp": 300, **more}  # fmt: skip
 
@@ -80,7 +81,8 @@ MINTED = [
     mint("iss", "a0", {"iss": "https://auth.example/"}), mint("aud", "a0", {"aud": ["other"]}), mint("auds", "a0", {"aud": ["x", "api"]}),
     mint("both", "a0", {"tenant": ["partner"]}), mint("both-but", "a0", {"tenant": "partner", "aud": "other"}), mint("partner", "a0", PARTNER),
     mint("partner-s1", "a0", {**PARTNER, "sub": "s1"}), mint("early", "a0", nbf=290), mint("later", "a0", iat=290), mint("over", "a0", exp=-100),
-    mint("over-and-aud", "a0", {"aud": "other"}, exp=-100), mint("blocked", "a0", {"sub": "s0"}), mint("nobody", "a0", {"sub": "s9"}),
+    mint("over-and-aud", "a0", {"aud": "other"}, exp=-100), mint("blocked", "a0", {"sub": "s0"}), mint("s9", "a0", {"sub": "s9"}),
+    mint("nobody", "h0", {"sub": None}), mint("nobody-of-auth", "a0", {"sub": None}),
     mint("oauth", "o0", {"uid": "s1", "tier": "team", "roles": {"list": "posts:* media:read"}}), mint("oauth-s9", "o0", {"uid": "s9", "tier": "team"}),
     mint("oauth-type", "o0", typ="JWT"), mint("oauth-kind", "o0", {"use": {"kind": "refresh"}}), mint("oauth-long", "o0", exp=3800),
     mint("oauth-endless", "o0", exp=None), mint("internal", "h0"), mint("internal-s1", "h0", {"sub": "s1"}), mint("leeway", "h0", exp=-10),

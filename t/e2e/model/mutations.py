@@ -213,6 +213,7 @@ MUTATIONS = {
     "token-iat-may-be-later": claims_with(iat=1),
     "token-unprovisioned-is-fine": issuers_with(required=False),
     "token-unprovisioned-is-accepted": with_(Location, accepts=lambda accepts, *given: (*accepts(*given), "unprovisioned")),
+    "token-of-nobody-is-unprovisioned": with_(rules, may_be_unknown=lambda may_be_unknown, subject, accepted: "unprovisioned" in accepted),
     "token-prefix-is-lost": issuers_with(prefix=""),
     "token-subjects-are-shared": with_(tokens, comes_to=lambda comes_to, *given: True),
     "token-subjects-are-apart": with_(tokens, comes_to=lambda comes_to, *given: False),

@@ -109,6 +109,10 @@ def issuers_for(accepted, variant):
     return [by_name[name] for name in dict.fromkeys(names) if name in by_name]
 
 
+def may_be_unknown(subject, accepted):
+    return subject and "unprovisioned" in accepted  # who names nobody can't be provided for
+
+
 def find_token(world, scene, token, accepted, now_s):
     """(principal, reason, waits)"""
     issuers = ISSUERS[scene.variant]
@@ -124,7 +128,7 @@ def find_token(world, scene, token, accepted, now_s):
         return None, "revoked_token", False
     own_name = bool(subject) and tokens.comes_to(issuers, issuer, subject)
     record = world.subjects.get(subject) if own_name else None
-    if record is None and issuer.required and "unprovisioned" not in accepted:
+    if record is None and issuer.required and not may_be_unknown(subject, accepted):
         return None, "unprovisioned", False
     return of_token(world, scene.variant, issuer, token, subject, record, own_name), "", False
 
