@@ -83,7 +83,9 @@ bool covers(std::string_view grant, std::string_view what) noexcept {
 }
 
 Grants::Grants(std::string_view list, const Implications &implications) {
-  for (const std::string_view grant : split_list(list, ' ')) {
+  const std::vector<std::string_view> parts = split_list(list, ' ');
+  closed_.reserve(parts.size());
+  for (const std::string_view grant : parts) {
     if (is_grant(grant)) {
       add_once(&closed_, grant);
     }

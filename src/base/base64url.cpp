@@ -8,37 +8,38 @@ namespace keyward {
 namespace {
 
 constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-constexpr std::uint8_t kBad = 0xff;  // no digit has a bit beyond the sixth
+constexpr std::uint32_t kBad = 1U << 31;  // beyond what four digits hold
 
-constexpr std::array<std::uint8_t, 256> make_values() {
-  std::array<std::uint8_t, 256> values = {};
-  for (std::uint8_t &value : values) {
-    value = kBad;
-  }
-  for (std::uint8_t i = 0; i < 64; ++i) {
-    values[static_cast<unsigned char>(kDigits[i])] = i;
+// What each character is worth as the first, second, third and fourth of a group.
+using Values = std::array<std::array<std::uint32_t, 256>, 4>;
+
+constexpr Values make_values() {
+  Values values = {};
+  for (std::uint32_t place = 0; place < 4; ++place) {
+    for (std::uint32_t &value : values[place]) {
+      value = kBad;
+    }
+    for (std::uint32_t i = 0; i < 64; ++i) {
+      values[place][static_cast<unsigned char>(kDigits[i])] = i << (18 - 6 * place);
+    }
   }
   return values;
 }
 
-constexpr std::array<std::uint8_t, 256> kValues = make_values();
+constexpr Values kValues = make_values();
 
-std::uint32_t value_of(char c) noexcept { return kValues[static_cast<unsigned char>(c)]; }
+std::uint32_t value_of(char c, std::size_t place) noexcept { return kValues[place][static_cast<unsigned char>(c)]; }
 
 char digit(std::uint32_t bits) noexcept { return kDigits[bits & 63]; }
 
 }  // namespace
 
 bool from_base64url(std::string_view text, std::uint8_t *out) noexcept {
-  std::uint32_t seen = 0;  // all digits' bits
+  std::uint32_t seen = 0;  // all groups' bits
   const char *in = text.data();
   for (std::size_t left = text.size() / 4; left > 0; --left, in += 4, out += 3) {
-    const std::uint32_t a = value_of(in[0]);
-    const std::uint32_t b = value_of(in[1]);
-    const std::uint32_t c = value_of(in[2]);
-    const std::uint32_t d = value_of(in[3]);
-    seen |= a | b | c | d;
-    const std::uint32_t group = a << 18 | b << 12 | c << 6 | d;
+    const std::uint32_t group = value_of(in[0], 0) | value_of(in[1], 1) | value_of(in[2], 2) | value_of(in[3], 3);
+    seen |= group;
     out[0] = static_cast<std::uint8_t>(group >> 16);
     out[1] = static_cast<std::uint8_t>(group >> 8);
     out[2] = static_cast<std::uint8_t>(group);
@@ -49,18 +50,15 @@ bool from_base64url(std::string_view text, std::uint8_t *out) noexcept {
   }
   std::uint32_t unused = 0;
   if (rest > 1) {
-    const std::uint32_t a = value_of(in[0]);
-    const std::uint32_t b = value_of(in[1]);
-    const std::uint32_t c = rest == 3 ? value_of(in[2]) : 0;
-    seen |= a | b | c;
-    const std::uint32_t group = a << 18 | b << 12 | c << 6;
+    const std::uint32_t group = value_of(in[0], 0) | value_of(in[1], 1) | (rest == 3 ? value_of(in[2], 2) : 0);
+    seen |= group;
     out[0] = static_cast<std::uint8_t>(group >> 16);
     if (rest == 3) {
       out[1] = static_cast<std::uint8_t>(group >> 8);
     }
-    unused = rest == 3 ? c & 3 : b & 15;
+    unused = rest == 3 ? group & 0xff : group & 0xffff;
   }
-  return seen < 64 && unused == 0;
+  return (seen & kBad) == 0 && unused == 0;
 }
 
 bool from_base64url(std::string_view text, std::string *out) {

@@ -8,6 +8,8 @@ namespace keyward::jwt {
 
 namespace {
 
+constexpr std::size_t kWholeDigits = 15;  // below 2^53
+
 // Seconds since 1970. A double holds every whole number up to 2^53 exactly; now and the leeway are far below.
 struct Date {
   bool present = false;
@@ -24,6 +26,11 @@ bool read_date(const json::Value &claims, std::string_view name, Date *date) noe
   }
   if (value->type != json::Value::Type::number) {
     return false;
+  }
+  std::int64_t whole = 0;
+  if (value->text.size() <= kWholeDigits && value->as_int(&whole)) {  // what nearly all are, and soonest read
+    date->seconds = static_cast<double>(whole);
+    return true;
   }
   const char *end = value->text.data() + value->text.size();
   const auto [stop, problem] = std::from_chars(value->text.data(), end, date->seconds);
