@@ -1,7 +1,6 @@
 // What `nginx -T` prints: each file behind a comment with its name, the main one first. Relative paths are relative to that one's folder.
 #include "cli/issuer_config.hpp"
 
-#include <algorithm>
 #include <set>
 
 #include "auth/issuer_rules.hpp"
@@ -115,9 +114,19 @@ class Blocks {
   int depth_ = 0, inside_ = 0;  // inside_: how deep the block is that we are in; 0: none
 };
 
-std::string describe(const jwt::KeyRefusal &refusal) {
-  return "key " + std::to_string(refusal.index + 1) + (refusal.kid.empty() ? "" : " (kid " + quote(refusal.kid) + ")") +
-         " is left out: " + std::string(to_text(refusal.problem));
+jwt::KeyFileKind kind_of(KeysFrom from) noexcept {
+  switch (from) {
+    case KeysFrom::public_key:
+      return jwt::KeyFileKind::public_key;
+    case KeysFrom::secret_file:
+      return jwt::KeyFileKind::secret;
+    case KeysFrom::jwks_file:
+      return jwt::KeyFileKind::key_set;
+    case KeysFrom::jwks_uri:
+    case KeysFrom::none:
+      break;
+  }
+  return jwt::KeyFileKind::fetched_set;
 }
 
 }  // namespace
@@ -136,32 +145,15 @@ Outcome load_issuer_keys(const std::string &path, ConfiguredIssuer *issuer, std:
   if (!jwt::read_key_file(path, &text, &error)) {
     return wrong_usage(error);
   }
-  auto set = std::make_shared<jwt::KeySet>();
-  crypto::KeyProblem problem = crypto::KeyProblem::none;
-  bool parsed = false;
-  if (issuer->from == KeysFrom::public_key || issuer->from == KeysFrom::secret_file) {
-    parsed = issuer->from == KeysFrom::public_key ? jwt::parse_public_key(text, set.get(), &problem)
-                                                  : jwt::parse_secret(text, set.get(), &problem);
-    error = to_text(problem);
-  } else {
-    std::vector<jwt::KeyRefusal> refusals;
-    const auto source = issuer->from == KeysFrom::jwks_file ? jwt::KeySource::file : jwt::KeySource::fetched;
-    parsed = jwt::parse_key_set(text, source, set.get(), &refusals, &error);
-    for (const auto &refusal : refusals) {
-      remarks->push_back(quote(path) + ": " + describe(refusal));
-    }
-    const bool secret = std::any_of(set->keys().begin(), set->keys().end(), [](const jwt::Key &key) {
-      return key.material->type() == crypto::KeyType::secret;
-    });
-    if (parsed && secret) {
-      parsed = false;
-      error =
-          "it holds secrets (\"kty\":\"oct\"); write the secret into a file of its own, and name that with --secret";
-    }
-  }
+  jwt::KeyFile file = jwt::parse_key_file(text, kind_of(issuer->from), issuer->rules.algorithms);
   wipe(text.data(), text.size());
-  issuer->keys = std::move(set);
-  return parsed ? done() : wrong_usage(quote(path) + ": " + error);
+  for (const auto &clause : file.left_out) {
+    remarks->push_back(quote(path) + ": " + clause);
+  }
+  issuer->keys = std::move(file.keys);
+  return issuer->keys != nullptr ? done()
+                                 : wrong_usage(quote(path) + ": " + file.error +
+                                               (file.holds_secret ? ", for --secret or \"secret_file\"" : ""));
 }
 
 }  // namespace keyward::cli

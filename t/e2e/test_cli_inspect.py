@@ -61,7 +61,6 @@ REFUSALS = {
     "other type": ({}, ["--type", "at+jwt"], "invalid_token", "its typ is not the required one"),
     "a claim": ({"role": "user"}, ["--require", "role admin owner"], "invalid_token", "a required claim is missing or has another value"),
     "lifetime": ({}, ["--max-lifetime", "5m"], "invalid_token", "it lives longer than max_lifetime"),
-    "algorithm": ({}, ["--algorithm", "ES256"], "invalid_token", "its alg is not allowed for the issuer or its keys"),
     "leeway": ({"exp": NOW - 20}, ["--leeway", "5s"], "expired_token", "it has expired"),
     "at another time": ({}, ["--at", "2099-01-01"], "expired_token", "it has expired"),
     "a bad subject": ({"sub": "a\nb"}, [], "invalid_token", "its subject claim can't be a subject"),
@@ -108,13 +107,42 @@ def test_what_nobody_has_vouched_for(kw, keys, signer):
     assert "\x1b" not in kw.run("token", "inspect", "--public-key", keys / "auth.pem", input=hostile).stdout
 
 
+def test_an_algorithm_that_the_issuer_does_not_allow(kw, keys, signer):
+    other = Signer("ES256", kid="k2")
+    (keys / "both.jwks").write_text(json.dumps({"keys": [signer.jwk, other.jwk]}))
+    for token, rc in ((mint(signer), 0), (mint(other), 1)):
+        answer = inspect(kw, token, "--jwks", keys / "both.jwks", "--algorithm", "EdDSA", rc=rc)
+    assert (answer["reason"], answer["cause"]) == ("invalid_token", "its alg is not allowed for the issuer or its keys")
+    # A file without any key for it is what `nginx -t` refuses, too.
+    refuses(kw, "token", "inspect", "--public-key", keys / "auth.pem", "--algorithm", "ES256", status=2, input=mint(signer),
+            says='auth.pem": no key in it is for the issuer\'s "algorithms"')
+
+
+def test_a_set_is_judged_as_where_it_comes_from(kw, keys, signer):
+    """A private key in a file is taken for its public part, as nginx takes jwks_file; what jwks_uri brings with one is refused, and told."""
+    private = {**signer.jwk, "d": b64(bytes(32))}
+    (keys / "private.jwks").write_text(json.dumps({"keys": [private]}))
+    (keys / "file.conf").write_text(f"keyward_issuer a {{ jwks_file {keys}/private.jwks; }}")
+    (keys / "uri.conf").write_text("keyward_issuer a { jwks_uri https://auth.example/jwks; }")
+    token = mint(signer)
+    assert inspect(kw, token, "--jwks", keys / "private.jwks", rc=0)["remarks"] == []
+    assert inspect(kw, token, "--conf", keys / "file.conf", rc=0)["remarks"] == []
+    refuses(kw, "token", "inspect", "--conf", keys / "uri.conf", "--keys", f"a={keys}/private.jwks", status=2, input=token,
+            says='private.jwks": no key that can be used; key 1 (kid "k1") is left out: it is a private key, published')
+    (keys / "enc.jwks").write_text(json.dumps({"keys": [{"kty": "RSA", "use": "enc", "n": "AQAB", "e": "AQAB"}]}))
+    refuses(kw, "token", "inspect", "--jwks", keys / "enc.jwks", status=2, input=token, says="no key that can be used; key 1 is left out: ")
+    (keys / "none.jwks").write_text('{"keys":[]}')
+    refuses(kw, "token", "inspect", "--jwks", keys / "none.jwks", status=2, input=token, says='none.jwks": no key that can be used\n')
+
+
 def test_a_secret_is_never_shown(kw, keys):
     signer = Signer("HS256", secret=SECRET.encode())
     token = signer.token()
     run = kw.run("token", "inspect", "--secret", keys / "secret", input=token)
     assert run.rc == 0 and SECRET not in run.stdout + run.stderr
     (keys / "oct.jwks").write_text(json.dumps({"keys": [signer.jwk]}))
-    error = refuses(kw, "token", "inspect", "--jwks", keys / "oct.jwks", status=2, input=token)
+    error = refuses(kw, "token", "inspect", "--jwks", keys / "oct.jwks", status=2, input=token, says='it holds secrets ("kty":"oct")')
+    assert "--secret" in error
     assert SECRET not in error and b64(SECRET.encode()) not in error
 
 
