@@ -33,7 +33,7 @@ Outcome read_text(const std::string &path, std::string *text) {
 
 std::string folder_of(const std::string &path) {
   const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return slash == std::string::npos ? "./" : path.substr(0, slash + 1);
 }
 
 // NAME=FILE of --keys: the set that an issuer's jwks_uri serves.
@@ -79,7 +79,7 @@ Outcome from_configuration(const TokenRuleOptions &options, std::vector<Configur
                            std::vector<ConfiguredIssuer> *issuers, std::vector<std::string> *remarks) {
   std::string text;
   auto outcome = read_text(options.conf.value, &text);
-  outcome = outcome.ok() ? read_issuers(text, folder_of(options.conf.value), all) : outcome;
+  outcome = outcome.ok() ? read_issuers(text, folder_of(options.conf.value), all, remarks) : outcome;
   if (outcome.ok() && all->empty()) {
     outcome = wrong_usage("--conf: " + quote(options.conf.value) +
                           " has no keyward_issuer; write `nginx -T` into a file, which has what is included, too");

@@ -1,6 +1,7 @@
 """keyward token inspect: the verdict of the code that requests use, in words. Tokens are minted by another library."""
 
 import json
+import subprocess
 import time
 
 import pytest
@@ -206,13 +207,80 @@ def test_by_a_configuration(kw, keys, signer):
     assert inspect(kw, other, "--conf", dump, rc=1)["reason"] == "revoked_token"
 
 
+@pytest.fixture
+def files(keys, build):
+    """files({"nginx.conf": ...}): writes them, and what `nginx -T` prints of the first; $FOLDER is where they lie."""
+
+    def write(texts):
+        for name, text in texts.items():
+            (keys / name).parent.mkdir(parents=True, exist_ok=True)
+            (keys / name).write_text(text.replace("$FOLDER", str(keys)))
+        main = keys / next(iter(texts))
+        frame = f"load_module {build.module}; pid {keys}/pid; error_log {keys}/error.log; events {{ }}\n"
+        main.write_text(frame + main.read_text())
+        run = subprocess.run(["env", *build.preload(), build.nginx, "-T", "-p", keys, "-c", main], text=True, capture_output=True, env=build.environment())
+        assert run.returncode == 0, run.stderr
+        (keys / "dump.txt").write_text(run.stdout)
+        (keys / "both.txt").write_text(run.stderr + run.stdout)
+        return keys / "dump.txt"
+
+    return write
+
+
+def test_includes_are_followed_in_a_dump(kw, keys, signer, files):
+    """Inside of a block and around it, by a name, an absolute path and a pattern, in the order in which nginx reads them."""
+    dump = files({
+        "conf/nginx.conf": "http { include issuers/*.conf; keyward_issuer last { include keys/*.inc; include none-*.inc; } include $FOLDER/other.conf;"
+                           " types { include 'mime types'; } }",
+        "conf/mime types": "text/html html;\n",
+        "conf/issuers/20.conf": "keyward_issuer b { include keys/auth.inc; include body.inc; type b; }",
+        "conf/issuers/10.conf": "keyward_issuer a { include $FOLDER/conf/keys/auth.inc; include 'body.inc'; type a; }",
+        "conf/issuers/.hidden.conf": "keyward_issuer hidden { }",
+        "conf/body.inc": "# configuration\nissuer https://auth.example; include nested.inc; audience api;",
+        "conf/nested.inc": "require kind\n  x;",
+        "conf/keys/auth.inc": "public_key ../auth.pem;",  # beside nginx.conf, wherever it is written
+        "other.conf": "keyward_issuer z { public_key $FOLDER/auth.pem; issuer https://z.example; }\nkeyward_issuer fetched { jwks_uri https://z.example/jwks; }",
+    })
+    for file in (dump, keys / "both.txt"):
+        for claims, typ, issuer in (({"kind": "x"}, "a", "a"), ({"kind": "x"}, "b", "b"), ({}, "c", "last"), ({"iss": "https://z.example"}, "a", "last")):
+            answer = inspect(kw, mint(signer, {"typ": typ, "kid": "k1"}, **claims), "--conf", file, rc=0)
+            assert (answer["issuer"], len(answer["remarks"])) == (issuer, 1), answer
+            assert "https://z.example/jwks" in answer["remarks"][0]
+        assert inspect(kw, mint(signer, iss="https://z.example"), "--conf", file, "--accept", "z", rc=0)["issuer"] == "z"
+        answer = inspect(kw, mint(signer), "--conf", file, "--accept", "a", "--accept", "b", rc=1)
+        assert answer["cause"] in ("its typ is not the required one", "a required claim is missing or has another value")
+
+
+def test_an_include_that_cannot_be_followed_is_told(kw, keys, signer):
+    block = "keyward_issuer a { public_key auth.pem; }"
+    lone = keys / "lone.conf"
+    lone.write_text(f"include mime.types;\nhttp {{ {block} }}")
+    (remark,) = inspect(kw, mint(signer), "--conf", lone, rc=0)["remarks"]
+    assert remark == '"mime.types" and whatever else is included wasn\'t looked at; `nginx -T` prints it, too'
+
+    def dump(**texts):
+        lone.write_text("".join(f"# configuration file {keys}/{name}.conf:\n{text}\n" for name, text in texts.items()))
+        return ["token", "inspect", "--conf", lone]
+
+    (remark,) = inspect(kw, mint(signer), *dump(nginx="include gone.conf; " + block)[2:], rc=0)["remarks"]
+    assert remark == '"gone.conf", which is included, is not in what `nginx -T` printed'
+    for texts, says in (
+        ({"nginx": "keyward_issuer a { include gone.conf; }"}, f'"{keys}/nginx.conf": line 1: "include" in a keyward_issuer: "gone.conf" is not in what'),
+        ({"nginx": "\ninclude x.conf;", "x": "\n\nkeyward_issuer a { include y.conf; }", "y": "\nisuer b;"}, f'--conf: "{keys}/y.conf": line 2: "isuer" directive'),
+        ({"nginx": "include x.conf;", "x": "keyward_issuer a { public_key auth.pem;"}, f'"{keys}/x.conf": line 2: the file ends inside of a block'),
+        ({"nginx": "include x.conf;", "x": "include [x].conf; include x.conf;"}, 'leads around'),
+        ({"nginx": "include nginx.conf; keyward_issuer a { }"}, 'leads around'),
+    ):
+        refuses(kw, *dump(**texts), status=2, says=says, input="a.b.c")
+
+
 @pytest.mark.parametrize(
     "text, says",
     {
         "http { }": "has no keyward_issuer",
         "keyward_issuer a { issuer b; }": 'keyward_issuer "a" has no keys',
         "keyward_issuer a { public_key auth.pem; secret_file secret; }": "one source of keys too many",
-        "keyward_issuer a { include x; }": '"include" in a keyward_issuer',
+        "keyward_issuer a { include x; }": "can't be followed in a file by itself; name one with what `nginx -T` prints",
         "keyward_issuer a { public_key auth.pem; isuer b; }": '"isuer" directive in keyward_issuer "a": is unknown',
         "keyward_issuer a { public_key auth.pem; issuer b; issuer c; }": "is duplicate",
         "keyward_issuer a { public_key auth.pem; leeway soon; }": 'invalid time "soon"',
