@@ -9,6 +9,7 @@
 
 #include "auth/issuer_rules.hpp"
 #include "base/quote.hpp"
+#include "cli/arguments.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -129,6 +130,11 @@ Outcome from_options(const TokenRuleOptions &options, std::vector<ConfiguredIssu
                      std::vector<std::string> *remarks) {
   if (options.accept.given || options.keys.given) {
     return wrong_usage("--accept and --keys are for --conf");
+  }
+  if (options.name.given) {
+    if (auto outcome = check_issuer_name("--name", options.name.value); !outcome.ok()) {
+      return outcome;
+    }
   }
   ConfiguredIssuer issuer;
   jwt::Issuer &rules = issuer.rules;

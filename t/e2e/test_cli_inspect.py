@@ -311,6 +311,7 @@ def test_wrong_usage(kw, keys, signer):
         ([*pem, "--accept", "a"], "are for --conf"),
         ([*pem, "--at", "soon"], "is no time"),
         ([*pem, "--require", "claim"], "wrong number of words"),
+        ([*pem, "--name", "two words"], '--name: "two words" can\'t be the name of a keyward_issuer'),
         ([*pem, "--leeway", "x"], 'invalid time "x"'),
         (["--public-key", keys / "gone.pem"], "gone.pem"),
         (["--public-key", keys / "secret"], "secret"),
