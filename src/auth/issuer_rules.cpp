@@ -58,9 +58,22 @@ Wrong set_algorithms(const Words &words, jwt::Issuer *rules) {
   return kGood;
 }
 
+bool is_media_word(std::string_view text) noexcept {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return c > 0x20 && c < 0x7f && std::string_view("()<>@,;:\\\"/[]?=").find(c) == std::string_view::npos;
+  });
+}
+
 Wrong set_type(const Words &words, jwt::Issuer *rules) {
   if (words[1].empty()) {
     return "is empty; write what \"typ\" has to be, such as at+jwt, or leave it out";
+  }
+  // RFC 2045, section 5.1: a media type's parts are tokens; what no "typ" can be would refuse every token, or none.
+  const std::size_t slash = words[1].find('/');
+  const std::string_view kind = words[1].substr(0, slash == std::string_view::npos ? 0 : slash);
+  const std::string_view rest = words[1].substr(slash == std::string_view::npos ? 0 : slash + 1);
+  if ((slash != std::string_view::npos && !is_media_word(kind)) || !is_media_word(rest)) {
+    return quoted(words[1]) + " is no media type; write one such as at+jwt or application/at+jwt";
   }
   rules->type = words[1];
   return kGood;

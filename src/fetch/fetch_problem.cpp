@@ -20,7 +20,7 @@ std::string to_text(FetchProblem problem, int http_status) {
     case FetchProblem::timeout:
       return "no whole answer within 5 seconds";
     case FetchProblem::too_large:
-      return "the answer is larger than 1 MiB";
+      return "the answer is larger than 1 MiB, or its header than 64 KiB";
     case FetchProblem::redirect:
       return "it redirects (status " + std::to_string(http_status) + "), which is not followed: write the final URL";
     case FetchProblem::status:

@@ -22,7 +22,7 @@ enum class FetchProblem : std::uint8_t {
   unusable,  // no key set, or one without a key that can be used
 };
 
-// A clause such as "the answer is larger than 1 MiB". http_status counts for redirect and status.
+// A clause such as "it answers with status 500". http_status counts for redirect and status.
 std::string to_text(FetchProblem problem, int http_status);
 
 }  // namespace keyward

@@ -203,7 +203,8 @@ FetchAnswer get(const FetchRequest &request, const std::atomic<bool> &stop) {
   if (intake.problem != FetchProblem::none) {
     answer.problem = intake.problem;
   } else if (answer.problem == FetchProblem::none && status != 200) {
-    answer.problem = status >= 300 && status < 400 ? FetchProblem::redirect : FetchProblem::status;
+    const bool redirects = status >= 301 && status <= 308 && status != 304;
+    answer.problem = redirects ? FetchProblem::redirect : FetchProblem::status;
   } else if (answer.problem != FetchProblem::none) {
     answer.detail = printable(words);
   }

@@ -49,7 +49,7 @@ std::string_view to_text(Cause cause) noexcept {
     case Cause::bad_header:
       return "its header is not a strict JSON object";
     case Cause::bad_header_member:
-      return "alg, kid or typ in its header is not a string";
+      return "its header has no alg, or alg, kid or typ is not a string";
     case Cause::critical_header:
       return "its header has crit or b64";
     case Cause::unknown_algorithm:
@@ -92,6 +92,8 @@ std::string_view to_text(Cause cause) noexcept {
       return "its plan claim can't be a plan's name";
     case Cause::expired:
       return "it has expired";
+    case Cause::too_many_keys:
+      return "more keys would fit it than are tried (16), and it is by none of these: it should name its key's kid";
     case Cause::crypto_failure:
       return "the cryptographic library failed";
   }

@@ -46,6 +46,7 @@ enum class Cause : std::uint8_t {
   bad_subject,
   bad_plan,
   expired,
+  too_many_keys,
   crypto_failure
 };
 

@@ -20,7 +20,7 @@ class ClaimPath {
   // nullptr if there is no such claim; null is one.
   const json::Value *find(const json::Value &claims) const noexcept;
 
-  friend bool operator==(const ClaimPath &a, const ClaimPath &b) { return a.names_ == b.names_; }
+  const std::vector<std::string> &names() const noexcept { return names_; }
 
  private:
   std::vector<std::string> names_;

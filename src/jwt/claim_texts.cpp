@@ -9,7 +9,14 @@ namespace {
 
 using Type = json::Value::Type;
 
-bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+// How many bytes at the front of text, which isn't empty, are one control character; of U+0080 to U+009F two.
+std::size_t control_length(std::string_view text) noexcept {
+  const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  if (byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) < 0xa0) {
+    return 2;
+  }
+  return byte(0) < 0x20 || byte(0) == 0x7f ? 1 : 0;
+}
 
 bool has_text(const json::Value &value) noexcept {
   return value.type == Type::string || value.type == Type::number || value.type == Type::boolean;
@@ -28,19 +35,28 @@ void append(std::string_view text, bool encode, bool in_array, std::string *out)
     *out += text;
     return;
   }
-  for (const char c : text) {
-    if (is_control(c) || c == '%' || (in_array && c == ' ')) {
+  while (!text.empty()) {
+    const bool marked = text.front() == '%' || (in_array && text.front() == ' ');
+    const std::size_t encoded = marked ? 1 : control_length(text);
+    for (const char c : text.substr(0, encoded)) {
       *out += '%';
       *out += kDigits[static_cast<unsigned char>(c) >> 4];
       *out += kDigits[static_cast<unsigned char>(c) & 15];
-    } else {
-      *out += c;
     }
+    if (encoded == 0) {
+      *out += text.front();
+    }
+    text.remove_prefix(encoded != 0 ? encoded : 1);
   }
 }
 
 bool needs_encoding(std::string_view text, bool in_array) noexcept {
-  return std::any_of(text.begin(), text.end(), [in_array](char c) { return is_control(c) || (in_array && c == ' '); });
+  for (; !text.empty(); text.remove_prefix(1)) {
+    if (control_length(text) != 0 || (in_array && text.front() == ' ')) {
+      return true;
+    }
+  }
+  return false;
 }
 
 // false: it has no text.

@@ -16,10 +16,6 @@ namespace keyward::jwt {
 struct Requirement {
   ClaimPath claim;
   std::vector<std::string> values;
-
-  friend bool operator==(const Requirement &a, const Requirement &b) {
-    return a.claim == b.claim && a.values == b.values;
-  }
 };
 
 // A value type; const once the configuration was read. Its keys are apart, as they change.

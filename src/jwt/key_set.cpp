@@ -103,7 +103,7 @@ Cause KeySet::verify(const Jws &jws, crypto::AlgorithmSet allowed, Digest *id) c
       continue;
     }
     if (++tries > kMaxTries) {
-      break;
+      return Cause::too_many_keys;
     }
     switch (key.material->verify(header.algorithm, jws.signed_text, jws.signature)) {
       case crypto::Match::yes:

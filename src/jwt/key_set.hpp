@@ -18,7 +18,7 @@ inline constexpr std::size_t kMaxKeySetValues =
     32768;  // each worker reads it, and a value takes far more memory than text
 // How many keys one token is tried with, for each issuer: an ES384 or ES512 signature takes more than half a
 // millisecond.
-inline constexpr std::size_t kMaxTries = 4;
+inline constexpr std::size_t kMaxTries = 16;
 
 struct Key {
   bool has_kid = false;
@@ -42,9 +42,9 @@ class KeySet {
   bool has_kid(std::string_view kid) const noexcept;
 
   // Which key signed it: one of those with the header's kid, else of those without any; of all, if the header has none.
-  // Of these the ones that may use the header's algorithm (and allowed has it) are tried in the set's order, kMaxTries
-  // at most. Cause::none with the key's id; unknown_key: none is meant; algorithm_not_allowed: none of those that are;
-  // bad_signature; crypto_failure.
+  // Of these the ones that may use the header's algorithm (and allowed has it) are tried in the set's order. Cause::none
+  // with the key's id; unknown_key: none is meant; algorithm_not_allowed: none of those that are; bad_signature;
+  // too_many_keys: it isn't by the first kMaxTries, and there are more; crypto_failure.
   Cause verify(const Jws &jws, crypto::AlgorithmSet allowed, Digest *id) const noexcept;
 
  private:

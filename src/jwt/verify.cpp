@@ -115,8 +115,8 @@ Verdict verify_token(const std::vector<AcceptedIssuer> &issuers, std::string_vie
       conclude(judge(*issuers[i].issuer, now_s, &verdict), &verdict);
       return verdict;
     }
-    if (cause == Cause::crypto_failure) {
-      // Nothing may be passed over because memory is short: a laxer issuer could come next.
+    if (cause == Cause::crypto_failure || cause == Cause::too_many_keys) {
+      // Nothing may be passed over because it wasn't looked at: a laxer issuer could come next.
       verdict.awaited.clear();
       conclude(cause, &verdict);
       return verdict;

@@ -1,6 +1,9 @@
 // The access phase: one decision for each location that a request comes to.
 #include "ngx/access.hpp"
 
+#include <array>
+
+#include "base/text_rules.hpp"
 #include "ngx/credential.hpp"
 #include "ngx/decision.hpp"
 #include "ngx/identity.hpp"
@@ -13,12 +16,36 @@ namespace {
 
 constexpr const char *kNoMemory = "memory was refused";
 
+// What somebody else wrote, for a line of the log: a quote in it would end what stands in quotes, and begin a line of another's making.
+class LogText {
+ public:
+  explicit LogText(std::string_view text) noexcept {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    for (const char c : text.substr(0, kMaxSubjectBytes)) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte < 0x20 || byte >= 0x7f || c == '"' || c == '\\') {
+        for (const char part : {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]}) {
+          text_[size_++] = part;
+        }
+      } else {
+        text_[size_++] = c;
+      }
+    }
+  }
+  ngx_str_t shown() noexcept { return borrow(std::string_view(text_.data(), size_)); }
+
+ private:
+  std::array<char, 4 * kMaxSubjectBytes> text_;
+  std::size_t size_ = 0;
+};
+
 // What a token says of itself is told only where its signature holds; its issuer's name is the configuration's.
 void log_token_refusal(ngx_uint_t level, const RequestContext *ctx, const char *verb) noexcept {
   const ngx_str_t name = borrow(info(ctx->reason).name);
   const ngx_str_t issuer = borrow(ctx->issuer != nullptr ? std::string_view(ctx->issuer->name) : std::string_view());
   if (ctx->token) {
-    const ngx_str_t subject = borrow(ctx->token->identity.subject);
+    LogText text(ctx->token->identity.subject);
+    const ngx_str_t subject = text.shown();
     ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, issuer \"%V\", subject \"%V\"", verb, &name,
                   &issuer, &subject);
     return;
@@ -29,7 +56,7 @@ void log_token_refusal(ngx_uint_t level, const RequestContext *ctx, const char *
                 issuer.len != 0 ? ", issuer \"" : "", &issuer, issuer.len != 0 ? "\"" : "");
 }
 
-// Ids and subjects are printable (record.hpp), and a reason is one of ours: nothing here can hold a secret.
+// Ids are printable (record.hpp), and a reason is one of ours: nothing here can hold a secret.
 void log_refusal(Worker &worker, const RequestContext *ctx, const char *verb) noexcept {
   const ReasonInfo &why = info(ctx->reason);
   const ngx_str_t name = borrow(why.name);
@@ -41,7 +68,8 @@ void log_refusal(Worker &worker, const RequestContext *ctx, const char *verb) no
     log_token_refusal(level, ctx, verb);
   } else if (ctx->principal) {
     const ngx_str_t id = borrow(ctx->principal->key_id);
-    const ngx_str_t subject = borrow(ctx->principal->subject);
+    LogText text(ctx->principal->subject);
+    const ngx_str_t subject = text.shown();
     ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, key \"%V\", subject \"%V\"", verb, &name, &id,
                   &subject);
   } else if (ctx->refused_key_id.len != 0) {
@@ -130,8 +158,11 @@ ngx_int_t admit(Worker &worker, RequestContext *ctx, const LocationConfiguration
   const bool keep = location.forward_credential.value_or(false);
   // A request that overrides its method would have passed for another one than its site was looked at for.
   const bool by_cookie = ctx->credential.source != nullptr && ctx->credential.source->kind == SourceKind::cookie;
+  const bool is_preflight =
+      ctx->kind == Kind::anonymous && acceptance_for(location.acceptances, ctx->r->method).preflight;
+  const bool by_method = location.has_methods || is_preflight;
   const bool ready = set_identity(ctx, !keep) && (!keep || !location.has_query || restore_query_credential(ctx->r)) &&
-                     ((!location.has_methods && !by_cookie) || remove_method_overrides(ctx->r));
+                     ((!by_method && !by_cookie) || remove_method_overrides(ctx->r));
   if (!ready) {
     ctx->reason = Reason::internal_error;
     log_refusal(worker, ctx, "refused");

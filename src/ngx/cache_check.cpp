@@ -46,7 +46,6 @@ constexpr std::string_view kSharedVariables[] = {
     "https",
     "is_args",
     "keyward_decision",
-    "keyward_issuer",
     "keyward_kind",
     "keyward_reason",
     "proxy_host",
@@ -161,6 +160,38 @@ bool is_shared(std::string_view name, const LocationConfiguration &location) {
          std::find(std::begin(kSharedVariables), std::end(kSharedVariables), name) != std::end(kSharedVariables);
 }
 
+// What of a principal a key has to name.
+struct Wanted {
+  bool key = false;     // $keyward_key_id, or $keyward_subject
+  bool token = false;   // $keyward_subject
+  bool issuer = false;  // $keyward_issuer, as two of them may have a subject of one name
+};
+
+Wanted wanted_in(const LocationConfiguration &location, const MainConfiguration &main) {
+  Wanted wanted;
+  std::size_t apart = 0;  // issuers of one location whose subjects are their own
+  for (const Acceptance &acceptance : location.acceptances) {
+    wanted.key = wanted.key || acceptance.key;
+    if (acceptance.issuers == nullptr || acceptance.issuers->empty()) {
+      continue;
+    }
+    wanted.token = true;
+    apart = std::max(apart, static_cast<std::size_t>(
+                                std::count_if(acceptance.issuers->begin(), acceptance.issuers->end(),
+                                              [&](std::size_t i) { return !main.issuers[i]->rules.subject_shared; })));
+  }
+  wanted.issuer = apart > 1;
+  return wanted;
+}
+
+bool names_principal(const std::vector<std::string> &names, const Wanted &wanted) {
+  const auto has = [&names](std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  return (!wanted.key || has("keyward_key_id") || has("keyward_subject")) &&
+         (!wanted.token || has("keyward_subject")) && (!wanted.issuer || has("keyward_issuer"));
+}
+
 bool admits_principals(const LocationConfiguration &location) {
   return location.enforcement->mode != Mode::off &&
          std::any_of(location.accept->begin(), location.accept->end(),
@@ -223,8 +254,14 @@ class CacheCheck {
     }
     const std::string_view key = key_of(one);
     std::string emptied;
-    for (const std::string &name : variables_in(key)) {
-      if (!is_shared(name, *one.location)) {
+    const std::vector<std::string> names = variables_in(key);
+    const Wanted wanted = wanted_in(*one.location, *main_configuration(cf_));
+    if (names_principal(names, wanted)) {
+      return;
+    }
+    for (const std::string &name : names) {
+      const bool is_known = name == "keyward_key_id" || name == "keyward_subject" || name == "keyward_issuer";
+      if (!is_known && !is_shared(name, *one.location)) {
         return;
       }
       for (const Source &source : *one.location->sources) {
@@ -234,19 +271,20 @@ class CacheCheck {
     warned_.push_back(one.location);
     // An `if` or limit_except inside has it from around it.
     if (!core(one)->noname || std::find(warned_.begin(), warned_.end(), one.location->parent) == warned_.end()) {
-      warn(one, emptied);
+      warn(one, emptied, wanted);
     }
   }
 
-  void warn(const MergedLocation &one, const std::string &emptied) const {
+  void warn(const MergedLocation &one, const std::string &emptied, const Wanted &wanted) const {
     const std::string why =
         emptied.empty() ? "" : ": $" + emptied + " is empty, as the credential is removed before the cache is asked";
     const std::string rest(names_.default_key.empty() ? "$request_uri" : names_.default_key);
     ngx_log_error(
         NGX_LOG_WARN, cf_->log, 0,
         "%s of the location %s has no principal in its key%s, so that a client may get what was answered to another; "
-        "write \"%s '$keyward_key_id $keyward_subject %s';\"",
-        names_.cache.data(), one.location->block_place.c_str(), why.c_str(), names_.key.data(), rest.c_str());
+        "write \"%s '$keyward_key_id %s$keyward_subject %s';\"",
+        names_.cache.data(), one.location->block_place.c_str(), why.c_str(), names_.key.data(),
+        wanted.issuer ? "$keyward_issuer " : "", rest.c_str());
   }
 
   ngx_conf_t *cf_;

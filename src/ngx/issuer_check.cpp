@@ -33,8 +33,16 @@ void check_names(ngx_conf_t *cf, MainConfiguration *main) {
   }
 }
 
+// A set that is fetched holds public keys, whichever these are.
+bool may_come_to_share(const IssuerConfiguration &one, const IssuerConfiguration &other) noexcept {
+  const auto is_public = [](const IssuerConfiguration &issuer) {
+    return issuer.keys.from != KeyPlace::From::secret_file;
+  };
+  return (one.rules.fetches_keys && is_public(other)) || (other.rules.fetches_keys && is_public(one));
+}
+
 // What signs for one must not sign for the other as well, where nothing tells them apart.
-void check_pairs(MainConfiguration *main) {
+void check_pairs(ngx_conf_t *cf, MainConfiguration *main) {
   for (std::size_t i = 0; i < main->issuers.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       const IssuerConfiguration &one = *main->issuers[i];
@@ -45,6 +53,11 @@ void check_pairs(MainConfiguration *main) {
         main->problems.push_back({named(one) + " has a key of issuer \"" + other.rules.name +
                                   "\", so that nobody could say whose a token is; let the two differ in \"issuer\", "
                                   "\"type\" or \"require\""});
+      } else if (may_come_to_share(one, other) && !jwt::are_distinct(one.rules, other.rules)) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "nothing but their keys tells tokens of %s from those of issuer \"%s\": a key that both come to "
+                      "publish would be one's only; let the two differ in \"issuer\", \"type\" or \"require\"",
+                      named(one).c_str(), other.rules.name.c_str());
       }
       // Else tokens of the one would be left to the other while only that one still has keys.
       if (same_place && one.keys.from == KeyPlace::From::jwks_uri && one.keys.stale_s != other.keys.stale_s) {
@@ -106,7 +119,7 @@ void check_issuers(ngx_conf_t *cf, MainConfiguration *main) {
     check_one(main, *main->issuers[i]);
   }
   check_names(cf, main);
-  check_pairs(main);
+  check_pairs(cf, main);
   warn_of_unused(cf, *main);
 }
 

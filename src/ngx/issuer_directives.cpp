@@ -26,6 +26,14 @@ struct Block {
 
 // The words of keyward_accept, which an issuer's name would be taken for.
 constexpr std::string_view kReservedNames[] = {"key", "token", "anonymous", "unprovisioned", "pending", "preflight"};
+constexpr std::size_t kMaxNameBytes = 64;
+
+bool is_issuer_name(std::string_view name) noexcept {
+  return !name.empty() && name.size() <= kMaxNameBytes && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
+  });
+}
 
 // --- keys ------------------------------------------------------------------------------------------------------
 
@@ -167,8 +175,8 @@ char *on_line(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
 }
 
 Wrong check_name(const MainConfiguration &main, std::string_view name) {
-  if (!is_id(name) || name.find('=') != std::string_view::npos || name.find('$') != std::string_view::npos) {
-    return "bad name " + quoted(name) + "; write letters, digits, \"-\" and \"_\"";
+  if (!is_issuer_name(name)) {
+    return "bad name " + quoted(name) + "; write up to 64 letters, digits, \"-\", \"_\" and \".\"";
   }
   if (std::find(std::begin(kReservedNames), std::end(kReservedNames), name) != std::end(kReservedNames)) {
     return quoted(name) + " is a word of keyward_accept; write another name";

@@ -35,27 +35,45 @@ IssuerKeys::IssuerKeys(const MainConfiguration &configuration, ngx_log_t *log)
   }
 }
 
-bool IssuerKeys::adopt(std::size_t issuer, std::shared_ptr<const jwt::KeySet> keys) {
-  Set &set = sets_[issuer];
-  if (set.keys && are_same(*set.keys, *keys)) {
-    return true;
-  }
+// The other issuer that has this key, and whose tokens nothing else would tell from this one's; nullptr: there is none.
+const jwt::Issuer *IssuerKeys::find_twin(std::size_t issuer, const jwt::Key &key) const {
   const jwt::Issuer &rules = configuration_.issuers[issuer]->rules;
   for (std::size_t other = 0; other < sets_.size(); ++other) {
     const jwt::Issuer &others = configuration_.issuers[other]->rules;
-    if (other != issuer && sets_[other].keys && sets_[other].keys->shares_keys_with(*keys) &&
+    if (other != issuer && sets_[other].keys && sets_[other].keys->has(key.material->id()) &&
         !are_distinct(rules, others)) {
-      ngx_log_error(
-          NGX_LOG_ERR, log_, 0,
-          "keyward: new keys of issuer \"%s\" are not taken: issuer \"%s\" has one of them; the two must differ "
-          "in \"issuer\", \"type\" or \"require\"",
-          rules.name.c_str(), others.name.c_str());
-      return false;
+      return &others;
     }
   }
-  set.keys = std::move(keys);
-  ++changes_;
-  return true;
+  return nullptr;
+}
+
+bool IssuerKeys::adopt(std::size_t issuer, std::shared_ptr<const jwt::KeySet> keys) {
+  auto own = std::make_shared<jwt::KeySet>();
+  const jwt::Issuer *twin = nullptr;
+  for (const jwt::Key &key : keys->keys()) {
+    if (const jwt::Issuer *other = find_twin(issuer, key)) {
+      twin = other;
+    } else {
+      own->add(key);
+    }
+  }
+  if (twin != nullptr) {
+    keys = std::move(own);
+  }
+  Set &set = sets_[issuer];
+  if (!set.keys || !are_same(*set.keys, *keys)) {
+    set.keys = std::move(keys);
+    ++changes_;
+  }
+  if (twin != nullptr && set.told_of != twin) {
+    ngx_log_error(NGX_LOG_ERR, log_, 0,
+                  "keyward: of the keys of issuer \"%s\" those are left out that issuer \"%s\" has, too; the two must "
+                  "differ in \"issuer\", \"type\" or \"require\"",
+                  configuration_.issuers[issuer]->rules.name.c_str(), twin->name.c_str());
+  }
+  set.told_of = twin;
+  return twin == nullptr;
 }
 
 void IssuerKeys::drop(std::size_t issuer) noexcept {
@@ -101,9 +119,9 @@ void IssuerKeys::refresh(std::size_t issuer, std::int64_t now_s) {
     return;
   }
   const std::uint64_t before = changes_;
-  const bool adopted = adopt(issuer, std::move(loaded.keys));
-  set.refused_at = adopted ? 0 : changes_;
-  if (adopted && changes_ != before) {
+  const bool whole = adopt(issuer, std::move(loaded.keys));
+  set.refused_at = whole ? 0 : changes_;
+  if (changes_ != before) {
     ngx_log_error(NGX_LOG_NOTICE, log_, 0, "keyward: issuer \"%s\" has new keys from %s", configured.rules.name.c_str(),
                   configured.keys.where.c_str());
     for (const std::string &warning : loaded.warnings) {

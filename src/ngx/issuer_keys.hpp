@@ -29,8 +29,8 @@ class IssuerKeys {
   // Once a second: reads files that changed again. One that can't be used keeps the last good set, and the log is told once.
   void refresh() noexcept;
 
-  // Gives an issuer another set. false: it stays as it was, as the new one has a key of an issuer whose tokens couldn't be told from this
-  // one's; the log is told.
+  // Gives an issuer another set. false: without those of its keys that another issuer has whose tokens couldn't be told from this one's;
+  // the log is told. What isn't in the set any more is gone in any case.
   bool adopt(std::size_t issuer, std::shared_ptr<const jwt::KeySet> keys);
   // Leaves it without any: they are too old.
   void drop(std::size_t issuer) noexcept;
@@ -38,13 +38,15 @@ class IssuerKeys {
  private:
   struct Set {
     std::shared_ptr<const jwt::KeySet> keys;
-    KeyFileStamp stamp;            // of the file that it came from, or of one that was refused
-    bool seen = false;             // the file could be looked at once
-    bool unsettled = false;        // the file may have changed since without looking so
-    std::uint64_t refused_at = 0;  // changes_ when adopt() refused what is in it; 0: it didn't
-    std::string failure;           // what the log was last told; empty: all is well
+    KeyFileStamp stamp;                    // of the file that it came from, or of one that was refused
+    bool seen = false;                     // the file could be looked at once
+    bool unsettled = false;                // the file may have changed since without looking so
+    std::uint64_t refused_at = 0;          // changes_ when adopt() left out some of it; 0: it didn't
+    std::string failure;                   // what the log was last told; empty: all is well
+    const jwt::Issuer *told_of = nullptr;  // which other issuer's keys the log was told of
   };
   void refresh(std::size_t issuer, std::int64_t now_s);
+  const jwt::Issuer *find_twin(std::size_t issuer, const jwt::Key &key) const;
   void note(std::size_t issuer, const std::string &failure);
 
   const MainConfiguration &configuration_;

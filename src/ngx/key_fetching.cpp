@@ -139,8 +139,8 @@ bool KeyFetching::look_at(std::size_t index, std::int64_t now) {
   const FetchPlan &plan = issuer.configured->source.plan;
   const KeySetState state = issuer.configured->zone->set->state();
   bool ended = false;
-  if (!issuer.in_use && issuer.refused_at != 0 && issuer.refused_at != worker_.issuer_keys.changes()) {
-    issuer.generation = 0;  // what stood against it may be gone
+  if (issuer.left_out_at != 0 && issuer.left_out_at != worker_.issuer_keys.changes()) {
+    issuer.generation = 0;  // what stood against some of it may be gone
   }
   if (state.generation != issuer.generation && !is_stale(plan, state.history.fetched_ms, now)) {
     begin_reading(index, state);
@@ -174,9 +174,9 @@ void KeyFetching::take_for_all(const KeyZone *zone, const KeySetState &state,
 }
 
 void KeyFetching::take(Issuer *issuer, const KeySetState &state, const std::shared_ptr<const jwt::KeySet> &keys) {
-  // One that can't be told from another issuer's isn't used: the last good one stays, until that is too old.
-  issuer->in_use = worker_.issuer_keys.adopt(issuer->configured->issuer, keys);
-  issuer->refused_at = issuer->in_use ? 0 : worker_.issuer_keys.changes();
+  const bool whole = worker_.issuer_keys.adopt(issuer->configured->issuer, keys);
+  issuer->left_out_at = whole ? 0 : worker_.issuer_keys.changes();
+  issuer->in_use = true;
   issuer->generation = state.generation;
   note_attempts(issuer, state);
 }

@@ -45,7 +45,8 @@ class KeyFetching {
     std::uint64_t ended = 0, succeeded = 0;  // attempts whose outcome is taken in
     std::int64_t fetched_ms = kNever;        // of the set in use
     bool in_use = false;
-    std::uint64_t refused_at = 0;            // IssuerKeys::changes() when the set that was last read wasn't adopted
+    std::uint64_t left_out_at =
+        0;  // IssuerKeys::changes() when the set that was last read wasn't adopted whole; 0: it was
     bool reading = false, fetching = false;  // by a thread of ours
   };
 

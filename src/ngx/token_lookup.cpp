@@ -113,7 +113,7 @@ class TokenLookup {
       const std::size_t place = issuers_[verdict.issuer];
       *token = std::make_shared<VerifiedToken>(
           verified_token(place, rules_of(place), worker_.configuration.policy.implications, std::move(verdict)));
-    } else if (*reason == Reason::invalid_token && verdict.cause == jwt::Cause::bad_signature) {
+    } else if (verdict.cause == jwt::Cause::bad_signature || verdict.cause == jwt::Cause::too_many_keys) {
       charge_failure(worker_, ctx_, location_);
     }
     return Step::decided;
@@ -154,7 +154,8 @@ class TokenLookup {
       entry->generation = generation;
     }
     // What another location accepts says nothing about this one.
-    if (!entry->principal->provisioned && ctx_->issuer->subject_required && !acceptance_.unprovisioned) {
+    const bool may_be_unknown = acceptance_.unprovisioned && entry->token->identity.has_subject;
+    if (!entry->principal->provisioned && ctx_->issuer->subject_required && !may_be_unknown) {
       return Reason::unprovisioned;
     }
     ctx_->principal = entry->principal;

@@ -40,6 +40,8 @@ Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
   if (configuration.store.empty() && configuration.issuers.empty()) {
     return;
   }
+  // What the master loaded may be long out of date where this worker takes the place of one that died.
+  issuer_keys.refresh();
   tick_connection_.fd = static_cast<ngx_socket_t>(-1);
   tick_connection_.data = this;
   tick_.data = &tick_connection_;

@@ -7,6 +7,7 @@ import struct
 
 import lmdb
 import pytest
+from harness.tokens import Signer
 from harness.wait import until
 
 PLAN = "keyward_plan pro limit=10r/m;\n"
@@ -647,6 +648,27 @@ def test_a_cache_without_a_principal_in_its_key_is_warned_of(config_test, key, s
     if "keyward_" not in key.replace("$keyward_", ""):
         rc, output = config_test(http=CACHE, location=f"keyward off; proxy_cache c; {key}")
         assert rc == 0 and not lines(output, "warn")
+
+
+@pytest.mark.parametrize("accept, key, words", [
+    # Tokens have no key's id, and two issuers may have a subject of one name.
+    ("key one", "$keyward_key_id", "'$keyward_key_id $keyward_subject "),
+    ("key one", "$keyward_key_id $keyward_subject", None),
+    ("one two", "$keyward_subject", "'$keyward_key_id $keyward_issuer $keyward_subject "),
+    ("token", "$keyward_key_id $keyward_subject", "'$keyward_key_id $keyward_issuer $keyward_subject "),
+    ("one two", "$keyward_subject $keyward_issuer", None),
+    ("one two", "$keyward_issuer", "'$keyward_key_id $keyward_issuer $keyward_subject "),
+    ("one two", "$keyward_subject $keyward_claim_tenant", None),
+    ("one shared", "$keyward_subject", None),
+    ("key", "$keyward_key_id", None),
+])
+def test_a_cache_for_tokens_names_who_they_are_about(config_test, issuers, accept, key, words):
+    # Spec 12.
+    http = CACHE + "".join(issuers.block(name, Signer(), rules) for name, rules in (
+        ("one", ""), ("two", ""), ("shared", "subject shared;")))
+    location = f"keyward on; keyward_accept {accept}; proxy_cache c; proxy_cache_key '{key} $uri';"
+    rc, output = config_test(http=http, location=location)
+    assert rc == 0 and ("_cache_key" in output) == (words is not None) and (words or "") in output, output
 
 
 @pytest.mark.parametrize("server, count", {

@@ -415,6 +415,14 @@ def test_method_overrides_are_removed_where_methods_decide(edge, store, backend,
     assert (backend.last.header("X-A"), backend.last.header("X-B")) == ("1", "2")
 
 
+def test_method_overrides_are_removed_from_preflight(edge, store, backend):
+    """It is admitted for its method, and for nothing else."""
+    e = edge(location="keyward on; keyward_accept key preflight;")
+    asked = [("Origin", "https://a.example"), ("Access-Control-Request-Method", "DELETE")]
+    assert e.request("OPTIONS", "/", [*asked, *[(name, "DELETE") for name in OVERRIDES[:3]]]).status == 200
+    assert [backend.last.header(name) for name in OVERRIDES[:3]] == [None] * 3
+
+
 def test_method_overrides_are_kept_elsewhere(edge, store, backend):
     key = ("X-API-Key", store.key(verifier="sha256", scope=["a"])["key"])
     e = edge(server="location / { keyward on; keyward_scope a; proxy_pass @BACKEND@; } location /off/ { keyward off; proxy_pass @BACKEND@; }")

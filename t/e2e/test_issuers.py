@@ -59,6 +59,10 @@ BAD = {
     "": "has no keys; write one of jwks_uri, jwks_file, public_key and secret_file",
     "GOOD jwks_file x.json;": '"jwks_file" directive in keyward_issuer "auth": is one source of keys too many',
     "GOOD GOOD": "one source of keys too many",
+    "GOOD type application/;": '"application/" is no media type; write one such as at+jwt',
+    "GOOD type 'at+jwt ';": '"at+jwt " is no media type',
+    "GOOD type a/b/c;": '"a/b/c" is no media type',
+    "GOOD type application/at+jwt;": None,
     "jwks_uri ftp://x/;": "the URL is no http:// or https:// URL; write https://HOST/PATH",
     "jwks_uri http://x.example/;": "is not encrypted",
     "jwks_uri https://x.example/ plain;": '"plain" is for http only',
@@ -165,6 +169,21 @@ def test_two_of_one_url_must_be_told_apart(check):
     short = url.replace(";", " stale=1h;")
     rc, output = check(f"keyward_issuer a {{ {url} issuer a; }}\nkeyward_issuer b {{ {short} issuer b; }}")
     assert rc == 1 and 'fetches its keys from where issuer "a" does; give both the same "stale="' in output
+
+
+@pytest.mark.parametrize("second, warned", [
+    ("jwks_uri https://y.example/jwks;", True), ("GOOD", True), ("secret_file FILES/good.secret;", False),
+    ("jwks_uri https://y.example/jwks; issuer b;", False), ("GOOD type at+jwt;", False), ("GOOD require a b c; require a c b;", False),
+])
+def test_what_may_come_to_share_a_key_is_warned_of(check, second, warned):
+    rc, output = check(f"keyward_issuer a {{ jwks_uri https://x.example/jwks; }}\nkeyward_issuer b {{ {second} }}")
+    assert rc == 0 and ("nothing but their keys tells tokens of" in output) == warned, output
+
+
+@pytest.mark.parametrize("rule", ["require a x y;", "require a y x;", "require a x x y;", "require a x y; require a y x;"])
+def test_requirements_are_the_same_however_they_are_written(check, rule):
+    rc, output = check(f"keyward_issuer a {{ GOOD require a x y; }}\nkeyward_issuer b {{ GOOD {rule} }}")
+    assert rc == 1 and 'has a key of issuer "a"' in output
 
 
 def test_accept_names_issuers_that_exist(check):

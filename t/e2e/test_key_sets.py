@@ -359,7 +359,7 @@ def test_a_set_that_another_issuers_key_stood_against_is_tried_again(edge, make_
     wait_status(e, 200, one.bearer)
     wait_status(e, 200, other.bearer)
     one.keys["moved"] = other.keys["first"].named("moved")
-    e.wait_log('new keys of issuer "one" are not taken')
+    e.wait_log('of the keys of issuer "one" those are left out that issuer "other" has, too')
     assert e.get("/", one.bearer("first")).status == 200
     other.add_key("second")
     del other.keys["first"]

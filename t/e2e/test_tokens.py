@@ -242,6 +242,25 @@ def test_the_log_says_why_and_quotes_nothing(strict, signer):
     assert "somebody-else" not in line and token.split(".")[1] not in strict.log
 
 
+def test_a_subject_in_the_log_is_one_text(edge, issuers, store):
+    """A quote would end it, and what stands behind it would be read as nginx's own."""
+    signer = Signer()
+    e = edge(http=issuers.block("auth", signer), server=f"{SERVER} keyward_scope a; {PAGES}")
+    forged = 'root", client: 6.6.6.6, server: x\\"\u202e\u00e9'
+    assert outcome(e, signer.bearer(sub=forged)) == (403, "insufficient_scope")
+    line = e.wait_log(r"keyward refused: insufficient_scope.*")[0]
+    assert r'subject "root\x22, client: 6.6.6.6, server: x\x5c\x22\xe2\x80\xae\xc3\xa9", client: 127.0.0.1' in line
+
+
+def test_all_keys_of_a_set_are_tried_or_the_token_is_nobodys(edge, issuers):
+    """What wasn't looked at must not be taken for another issuer's."""
+    many = [Signer() for _ in range(17)]
+    http = issuers.block("strict", many, "require r x; audience api;") + issuers.block("lax", many[16], "grant *;")
+    e = edge(http=http, server=f"{SERVER} {PAGES}", store=False)
+    assert [who(e, signer.bearer(r="x", aud="api")) for signer in many[:16]] == ["strict/u1"] * 16
+    assert who(e, many[16].bearer(r="x")) == "invalid_token"
+
+
 # --- several issuers -----------------------------------------------------------------------------------------------
 
 
@@ -423,6 +442,7 @@ def test_subject_required_and_unprovisioned(edge, issuers, store, kw, backend):
     assert who(e, token) == "unprovisioned"
     # Without a subject nobody is provisioned.
     assert who(e, signer.bearer(sub=None)) == "unprovisioned"
+    assert who(e, signer.bearer(sub=None), "/provision") == "unprovisioned"
     assert who(e, bearer(flipped(signer.token(), 5)), "/provision") == "invalid_token"
 
 
@@ -571,7 +591,7 @@ def test_a_store_that_cannot_be_read_is_503_and_never_a_pass(edge, issuers, stor
     assert outcome(e, token) == (200, "")
     hidden = store.path.with_name("hidden")
     store.path.rename(hidden)
-    e.wait_log("requests with keys get 503")
+    e.wait_log("requests with keys and tokens get 503")
     assert outcome(e, token) == (503, "store_error")
     assert outcome(e, signer.bearer(jti="new")) == (503, "store_error")
     assert outcome(e, bearer(flipped(signer.token(), 1))) == (401, "invalid_token")

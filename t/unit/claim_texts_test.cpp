@@ -45,6 +45,8 @@ TEST(ClaimTextsTest, EncodesControlCharacters) {
   EXPECT_EQ(text_of(R"("\u0000")"), "%00");
   EXPECT_EQ(text_of(R"("\u007f%\t")"), "%7F%25%09");
   EXPECT_EQ(text_of(R"(["a\n","b c"])"), "a%0A b%20c");
+  EXPECT_EQ(text_of(R"("a\u0085b\u009f\u00a0%")"), "a%C2%85b%C2%9F\xc2\xa0%25");
+  EXPECT_EQ(text_of(R"("\u00a0%")"), "\xc2\xa0%");
 }
 
 TEST(ClaimTextsTest, FindsTheExactNameFirst) {

@@ -228,7 +228,7 @@ TEST(KeySetVerify, TriesAFewKeysOnly) {
   }
   const KeySet set = read(jwks(keys)).set;
   for (std::size_t i = 0; i < signers.size(); ++i) {
-    EXPECT_EQ(check(set, signers[i].token(Algorithm::eddsa, "{}")), i < kMaxTries ? Cause::none : Cause::bad_signature)
+    EXPECT_EQ(check(set, signers[i].token(Algorithm::eddsa, "{}")), i < kMaxTries ? Cause::none : Cause::too_many_keys)
         << i;
   }
 }

@@ -1,30 +1,37 @@
 """Holds what was seen against the model: every answer, and every request that reached the backend."""
 
+from bisect import bisect_right
 from collections import defaultdict, namedtuple
+from math import floor
 
 from .counts import Event, check_counts
-from .rules import LOCATIONS, NOBODY, STATUS, decide
+from .principals import NOBODY
+from .rules import LOCATIONS, STATUS, Scene, decide, edges
 
 # start, end: monotonic. status 0: no answer came, and then end is when that was known.
 Seen = namedtuple("Seen", "number ask start end status reason")
-# What the backend says of it. identity: as in rules.Verdict. credential: whether one was left in the request.
-Reached = namedtuple("Reached", "at identity credential")
+# What the backend says of it. identity: as in rules.Verdict. credential: whether one was left in the request. cookie: the field, or "".
+Reached = namedtuple("Reached", "at identity credential cookie")
 Problem = namedtuple("Problem", "number text")
+
+WITH_COOKIES = ("cookie", "page", "ambient")
+OTHER_COOKIES = "a=b; c=d"  # what is around the credential
 
 # nginx's clock stands still while a worker handles a round of events, and a busy machine may stop it there; it is never ahead.
 LAG_S = 1
 
 
 class Checker:
-    """stores, configurations: a History of World, of variant. wall_s: Unix time minus monotonic time. patience: a factor for slow
-    builds. resized: spans in which the zone was exchanged; broken: in which connections may be cut. model: decide(), or one that
-    errs on purpose."""
+    """histories: of the store (World), the configuration (its variant), the key sets ({source: names}), and of whether the key server
+    answers. tokens: {name: Token}. wall_s: Unix time minus monotonic time. patience: a factor for slow builds. resized: spans in which
+    the zone was exchanged; broken: in which connections may be cut. model: decide(), or one that errs on purpose."""
 
-    def __init__(self, stores, configurations, wall_s, patience=1, resized=(), broken=(), model=decide):
-        self.stores, self.configurations, self.wall_s = stores, configurations, wall_s
+    def __init__(self, histories, tokens, wall_s, patience=1, resized=(), broken=(), model=decide):
+        self.stores, self.configurations, self.sets, self.servers = histories
+        self.tokens, self.wall_s = tokens, wall_s
         self.lag_s = LAG_S * patience
         self.resized, self.broken, self.model = resized, broken, model
-        self._known = {}
+        self._known, self._edges = {}, {}
         self.expired_or_not = 0  # requests about which the clock left a doubt
         self.in_between = 0  # requests that a change overlapped
 
@@ -44,22 +51,36 @@ class Checker:
     def verdicts(self, ask, start, end):
         """Every verdict that may have been right at some instant of it."""
         stores, variants = self.stores.between(start, end), self.configurations.between(start, end)
-        self.in_between += len(stores) > 1
+        sets = self.sets.between(start, end) if ask.key in self.tokens else [0]
+        self.in_between += len(stores) > 1 or len(sets) > 1
         for store in stores:
-            key = self.stores.states[store].keys.get(ask.key)
-            lives = [True]
-            if key is not None and key.end_s is not None:
-                lives = {start + self.wall_s - self.lag_s < key.end_s, end + self.wall_s < key.end_s}
-                lives = sorted(lives)
-                self.expired_or_not += len(lives) > 1
             for variant in variants:
-                for alive in lives:
-                    name = store, variant, ask, alive
-                    verdict = self._known.get(name)
-                    if verdict is None:
-                        world = self.stores.states[store]
-                        verdict = self._known[name] = self.model(world, self.configurations.states[variant], ask, alive)
-                    yield verdict
+                moments = self.moments(store, variant, ask, start, end)
+                self.expired_or_not += len(moments) > 1
+                for now_s in moments:
+                    for keys in sets:
+                        yield self.verdict(store, variant, keys, ask, now_s)
+
+    def moments(self, store, variant, ask, start, end):
+        """The seconds (Unix time) that a worker may have gone by, one for each span in which nothing changes by itself."""
+        name = store, variant, ask.key
+        if name not in self._edges:
+            world, token = self.stores.states[store], self.tokens.get(ask.key)
+            self._edges[name] = edges(world, self.configurations.states[variant], ask, token)
+        changes = self._edges[name]
+        if not changes:
+            return [0]
+        first = bisect_right(changes, floor(start + self.wall_s - self.lag_s))
+        last = bisect_right(changes, floor(end + self.wall_s))
+        return [changes[i - 1] if i else changes[0] - 1 for i in range(first, last + 1)]
+
+    def verdict(self, store, variant, keys, ask, now_s):
+        name = store, variant, keys, ask, now_s
+        known = self._known.get(name)
+        if known is None:
+            scene = Scene(self.configurations.states[variant], self.sets.states[keys], self.tokens)
+            known = self._known[name] = self.model(self.stores.states[store], scene, ask, now_s)
+        return known
 
     def look(self, seen, came, events):
         """What is wrong, or None; notes what was charged."""
@@ -83,11 +104,19 @@ class Checker:
         if STATUS.get(seen.reason) != seen.status:
             return f"{seen.status} with the reason {seen.reason!r}"
         for verdict in verdicts:
-            if seen.reason == verdict.reason or seen.reason == "rate_limited" and verdict.charges:
+            if seen.reason == verdict.reason and (not verdict.waits or self.answers(seen)):
+                return None
+            if seen.reason == "rate_limited" and verdict.charges:
                 return None
             if seen.reason == "busy" and verdict.bcrypt:
                 return None
+            if seen.reason == "keys_unavailable" and verdict.waits:
+                return None
         return f"refused with {seen.reason}, but {told(verdicts)}"
+
+    def answers(self, seen):
+        """Whether the key server may have said meanwhile that there is no such key."""
+        return any(self.servers.states[number] for number in self.servers.between(seen.start, seen.end))
 
     def cut(self, seen):
         return any(start <= seen.end and seen.start <= end + self.lag_s for start, end in self.broken)
@@ -102,6 +131,8 @@ class Checker:
             return f"the backend was told {came.identity}, but {told(possible)}"
         if came.credential and LOCATIONS[ask.location].mode == "on" and any(v.identity != NOBODY for v in possible):
             return "the backend saw the credential"
+        if LOCATIONS[ask.location].cookie and came.cookie != (OTHER_COOKIES if ask.kind in WITH_COOKIES else ""):
+            return "the backend saw other cookies than it should have"
         return None
 
     def note(self, seen, came, verdicts, events):

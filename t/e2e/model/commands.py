@@ -9,7 +9,7 @@ from collections import namedtuple
 
 from cli_helper import bcrypt, sha256
 
-from .world import Key, Plan
+from .world import Denial, Key, Plan
 
 # then(world, run): the world afterwards; only where the command did it.
 Command = namedtuple("Command", "arguments then input", defaults=(None,))
@@ -140,6 +140,19 @@ def unplan(site, op):
     return Command(["plan", "remove", op["plan"]], lambda world, run: world.without_plan(op["plan"]))
 
 
+def deny(site, op):
+    """op has a jti or a subject."""
+    kind = "jti" if "jti" in op else "subject"
+
+    def then(world, run):
+        made = run.json()
+        denial = Denial(unix(made["not_before"]) or 0, unix(made["until"]))
+        return world.denied({(kind, op[kind], op["issuer"]): denial})
+
+    more = options(issuer=op["issuer"], until=op["until"] and f"{op['until']}s" or "")
+    return Command(["token", "revoke", f"--{kind}", op[kind], *more], then)
+
+
 def backup(site, op):
     def then(world, run):
         site.backups[op["backup"]] = world
@@ -158,5 +171,5 @@ def compact(site, op):
 
 
 COMMANDS = {"create": create, "import": import_, "revoke": revoke, "revoke_many": revoke_many, "suspend": suspend, "resume": resume,
-            "rotate": rotate, "subject": subject, "plan": plan, "unplan": unplan, "backup": backup, "restore": restore,
-            "compact": compact}  # fmt: skip
+            "rotate": rotate, "subject": subject, "plan": plan, "unplan": unplan, "deny": deny, "backup": backup,
+            "restore": restore, "compact": compact}  # fmt: skip

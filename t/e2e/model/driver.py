@@ -7,12 +7,12 @@ import time
 
 from harness.client import encode_request
 
-from .check import Seen
+from .check import OTHER_COOKIES, Seen
 
 class Driver:
     """connections: kept over volleys, but for some that are closed at random.
 
-    secrets: a function from a key's name in the journal to the key. unknown: a key of the right form that nobody has.
+    secrets: a function from a key's or token's name in the journal to what a client sends. unknown: a key of the right form that nobody has.
     """
 
     def __init__(self, port, secrets, unknown, timeout):
@@ -71,17 +71,30 @@ class Driver:
             case "unknown":
                 headers.append(("X-API-Key", self._unknown))
             case "malformed":
-                headers.append(("X-API-Key", secret[:-1] + ("a" if secret[-1] != "a" else "b")))
+                at = -9 if "." in secret else -1  # a token's last character has bits that aren't the signature's
+                other = "a" if secret[at] != "a" else "b"
+                headers.append(("X-API-Key", f"{secret[:at]}{other}{secret[at:][1:]}"))
             case "foreign":
                 headers.append(("X-API-Key", "sk_live_0123456789abcdef"))
             case "token":
                 headers.append(("Authorization", "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.YQ"))
+            case "cookie":
+                headers.append(cookie(secret))
+            case "page":
+                headers += [cookie(secret), ("Sec-Fetch-Site", "same-origin")]
+            case "ambient":
+                headers += [("Authorization", f"Bearer {secret}"), cookie(self._unknown)]
             case "double":
                 headers += [("X-API-Key", secret), ("Authorization", f"Bearer {self._unknown}x")]
             case "same":
                 headers += [("X-API-Key", secret), ("Authorization", f"Bearer {secret}")]
         body = "" if ask.method in ("POST", "PUT") else None
         return encode_request(ask.method, ask.location, headers, body)
+
+
+def cookie(secret):
+    first, second = OTHER_COOKIES.split("; ")
+    return "Cookie", f"{first}; session={secret}; {second}"
 
 
 class Lane:

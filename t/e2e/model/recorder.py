@@ -8,10 +8,11 @@ from collections import defaultdict
 from harness.wait import until
 
 from .check import Reached
+from .principals import identity_of
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
-FIELDS = [b"x-keyward-key-id", b"x-keyward-subject", b"x-keyward-plan", b"x-keyward-kind"]
+FIELDS = [b"x-keyward-key-id", b"x-keyward-subject", b"x-keyward-plan", b"x-keyward-kind", b"x-keyward-issuer", b"x-keyward-scopes"]
 
 
 class Recorder:
@@ -46,9 +47,10 @@ class Recorder:
         for line in head.split(b"\r\n")[1:]:
             name, _, value = line.partition(b":")
             fields.setdefault(name.lower(), []).append(value.strip())
-        identity = tuple(b",".join(fields.get(name, ())).decode("latin-1") for name in FIELDS)
+        identity = identity_of(*(b",".join(fields.get(name, ())).decode("latin-1") for name in FIELDS))
+        cookie = b",".join(fields.get(b"cookie", ())).decode("latin-1")
         credential = b"x-api-key" in fields or b"authorization" in fields
-        self.reached[int(fields[b"x-number"][0])].append(Reached(time.monotonic(), identity, credential))
+        self.reached[int(fields[b"x-number"][0])].append(Reached(time.monotonic(), identity, credential, cookie))
 
 
 class Exchange(asyncio.Protocol):

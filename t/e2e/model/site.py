@@ -13,76 +13,15 @@ from harness.store import Store
 
 from .check import LAG_S, Checker, Problem
 from .commands import COMMANDS, unknown_key
+from .conf import CONF, PLANS, ZONES
 from .driver import Driver
 from .history import History
 from .journal import ADDRESSES, asks_of
+from .key_sets import KeySets
 from .recorder import Recorder
-from .rules import Ask, decide
+from .rules import Ask, decide, edges
+from .signers import Signers
 from .world import World, expects
-
-ZONES = ("1m", "2m", "700k")
-
-# What rules.py says of the same locations.
-CONF = """
-    keyward_zone %(zone)s;
-    keyward_bcrypt_concurrency 2;
-    keyward_scope_implies mcp:full mcp:*;
-    keyward_scope_implies posts:write posts:read;
-    keyward_plan fallback limit=30r/h;
-    %(plans)s
-    upstream backend { server %(backend)s; keepalive 64; }
-    server {
-        listen 127.0.0.1:@PORT@ backlog=1024;
-        access_log off;
-        keepalive_requests 1000000;
-        set_real_ip_from 127.0.0.1;
-        real_ip_header X-From;
-        root /nonexistent;
-        add_header X-Reason $keyward_reason always;
-        proxy_http_version 1.1;
-        proxy_set_header Connection "";
-        proxy_next_upstream off;
-        keyward on;
-        location = /open { proxy_pass http://backend; }
-        location = /read { keyward_scope posts:read; proxy_pass http://backend; }
-        location = /any { keyward_scope match=any posts:write media:read; proxy_pass http://backend; }
-        location = /methods {
-            keyward_scope methods=GET posts:read;
-            keyward_scope methods=POST,PUT posts:write;
-            proxy_pass http://backend;
-        }
-        location = /both {
-            keyward_scope posts:read media:read;
-            keyward_scope methods=GET,PUT,DELETE posts:read;
-            keyward_scope methods=POST posts:write;
-            proxy_pass http://backend;
-        }
-        location = /umbrella { keyward_scope mcp:read mcp:analytics; proxy_pass http://backend; }
-        location = /plan { keyward_limit plan; proxy_pass http://backend; }
-        location = /default { keyward_limit plan default=fallback; proxy_pass http://backend; }
-        location = /key { keyward_limit 40r/h; proxy_pass http://backend; }
-        location = /subject { keyward_limit 70r/h by=subject; proxy_pass http://backend; }
-        location = /address { keyward_accept key anonymous; keyward_limit 120r/h by=address; proxy_pass http://backend; }
-        location = /short { keyward_limit 8r/3s; proxy_pass http://backend; }
-        location = /two { keyward_limit 40r/h name=shared; keyward_limit 60r/h by=subject; proxy_pass http://backend; }
-        location = /shared { keyward_scope posts:read; keyward_limit 40r/h name=shared; proxy_pass http://backend; }
-        location = /cost {
-            keyward_limit 60r/h cost=3 methods=POST;
-            keyward_limit 40r/h methods=GET;
-            proxy_pass http://backend;
-        }
-        location = /anonymous { keyward_accept key anonymous; proxy_pass http://backend; }
-        location = /member { keyward_accept key anonymous; keyward_scope posts:read; proxy_pass http://backend; }
-        location = /nokeys { keyward_accept anonymous; proxy_pass http://backend; }
-        location = /off { keyward off; proxy_pass http://backend; }
-        location = /shadow { keyward shadow; keyward_scope posts:write; keyward_limit 40r/h name=shared; proxy_pass http://backend; }
-        location = /redirect { keyward_scope posts:read; keyward_limit 300r/h name=redirect; try_files /none /inner; }
-        location = /inner { keyward_scope media:read; keyward_limit 300r/h name=redirect; keyward_limit 30r/h name=inner;
-                            proxy_pass http://backend; }
-        location = /satisfy { satisfy any; allow 192.0.2.1; deny all; keyward_scope posts:read; proxy_pass http://backend; }
-    }
-"""
-PLANS = ("", "keyward_plan gold scope=posts:*,mcp:full limit=400r/h; keyward_plan closed no_access;")
 
 
 class Site:
@@ -94,25 +33,29 @@ class Site:
         self.store = Store(build, self.folder / "store")
         self.stores, self.configurations = History(World()), History(0)
         self.wall_s = time.time() - time.monotonic()
-        self.secrets, self.backups = {}, {}
+        self.secrets, self.tokens, self.backups = {}, {}, {}
+        self.signers = Signers(self.folder)
         self.resized, self.broken = [], []  # spans in which the zone was exchanged; in which connections may have been cut
         self.problems, self.zone = [], ZONES[0]
         values = {"BACKEND": self.backend.url, "STORE": lambda: self.store.path}
         # Fewer lines than `info`, which tells every refusal.
         self.edge = Edge(build, self.folder / "edge", values, http=self._conf(0), workers=2, log_level="warn")
+        self.key_sets = KeySets(build, self.edge, self.signers)
         timeout = 30 * build.patience
         self.driver = Driver(self.edge.port, self.secrets.get, unknown_key(), timeout)
 
     def _conf(self, variant):
         backend = self.backend.url.removeprefix("http://")
-        return CONF % {"zone": self.zone, "plans": PLANS[variant], "backend": backend}
+        return CONF % {"zone": self.zone, "plans": PLANS[variant], "backend": backend, "issuers": self.signers.blocks(variant)}
 
     def close(self):
         self.driver.close()
         self.edge.close()
         self.backend.drained(10 * self.build.patience)
         self.backend.stop()
-        self.problems += [Problem(-1, text) for text in self.edge.problems()]
+        self.signers.close()
+        too_often = self.key_sets.fetched_too_often(len(self.broken))
+        self.problems += [Problem(-1, text) for text in [*self.edge.problems(), *([too_often] if too_often else [])]]
         shutil.rmtree(self.folder)
 
     def abandon(self):
@@ -121,6 +64,7 @@ class Site:
             self.edge.stop(graceful=False)
         finally:
             self.backend.stop()
+            self.signers.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 
     # Operations.
@@ -154,18 +98,25 @@ class Site:
             ask = {**op["ask"], "seed": op["ask"].get("seed", 0) + turn}
             turn += 1
             self._ask(ask)
+            if turn > 20:
+                thread.join(0.02)  # keys take a second to get there: enough answers in that time, not as many as there can be
         thread.join()
         if errors:
             raise errors[0]
 
     def _outlive(self, op):
-        """Asks with keys that will end soon, and changes nothing, until one of them has been over for a while."""
+        """Asks with keys and tokens about which something will change soon, and changes nothing, until it has for one of them."""
         now_s = time.monotonic() + self.wall_s
-        soon = {key.name: key.end_s for key in self.stores.last.keys.values() if key.end_s and now_s < key.end_s < now_s + 3}
+        soon = {}
+        for name in (*self.stores.last.keys, *self.tokens):
+            asked = Ask("", "", "", name, "", False)
+            moments = edges(self.stores.last, self.configurations.last, asked, self.tokens.get(name))
+            if moments := [moment for moment in moments if now_s < moment < now_s + 3]:
+                soon[name] = min(moments)
         if not soon:
             return
         last_s = min(soon.values()) + LAG_S * self.build.patience + 0.2
-        asks = [Ask(place, "GET", "key", name, ADDRESSES[0], False) for name in sorted(soon) for place in ("/open", "/read")]
+        asks = [Ask(place, "GET", "key", name, ADDRESSES[0], False) for name in sorted(soon) for place in ("/open", "/provision")]
         while time.monotonic() + self.wall_s < last_s:
             self.driver.volley(asks[: op["count"]], 2)
             time.sleep(0.01)  # enough answers in that time, not as many as there can be
@@ -232,10 +183,41 @@ class Site:
         self.edge.kill_worker(workers[op["worker"] % len(workers)])
         self.broken.append((start, time.monotonic()))
 
+    # Tokens.
+
+    def _mint(self, op):
+        self.key_sets.begin()
+        self.secrets[op["token"]], self.tokens[op["token"]] = self.signers.mint(op)
+
+    def _keys(self, op):
+        amid = op.get("amid")
+        self.key_sets.change(op["source"], tuple(op["keys"]), (lambda: self.run(amid)) if amid else lambda: None)
+
+    def _spoil(self, op):
+        self.key_sets.spoil(op["source"], tuple(op["keys"]))
+
+    def _server(self, op):
+        if not self.key_sets.starved:
+            self.key_sets.serve(op["how"])
+
+    def _starve(self, op):
+        """No fetch works for so long that the set is too old."""
+        self.key_sets.begin()
+        if not self.key_sets.starved:
+            self.key_sets.starve(self._reload_with_stale)
+
+    def _feed(self, op):
+        if self.key_sets.starved:
+            self.key_sets.feed(self._reload_with_stale)
+
+    def _reload_with_stale(self, stale):
+        self.signers.stale = stale
+        self._reload({"variant": self.configurations.last, "zone": ZONES.index(self.zone)})
+
     # The end.
 
-    def check(self, model=decide, early_s=0):
-        """Everything that went wrong. After close(). early_s: takes the store's changes for that much earlier than they were."""
-        checker = Checker(self.stores.earlier(early_s), self.configurations, self.wall_s, self.build.patience, self.resized,
-                          self.broken, model)  # fmt: skip
+    def check(self, model=decide, store_early_s=0, sets_early_s=0):
+        """Everything that went wrong. After close(). early: takes changes of the store, of key sets, for that much earlier than they were."""
+        histories = self.stores.earlier(store_early_s), self.configurations, self.key_sets.adopted.earlier(sets_early_s), self.key_sets.servers
+        checker = Checker(histories, self.tokens, self.wall_s, self.build.patience, self.resized, self.broken, model)
         return self.problems + checker.run(self.driver.seen, self.backend.reached)

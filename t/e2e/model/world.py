@@ -1,4 +1,4 @@
-"""What the model knows of a store: keys, subjects and plans, and what each operation makes of them.
+"""What the model knows of a store: keys, subjects, plans and denied tokens, and what each operation makes of them.
 
 Nothing of the product is used here. A World is never changed: an operation makes another, so that a request can be held
 against every one that was there between its start and its answer.
@@ -48,11 +48,25 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Denial:
+    """Refuses a jti; or a subject's tokens that were issued before a time."""
+
+    before_s: float = 0  # Unix time
+    until_s: float = None  # from then on it says nothing; None: for good
+
+    def joined(self, other):
+        """Of two about the same the stricter."""
+        ends = (self.until_s, other.until_s)
+        return Denial(max(self.before_s, other.before_s), None if None in ends else max(ends))
+
+
+@dataclass(frozen=True)
 class World:
     keys: dict = field(default_factory=dict)
     subjects: dict = field(default_factory=dict)
     plans: dict = field(default_factory=dict)
     default: str = ""  # the name of the store's default plan
+    denials: dict = field(default_factory=dict)  # by ("jti" or "subject", its name, the issuer's name or "")
 
     def with_key(self, *keys):
         return replace(self, keys={**self.keys, **{key.name: key for key in keys}})
@@ -83,6 +97,10 @@ class World:
         was = "" if self.default == name else self.default
         return replace(self, plans={**self.plans, name: plan}, default=name if default else was)
 
+    def denied(self, denials):
+        both = {name: denial.joined(self.denials.get(name, denial)) for name, denial in denials.items()}
+        return replace(self, denials={**self.denials, **both})
+
     def uses_plan(self, name):
         keys = any(key.plan == name and key.state != REVOKED for key in self.keys.values())
         return keys or any(subject.plan == name for subject in self.subjects.values())
@@ -111,7 +129,7 @@ class World:
         for name, now in self.subjects.items():
             if now.state == BLOCKED:
                 subjects[name] = replace(backup.subjects.get(name, now), state=BLOCKED)
-        return World(keys, subjects, backup.plans, backup.default)
+        return World(keys, subjects, backup.plans, backup.default, backup.denied(self.denials).denials)
 
 
 def expects(world, op, now_s):

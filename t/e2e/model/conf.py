@@ -1,0 +1,99 @@
+"""nginx.conf, of which rules.py says the same."""
+
+ZONES = ("1m", "2m", "700k")
+
+CONF = """
+    keyward_zone %(zone)s;
+    keyward_bcrypt_concurrency 2;
+    keyward_scope_implies mcp:full mcp:*;
+    keyward_scope_implies posts:write posts:read;
+    keyward_plan fallback limit=30r/h;
+    %(plans)s
+    %(issuers)s
+    upstream backend { server %(backend)s; keepalive 64; }
+    server {
+        listen 127.0.0.1:@PORT@ backlog=1024;
+        access_log off;
+        keepalive_requests 1000000;
+        set_real_ip_from 127.0.0.1;
+        real_ip_header X-From;
+        root /nonexistent;
+        add_header X-Reason $keyward_reason always;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_next_upstream off;
+        keyward on;
+        location = /open { proxy_pass http://backend; }
+        location = /read { keyward_scope posts:read; proxy_pass http://backend; }
+        location = /any { keyward_scope match=any posts:write media:read; proxy_pass http://backend; }
+        location = /methods {
+            keyward_scope methods=GET posts:read;
+            keyward_scope methods=POST,PUT posts:write;
+            proxy_pass http://backend;
+        }
+        location = /both {
+            keyward_scope posts:read media:read;
+            keyward_scope methods=GET,PUT,DELETE posts:read;
+            keyward_scope methods=POST posts:write;
+            proxy_pass http://backend;
+        }
+        location = /umbrella { keyward_scope mcp:read mcp:analytics; proxy_pass http://backend; }
+        location = /plan { keyward_limit plan; proxy_pass http://backend; }
+        location = /default { keyward_limit plan default=fallback; proxy_pass http://backend; }
+        location = /key { keyward_limit 40r/h; proxy_pass http://backend; }
+        location = /subject { keyward_limit 70r/h by=subject; proxy_pass http://backend; }
+        location = /address { keyward_accept key token anonymous; keyward_limit 120r/h by=address; proxy_pass http://backend; }
+        location = /short { keyward_limit 8r/3s; proxy_pass http://backend; }
+        location = /two { keyward_limit 40r/h name=shared; keyward_limit 60r/h by=subject; proxy_pass http://backend; }
+        location = /shared { keyward_scope posts:read; keyward_limit 40r/h name=shared; proxy_pass http://backend; }
+        location = /cost {
+            keyward_limit 60r/h cost=3 methods=POST;
+            keyward_limit 40r/h methods=GET;
+            proxy_pass http://backend;
+        }
+        location = /anonymous { keyward_accept key token anonymous; proxy_pass http://backend; }
+        location = /member { keyward_accept key token anonymous; keyward_scope posts:read; proxy_pass http://backend; }
+        location = /nokeys { keyward_accept anonymous; proxy_pass http://backend; }
+        location = /off { keyward off; proxy_pass http://backend; }
+        location = /shadow { keyward shadow; keyward_scope posts:write; keyward_limit 40r/h name=shared; proxy_pass http://backend; }
+        location = /redirect { keyward_scope posts:read; keyward_limit 300r/h name=redirect; try_files /none /inner; }
+        location = /inner { keyward_scope media:read; keyward_limit 300r/h name=redirect; keyward_limit 30r/h name=inner;
+                            keyward_accept key oauth internal auth; proxy_pass http://backend; }
+        location = /satisfy { satisfy any; allow 192.0.2.1; deny all; keyward_scope posts:read; proxy_pass http://backend; }
+        location = /keys { keyward_accept key; proxy_pass http://backend; }
+        location = /auth { keyward_accept auth; proxy_pass http://backend; }
+        location = /provision { keyward_accept auth oauth unprovisioned; proxy_pass http://backend; }
+        location = /partner { keyward_accept partner; keyward_scope posts:read; proxy_pass http://backend; }
+        location = /several {
+            keyward_accept fetched oauth partner;
+            keyward_accept key;
+            keyward_scope match=any posts:read media:read;
+            proxy_pass http://backend;
+        }
+        location = /issuers { keyward_accept token; keyward_limit 50r/h name=issuers; proxy_pass http://backend; }
+        location = /by-method {
+            keyward_accept methods=GET token anonymous;
+            keyward_accept methods=POST internal auth unprovisioned;
+            keyward_accept key;
+            proxy_pass http://backend;
+        }
+        location = /session {
+            keyward_credential bearer header=X-API-Key cookie=session;
+            keyward_scope methods=GET posts:read;
+            keyward_scope methods=POST,PUT,DELETE posts:write;
+            proxy_pass http://backend;
+        }
+    }
+    server {
+        listen 127.0.0.1:@PORT_EACH@ reuseport;
+        access_log off;
+        add_header X-Worker $pid always;
+        add_header X-Reason $keyward_reason always;
+        keyward on;
+        location = /auth { keyward_accept auth unprovisioned; empty_gif; }
+        location = /oauth { keyward_accept oauth unprovisioned; empty_gif; }
+        location = /internal { keyward_accept internal; empty_gif; }
+        location = /fetched { keyward_accept fetched unprovisioned; empty_gif; }
+    }
+"""
+PLANS = ("", "keyward_plan gold scope=posts:*,mcp:full limit=400r/h; keyward_plan closed no_access;")
