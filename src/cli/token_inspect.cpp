@@ -135,17 +135,16 @@ Outcome inspect(Context &context, const Options &options) {
 
 void add_token_inspect(CommandLine &line) {
   auto options = std::make_shared<Options>();
-  line.command("token inspect", "say why a token on standard input is accepted or refused",
-               "One line: the token. It is judged by nginx's configuration (--conf: what `nginx -T` prints, in a "
-               "file), or by "
-               "keys and\n"
-               "rules that are given here, with the code that requests use. Header and claims are shown, the signature "
-               "never. "
-               "Where\n"
-               "there is a store it is asked about the subject and the denylist. Nothing is fetched. Exit status 0 is "
-               "accepted, "
-               "1 refused.",
-               "keyward token inspect --conf dump.txt --keys auth=jwks.json < token.txt")
+  line.command(
+          "token inspect", "say why a token on standard input is accepted or refused",
+          "One line: the token. It is judged by nginx's configuration (--conf: what `nginx -T` prints, in a file), or "
+          "by keys\n"
+          "and rules that are given here, with the code that requests use. Header and claims are shown, the "
+          "signature never.\n"
+          "Where there is a store it is asked about the subject and the denylist. Nothing is fetched. Exit status 0 "
+          "is accepted,\n"
+          "1 refused.",
+          "keyward token inspect --conf dump.txt --keys auth=jwks.json < token.txt")
       .option("--conf", "FILE", &options->rules.conf,
               "the keyward_issuer blocks of this file, which `nginx -T` printed")
       .list("--accept", "NAME", &options->rules.accept, "only these issuers, in this order; repeatable")

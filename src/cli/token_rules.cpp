@@ -126,30 +126,33 @@ std::vector<std::string> split_words(std::string_view text) {
   return words;
 }
 
+// Which of the three options names the keys.
+Outcome choose_source(const TokenRuleOptions &options, const Text **source, KeysFrom *from) {
+  for (const auto &[text, kind] : {std::pair<const Text *, KeysFrom>{&options.jwks, KeysFrom::jwks_file},
+                                   {&options.public_key, KeysFrom::public_key},
+                                   {&options.secret, KeysFrom::secret_file}}) {
+    if (text->given && *source != nullptr) {
+      return wrong_usage("give one of --jwks, --public-key and --secret");
+    }
+    *source = text->given ? text : *source;
+    *from = text->given ? kind : *from;
+  }
+  return done();
+}
+
 Outcome from_options(const TokenRuleOptions &options, std::vector<ConfiguredIssuer> *issuers,
                      std::vector<std::string> *remarks) {
   if (options.accept.given || options.keys.given) {
     return wrong_usage("--accept and --keys are for --conf");
   }
-  if (options.name.given) {
-    if (auto outcome = check_issuer_name("--name", options.name.value); !outcome.ok()) {
-      return outcome;
-    }
-  }
   ConfiguredIssuer issuer;
+  const Text *source = nullptr;
+  auto outcome = choose_source(options, &source, &issuer.from);
+  if (outcome.ok() && options.name.given) {
+    outcome = check_issuer_name("--name", options.name.value);
+  }
   jwt::Issuer &rules = issuer.rules;
   rules.name = options.name.value;
-  const Text *source = nullptr;
-  for (const auto &[text, from] : {std::pair<const Text *, KeysFrom>{&options.jwks, KeysFrom::jwks_file},
-                                   {&options.public_key, KeysFrom::public_key},
-                                   {&options.secret, KeysFrom::secret_file}}) {
-    if (text->given && source != nullptr) {
-      return wrong_usage("give one of --jwks, --public-key and --secret");
-    }
-    source = text->given ? text : source;
-    issuer.from = text->given ? from : issuer.from;
-  }
-  Outcome outcome;
   const auto one = [&](const char *option, const char *directive, const Text &text) {
     outcome = outcome.ok() && text.given ? set_rule(option, directive, {text.value}, &rules) : outcome;
   };
