@@ -26,6 +26,8 @@ Outcome parse_bytes(const char *option, std::string_view text, std::size_t *byte
 
 Outcome check_subject(std::string_view subject);
 Outcome check_plan_name(std::string_view plan);
+// The name of a keyward_issuer, as nginx takes it.
+Outcome check_issuer_name(const char *option, std::string_view name);
 
 // Adds grants (or limits) that aren't there yet; the error says what is wrong with one. Shared with the import.
 bool add_grant(std::string_view text, OptionalList<std::string> *grants, std::string *error);

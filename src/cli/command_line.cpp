@@ -229,10 +229,10 @@ CommandLine::CommandLine() : state_(std::make_unique<State>()) {
 
 CommandLine::~CommandLine() = default;
 
-void CommandLine::group(const char *name, const char *help) {
+void CommandLine::group(const char *name, const char *help, const std::string &example) {
   auto *app = state_->root.add_subcommand(name, help);
   app->group("Commands")->require_subcommand(1)->fallthrough();
-  app->footer(kEverywhere + example_text(std::string("keyward ") + name + " list"));
+  app->footer(kEverywhere + example_text(example));
 }
 
 Command CommandLine::command(std::string_view path, const std::string &help, const std::string &more,

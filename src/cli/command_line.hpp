@@ -53,7 +53,7 @@ class CommandLine {
   CommandLine(const CommandLine &) = delete;
   CommandLine &operator=(const CommandLine &) = delete;
 
-  void group(const char *name, const char *help);
+  void group(const char *name, const char *help, const std::string &example);
   // path: "init", or a group's name and the command's: "plan set". more: what else its help says; may be empty.
   Command command(std::string_view path, const std::string &help, const std::string &more, const std::string &example);
 

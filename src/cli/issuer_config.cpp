@@ -1,32 +1,20 @@
-// What `nginx -T` prints: each file behind a comment with its name, the main one first. Relative paths are relative to that one's folder.
+// A walk through the configuration, as nginx reads it: into each include, and with its words for what is wrong in a block.
 #include "cli/issuer_config.hpp"
 
-#include <algorithm>
 #include <set>
 
 #include "auth/issuer_rules.hpp"
 #include "base/digest.hpp"
 #include "base/nginx_text.hpp"
 #include "base/quote.hpp"
+#include "cli/nginx_dump.hpp"
 #include "jwt/key_file.hpp"
 
 namespace keyward::cli {
 namespace {
 
-constexpr std::string_view kFileMark = "# configuration file ";
-
-std::string folder_of(std::string_view path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? "." : std::string(path.substr(0, slash == 0 ? 1 : slash));
-}
-
-// "# configuration file /etc/nginx/nginx.conf:"
-std::string folder_in(std::string_view text, const std::string &otherwise) {
-  const std::size_t mark = text.find(kFileMark);
-  const std::size_t end = mark == std::string_view::npos ? mark : text.find(":\n", mark);
-  return end == std::string_view::npos ? otherwise
-                                       : folder_of(text.substr(mark + kFileMark.size(), end - mark - kFileMark.size()));
-}
+constexpr int kMaxDepth = 64;  // of files that include each other
+constexpr std::size_t kMaxIncludes = 100000;
 
 KeysFrom keys_from(std::string_view name) {
   return name == "jwks_uri"      ? KeysFrom::jwks_uri
@@ -36,12 +24,44 @@ KeysFrom keys_from(std::string_view name) {
                                  : KeysFrom::none;
 }
 
-class Blocks {
+bool has(std::string_view text, std::string_view word) noexcept { return text.find(word) != std::string_view::npos; }
+
+class Walk {
  public:
-  Blocks(std::string folder, std::vector<ConfiguredIssuer> *issuers) : folder_(std::move(folder)), issuers_(issuers) {}
+  Walk(const NginxDump &dump, std::string folder, std::vector<ConfiguredIssuer> *issuers)
+      : dump_(dump), folder_(std::move(folder)), issuers_(issuers) {}
+
+  Outcome run(std::vector<std::string> *remarks) {
+    if (!read(dump_.main())) {
+      return wrong_usage("--conf: " + error_);
+    }
+    if (!passed_over_.empty()) {
+      remarks->push_back(dump_.is_whole()
+                             ? quote(passed_over_) + ", which is included, is not in what `nginx -T` printed"
+                             : quote(passed_over_) +
+                                   " and whatever else is included wasn't looked at; `nginx -T` prints it, too");
+    }
+    return done();
+  }
+
+ private:
+  bool read(const NginxDump::File &file) {
+    const NginxVisitor visitor = {
+        [&](const Words &words, std::size_t, bool opens) { return on_directive(words, opens); },
+        [&](std::size_t) { return on_close(); }};
+    std::string error;
+    const bool good = read_nginx(file.text, visitor, &error);
+    if (!good && error_.empty()) {  // the innermost file says it
+      error_ = (file.name.empty() ? "" : quote(file.name) + ": ") + error;
+    }
+    return good;
+  }
 
   Wrong on_directive(const Words &words, bool opens) {
     depth_ += opens ? 1 : 0;
+    if (words[0] == "include" && words.size() == 2 && !opens) {
+      return include(words[1]);
+    }
     if (inside_ == 0) {
       return words[0] == "keyward_issuer" && opens ? begin(words) : kGood;
     }
@@ -49,25 +69,52 @@ class Blocks {
     if (opens) {
       return '"' + name + "\" can't be a block in a keyward_issuer";
     }
-    if (name == "include") {
-      return "\"include\" in a keyward_issuer can't be followed; put its directives in its place";
-    }
     const Wrong wrong = inside(words);
     return wrong
                ? Wrong('"' + name + "\" directive in keyward_issuer \"" + issuers_->back().rules.name + "\": " + *wrong)
                : kGood;
   }
+
   Wrong on_close() {
     if (inside_ == depth_--) {
       inside_ = 0;
-      if (inside_ == 0 && issuers_->back().from == KeysFrom::none) {
+      if (issuers_->back().from == KeysFrom::none) {
         return "keyward_issuer \"" + issuers_->back().rules.name + "\" has no keys";
       }
     }
     return kGood;
   }
 
- private:
+  Wrong include(std::string_view name) {
+    if (inside_ != 0 && !dump_.is_whole()) {
+      return "\"include\" in a keyward_issuer can't be followed in a file by itself; name one with what `nginx -T` "
+             "prints, which has what is included, too";
+    }
+    std::vector<NginxDump::File> files;
+    if (!dump_.is_whole() || !dump_.find(name, &files)) {
+      if (inside_ != 0) {
+        return "\"include\" in a keyward_issuer: " + quote(name) + " is not in what `nginx -T` printed";
+      }
+      passed_over_ = passed_over_.empty() ? std::string(name) : passed_over_;
+      return kGood;
+    }
+    for (const auto &file : files) {
+      if (inside_ == 0 && !has(file.text, "keyward_issuer") && !has(file.text, "include")) {
+        continue;
+      }
+      if (open_ == kMaxDepth || ++includes_ > kMaxIncludes) {
+        return "\"include\" of " + quote(name) + " leads around, or into too many files";
+      }
+      ++open_;
+      const bool good = read(file);
+      --open_;
+      if (!good) {
+        return Wrong("it is wrong");  // error_ says how
+      }
+    }
+    return kGood;
+  }
+
   Wrong begin(const Words &words) {
     if (words.size() != 2) {
       return "keyward_issuer has one argument, its name";
@@ -92,7 +139,7 @@ class Blocks {
       issuer.rules.fetches_keys = from == KeysFrom::jwks_uri;
       issuer.where = words[1];
       if (from != KeysFrom::jwks_uri && issuer.where.substr(0, 1) != "/") {
-        issuer.where = folder_ + '/' + issuer.where;
+        issuer.where = folder_ + issuer.where;
       }
       return kGood;
     }
@@ -109,26 +156,37 @@ class Blocks {
     return rule->set(words, &issuer.rules);
   }
 
+  const NginxDump &dump_;
   std::string folder_;
   std::vector<ConfiguredIssuer> *issuers_;
+  std::string error_, passed_over_;
+  std::size_t includes_ = 0;
+  int open_ = 0;  // files, beside the main one
   std::set<std::string, std::less<>> seen_;
   int depth_ = 0, inside_ = 0;  // inside_: how deep the block is that we are in; 0: none
 };
 
-std::string describe(const jwt::KeyRefusal &refusal) {
-  return "key " + std::to_string(refusal.index + 1) + (refusal.kid.empty() ? "" : " (kid " + quote(refusal.kid) + ")") +
-         " is left out: " + std::string(to_text(refusal.problem));
+jwt::KeyFileKind kind_of(KeysFrom from) noexcept {
+  switch (from) {
+    case KeysFrom::public_key:
+      return jwt::KeyFileKind::public_key;
+    case KeysFrom::secret_file:
+      return jwt::KeyFileKind::secret;
+    case KeysFrom::jwks_file:
+      return jwt::KeyFileKind::key_set;
+    case KeysFrom::jwks_uri:
+    case KeysFrom::none:
+      break;
+  }
+  return jwt::KeyFileKind::fetched_set;
 }
 
 }  // namespace
 
-Outcome read_issuers(std::string_view text, const std::string &base, std::vector<ConfiguredIssuer> *issuers) {
-  Blocks blocks(folder_in(text, base), issuers);
-  const NginxVisitor visitor = {
-      [&](const Words &words, std::size_t, bool opens) { return blocks.on_directive(words, opens); },
-      [&](std::size_t) { return blocks.on_close(); }};
-  std::string error;
-  return read_nginx(text, visitor, &error) ? done() : wrong_usage("--conf: " + error);
+Outcome read_issuers(std::string_view text, const std::string &base, std::vector<ConfiguredIssuer> *issuers,
+                     std::vector<std::string> *remarks) {
+  const NginxDump dump(text);
+  return Walk(dump, dump.prefix().empty() ? base : std::string(dump.prefix()), issuers).run(remarks);
 }
 
 Outcome load_issuer_keys(const std::string &path, ConfiguredIssuer *issuer, std::vector<std::string> *remarks) {
@@ -136,32 +194,15 @@ Outcome load_issuer_keys(const std::string &path, ConfiguredIssuer *issuer, std:
   if (!jwt::read_key_file(path, &text, &error)) {
     return wrong_usage(error);
   }
-  auto set = std::make_shared<jwt::KeySet>();
-  crypto::KeyProblem problem = crypto::KeyProblem::none;
-  bool parsed = false;
-  if (issuer->from == KeysFrom::public_key || issuer->from == KeysFrom::secret_file) {
-    parsed = issuer->from == KeysFrom::public_key ? jwt::parse_public_key(text, set.get(), &problem)
-                                                  : jwt::parse_secret(text, set.get(), &problem);
-    error = to_text(problem);
-  } else {
-    std::vector<jwt::KeyRefusal> refusals;
-    const auto source = issuer->from == KeysFrom::jwks_file ? jwt::KeySource::file : jwt::KeySource::fetched;
-    parsed = jwt::parse_key_set(text, source, set.get(), &refusals, &error);
-    for (const auto &refusal : refusals) {
-      remarks->push_back(quote(path) + ": " + describe(refusal));
-    }
-    const bool secret = std::any_of(set->keys().begin(), set->keys().end(), [](const jwt::Key &key) {
-      return key.material->type() == crypto::KeyType::secret;
-    });
-    if (parsed && secret) {
-      parsed = false;
-      error =
-          "it holds secrets (\"kty\":\"oct\"); write the secret into a file of its own, and name that with --secret";
-    }
-  }
+  jwt::KeyFile file = jwt::parse_key_file(text, kind_of(issuer->from), issuer->rules.algorithms);
   wipe(text.data(), text.size());
-  issuer->keys = std::move(set);
-  return parsed ? done() : wrong_usage(quote(path) + ": " + error);
+  for (const auto &clause : file.left_out) {
+    remarks->push_back(quote(path) + ": " + clause);
+  }
+  issuer->keys = std::move(file.keys);
+  return issuer->keys != nullptr ? done()
+                                 : wrong_usage(quote(path) + ": " + file.error +
+                                               (file.holds_secret ? ", for --secret or \"secret_file\"" : ""));
 }
 
 }  // namespace keyward::cli

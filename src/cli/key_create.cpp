@@ -218,7 +218,7 @@ Outcome create(Context &context, const Options &options) {
 }  // namespace
 
 void add_key_create(CommandLine &line) {
-  line.group("key", "API keys");
+  line.group("key", "API keys", "keyward key list");
   auto options = std::make_shared<Options>();
   auto command =
       line.command("key create", "mint a key and show it, once",

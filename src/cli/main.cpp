@@ -99,7 +99,7 @@ int keyward_main(int argc, char **argv) {
   add_key_import(line);
   add_key_export(line);
   add_key_purge(line);
-  line.group("token", "tokens (JWT) that others issue");
+  line.group("token", "tokens (JWT) that others issue", "keyward token revoke --subject alice");
   add_token_revoke(line);
   add_token_inspect(line);
   add_store_commands(line);

@@ -228,7 +228,7 @@ Outcome remove_plan(Context &context, const Text &name) {
 }  // namespace
 
 void add_plan_commands(CommandLine &line) {
-  line.group("plan", "named sets of scopes, limits and credits");
+  line.group("plan", "named sets of scopes, limits and credits", "keyward plan list");
   auto set = std::make_shared<SetOptions>();
   line.command(
           "plan set", "make a plan, or replace one whole",

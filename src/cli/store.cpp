@@ -136,7 +136,7 @@ Outcome stats(Context &context) {
 }  // namespace
 
 void add_store_commands(CommandLine &line) {
-  line.group("store", "the store itself");
+  line.group("store", "the store itself", "keyward store check");
   line.command("store check", "look at every record and every index entry",
                "Names each record whose checksum doesn't hold and each index entry that leads astray; then the exit "
                "status is 3.\n"

@@ -297,7 +297,7 @@ Outcome remove_subject(Context &context, const Text &id) {
 }  // namespace
 
 void add_subject_commands(CommandLine &line) {
-  line.group("subject", "users and companies that keys belong to");
+  line.group("subject", "users and companies that keys belong to", "keyward subject list");
   auto set = std::make_shared<SetOptions>();
   line.command(
           "subject set", "make a subject, or change what is given of one",

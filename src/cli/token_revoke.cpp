@@ -1,11 +1,12 @@
 // keyward token revoke: onto the denylist.
+#include <algorithm>
 #include <cstdint>
 #include <ctime>
+#include <limits>
 #include <memory>
 #include <string>
 
 #include "base/quote.hpp"
-#include "base/text_rules.hpp"
 #include "base/time_text.hpp"
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
@@ -39,9 +40,10 @@ Outcome read(const Options &options, std::int64_t now_s, Wanted *wanted) {
     return wrong_usage("--jti: write the token's jti, of 1 to " + std::to_string(kMaxJtiBytes) + " bytes");
   }
   wanted->entry.issuer = options.issuer.value;
-  if (options.issuer.given && !is_id(options.issuer.value)) {
-    return wrong_usage("--issuer: " + quote(options.issuer.value) +
-                       " can't be the name of a keyward_issuer; leave --issuer out to refuse them of every one");
+  if (options.issuer.given) {
+    if (auto outcome = check_issuer_name("--issuer", options.issuer.value); !outcome.ok()) {
+      return wrong_usage(outcome.error + "; leave --issuer out to refuse them of every one");
+    }
   }
   std::string error;
   if (options.until.given && !parse_deadline(options.until.value, now_s, &wanted->entry.until_s, &error)) {
@@ -54,8 +56,48 @@ Outcome read(const Options &options, std::int64_t now_s, Wanted *wanted) {
   return done();
 }
 
+// What is denied of these tokens at a time; nothing, should the store not answer.
+TokenDenial denial_at(CredentialReader &reader, const Wanted &wanted, std::int64_t at_s) {
+  const bool by_jti = wanted.kind == DenialKind::jti;
+  TokenDenial denial;
+  reader.find_token_denial(wanted.entry.issuer, by_jti ? std::string_view() : wanted.name,
+                           by_jti ? wanted.name : std::string_view(), at_s, &denial);
+  return denial;
+}
+
+// What holds now, which may be more than what was asked for: an earlier entry, or one for every issuer, may refuse the same tokens for
+// longer, or more of them. Should the store not answer, it is what was asked for, which holds in any case.
+DenialEntry effective(const Context &context, const Wanted &wanted) {
+  DenialEntry entry = wanted.entry;
+  CredentialReader reader;
+  if (!reader.open(context.store).ok()) {
+    return entry;
+  }
+  Snapshot snapshot(reader);
+  entry.not_before_s = std::max(entry.not_before_s, denial_at(reader, wanted, entry.denied_at_s).not_before_s);
+  const auto is_refused = [&](std::int64_t at_s) {
+    const TokenDenial denial = denial_at(reader, wanted, at_s);
+    return wanted.kind == DenialKind::jti ? denial.denied : denial.not_before_s >= entry.not_before_s;
+  };
+  std::int64_t ends_s = std::numeric_limits<std::int64_t>::max();
+  if (entry.until_s == 0 || !is_refused(entry.until_s)) {
+    return entry;
+  }
+  if (is_refused(ends_s)) {
+    entry.until_s = 0;
+    return entry;
+  }
+  // The first moment at which they aren't refused: entries end, and none begins.
+  for (std::int64_t refused_s = entry.until_s; ends_s - refused_s > 1;) {
+    const std::int64_t middle_s = refused_s + (ends_s - refused_s) / 2;
+    (is_refused(middle_s) ? refused_s : ends_s) = middle_s;
+  }
+  entry.until_s = ends_s;
+  return entry;
+}
+
 void print(Context &context, const Wanted &wanted) {
-  const DenialEntry &entry = wanted.entry;
+  const DenialEntry entry = effective(context, wanted);
   const bool by_jti = wanted.kind == DenialKind::jti;
   if (context.json) {
     auto writer = context.json_writer();
@@ -74,7 +116,8 @@ void print(Context &context, const Wanted &wanted) {
       by_jti ? "tokens with the jti " + printable(wanted.name)
              : "tokens of " + printable(wanted.name) + " that were issued until " + to_rfc3339(entry.not_before_s);
   line += entry.issuer.empty() ? " are refused, of every issuer" : " are refused, of the issuer " + entry.issuer;
-  line += entry.until_s != 0 ? ", until " + to_rfc3339(entry.until_s) : "";
+  line += entry.until_s != 0 ? ", until " + to_rfc3339(entry.until_s) : wanted.entry.until_s != 0 ? ", for good" : "";
+  line += entry.until_s != wanted.entry.until_s ? ", as an earlier revocation says" : "";
   context.out.line(line);
 }
 

@@ -1,16 +1,16 @@
-// Reading a small file whole.
+// Reading a small file whole, and making keys of it.
 #include "jwt/key_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "base/digest.hpp"
 #include "base/quote.hpp"
-#include "jwt/key_set.hpp"
 
 namespace keyward::jwt {
 
@@ -51,6 +51,44 @@ ssize_t read_all(int fd, char *out, std::size_t size) noexcept {
   return static_cast<ssize_t>(done);
 }
 
+std::string describe(const KeyRefusal &refusal) {
+  return "key " + std::to_string(refusal.index + 1) + (refusal.kid.empty() ? "" : " (kid " + quote(refusal.kid) + ")") +
+         " is left out: " + std::string(to_text(refusal.problem));
+}
+
+bool has_secret(const KeySet &set) noexcept {
+  return std::any_of(set.keys().begin(), set.keys().end(),
+                     [](const Key &key) { return key.material->type() == crypto::KeyType::secret; });
+}
+
+bool parse_set(std::string_view text, KeySource source, KeySet *set, KeyFile *file) {
+  std::vector<KeyRefusal> refusals;
+  if (!parse_key_set(text, source, set, &refusals, &file->error)) {
+    file->error += refusals.empty() ? std::string() : "; " + describe(refusals.front());
+    return false;
+  }
+  if (has_secret(*set)) {
+    file->holds_secret = true;
+    file->error = "it holds secrets (\"kty\":\"oct\"); write the secret into a file of its own";
+    return false;
+  }
+  std::transform(refusals.begin(), refusals.end(), std::back_inserter(file->left_out), describe);
+  return true;
+}
+
+bool parse_single(std::string_view text, KeyFileKind kind, KeySet *set, std::string *error) {
+  crypto::KeyProblem problem = crypto::KeyProblem::none;
+  const bool parsed =
+      kind == KeyFileKind::public_key ? parse_public_key(text, set, &problem) : parse_secret(text, set, &problem);
+  *error = parsed ? std::string_view() : to_text(problem);
+  return parsed;
+}
+
+bool has_key_for(const KeySet &set, crypto::AlgorithmSet allowed) noexcept {
+  return std::any_of(set.keys().begin(), set.keys().end(),
+                     [allowed](const Key &key) { return !(key.algorithms & allowed).empty(); });
+}
+
 }  // namespace
 
 bool read_key_file(const std::string &path, std::string *text, std::string *error) {
@@ -80,6 +118,21 @@ bool read_key_file(const std::string &path, std::string *text, std::string *erro
   }
   text->resize(static_cast<std::size_t>(size));
   return true;
+}
+
+KeyFile parse_key_file(std::string_view text, KeyFileKind kind, crypto::AlgorithmSet allowed) {
+  KeyFile file;
+  auto set = std::make_shared<KeySet>();
+  const bool fetched = kind == KeyFileKind::fetched_set;
+  const bool parsed = fetched || kind == KeyFileKind::key_set
+                          ? parse_set(text, fetched ? KeySource::fetched : KeySource::file, set.get(), &file)
+                          : parse_single(text, kind, set.get(), &file.error);
+  if (parsed && !fetched && !has_key_for(*set, allowed)) {
+    file.error = "no key in it is for the issuer's \"algorithms\"";
+  } else if (parsed) {
+    file.keys = std::move(set);
+  }
+  return file;
 }
 
 }  // namespace keyward::jwt

@@ -1,12 +1,11 @@
-// Files of keys: what they may hold, and what a person is told of them.
+// Files of keys: when they changed, and what a person is told of them.
 #include "ngx/key_loading.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <utility>
 
 #include "base/digest.hpp"
 #include "jwt/key_file.hpp"
@@ -14,7 +13,6 @@
 namespace keyward {
 namespace {
 
-using crypto::KeyProblem;
 using From = KeyPlace::From;
 
 constexpr std::int64_t kNanoseconds = 1000000000;
@@ -23,51 +21,10 @@ constexpr std::int64_t kSettlingSeconds = 2;
 
 std::string in_quotes(std::string_view text) { return '"' + std::string(text) + '"'; }
 
-bool holds_secret(const jwt::KeySet &set) noexcept {
-  return std::any_of(set.keys().begin(), set.keys().end(),
-                     [](const jwt::Key &key) { return key.material->type() == crypto::KeyType::secret; });
-}
-
-std::string describe(const jwt::KeyRefusal &refusal) {
-  std::string text = "key " + std::to_string(refusal.index + 1);
-  if (!refusal.kid.empty()) {
-    text += " (kid " + in_quotes(refusal.kid) + ')';
-  }
-  return text + " is left out: " + std::string(to_text(refusal.problem));
-}
-
-bool parse_jwks(std::string_view text, jwt::KeySet *set, LoadedKeys *loaded) {
-  std::vector<jwt::KeyRefusal> refusals;
-  if (!jwt::parse_key_set(text, jwt::KeySource::file, set, &refusals, &loaded->error)) {
-    if (!refusals.empty()) {
-      loaded->error += "; " + describe(refusals.front());
-    }
-    return false;
-  }
-  if (holds_secret(*set)) {
-    loaded->error = "it holds secrets (\"kty\":\"oct\"); write the secret into a file of its own, and \"secret_file\"";
-    return false;
-  }
-  for (const jwt::KeyRefusal &refusal : refusals) {
-    loaded->warnings.push_back(describe(refusal));
-  }
-  return true;
-}
-
-bool parse_single(std::string_view text, From from, jwt::KeySet *set, std::string *error) {
-  KeyProblem problem = KeyProblem::none;
-  const bool parsed =
-      from == From::public_key ? jwt::parse_public_key(text, set, &problem) : jwt::parse_secret(text, set, &problem);
-  if (!parsed) {
-    *error = to_text(problem);
-  }
-  return parsed;
-}
-
-// Whether any key can verify what the issuer takes.
-bool is_usable(const jwt::KeySet &set, crypto::AlgorithmSet algorithms) noexcept {
-  return std::any_of(set.keys().begin(), set.keys().end(),
-                     [algorithms](const jwt::Key &key) { return !(key.algorithms & algorithms).empty(); });
+jwt::KeyFileKind kind_of(From from) noexcept {
+  return from == From::public_key    ? jwt::KeyFileKind::public_key
+         : from == From::secret_file ? jwt::KeyFileKind::secret
+                                     : jwt::KeyFileKind::key_set;
 }
 
 void warn_of_mode(const IssuerConfiguration &issuer, std::vector<std::string> *warnings) {
@@ -112,23 +69,19 @@ LoadedKeys load_keys(const IssuerConfiguration &issuer) {
     loaded.forbidden = found && ::access(path.c_str(), R_OK) != 0 && errno == EACCES;
     return loaded;
   }
-  auto set = std::make_shared<jwt::KeySet>();
-  bool parsed = issuer.keys.from == From::jwks_file ? parse_jwks(text, set.get(), &loaded)
-                                                    : parse_single(text, issuer.keys.from, set.get(), &loaded.error);
+  jwt::KeyFile file = jwt::parse_key_file(text, kind_of(issuer.keys.from), issuer.rules.algorithms);
   wipe(text.data(), text.size());
-  if (parsed && !is_usable(*set, issuer.rules.algorithms)) {
-    loaded.error = "no key in it is for the issuer's \"algorithms\"";
-    parsed = false;
-  }
-  if (!parsed) {
-    loaded.error = in_quotes(path) + ": " + loaded.error;
+  if (file.keys == nullptr) {
+    loaded.error =
+        in_quotes(path) + ": " + file.error + (file.holds_secret ? ", and name that by \"secret_file\"" : "");
     return loaded;
   }
+  loaded.warnings = std::move(file.left_out);
   warn_of_mode(issuer, &loaded.warnings);
   for (std::string &warning : loaded.warnings) {
     warning = in_quotes(path) + ": " + warning;
   }
-  loaded.keys = std::move(set);
+  loaded.keys = std::move(file.keys);
   return loaded;
 }
 

@@ -1,6 +1,7 @@
 """keyward token inspect: the verdict of the code that requests use, in words. Tokens are minted by another library."""
 
 import json
+import subprocess
 import time
 
 import pytest
@@ -61,7 +62,6 @@ REFUSALS = {
     "other type": ({}, ["--type", "at+jwt"], "invalid_token", "its typ is not the required one"),
     "a claim": ({"role": "user"}, ["--require", "role admin owner"], "invalid_token", "a required claim is missing or has another value"),
     "lifetime": ({}, ["--max-lifetime", "5m"], "invalid_token", "it lives longer than max_lifetime"),
-    "algorithm": ({}, ["--algorithm", "ES256"], "invalid_token", "its alg is not allowed for the issuer or its keys"),
     "leeway": ({"exp": NOW - 20}, ["--leeway", "5s"], "expired_token", "it has expired"),
     "at another time": ({}, ["--at", "2099-01-01"], "expired_token", "it has expired"),
     "a bad subject": ({"sub": "a\nb"}, [], "invalid_token", "its subject claim can't be a subject"),
@@ -108,13 +108,42 @@ def test_what_nobody_has_vouched_for(kw, keys, signer):
     assert "\x1b" not in kw.run("token", "inspect", "--public-key", keys / "auth.pem", input=hostile).stdout
 
 
+def test_an_algorithm_that_the_issuer_does_not_allow(kw, keys, signer):
+    other = Signer("ES256", kid="k2")
+    (keys / "both.jwks").write_text(json.dumps({"keys": [signer.jwk, other.jwk]}))
+    for token, rc in ((mint(signer), 0), (mint(other), 1)):
+        answer = inspect(kw, token, "--jwks", keys / "both.jwks", "--algorithm", "EdDSA", rc=rc)
+    assert (answer["reason"], answer["cause"]) == ("invalid_token", "its alg is not allowed for the issuer or its keys")
+    # A file without any key for it is what `nginx -t` refuses, too.
+    refuses(kw, "token", "inspect", "--public-key", keys / "auth.pem", "--algorithm", "ES256", status=2, input=mint(signer),
+            says='auth.pem": no key in it is for the issuer\'s "algorithms"')
+
+
+def test_a_set_is_judged_as_where_it_comes_from(kw, keys, signer):
+    """A private key in a file is taken for its public part, as nginx takes jwks_file; what jwks_uri brings with one is refused, and told."""
+    private = {**signer.jwk, "d": b64(bytes(32))}
+    (keys / "private.jwks").write_text(json.dumps({"keys": [private]}))
+    (keys / "file.conf").write_text(f"keyward_issuer a {{ jwks_file {keys}/private.jwks; }}")
+    (keys / "uri.conf").write_text("keyward_issuer a { jwks_uri https://auth.example/jwks; }")
+    token = mint(signer)
+    assert inspect(kw, token, "--jwks", keys / "private.jwks", rc=0)["remarks"] == []
+    assert inspect(kw, token, "--conf", keys / "file.conf", rc=0)["remarks"] == []
+    refuses(kw, "token", "inspect", "--conf", keys / "uri.conf", "--keys", f"a={keys}/private.jwks", status=2, input=token,
+            says='private.jwks": no key that can be used; key 1 (kid "k1") is left out: it is a private key, published')
+    (keys / "enc.jwks").write_text(json.dumps({"keys": [{"kty": "RSA", "use": "enc", "n": "AQAB", "e": "AQAB"}]}))
+    refuses(kw, "token", "inspect", "--jwks", keys / "enc.jwks", status=2, input=token, says="no key that can be used; key 1 is left out: ")
+    (keys / "none.jwks").write_text('{"keys":[]}')
+    refuses(kw, "token", "inspect", "--jwks", keys / "none.jwks", status=2, input=token, says='none.jwks": no key that can be used\n')
+
+
 def test_a_secret_is_never_shown(kw, keys):
     signer = Signer("HS256", secret=SECRET.encode())
     token = signer.token()
     run = kw.run("token", "inspect", "--secret", keys / "secret", input=token)
     assert run.rc == 0 and SECRET not in run.stdout + run.stderr
     (keys / "oct.jwks").write_text(json.dumps({"keys": [signer.jwk]}))
-    error = refuses(kw, "token", "inspect", "--jwks", keys / "oct.jwks", status=2, input=token)
+    error = refuses(kw, "token", "inspect", "--jwks", keys / "oct.jwks", status=2, input=token, says='it holds secrets ("kty":"oct")')
+    assert "--secret" in error
     assert SECRET not in error and b64(SECRET.encode()) not in error
 
 
@@ -178,13 +207,80 @@ def test_by_a_configuration(kw, keys, signer):
     assert inspect(kw, other, "--conf", dump, rc=1)["reason"] == "revoked_token"
 
 
+@pytest.fixture
+def files(keys, build):
+    """files({"nginx.conf": ...}): writes them, and what `nginx -T` prints of the first; $FOLDER is where they lie."""
+
+    def write(texts):
+        for name, text in texts.items():
+            (keys / name).parent.mkdir(parents=True, exist_ok=True)
+            (keys / name).write_text(text.replace("$FOLDER", str(keys)))
+        main = keys / next(iter(texts))
+        frame = f"load_module {build.module}; pid {keys}/pid; error_log {keys}/error.log; events {{ }}\n"
+        main.write_text(frame + main.read_text())
+        run = subprocess.run(["env", *build.preload(), build.nginx, "-T", "-p", keys, "-c", main], text=True, capture_output=True, env=build.environment())
+        assert run.returncode == 0, run.stderr
+        (keys / "dump.txt").write_text(run.stdout)
+        (keys / "both.txt").write_text(run.stderr + run.stdout)
+        return keys / "dump.txt"
+
+    return write
+
+
+def test_includes_are_followed_in_a_dump(kw, keys, signer, files):
+    """Inside of a block and around it, by a name, an absolute path and a pattern, in the order in which nginx reads them."""
+    dump = files({
+        "conf/nginx.conf": "http { include issuers/*.conf; keyward_issuer last { include keys/*.inc; include none-*.inc; } include $FOLDER/other.conf;"
+                           " types { include 'mime types'; } }",
+        "conf/mime types": "text/html html;\n",
+        "conf/issuers/20.conf": "keyward_issuer b { include keys/auth.inc; include body.inc; type b; }",
+        "conf/issuers/10.conf": "keyward_issuer a { include $FOLDER/conf/keys/auth.inc; include 'body.inc'; type a; }",
+        "conf/issuers/.hidden.conf": "keyward_issuer hidden { }",
+        "conf/body.inc": "# configuration\nissuer https://auth.example; include nested.inc; audience api;",
+        "conf/nested.inc": "require kind\n  x;",
+        "conf/keys/auth.inc": "public_key ../auth.pem;",  # beside nginx.conf, wherever it is written
+        "other.conf": "keyward_issuer z { public_key $FOLDER/auth.pem; issuer https://z.example; }\nkeyward_issuer fetched { jwks_uri https://z.example/jwks; }",
+    })
+    for file in (dump, keys / "both.txt"):
+        for claims, typ, issuer in (({"kind": "x"}, "a", "a"), ({"kind": "x"}, "b", "b"), ({}, "c", "last"), ({"iss": "https://z.example"}, "a", "last")):
+            answer = inspect(kw, mint(signer, {"typ": typ, "kid": "k1"}, **claims), "--conf", file, rc=0)
+            assert (answer["issuer"], len(answer["remarks"])) == (issuer, 1), answer
+            assert "https://z.example/jwks" in answer["remarks"][0]
+        assert inspect(kw, mint(signer, iss="https://z.example"), "--conf", file, "--accept", "z", rc=0)["issuer"] == "z"
+        answer = inspect(kw, mint(signer), "--conf", file, "--accept", "a", "--accept", "b", rc=1)
+        assert answer["cause"] in ("its typ is not the required one", "a required claim is missing or has another value")
+
+
+def test_an_include_that_cannot_be_followed_is_told(kw, keys, signer):
+    block = "keyward_issuer a { public_key auth.pem; }"
+    lone = keys / "lone.conf"
+    lone.write_text(f"include mime.types;\nhttp {{ {block} }}")
+    (remark,) = inspect(kw, mint(signer), "--conf", lone, rc=0)["remarks"]
+    assert remark == '"mime.types" and whatever else is included wasn\'t looked at; `nginx -T` prints it, too'
+
+    def dump(**texts):
+        lone.write_text("".join(f"# configuration file {keys}/{name}.conf:\n{text}\n" for name, text in texts.items()))
+        return ["token", "inspect", "--conf", lone]
+
+    (remark,) = inspect(kw, mint(signer), *dump(nginx="include gone.conf; " + block)[2:], rc=0)["remarks"]
+    assert remark == '"gone.conf", which is included, is not in what `nginx -T` printed'
+    for texts, says in (
+        ({"nginx": "keyward_issuer a { include gone.conf; }"}, f'"{keys}/nginx.conf": line 1: "include" in a keyward_issuer: "gone.conf" is not in what'),
+        ({"nginx": "\ninclude x.conf;", "x": "\n\nkeyward_issuer a { include y.conf; }", "y": "\nisuer b;"}, f'--conf: "{keys}/y.conf": line 2: "isuer" directive'),
+        ({"nginx": "include x.conf;", "x": "keyward_issuer a { public_key auth.pem;"}, f'"{keys}/x.conf": line 2: the file ends inside of a block'),
+        ({"nginx": "include x.conf;", "x": "include [x].conf; include x.conf;"}, 'leads around'),
+        ({"nginx": "include nginx.conf; keyward_issuer a { }"}, 'leads around'),
+    ):
+        refuses(kw, *dump(**texts), status=2, says=says, input="a.b.c")
+
+
 @pytest.mark.parametrize(
     "text, says",
     {
         "http { }": "has no keyward_issuer",
         "keyward_issuer a { issuer b; }": 'keyward_issuer "a" has no keys',
         "keyward_issuer a { public_key auth.pem; secret_file secret; }": "one source of keys too many",
-        "keyward_issuer a { include x; }": '"include" in a keyward_issuer',
+        "keyward_issuer a { include x; }": "can't be followed in a file by itself; name one with what `nginx -T` prints",
         "keyward_issuer a { public_key auth.pem; isuer b; }": '"isuer" directive in keyward_issuer "a": is unknown',
         "keyward_issuer a { public_key auth.pem; issuer b; issuer c; }": "is duplicate",
         "keyward_issuer a { public_key auth.pem; leeway soon; }": 'invalid time "soon"',
@@ -215,6 +311,7 @@ def test_wrong_usage(kw, keys, signer):
         ([*pem, "--accept", "a"], "are for --conf"),
         ([*pem, "--at", "soon"], "is no time"),
         ([*pem, "--require", "claim"], "wrong number of words"),
+        ([*pem, "--name", "two words"], '--name: "two words" can\'t be the name of a keyward_issuer'),
         ([*pem, "--leeway", "x"], 'invalid time "x"'),
         (["--public-key", keys / "gone.pem"], "gone.pem"),
         (["--public-key", keys / "secret"], "secret"),

@@ -23,6 +23,7 @@ def test_by_jti(kw):
     assert abs(seconds(answer["revoked_at"]) - time.time()) < 60
     assert kw("token", "revoke", "--jti", "a b/ü", "--issuer", "auth")["issuer"] == "auth"
     assert denials(kw) == 1
+    assert kw("token", "revoke", "--jti", "a b/ü", "--issuer", "Auth_2.example-" + "x" * 49)["issuer"]
     assert kw("token", "revoke", "--jti", "x" * 8192)["jti"] == "x" * 8192
     assert kw("store", "check")["denials"] == 2
 
@@ -48,6 +49,32 @@ def test_for_people(kw):
     assert ", 2 denials: all whole" in kw("store", "check", json=False)
 
 
+def test_what_holds_is_told_not_what_was_asked_for(kw):
+    """Of two revocations the stricter counts, so a shorter one changes nothing, and says so."""
+    soon, late = "2098-01-01T00:00:00Z", "2099-01-01T00:00:00Z"
+
+    def revoke(*arguments):
+        return kw("token", "revoke", *arguments)["until"]
+
+    assert revoke("--jti", "f") is None
+    assert revoke("--jti", "f", "--until", soon) is None
+    assert kw("token", "revoke", "--jti", "f", "--until", "1s", json=False) == "tokens with the jti f are refused, of every issuer, for good, as an earlier revocation says\n"
+    assert revoke("--jti", "f", "--issuer", "auth", "--until", soon) is None, "what holds for every issuer holds for this one"
+    assert revoke("--jti", "g", "--until", late) == late
+    assert revoke("--jti", "g", "--until", soon) == late
+    assert revoke("--jti", "g", "--issuer", "auth", "--until", soon) == late
+    assert kw("token", "revoke", "--jti", "g", "--until", soon, json=False) == f"tokens with the jti g are refused, of every issuer, until {late}, as an earlier revocation says\n"
+    assert revoke("--jti", "h", "--issuer", "auth") is None
+    assert revoke("--jti", "h", "--issuer", "other", "--until", soon) == soon, "another issuer's is none of this one's"
+    assert revoke("--jti", "h", "--until", soon) == soon
+    assert revoke("--jti", "h", "--until", late) == late, "a longer one counts"
+    assert revoke("--jti", "h") is None
+    assert revoke("--subject", "f") is None
+    assert revoke("--subject", "f", "--until", soon) is None
+    assert revoke("--subject", "g", "--until", late) == late
+    assert revoke("--subject", "g", "--until", soon) == late
+
+
 def test_a_jti_moves_no_cursor(kw):
     assert "\x1b" not in kw("token", "revoke", "--jti", "a\x1b[2Jb", json=False)
 
@@ -63,6 +90,10 @@ def test_a_jti_moves_no_cursor(kw):
         (["--subject", "a\nb"], "can't be a subject"),
         (["--jti", "a", "--issuer", "two words"], "can't be the name of a keyward_issuer"),
         (["--jti", "a", "--issuer", ""], "can't be the name of a keyward_issuer"),
+        (["--jti", "a", "--issuer", "x" * 65], "can't be the name of a keyward_issuer: up to 64 letters"),
+        *((["--jti", "a", "--issuer", name], "can't be the name of a keyward_issuer") for name in ("https://auth.example", "a,b", "$name", "a=b", "a:b", "ä")),
+        *((["--subject", "a", "--issuer", name], f'--issuer: "{name}" is a word of keyward_accept') for name in (
+            "key", "token", "anonymous", "unprovisioned", "pending", "preflight")),
         (["--jti", "a", "--until", "soon"], "--until: "),
         (["--jti", "a", "--until", "3600"], "--until: "),
         (["--jti", "a", "--until", "2020-01-01"], "is in the past"),

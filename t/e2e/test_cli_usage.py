@@ -6,12 +6,14 @@ import subprocess
 
 import pytest
 from cli_helper import lines, on_terminal, raw, refuses, sha256
+from harness.tokens import Signer
 
 COMMANDS = [
     "init",
     *(f"plan {command}" for command in ("set", "list", "show", "remove")),
     *(f"subject {command}" for command in ("set", "list", "show", "remove")),
     *(f"key {command}" for command in ("create", "list", "show", "rotate", "revoke", "suspend", "resume", "check", "import", "export", "purge")),
+    *(f"token {command}" for command in ("revoke", "inspect")),
     "store check",
     *(f"store {command}" for command in ("stats", "backup", "restore", "compact")),
 ]
@@ -22,7 +24,7 @@ def test_version(kw):
     assert run.rc == 0 and run.stdout.startswith("keyward ") and run.stderr == ""
 
 
-@pytest.mark.parametrize("command", ["", "plan", "subject", "key", "store", *COMMANDS])
+@pytest.mark.parametrize("command", ["", "plan", "subject", "key", "token", "store", *COMMANDS])
 def test_help_has_an_example(kw, command):
     for flag in ("--help", "-h"):
         run = kw.run(*command.split(), flag)
@@ -31,11 +33,34 @@ def test_help_has_an_example(kw, command):
         assert "\nExample:\n  keyward " in run.stdout
 
 
+@pytest.fixture
+def beside_examples(folder):
+    """The files that examples name."""
+    (folder / "key.txt").write_text("kw_nothing\n")
+    (folder / "token.txt").write_text("a.b.c\n")
+    (folder / "old-keys.jsonl").write_text(lines({"sha256": sha256("1")}))
+    (folder / "dump.txt").write_text("keyward_issuer auth { jwks_uri https://auth.example/jwks; }\n")
+    (folder / "jwks.json").write_text(json.dumps({"keys": [Signer("EdDSA").jwk]}))
+    return folder
+
+
+@pytest.mark.parametrize("command", ["", "plan", "subject", "key", "token", "store", *COMMANDS])
+def test_every_example_is_one(build, kw, store, beside_examples, command):
+    """As a shell takes it: it may find nothing to do, but it is no wrong usage."""
+    examples = kw.run(*command.split(), "--help").stdout.split("\nExample:\n")[1].splitlines()
+    assert examples
+    for example in examples:
+        assert example.startswith("  keyward ") and (not command or command in example)
+        line = example.strip().replace("keyward", str(build.command), 1).replace("/var/", f"{beside_examples}/")
+        run = subprocess.run(["sh", "-c", line], cwd=beside_examples, env=build.environment(KEYWARD_STORE=store.path), text=True, capture_output=True)
+        assert run.returncode in (0, 1, 3), (line, run)
+
+
 def test_all_commands_are_tested_here(kw):
     def names(*group):
         return [line.split()[0] for line in kw.run(*group, "--help").stdout.split("Commands:\n")[1].split("\n\n")[0].splitlines()]
 
-    found = [f"{group} {name}" if group else name for group in ("plan", "subject", "key", "store") for name in names(group)]
+    found = [f"{group} {name}" if group else name for group in ("plan", "subject", "key", "token", "store") for name in names(group)]
     assert sorted(found + ["init"]) == sorted(COMMANDS)
 
 

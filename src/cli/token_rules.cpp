@@ -1,0 +1,201 @@
+// The rules of keyward token inspect.
+#include "cli/token_rules.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "auth/issuer_rules.hpp"
+#include "base/quote.hpp"
+#include "cli/arguments.hpp"
+
+namespace keyward::cli {
+namespace {
+
+constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 20;
+
+Outcome read_text(const std::string &path, std::string *text) {
+  FILE *file = path == "-" ? nullptr : std::fopen(path.c_str(), "rbe");
+  if (file == nullptr) {
+    return wrong_usage("--conf: " + quote(path) + ": " +
+                       (path == "-" ? "the token is on standard input; name a file" : std::strerror(errno)));
+  }
+  char buffer[65536];
+  std::size_t read = 0;
+  while (text->size() <= kMaxConfigBytes && (read = std::fread(buffer, 1, sizeof(buffer), file)) != 0) {
+    text->append(buffer, read);
+  }
+  const bool failed = std::ferror(file) != 0;
+  std::fclose(file);
+  return failed || text->size() > kMaxConfigBytes ? wrong_usage("--conf: " + quote(path) + " can't be read") : done();
+}
+
+std::string folder_of(const std::string &path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "./" : path.substr(0, slash + 1);
+}
+
+// NAME=FILE of --keys: the set that an issuer's jwks_uri serves.
+Outcome use_saved_sets(const TextList &keys, std::vector<ConfiguredIssuer> *issuers,
+                       std::vector<std::string> *remarks) {
+  for (const auto &one : keys.values) {
+    const std::size_t equals = one.find('=');
+    const auto issuer = std::find_if(issuers->begin(), issuers->end(), [&](const ConfiguredIssuer &candidate) {
+      return candidate.rules.name == one.substr(0, equals);
+    });
+    if (equals == std::string::npos || issuer == issuers->end()) {
+      return wrong_usage("--keys: " + quote(one) + " names no issuer of the configuration; write NAME=FILE");
+    }
+    if (issuer->from != KeysFrom::jwks_uri) {
+      return wrong_usage("--keys: the issuer " + quote(issuer->rules.name) + " has no jwks_uri; its keys are in " +
+                         quote(issuer->where));
+    }
+    if (auto outcome = load_issuer_keys(one.substr(equals + 1), &*issuer, remarks); !outcome.ok()) {
+      return outcome;
+    }
+  }
+  return done();
+}
+
+Outcome choose(const TextList &accept, std::vector<ConfiguredIssuer> *issuers) {
+  if (!accept.given) {
+    return done();
+  }
+  std::vector<ConfiguredIssuer> chosen;
+  for (const auto &name : accept.values) {
+    const auto found = std::find_if(issuers->begin(), issuers->end(),
+                                    [&](const ConfiguredIssuer &issuer) { return issuer.rules.name == name; });
+    if (found == issuers->end()) {
+      return wrong_usage("--accept: the configuration has no issuer " + quote(name));
+    }
+    chosen.push_back(*found);
+  }
+  *issuers = std::move(chosen);
+  return done();
+}
+
+Outcome from_configuration(const TokenRuleOptions &options, std::vector<ConfiguredIssuer> *all,
+                           std::vector<ConfiguredIssuer> *issuers, std::vector<std::string> *remarks) {
+  std::string text;
+  auto outcome = read_text(options.conf.value, &text);
+  outcome = outcome.ok() ? read_issuers(text, folder_of(options.conf.value), all, remarks) : outcome;
+  if (outcome.ok() && all->empty()) {
+    outcome = wrong_usage("--conf: " + quote(options.conf.value) +
+                          " has no keyward_issuer; write `nginx -T` into a file, which has what is included, too");
+  }
+  outcome = outcome.ok() ? use_saved_sets(options.keys, all, remarks) : outcome;
+  *issuers = *all;
+  outcome = outcome.ok() ? choose(options.accept, issuers) : outcome;
+  for (auto &issuer : *issuers) {
+    if (outcome.ok() && issuer.from == KeysFrom::jwks_uri && issuer.keys == nullptr) {
+      remarks->push_back("the keys of the issuer " + quote(issuer.rules.name) + " are at " +
+                         issuer.where.substr(0, issuer.where.find('?')) +  // as logs show it
+                         ", which isn't asked; save them and name them with --keys " + issuer.rules.name + "=FILE");
+    } else if (outcome.ok() && issuer.keys == nullptr) {
+      outcome = load_issuer_keys(issuer.where, &issuer, remarks);
+    }
+  }
+  return outcome;
+}
+
+// A rule as a line of the block would say it.
+Outcome set_rule(const char *option, std::string_view directive, const std::vector<std::string> &values,
+                 jwt::Issuer *rules) {
+  Words words = {directive};
+  words.insert(words.end(), values.begin(), values.end());
+  const IssuerRule *rule = find_issuer_rule(directive);
+  if (words.size() - 1 < rule->least || words.size() - 1 > rule->most) {
+    return wrong_usage(std::string(option) + ": has the wrong number of words");
+  }
+  const Wrong wrong = rule->set(words, rules);
+  return wrong ? wrong_usage(std::string(option) + ": " + *wrong) : done();
+}
+
+// 'CLAIM VALUE...', as in the block.
+std::vector<std::string> split_words(std::string_view text) {
+  std::vector<std::string> words;
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(' '));
+    if (!word.empty()) {
+      words.emplace_back(word);
+    }
+    text.remove_prefix(std::min(word.size() + 1, text.size()));
+  }
+  return words;
+}
+
+// Which of the three options names the keys.
+Outcome choose_source(const TokenRuleOptions &options, const Text **source, KeysFrom *from) {
+  for (const auto &[text, kind] : {std::pair<const Text *, KeysFrom>{&options.jwks, KeysFrom::jwks_file},
+                                   {&options.public_key, KeysFrom::public_key},
+                                   {&options.secret, KeysFrom::secret_file}}) {
+    if (text->given && *source != nullptr) {
+      return wrong_usage("give one of --jwks, --public-key and --secret");
+    }
+    *source = text->given ? text : *source;
+    *from = text->given ? kind : *from;
+  }
+  return done();
+}
+
+Outcome from_options(const TokenRuleOptions &options, std::vector<ConfiguredIssuer> *issuers,
+                     std::vector<std::string> *remarks) {
+  if (options.accept.given || options.keys.given) {
+    return wrong_usage("--accept and --keys are for --conf");
+  }
+  ConfiguredIssuer issuer;
+  const Text *source = nullptr;
+  auto outcome = choose_source(options, &source, &issuer.from);
+  if (outcome.ok() && options.name.given) {
+    outcome = check_issuer_name("--name", options.name.value);
+  }
+  jwt::Issuer &rules = issuer.rules;
+  rules.name = options.name.value;
+  const auto one = [&](const char *option, const char *directive, const Text &text) {
+    outcome = outcome.ok() && text.given ? set_rule(option, directive, {text.value}, &rules) : outcome;
+  };
+  const auto list = [&](const char *option, const char *directive, const TextList &text) {
+    outcome = outcome.ok() && text.given ? set_rule(option, directive, text.values, &rules) : outcome;
+  };
+  one("--issuer", "issuer", options.issuer);
+  one("--type", "type", options.type);
+  one("--leeway", "leeway", options.leeway);
+  one("--max-lifetime", "max_lifetime", options.max_lifetime);
+  list("--audience", "audience", options.audience);
+  list("--algorithm", "algorithms", options.algorithms);
+  list("--scope-claim", "scope_claim", options.scope_claim);
+  for (const auto &requirement : options.require.values) {
+    outcome = outcome.ok() ? set_rule("--require", "require", split_words(requirement), &rules) : outcome;
+  }
+  if (outcome.ok() && options.subject.given) {
+    outcome = set_rule("--subject", "subject", split_words(options.subject.value), &rules);
+  }
+  rules.require_expiry = !options.no_expiry;
+  outcome = outcome.ok() ? load_issuer_keys(source->value, &issuer, remarks) : outcome;
+  issuers->push_back(std::move(issuer));
+  return outcome;
+}
+
+}  // namespace
+
+Outcome read_token_rules(const TokenRuleOptions &options, TokenRules *rules, std::vector<std::string> *remarks) {
+  const bool has_keys = options.jwks.given || options.public_key.given || options.secret.given;
+  if (options.conf.given == has_keys) {
+    return wrong_usage(
+        "give what it is judged by: --conf with what `nginx -T` prints, or one of --jwks, --public-key and --secret");
+  }
+  if (!options.conf.given) {
+    auto outcome = from_options(options, &rules->accepted, remarks);
+    rules->all = rules->accepted;
+    return outcome;
+  }
+  const bool rule = options.issuer.given || options.type.given || options.leeway.given || options.max_lifetime.given ||
+                    options.audience.given || options.algorithms.given || options.scope_claim.given ||
+                    options.require.given || options.subject.given || options.name.given || options.no_expiry;
+  return rule ? wrong_usage("with --conf the rules are the configuration's; leave out what sets one")
+              : from_configuration(options, &rules->all, &rules->accepted, remarks);
+}
+
+}  // namespace keyward::cli

@@ -1,0 +1,26 @@
+// By whom a token is judged: the issuers of a configuration, or one made of the command's options.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/command_line.hpp"
+#include "cli/issuer_config.hpp"
+
+namespace keyward::cli {
+
+struct TokenRuleOptions {
+  Text conf, jwks, public_key, secret, name, issuer, type, leeway, max_lifetime, subject;
+  TextList accept, keys, audience, algorithms, require, scope_claim;
+  bool no_expiry = false;
+};
+
+struct TokenRules {
+  std::vector<ConfiguredIssuer> all;       // of the configuration, as it has them
+  std::vector<ConfiguredIssuer> accepted;  // those that judge, in their order
+};
+
+// What is worth knowing about keys that are missing or left out goes into remarks.
+Outcome read_token_rules(const TokenRuleOptions &options, TokenRules *rules, std::vector<std::string> *remarks);
+
+}  // namespace keyward::cli

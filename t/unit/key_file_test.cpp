@@ -1,0 +1,73 @@
+// What a file of keys comes to, by its kind: nginx and the command take and refuse the same.
+#include "jwt/key_file.hpp"
+
+#include <gtest/gtest.h>
+
+#include "jwt_fixture.hpp"
+
+namespace keyward::jwt {
+namespace {
+
+using crypto::Algorithm;
+using crypto::AlgorithmSet;
+using crypto::KeyType;
+using test::jwks;
+using test::Signer;
+
+KeyFile parse(const std::string &text, KeyFileKind kind, AlgorithmSet allowed = AlgorithmSet::all()) {
+  init_crypto();
+  KeyFile file = parse_key_file(text, kind, allowed);
+  EXPECT_EQ(file.keys == nullptr, !file.error.empty()) << file.error;
+  return file;
+}
+
+std::string with_private_part(std::string jwk) { return jwk.insert(jwk.size() - 1, R"(,"d":"AAAA")"); }
+
+TEST(ParseKeyFile, TakesWhatItsKindIs) {
+  const Signer &signer = Signer::shared(KeyType::ed25519);
+  const std::string set = jwks({signer.jwk()});
+  const std::string secret = Signer::shared(KeyType::secret).secret_bytes();
+  EXPECT_NE(parse(set, KeyFileKind::key_set).keys, nullptr);
+  EXPECT_NE(parse(set, KeyFileKind::fetched_set).keys, nullptr);
+  EXPECT_NE(parse(signer.jwk(), KeyFileKind::key_set).keys, nullptr);
+  EXPECT_EQ(parse(signer.jwk(), KeyFileKind::fetched_set).keys, nullptr);
+  EXPECT_NE(parse(signer.pem(), KeyFileKind::public_key).keys, nullptr);
+  EXPECT_NE(parse(secret, KeyFileKind::secret).keys, nullptr);
+  for (const KeyFileKind kind : {KeyFileKind::key_set, KeyFileKind::fetched_set, KeyFileKind::public_key}) {
+    EXPECT_EQ(parse(secret, kind).keys, nullptr);
+  }
+  for (const KeyFileKind kind : {KeyFileKind::public_key, KeyFileKind::secret}) {
+    EXPECT_EQ(parse(set, kind).keys, nullptr);
+  }
+}
+
+TEST(ParseKeyFile, NamesWhatIsLeftOutAndWhy) {
+  const std::string good = Signer::shared(KeyType::ed25519).jwk(R"("kid":"good")");
+  const std::string bad = with_private_part(Signer::shared(KeyType::p256).jwk(R"("kid":"b")"));
+  EXPECT_EQ(parse(jwks({good, bad}), KeyFileKind::key_set).left_out.size(), 0U);
+  const KeyFile file = parse(jwks({good, bad}), KeyFileKind::fetched_set);
+  ASSERT_EQ(file.left_out.size(), 1U);
+  EXPECT_EQ(file.left_out[0], "key 2 (kid \"b\") is left out: it is a private key, published");
+  EXPECT_EQ(parse(jwks({bad}), KeyFileKind::fetched_set).error,
+            "no key that can be used; key 1 (kid \"b\") is left out: it is a private key, published");
+  EXPECT_EQ(parse(jwks({}), KeyFileKind::fetched_set).error, "no key that can be used");
+}
+
+TEST(ParseKeyFile, HasNoSecretsInSets) {
+  const std::string text = jwks({Signer::shared(KeyType::secret).jwk()});
+  const KeyFile file = parse(text, KeyFileKind::key_set);
+  EXPECT_EQ(file.keys, nullptr);
+  EXPECT_TRUE(file.holds_secret);
+  EXPECT_EQ(parse(text, KeyFileKind::fetched_set).keys, nullptr);
+}
+
+TEST(ParseKeyFile, HasAKeyForWhatTheIssuerAllows) {
+  const std::string set = jwks({Signer::shared(KeyType::ed25519).jwk()});
+  EXPECT_NE(parse(set, KeyFileKind::key_set, {Algorithm::eddsa}).keys, nullptr);
+  EXPECT_EQ(parse(set, KeyFileKind::key_set, {Algorithm::es256}).error,
+            "no key in it is for the issuer's \"algorithms\"");
+  EXPECT_NE(parse(set, KeyFileKind::fetched_set, {Algorithm::es256}).keys, nullptr) << "the next one may have some";
+}
+
+}  // namespace
+}  // namespace keyward::jwt
