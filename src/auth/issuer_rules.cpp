@@ -21,6 +21,9 @@ Wrong parse_seconds(std::string_view word, std::int64_t least, std::int64_t *sec
 
 namespace {
 
+constexpr std::size_t kMaxIssuerNameBytes = 64;
+constexpr std::string_view kAcceptWords[] = {"key", "token", "anonymous", "unprovisioned", "pending", "preflight"};
+
 constexpr std::int64_t kMaxLeewayS = 24 * 3600;
 
 // --- what a token must say -------------------------------------------------------------------------------------
@@ -212,6 +215,17 @@ constexpr IssuerRule kRules[] = {
 };
 
 }  // namespace
+
+bool is_issuer_name(std::string_view name) noexcept {
+  return !name.empty() && name.size() <= kMaxIssuerNameBytes && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
+  });
+}
+
+bool is_accept_word(std::string_view name) noexcept {
+  return std::find(std::begin(kAcceptWords), std::end(kAcceptWords), name) != std::end(kAcceptWords);
+}
 
 const IssuerRule *find_issuer_rule(std::string_view name) noexcept {
   const auto *known =

@@ -22,6 +22,11 @@ struct IssuerRule {
 const IssuerRule *find_issuer_rule(std::string_view name) noexcept;
 std::string issuer_rule_names();  // for a message
 
+// Up to 64 letters, digits, '-', '_' and '.'.
+bool is_issuer_name(std::string_view name) noexcept;
+// The words of keyward_accept, which such a name would be taken for.
+bool is_accept_word(std::string_view name) noexcept;
+
 // A time as nginx writes it, of at least so many seconds.
 Wrong parse_seconds(std::string_view word, std::int64_t least, std::int64_t *seconds);
 

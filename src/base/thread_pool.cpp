@@ -19,7 +19,6 @@
 namespace keyward {
 namespace {
 
-constexpr int kNiceness = 10;
 constexpr std::size_t kMaxThreads = 256;
 
 }  // namespace
@@ -82,6 +81,7 @@ struct ThreadPool::State {
   std::size_t thread_count = 0;
   pthread_t threads[kMaxThreads];
   int event_fd = -1;
+  int niceness = 0;
   char name[16] = {};
 
   static void *on_thread(void *argument) noexcept {
@@ -108,9 +108,9 @@ struct ThreadPool::State {
   }
 
   // On Linux niceness belongs to the thread; a failure costs only politeness.
-  static void lower_priority() noexcept {
+  void lower_priority() const noexcept {
     const auto thread_id = static_cast<id_t>(syscall(SYS_gettid));
-    setpriority(PRIO_PROCESS, thread_id, std::min(getpriority(PRIO_PROCESS, thread_id) + kNiceness, 19));
+    setpriority(PRIO_PROCESS, thread_id, std::min(getpriority(PRIO_PROCESS, thread_id) + niceness, 19));
   }
 
   // Under the mutex. Can't fail but by a counter of 2^64-1, which is as readable.
@@ -150,8 +150,8 @@ struct ThreadPool::State {
 
 ThreadPool::ThreadPool() = default;
 
-std::unique_ptr<ThreadPool> ThreadPool::create(std::size_t threads, std::size_t queue_limit,
-                                               const char *name) noexcept {
+std::unique_ptr<ThreadPool> ThreadPool::create(std::size_t threads, std::size_t queue_limit, const char *name,
+                                               int niceness) noexcept {
   if (threads == 0 || threads > kMaxThreads) {
     return nullptr;
   }
@@ -165,6 +165,7 @@ std::unique_ptr<ThreadPool> ThreadPool::create(std::size_t threads, std::size_t 
   }
   State &state = *pool->state_;
   state.queue_limit = queue_limit;
+  state.niceness = niceness;
   std::string_view(name).copy(state.name, sizeof(state.name) - 1);
   state.event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (state.event_fd == -1 || !state.start(threads)) {

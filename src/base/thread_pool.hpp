@@ -21,13 +21,16 @@ class Job {
 };
 
 // A bounded queue and threads that are started with the pool (so: in a worker, after the fork). All signals are
-// blocked in the threads; they run at nice +10 (Linux: setpriority on the thread id). The destructor drops what is
+// blocked in the threads; they run at a nice value of their own (Linux: setpriority on the thread id). The destructor drops what is
 // queued, lets running jobs end, and joins; finish() is not called on jobs that were dropped or not collected, they
 // are only destroyed.
 class ThreadPool {
  public:
+  static constexpr int kNiceness = 10;  // added to the process's
+
   // queue_limit counts jobs that no thread has taken yet. nullptr if threads or the eventfd could not be made.
-  static std::unique_ptr<ThreadPool> create(std::size_t threads, std::size_t queue_limit, const char *name) noexcept;
+  static std::unique_ptr<ThreadPool> create(std::size_t threads, std::size_t queue_limit, const char *name,
+                                            int niceness = kNiceness) noexcept;
   ~ThreadPool();
   ThreadPool(const ThreadPool &) = delete;
   ThreadPool &operator=(const ThreadPool &) = delete;

@@ -5,15 +5,12 @@
 #include <charconv>
 #include <vector>
 
+#include "auth/issuer_rules.hpp"
 #include "auth/scope.hpp"
 #include "base/quote.hpp"
 
 namespace keyward::cli {
 namespace {
-
-// As nginx has them (src/ngx/issuer_directives.cpp).
-constexpr std::size_t kMaxIssuerNameBytes = 64;
-constexpr std::string_view kAcceptWords[] = {"key", "token", "anonymous", "unprovisioned", "pending", "preflight"};
 
 std::vector<std::string_view> words_of(std::string_view text) {
   std::vector<std::string_view> words;
@@ -140,19 +137,13 @@ Outcome check_plan_name(std::string_view plan) {
 }
 
 Outcome check_issuer_name(const char *option, std::string_view name) {
-  const bool good =
-      !name.empty() && name.size() <= kMaxIssuerNameBytes && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-               c == '.';
-      });
-  if (!good) {
-    return wrong_usage(std::string(option) + ": " + quote(name) + " can't be the name of a keyward_issuer: up to " +
-                       std::to_string(kMaxIssuerNameBytes) + " letters, digits, \"-\", \"_\" and \".\"");
+  if (!is_issuer_name(name)) {
+    return wrong_usage(std::string(option) + ": " + quote(name) +
+                       " can't be the name of a keyward_issuer: up to 64 letters, digits, \"-\", \"_\" and \".\"");
   }
-  const bool reserved = std::find(std::begin(kAcceptWords), std::end(kAcceptWords), name) != std::end(kAcceptWords);
-  return reserved ? wrong_usage(std::string(option) + ": " + quote(name) +
-                                " is a word of keyward_accept and can't be the name of a keyward_issuer")
-                  : done();
+  return is_accept_word(name) ? wrong_usage(std::string(option) + ": " + quote(name) +
+                                            " is a word of keyward_accept and can't be the name of a keyward_issuer")
+                              : done();
 }
 
 }  // namespace keyward::cli

@@ -24,17 +24,6 @@ struct Block {
   bool names_algorithms = false;
 };
 
-// The words of keyward_accept, which an issuer's name would be taken for.
-constexpr std::string_view kReservedNames[] = {"key", "token", "anonymous", "unprovisioned", "pending", "preflight"};
-constexpr std::size_t kMaxNameBytes = 64;
-
-bool is_issuer_name(std::string_view name) noexcept {
-  return !name.empty() && name.size() <= kMaxNameBytes && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-           c == '.';
-  });
-}
-
 // --- keys ------------------------------------------------------------------------------------------------------
 
 // Quotes nothing of it: a password may be in there.
@@ -178,7 +167,7 @@ Wrong check_name(const MainConfiguration &main, std::string_view name) {
   if (!is_issuer_name(name)) {
     return "bad name " + quoted(name) + "; write up to 64 letters, digits, \"-\", \"_\" and \".\"";
   }
-  if (std::find(std::begin(kReservedNames), std::end(kReservedNames), name) != std::end(kReservedNames)) {
+  if (is_accept_word(name)) {
     return quoted(name) + " is a word of keyward_accept; write another name";
   }
   for (const auto &other : main.issuers) {

@@ -12,6 +12,9 @@ namespace {
 constexpr ngx_msec_t kTickMs = 1000;
 // How long a worker may flush for all before another one may: a few ticks, so that a dead worker's turn passes on.
 constexpr std::uint64_t kFlushLeaseMs = 3000;
+// Whoever shares a processor with a run waits for it the less, the nicer it is: the p99 of known keys beside a storm of new ones was 4 times
+// what it was without at 10, 3.6 times at 15, and 1.6 times at 19. Where the processors never rest, a run has a seventieth of one.
+constexpr int kBcryptNiceness = 19;
 // Runs that no thread has taken yet, for each thread: two seconds of work at cost 10. What is beyond gets 503 at once.
 constexpr std::size_t kQueuePerThread = 32;
 // About 600 bytes each where a principal has scopes and limits; a set of these is what a busy edge sees in a minute.
@@ -54,7 +57,8 @@ Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
 void Worker::open_store() {
   note_store(reader_.open(configuration.store));
 
-  bcrypt_pool = ThreadPool::create(bcrypt_concurrency, bcrypt_concurrency * kQueuePerThread, "keyward bcrypt");
+  bcrypt_pool =
+      ThreadPool::create(bcrypt_concurrency, bcrypt_concurrency * kQueuePerThread, "keyward bcrypt", kBcryptNiceness);
   store_pool = ThreadPool::create(1, 16, "keyward store");
   if (!bcrypt_pool || !store_pool || !bcrypt_watch_.begin(bcrypt_pool.get(), cycle->log) ||
       !store_watch_.begin(store_pool.get(), cycle->log)) {

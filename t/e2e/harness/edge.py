@@ -185,6 +185,9 @@ def _reports(prefix):
 
 
 class Edge:
+    # Put before nginx's command: the tests' nginx may be given precedence over the tests.
+    before = ()
+
     def __init__(self, build, prefix, values, **pieces):
         self.build = build
         self.prefix = prefix
@@ -360,7 +363,7 @@ class Edge:
         # setpriv: nginx ends with us, however we end.
         with open(self.prefix / "stderr.log", "ab") as stderr:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", *_command(self.build, self._config)],
+                [*self.before, "setpriv", "--pdeathsig", "TERM", *_command(self.build, self._config)],
                 env=_environment(self.build, self._config),
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
