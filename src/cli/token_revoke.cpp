@@ -67,13 +67,9 @@ TokenDenial denial_at(CredentialReader &reader, const Wanted &wanted, std::int64
 
 // What holds now, which may be more than what was asked for: an earlier entry, or one for every issuer, may refuse the same tokens for
 // longer, or more of them. Should the store not answer, it is what was asked for, which holds in any case.
-DenialEntry effective(const Context &context, const Wanted &wanted) {
+DenialEntry effective(CredentialReader &reader, const Wanted &wanted) {
   DenialEntry entry = wanted.entry;
-  CredentialReader reader;
-  if (!reader.open(context.store).ok()) {
-    return entry;
-  }
-  Snapshot snapshot(reader);
+  const Snapshot snapshot(reader);
   entry.not_before_s = std::max(entry.not_before_s, denial_at(reader, wanted, entry.denied_at_s).not_before_s);
   const auto is_refused = [&](std::int64_t at_s) {
     const TokenDenial denial = denial_at(reader, wanted, at_s);
@@ -96,8 +92,8 @@ DenialEntry effective(const Context &context, const Wanted &wanted) {
   return entry;
 }
 
-void print(Context &context, const Wanted &wanted) {
-  const DenialEntry entry = effective(context, wanted);
+void print(Context &context, CredentialReader &reader, const Wanted &wanted) {
+  const DenialEntry entry = effective(reader, wanted);
   const bool by_jti = wanted.kind == DenialKind::jti;
   if (context.json) {
     auto writer = context.json_writer();
@@ -137,7 +133,7 @@ Outcome revoke(Context &context, const Options &options) {
     return txn.deny_token(wanted.kind, wanted.name, wanted.entry, now_s);
   });
   if (outcome.ok()) {
-    print(context, wanted);
+    print(context, writer.reader(), wanted);
   }
   return outcome;
 }
