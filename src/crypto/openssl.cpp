@@ -3,10 +3,23 @@
 
 #include <openssl/ecerr.h>
 #include <openssl/err.h>
+#include <openssl/evperr.h>
 
 namespace keyward::crypto {
 
 namespace {
+
+// Since 3.5, EVP queues this for every signature that its provider doesn't take; 3.0's headers don't know it.
+#ifndef EVP_R_PROVIDER_SIGNATURE_FAILURE
+#define EVP_R_PROVIDER_SIGNATURE_FAILURE 234
+#endif
+
+// True of what only says that someone below said no: it says neither why nor, by itself, that anything failed.
+bool is_repeated(unsigned long error) noexcept {
+  const int reason = ERR_GET_REASON(error);
+  return (ERR_GET_LIB(error) == ERR_LIB_PROV && reason == ERR_R_RSA_LIB) ||
+         (ERR_GET_LIB(error) == ERR_LIB_EVP && reason == EVP_R_PROVIDER_SIGNATURE_FAILURE);
+}
 
 // RSA names what it found in the padding; ECDSA has a sum that is no point only for a signature made to give it.
 bool is_about_signature(unsigned long error) noexcept {
@@ -22,8 +35,7 @@ bool is_about_signature(unsigned long error) noexcept {
 Errors take_errors() noexcept {
   Errors errors;
   while (const unsigned long error = ERR_get_error()) {
-    // The provider only repeats that RSA said no.
-    errors.any = errors.any || ERR_GET_LIB(error) != ERR_LIB_PROV || ERR_GET_REASON(error) != ERR_R_RSA_LIB;
+    errors.any = errors.any || !is_repeated(error);
     errors.out_of_memory = errors.out_of_memory || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
     errors.about_signature = errors.about_signature || is_about_signature(error);
   }
