@@ -1,13 +1,11 @@
 // The access phase: one decision for each location that a request comes to.
 #include "ngx/access.hpp"
 
-#include <array>
-
-#include "base/text_rules.hpp"
 #include "ngx/credential.hpp"
 #include "ngx/decision.hpp"
 #include "ngx/identity.hpp"
 #include "ngx/query_credential.hpp"
+#include "ngx/refusal_log.hpp"
 #include "ngx/request.hpp"
 #include "ngx/worker.hpp"
 
@@ -15,69 +13,6 @@ namespace keyward {
 namespace {
 
 constexpr const char *kNoMemory = "memory was refused";
-
-// What somebody else wrote, for a line of the log: a quote in it would end what stands in quotes, and begin a line of another's making.
-class LogText {
- public:
-  explicit LogText(std::string_view text) noexcept {
-    static constexpr char kDigits[] = "0123456789abcdef";
-    for (const char c : text.substr(0, kMaxSubjectBytes)) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (byte < 0x20 || byte >= 0x7f || c == '"' || c == '\\') {
-        for (const char part : {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]}) {
-          text_[size_++] = part;
-        }
-      } else {
-        text_[size_++] = c;
-      }
-    }
-  }
-  ngx_str_t shown() noexcept { return borrow(std::string_view(text_.data(), size_)); }
-
- private:
-  std::array<char, 4 * kMaxSubjectBytes> text_;
-  std::size_t size_ = 0;
-};
-
-// What a token says of itself is told only where its signature holds; its issuer's name is the configuration's.
-void log_token_refusal(ngx_uint_t level, const RequestContext *ctx, const char *verb) noexcept {
-  const ngx_str_t name = borrow(info(ctx->reason).name);
-  const ngx_str_t issuer = borrow(ctx->issuer != nullptr ? std::string_view(ctx->issuer->name) : std::string_view());
-  if (ctx->token) {
-    LogText text(ctx->token->identity.subject);
-    const ngx_str_t subject = text.shown();
-    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, issuer \"%V\", subject \"%V\"", verb, &name,
-                  &issuer, &subject);
-    return;
-  }
-  const bool known = ctx->token_cause != jwt::Cause::none;
-  const ngx_str_t cause = borrow(known ? to_text(ctx->token_cause) : std::string_view());
-  ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V%s%V%s%V%s", verb, &name, known ? ": " : "", &cause,
-                issuer.len != 0 ? ", issuer \"" : "", &issuer, issuer.len != 0 ? "\"" : "");
-}
-
-// Ids are printable (record.hpp), and a reason is one of ours: nothing here can hold a secret.
-void log_refusal(Worker &worker, const RequestContext *ctx, const char *verb) noexcept {
-  const ReasonInfo &why = info(ctx->reason);
-  const ngx_str_t name = borrow(why.name);
-  ngx_uint_t level = NGX_LOG_INFO;
-  if (why.fault == Fault::ours && worker.may_log_trouble()) {
-    level = NGX_LOG_ERR;
-  }
-  if (ctx->kind == Kind::token) {
-    log_token_refusal(level, ctx, verb);
-  } else if (ctx->principal) {
-    const ngx_str_t id = borrow(ctx->principal->key_id);
-    LogText text(ctx->principal->subject);
-    const ngx_str_t subject = text.shown();
-    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, key \"%V\", subject \"%V\"", verb, &name, &id,
-                  &subject);
-  } else if (ctx->refused_key_id.len != 0) {
-    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, key \"%V\"", verb, &name, &ctx->refused_key_id);
-  } else {
-    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V", verb, &name);
-  }
-}
 
 // Use counts and refusals of recognised keys go to shared memory, and from there to the store.
 void count(Worker &worker, RequestContext *ctx) noexcept {
