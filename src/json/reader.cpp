@@ -188,31 +188,38 @@ constexpr yajl_callbacks kCallbacks = {on_null,      on_boolean, nullptr,    nul
                                        on_start_map, on_map_key, on_end_map, on_start_array, on_end_array};
 
 // yajl writes through what malloc() gives it without a look, so that refused memory would be a crash. So it gets all that it may need for a
-// small text at once, and before it begins; only large texts, which no request brings, may ask for more.
+// small text at once, and before it begins; only large texts, which no request brings, may ask for more. What a usual token brings is
+// on the stack.
 class Arena {
  public:
-  explicit Arena(std::size_t text_size)
-      : size_(kFixed + kPerByte * std::min(text_size, kSmallText)), memory_(new char[size_]) {}
+  explicit Arena(std::size_t text_size) : size_(kFixed + kPerByte * std::min(text_size, kSmallText)) {
+    if (size_ > sizeof(own_)) {
+      allocated_.reset(new char[size_]);
+    }
+    memory_ = size_ > sizeof(own_) ? allocated_.get() : own_;
+  }
+  Arena(const Arena &) = delete;
+  Arena &operator=(const Arena &) = delete;
 
   yajl_alloc_funcs functions() noexcept { return {on_malloc, on_realloc, on_free, this}; }
 
  private:
   // Its handle, lexer and stack; and two buffers, which double until they hold the text.
-  static constexpr std::size_t kFixed = 16384, kPerByte = 8, kSmallText = 16384;
+  static constexpr std::size_t kFixed = 16384, kPerByte = 8, kSmallText = 16384, kUsualText = 1024;
   // In front of each block, its size.
   static constexpr std::size_t kHead = alignof(std::max_align_t);
 
   bool has(const void *block) const noexcept {
     const std::less<const char *> before;  // pointers into different objects, too, have an order by it
     const char *at = static_cast<const char *>(block);
-    return !before(at, memory_.get()) && before(at, memory_.get() + size_);
+    return !before(at, memory_) && before(at, memory_ + size_);
   }
   void *take(std::size_t size) noexcept {
     const std::size_t whole = kHead + (size + kHead - 1) / kHead * kHead;
     if (size > size_ || whole > size_ - used_) {
       return nullptr;
     }
-    char *head = memory_.get() + used_;
+    char *head = memory_ + used_;
     used_ += whole;
     std::memcpy(head, &size, sizeof(size));
     return head + kHead;
@@ -243,7 +250,9 @@ class Arena {
 
   std::size_t size_;
   std::size_t used_ = 0;
-  std::unique_ptr<char[]> memory_;
+  std::unique_ptr<char[]> allocated_;
+  char *memory_ = nullptr;
+  alignas(std::max_align_t) char own_[kFixed + kPerByte * kUsualText];
 };
 
 struct HandleFree {

@@ -50,7 +50,21 @@ void append(std::string_view text, bool encode, bool in_array, std::string *out)
   }
 }
 
+// Whether any byte of text may be one that is encoded: of two that make a control character, the first.
+bool may_need_encoding(std::string_view text, bool in_array) noexcept {
+  const unsigned char below = in_array ? 0x21 : 0x20;
+  bool may = false;
+  for (const char c : text) {  // to the end, so that the compiler looks at many at once
+    const auto byte = static_cast<unsigned char>(c);
+    may |= byte < below || byte == 0x7f || byte == 0xc2;
+  }
+  return may;
+}
+
 bool needs_encoding(std::string_view text, bool in_array) noexcept {
+  if (!may_need_encoding(text, in_array)) {
+    return false;
+  }
   for (; !text.empty(); text.remove_prefix(1)) {
     if (control_length(text) != 0 || (in_array && text.front() == ' ')) {
       return true;
