@@ -83,6 +83,14 @@ std::string_view websocket_credential(std::string_view field, std::size_t *count
   return first;
 }
 
+bool announces_beyond(std::string_view field) noexcept {
+  bool announced = false;
+  for_each_protocol(field, [&](std::string_view element, bool is_credential) {
+    announced = announced || (!is_credential && element == kWebSocketProtocol);
+  });
+  return announced;
+}
+
 std::string_view argument_value(std::string_view argument, std::string_view name) noexcept {
   const std::size_t end = argument.find('=');
   return end != std::string_view::npos && is_named(argument.substr(0, end), name) ? argument.substr(end + 1)

@@ -47,6 +47,10 @@ void for_each_protocol(std::string_view field, Visit &&visit) noexcept {
 // The first credential among the protocols; *count is how many there are.
 std::string_view websocket_credential(std::string_view field, std::size_t *count) noexcept;
 
+// Whether the last protocol is a "bearer" that announces whatever a next field begins with: several fields are one list (RFC 9110,
+// section 5.3).
+bool announces_beyond(std::string_view field) noexcept;
+
 // Calls visit(argument) for each of a query's arguments, also for empty ones.
 template <typename Visit>
 void for_each_argument(std::string_view args, Visit &&visit) noexcept {

@@ -74,6 +74,8 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
   *found = FoundCredential();
   Reason reason = Reason::none;
   unsigned seen = 0;  // sources that gave something, bit by bit
+  std::size_t protocol_fields = 0;
+  bool announced = false;
   for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
     if (!location.source_lengths.has(header->key.len)) {
       return true;
@@ -84,6 +86,10 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
                          (source.is_field() && is_same_name(header, source.name));
       if (!named) {
         continue;
+      }
+      if (source.kind == SourceKind::websocket) {
+        ++protocol_fields;
+        announced = announced || announces_beyond(view(header->value));
       }
       std::size_t count;
       const std::string_view text = credential_in(source, header, &count);
@@ -105,6 +111,9 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
     }
     return true;
   });
+  if (announced && protocol_fields > 1) {
+    reason = Reason::invalid_request;  // whoever joins the fields would find a credential where none was looked for
+  }
   for (const Source &source : *location.sources) {
     if (source.kind == SourceKind::query && ctx->query.value.len != 0 && reason == Reason::none &&
         (ctx->query.twice || !add_found(found, source, view(ctx->query.value)))) {

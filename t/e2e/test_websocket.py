@@ -85,7 +85,9 @@ REFUSED = {
     "another order": (["{a}, bearer"], 401, "missing_credential"),
     "as Authorization has it": (["bearer {a}"], 401, "missing_credential"),
     "in capitals": (["Bearer, {a}"], 401, "missing_credential"),
-    "in two fields": (["bearer", "{a}"], 401, "missing_credential"),
+    "in two fields": (["bearer", "{a}"], 400, "invalid_request"),
+    "in two fields, behind another": (["chat, bearer,", "{a}, v2"], 400, "invalid_request"),
+    "in two fields, behind a credential": (["bearer, {a}, bearer", "{b}"], 400, "invalid_request"),
     "another protocol first": (["bearer, chat, {a}"], 401, "invalid_key"),
     "a wrong key": (["bearer, {a}x"], 401, "invalid_key"),
     "quoted": (['bearer, "{a}"'], 401, "invalid_key"),
@@ -182,6 +184,9 @@ def test_a_bad_one_is_refused_where_none_is_needed(site):
     assert handshake(site, "bearer, {a}x", target="/anonymous").header("X-Reason") == "invalid_key"
     assert handshake(site, "bearer, {a}", target="/anonymous").status == 101
     assert site.backend.last.header("X-Keyward-Key-Id") == site.a["id"]
+    # Nobody who was refused a look may come as nobody, with a credential that the backend would then see.
+    assert handshake(site, "bearer", "{a}", target="/anonymous").header("X-Reason") == "invalid_request"
+    assert site.backend.requests == []
 
 
 @pytest.mark.parametrize("target", ["/try", "/shadow-to-on"])

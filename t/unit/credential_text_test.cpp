@@ -53,6 +53,9 @@ TEST(WebSocketProtocols, ACredentialComesBehindBearer) {
     std::size_t count = 7;
     EXPECT_EQ(websocket_credential(test.field, &count), test.first) << test.field;
     EXPECT_EQ(count, test.count) << test.field;
+    const std::string_view others = test.rest;
+    EXPECT_EQ(announces_beyond(test.field), others.size() >= 6 && others.substr(others.size() - 6) == "bearer")
+        << test.field;
     std::string rest;
     for_each_protocol(test.field, [&](std::string_view element, bool is_credential) {
       if (!is_credential) {
