@@ -10,6 +10,7 @@
 #include "auth/issuer_rules.hpp"
 #include "base/quote.hpp"
 #include "cli/arguments.hpp"
+#include "store/files.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -30,11 +31,6 @@ Outcome read_text(const std::string &path, std::string *text) {
   const bool failed = std::ferror(file) != 0;
   std::fclose(file);
   return failed || text->size() > kMaxConfigBytes ? wrong_usage("--conf: " + quote(path) + " can't be read") : done();
-}
-
-std::string folder_of(const std::string &path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "./" : path.substr(0, slash + 1);
 }
 
 // NAME=FILE of --keys: the set that an issuer's jwks_uri serves.
@@ -80,7 +76,7 @@ Outcome from_configuration(const TokenRuleOptions &options, std::vector<Configur
                            std::vector<ConfiguredIssuer> *issuers, std::vector<std::string> *remarks) {
   std::string text;
   auto outcome = read_text(options.conf.value, &text);
-  outcome = outcome.ok() ? read_issuers(text, folder_of(options.conf.value), all, remarks) : outcome;
+  outcome = outcome.ok() ? read_issuers(text, folder_of(options.conf.value) + '/', all, remarks) : outcome;
   if (outcome.ok() && all->empty()) {
     outcome = wrong_usage("--conf: " + quote(options.conf.value) +
                           " has no keyward_issuer; write `nginx -T` into a file, which has what is included, too");

@@ -70,11 +70,6 @@ bool write_file(const std::string &path, std::string_view content) noexcept {
   return file && write_all(file.get(), content) && ::fsync(file.get()) == 0;
 }
 
-std::string folder_of(const std::string &path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-
 }  // namespace
 
 std::string pack_key_set(const KeptKeySet &set) {

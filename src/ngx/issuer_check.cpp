@@ -1,8 +1,14 @@
 // References between issuers, locations, plans and the store.
 #include "ngx/issuer_check.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <set>
+
+#include "store/files.hpp"
 
 namespace keyward {
 namespace {
@@ -68,6 +74,21 @@ void check_pairs(ngx_conf_t *cf, MainConfiguration *main) {
   }
 }
 
+// The file itself is the first fetch's to make.
+void check_cache(MainConfiguration *main, const IssuerConfiguration &issuer) {
+  if (issuer.keys.cache.empty()) {
+    return;
+  }
+  const std::string folder = folder_of(issuer.keys.cache);
+  struct stat st = {};
+  const bool found = ::stat(folder.c_str(), &st) == 0;
+  if (!found || !S_ISDIR(st.st_mode)) {
+    main->problems.push_back({"\"cache=\" of " + named(issuer) + " has no folder to be in: \"" + folder +
+                              "\": " + (found ? "not a directory" : std::strerror(errno)) +
+                              "; make it, and give it to the workers' user"});
+  }
+}
+
 void check_one(MainConfiguration *main, const IssuerConfiguration &issuer) {
   const jwt::Issuer &rules = issuer.rules;
   // The store may have plans, too; whoever has one that is nowhere gets no_access.
@@ -117,6 +138,7 @@ void check_issuers(ngx_conf_t *cf, MainConfiguration *main) {
   for (std::size_t i = 0; i < main->issuers.size(); ++i) {
     main->issuers[i]->reach = SubjectReach(rules, i);
     check_one(main, *main->issuers[i]);
+    check_cache(main, *main->issuers[i]);
   }
   check_names(cf, main);
   check_pairs(cf, main);

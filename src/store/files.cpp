@@ -109,6 +109,11 @@ StoreStatus write_secret(const std::string &path, const Bytes<kSecretBytes> &sec
   return status;
 }
 
+std::string folder_of(const std::string &path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
 StoreStatus sync_folder(const std::string &path) {
   const File folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder || fsync(folder.get()) != 0) {

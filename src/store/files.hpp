@@ -81,6 +81,8 @@ StoreStatus read_secret(const std::string &path, Bytes<kSecretBytes> *secret, Se
 // Makes a file of mode 0600 with this content, on the disk when it returns, in the place of one that is there.
 StoreStatus write_secret(const std::string &path, const Bytes<kSecretBytes> &secret, const Owner &owner);
 
+// Where a path's last part lies: "." if it says nothing of that.
+std::string folder_of(const std::string &path);
 StoreStatus sync_folder(const std::string &path);
 
 }  // namespace keyward

@@ -163,10 +163,7 @@ StoreStatus init_store(const std::string &folder, const InitOptions &options) {
   status = status.ok() ? make_store(folder, owner, options.map_bytes != 0 ? options.map_bytes : kDefaultMapBytes, &made)
                        : status;
   if (status.ok()) {
-    const std::size_t slash = path.rfind('/');
-    sync_folder(slash == std::string::npos ? "."
-                : slash == 0               ? "/"
-                                           : path.substr(0, slash));  // as far as it may be read
+    sync_folder(folder_of(path));  // as far as it may be read
     made.keep();
   }
   return status;

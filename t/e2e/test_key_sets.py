@@ -446,8 +446,9 @@ def test_a_cache_that_others_may_write_isnt_believed(edge, issuer, cache):
 
 
 def test_a_cache_that_cant_be_written_is_told(edge, issuer, folder):
-    e = edge(http=block(issuer, more=f"cache={folder}/missing/auth.jwks"), location=GUARDED, store=False)
-    e.wait_log(r'\[error\].*issuer "auth": its keys aren\'t kept: .*No such file')
+    (folder / "there" / "auth.jwks").mkdir(parents=True)  # a folder, where the file would be
+    e = edge(http=block(issuer, more=f"cache={folder}/there/auth.jwks"), location=GUARDED, store=False)
+    e.wait_log(r'\[error\].*issuer "auth": its keys aren\'t kept: .*can\'t be written')
     assert e.get("/", issuer.bearer()).status == 200
 
 
@@ -652,6 +653,8 @@ def test_certificates_are_verified(edge, make_issuer, folder, authorities):
         ("https://127.0.0.1/jwks ca=/missing.pem", "No such file"),
         ("https://127.0.0.1/jwks ca=@BACKUP@", "holds no certificates"),
         ("https://127.0.0.1/jwks cache=/c; } keyward_issuer b { jwks_uri https://127.0.0.1/b cache=/c", "file for each"),
+        ("https://127.0.0.1/jwks cache=/missing/c", '"/missing": No such file or directory; make it'),
+        ("https://127.0.0.1/jwks cache=@BACKUP@/c", "not a directory; make it"),
         ("https://127.0.0.1/jwks refresh=0", "at least 1s"),
         ("https://127.0.0.1/jwks refresh=2h stale=1h", "stale"),
     ],
