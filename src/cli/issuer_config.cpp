@@ -196,7 +196,7 @@ Outcome load_issuer_keys(const std::string &path, ConfiguredIssuer *issuer, std:
   }
   jwt::KeyFile file = jwt::parse_key_file(text, kind_of(issuer->from), issuer->rules.algorithms);
   wipe(text.data(), text.size());
-  for (const auto &clause : file.left_out) {
+  for (const auto &clause : file.warnings) {
     remarks->push_back(quote(path) + ": " + clause);
   }
   issuer->keys = std::move(file.keys);

@@ -51,9 +51,22 @@ ssize_t read_all(int fd, char *out, std::size_t size) noexcept {
   return static_cast<ssize_t>(done);
 }
 
+std::string with_kid(const std::string &key, const std::string &kid) {
+  return key + (kid.empty() ? "" : " (kid " + quote(kid) + ")");
+}
+
 std::string describe(const KeyRefusal &refusal) {
-  return "key " + std::to_string(refusal.index + 1) + (refusal.kid.empty() ? "" : " (kid " + quote(refusal.kid) + ")") +
+  return with_kid("key " + std::to_string(refusal.index + 1), refusal.kid) +
          " is left out: " + std::string(to_text(refusal.problem));
+}
+
+void warn_of_private_parts(const KeySet &set, std::vector<std::string> *warnings) {
+  for (const Key &key : set.keys()) {
+    if (key.came_with_private_part) {
+      warnings->push_back(with_kid("a key", key.kid) +
+                          " is there with its private part, which signs tokens; leave only the public one here");
+    }
+  }
 }
 
 bool has_secret(const KeySet &set) noexcept {
@@ -72,7 +85,8 @@ bool parse_set(std::string_view text, KeySource source, KeySet *set, KeyFile *fi
     file->error = "it holds secrets (\"kty\":\"oct\"); write the secret into a file of its own";
     return false;
   }
-  std::transform(refusals.begin(), refusals.end(), std::back_inserter(file->left_out), describe);
+  std::transform(refusals.begin(), refusals.end(), std::back_inserter(file->warnings), describe);
+  warn_of_private_parts(*set, &file->warnings);
   return true;
 }
 

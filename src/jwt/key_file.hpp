@@ -26,7 +26,7 @@ struct KeyFile {
   std::shared_ptr<const KeySet> keys;  // nullptr: it can't be used
   std::string error;                   // why
   bool holds_secret = false;           // a set with secrets: where these belong is the caller's to say
-  std::vector<std::string> left_out;   // keys of a set that can't be used, while others can
+  std::vector<std::string> warnings;   // of a set: keys that can't be used, while others can; private keys
 };
 
 // allowed: the issuer's `algorithms`; no key for any of them is an error, but for a fetched set, whose next one may have

@@ -40,10 +40,8 @@ KeyProblem parse_member(const json::Value &jwk, KeySource source, bool secrets_o
   if (is_secret && (source == KeySource::fetched || !secrets_only)) {
     return KeyProblem::secret_not_allowed;
   }
-  if (!is_secret && source == KeySource::fetched && has_private_part(jwk)) {
-    return KeyProblem::private_key;
-  }
-  return problem;
+  key->came_with_private_part = !is_secret && has_private_part(jwk);
+  return key->came_with_private_part && source == KeySource::fetched ? KeyProblem::private_key : problem;
 }
 
 bool fail(std::string *error, const char *problem) {

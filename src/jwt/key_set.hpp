@@ -23,7 +23,8 @@ inline constexpr std::size_t kMaxTries = 16;
 struct Key {
   bool has_kid = false;
   std::string kid;
-  crypto::AlgorithmSet algorithms;  // what its material allows, as far as its own alg does
+  crypto::AlgorithmSet algorithms;      // what its material allows, as far as its own alg does
+  bool came_with_private_part = false;  // in the file; it isn't kept
   crypto::KeyPointer material;
 };
 

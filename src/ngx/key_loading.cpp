@@ -76,7 +76,7 @@ LoadedKeys load_keys(const IssuerConfiguration &issuer) {
         in_quotes(path) + ": " + file.error + (file.holds_secret ? ", and name that by \"secret_file\"" : "");
     return loaded;
   }
-  loaded.warnings = std::move(file.left_out);
+  loaded.warnings = std::move(file.warnings);
   warn_of_mode(issuer, &loaded.warnings);
   for (std::string &warning : loaded.warnings) {
     warning = in_quotes(path) + ": " + warning;

@@ -250,6 +250,13 @@ def test_files_that_others_can_get_at_are_warned_of(check, issuers):
     assert rc == 0 and "everyone may write it" in output
 
 
+def test_private_keys_in_a_set_are_warned_of(check, issuers):
+    private = {**json.loads(jwks(Signer(kid="1")))["keys"][0], "d": "AAAA"}
+    issuers.write("private.json", json.dumps({"keys": [private]}))
+    rc, output = check("keyward_issuer auth { jwks_file FILES/private.json; }")
+    assert rc == 0 and '[warn]' in output and 'a key (kid "1") is there with its private part' in output
+
+
 def test_keys_that_are_left_out_are_named(check, issuers):
     weak = {"kty": "RSA", "kid": "weak", "n": "AQAB", "e": "AQAB"}
     issuers.write("mixed.json", json.dumps({"keys": [json.loads(jwks(Signer(kid="1")))["keys"][0], weak]}))

@@ -42,13 +42,23 @@ TEST(ParseKeyFile, TakesWhatItsKindIs) {
 TEST(ParseKeyFile, NamesWhatIsLeftOutAndWhy) {
   const std::string good = Signer::shared(KeyType::ed25519).jwk(R"("kid":"good")");
   const std::string bad = with_private_part(Signer::shared(KeyType::p256).jwk(R"("kid":"b")"));
-  EXPECT_EQ(parse(jwks({good, bad}), KeyFileKind::key_set).left_out.size(), 0U);
+  EXPECT_EQ(parse(jwks({good}), KeyFileKind::key_set).warnings, std::vector<std::string>());
   const KeyFile file = parse(jwks({good, bad}), KeyFileKind::fetched_set);
-  ASSERT_EQ(file.left_out.size(), 1U);
-  EXPECT_EQ(file.left_out[0], "key 2 (kid \"b\") is left out: it is a private key, published");
+  ASSERT_EQ(file.warnings.size(), 1U);
+  EXPECT_EQ(file.warnings[0], "key 2 (kid \"b\") is left out: it is a private key, published");
   EXPECT_EQ(parse(jwks({bad}), KeyFileKind::fetched_set).error,
             "no key that can be used; key 1 (kid \"b\") is left out: it is a private key, published");
   EXPECT_EQ(parse(jwks({}), KeyFileKind::fetched_set).error, "no key that can be used");
+}
+
+TEST(ParseKeyFile, WarnsOfPrivatePartsInAFile) {
+  const std::string with_kid = with_private_part(Signer::shared(KeyType::p256).jwk(R"("kid":"b\"")"));
+  const std::string without = with_private_part(Signer::shared(KeyType::ed25519).jwk());
+  const KeyFile file = parse(jwks({with_kid, without}), KeyFileKind::key_set);
+  ASSERT_NE(file.keys, nullptr);
+  EXPECT_EQ(file.keys->size(), 2U);
+  const std::string warning = " is there with its private part, which signs tokens; leave only the public one here";
+  EXPECT_EQ(file.warnings, (std::vector<std::string>{R"(a key (kid "b\x22"))" + warning, "a key" + warning}));
 }
 
 TEST(ParseKeyFile, HasNoSecretsInSets) {
