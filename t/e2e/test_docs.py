@@ -107,7 +107,7 @@ def test_only_names_that_exist_are_mentioned():
 
 def configuration(block):
     """The pieces of a configuration (see the edge fixture) that has this block in its context: ```nginx server."""
-    text = block.text.replace("/var/lib/keyward", "@STORE@").replace("/var/cache/nginx", "@PREFIX@/cache")
+    text = block.text.replace("/var/lib/keyward", "@STORE@").replace("/var/cache/nginx", "@CACHE@")
     # Key files are there, with a key of ours.
     text = re.sub(r"(?:/etc/nginx/)?([\w-]+\.(?:pem|json|secret));", lambda match: f"@KEYS@/{match[1]};", text)
     text = re.sub(r"\blisten +\d+;", lambda _: "listen 127.0.0.1:@PORT@;", text)
@@ -136,15 +136,15 @@ def keys(issuers):
 
 
 @pytest.mark.parametrize("block", blocks("nginx"), ids=name_of)
-def test_a_configuration_is_good(block, config_test, keys):
-    rc, output = config_test(**configuration(block), KEYS=keys)
+def test_a_configuration_is_good(block, config_test, keys, tmp_path):
+    rc, output = config_test(**configuration(block), KEYS=keys, CACHE=tmp_path)
     assert rc == 0, output
     assert "[warn]" not in output
 
 
 @pytest.mark.parametrize("path", sorted((PROJECT / "conf.d").glob("*.conf")), ids=lambda path: path.name)
-def test_conf_d_is_good(path, config_test, keys):
-    rc, output = config_test(**configuration(Block(path, 1, ["http"], path.read_text())), KEYS=keys)
+def test_conf_d_is_good(path, config_test, keys, tmp_path):
+    rc, output = config_test(**configuration(Block(path, 1, ["http"], path.read_text())), KEYS=keys, CACHE=tmp_path)
     assert rc == 0, output
     assert "[warn]" not in output
 
