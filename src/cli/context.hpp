@@ -34,24 +34,6 @@ struct Context {
   json::Writer json_writer() const { return json::Writer(out.terminal()); }
 };
 
-// A read snapshot for a scope.
-class Snapshot {
- public:
-  explicit Snapshot(CredentialReader &reader) : reader_(reader), status_(reader.begin()) {}
-  ~Snapshot() {
-    if (status_.ok()) {
-      reader_.end();
-    }
-  }
-  Snapshot(const Snapshot &) = delete;
-  Snapshot &operator=(const Snapshot &) = delete;
-  const StoreStatus &status() const noexcept { return status_; }
-
- private:
-  CredentialReader &reader_;
-  StoreStatus status_;
-};
-
 // Calls visit with a KeyView of each key, in pages of one snapshot each, so that a slow reader of our output holds no
 // snapshot open. between is called after each page. Both stop the walk by answering false.
 struct KeyWalk {
