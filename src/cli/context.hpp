@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -32,6 +33,19 @@ struct Context {
   void print(const json::Writer &writer) const;
   // For terminals indented, for programs not.
   json::Writer json_writer() const { return json::Writer(out.terminal()); }
+};
+
+// The store, open for one look at it: one snapshot, which ends with this.
+class StoreLook {
+ public:
+  explicit StoreLook(const Context &context);
+  Outcome outcome() const { return from_store(status_); }  // anything but ok: nothing can be read
+  CredentialReader &reader() noexcept { return reader_; }
+
+ private:
+  CredentialReader reader_;
+  std::optional<Snapshot> snapshot_;
+  StoreStatus status_;
 };
 
 // Calls visit with a KeyView of each key, in pages of one snapshot each, so that a slow reader of our output holds no
