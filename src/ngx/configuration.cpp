@@ -365,6 +365,7 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
 bool check_configuration(ngx_conf_t *cf) noexcept {
   return guarded(false, [&] {
     MainConfiguration *main = main_configuration(cf);
+    main->key_files.clear();
     check_issuers(cf, main);
     for (const auto &[plan, place] : main->plans_named) {
       const auto known = main->policy.plans.find(plan);

@@ -15,6 +15,7 @@
 #include "limit/zone.hpp"
 #include "ngx/acceptance.hpp"
 #include "ngx/issuers.hpp"
+#include "ngx/key_loading.hpp"
 #include "ngx/key_zones.hpp"
 #include "ngx/ngx.hpp"
 
@@ -201,6 +202,7 @@ struct MainConfiguration {
   bool formats_set = false;
   Policy policy;
   std::vector<std::unique_ptr<IssuerConfiguration>> issuers;  // in the order in which they were written
+  KeyFiles key_files;                                         // while they are read
   std::vector<FetchedIssuer> fetched;                         // those with a jwks_uri; once all is read
   std::vector<std::unique_ptr<const IssuerList>> issuer_lists;
   const IssuerList *every_issuer = nullptr;  // set once all are known

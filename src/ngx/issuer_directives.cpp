@@ -218,7 +218,7 @@ void load(MainConfiguration *main, IssuerConfiguration *issuer, ngx_conf_t *cf) 
     load_certificates(main, issuer);
     return;
   }
-  LoadedKeys loaded = load_keys(*issuer);
+  LoadedKeys loaded = main->key_files.load(*issuer);
   issuer->loaded_from = loaded.stamp;
   issuer->loaded_settled = loaded.stamp.is_settled(std::time(nullptr));
   if (loaded.keys == nullptr) {

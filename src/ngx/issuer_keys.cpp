@@ -90,11 +90,11 @@ void IssuerKeys::note(std::size_t issuer, const std::string &failure) {
   set.failure = failure;
 }
 
-void IssuerKeys::refresh(std::size_t issuer, std::int64_t now_s) {
+void IssuerKeys::refresh(std::size_t issuer, KeyFiles *files, std::int64_t now_s) {
   const IssuerConfiguration &configured = *configuration_.issuers[issuer];
   Set &set = sets_[issuer];
-  KeyFileStamp stamp;
-  if (!stamp_of(configured.keys.where, &stamp)) {
+  const KeyFileStamp *stamp = files->stamp(configured.keys.where);
+  if (stamp == nullptr) {
     // A folder that is closed to workers from the beginning is as it should be: then a reload is what reads the file.
     if (set.seen) {
       note(issuer, "the file can't be looked at any more");
@@ -104,11 +104,11 @@ void IssuerKeys::refresh(std::size_t issuer, std::int64_t now_s) {
   set.seen = true;
   // What another issuer's key stood against is tried again when any set has become another.
   const bool retry = set.refused_at != 0 && set.refused_at != changes_;
-  if (stamp == set.stamp && !set.unsettled && !retry) {
+  if (*stamp == set.stamp && !set.unsettled && !retry) {
     return;
   }
-  LoadedKeys loaded = load_keys(configured);
-  const bool changed = !(stamp == set.stamp);
+  LoadedKeys loaded = files->load(configured);
+  const bool changed = !(*stamp == set.stamp);
   set.stamp = loaded.stamp;
   set.unsettled = !loaded.stamp.is_settled(now_s);
   set.refused_at = 0;
@@ -132,10 +132,11 @@ void IssuerKeys::refresh(std::size_t issuer, std::int64_t now_s) {
 }
 
 void IssuerKeys::refresh() noexcept {
+  KeyFiles files;
   for (std::size_t i = 0; i < sets_.size(); ++i) {
     if (configuration_.issuers[i]->keys.from != KeyPlace::From::jwks_uri) {
       guarded(false, [&] {
-        refresh(i, ngx_time());
+        refresh(i, &files, ngx_time());
         return true;
       });
     }

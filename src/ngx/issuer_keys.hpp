@@ -14,6 +14,8 @@
 
 namespace keyward {
 
+class KeyFiles;
+
 // On the event loop only. A set is swapped whole: who holds one goes on with it.
 class IssuerKeys {
  public:
@@ -45,7 +47,7 @@ class IssuerKeys {
     std::string failure;                   // what the log was last told; empty: all is well
     const jwt::Issuer *told_of = nullptr;  // which other issuer's keys the log was told of
   };
-  void refresh(std::size_t issuer, std::int64_t now_s);
+  void refresh(std::size_t issuer, KeyFiles *files, std::int64_t now_s);
   const jwt::Issuer *find_twin(std::size_t issuer, const jwt::Key &key) const;
   void note(std::size_t issuer, const std::string &failure);
 

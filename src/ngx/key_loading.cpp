@@ -59,18 +59,44 @@ bool stamp_of(const std::string &path, KeyFileStamp *stamp) noexcept {
   return true;
 }
 
-LoadedKeys load_keys(const IssuerConfiguration &issuer) {
+void KeyFiles::clear() noexcept {
+  for (auto &[path, file] : files_) {
+    wipe(file.text.data(), file.text.size());
+  }
+  files_.clear();
+}
+
+// Before it is read: what is written meanwhile changes it.
+KeyFiles::File &KeyFiles::look(const std::string &path) {
+  const auto [place, is_new] = files_.try_emplace(path);
+  if (is_new) {
+    place->second.found = stamp_of(path, &place->second.stamp);
+  }
+  return place->second;
+}
+
+const KeyFileStamp *KeyFiles::stamp(const std::string &path) {
+  const File &file = look(path);
+  return file.found ? &file.stamp : nullptr;
+}
+
+LoadedKeys KeyFiles::load(const IssuerConfiguration &issuer) {
   LoadedKeys loaded;
   const std::string &path = issuer.keys.where;
-  // Looked at before it is read: what is written meanwhile changes it.
-  const bool found = stamp_of(path, &loaded.stamp);
-  std::string text;
-  if (!jwt::read_key_file(path, &text, &loaded.error)) {
-    loaded.forbidden = found && ::access(path.c_str(), R_OK) != 0 && errno == EACCES;
+  File &source = look(path);
+  if (!source.tried) {
+    source.tried = true;
+    if (!jwt::read_key_file(path, &source.text, &source.error)) {
+      source.forbidden = source.found && ::access(path.c_str(), R_OK) != 0 && errno == EACCES;
+    }
+  }
+  loaded.stamp = source.stamp;
+  loaded.forbidden = source.forbidden;
+  loaded.error = source.error;
+  if (!source.error.empty()) {
     return loaded;
   }
-  jwt::KeyFile file = jwt::parse_key_file(text, kind_of(issuer.keys.from), issuer.rules.algorithms);
-  wipe(text.data(), text.size());
+  jwt::KeyFile file = jwt::parse_key_file(source.text, kind_of(issuer.keys.from), issuer.rules.algorithms);
   if (file.keys == nullptr) {
     loaded.error =
         in_quotes(path) + ": " + file.error + (file.holds_secret ? ", and name that by \"secret_file\"" : "");
