@@ -120,14 +120,15 @@ def test_an_algorithm_that_the_issuer_does_not_allow(kw, keys, signer):
 
 
 def test_a_set_is_judged_as_where_it_comes_from(kw, keys, signer):
-    """A private key in a file is taken for its public part, as nginx takes jwks_file; what jwks_uri brings with one is refused, and told."""
+    """A private key in a file is warned of and taken for its public part, as nginx takes jwks_file; what jwks_uri brings with one is refused, and told."""
     private = {**signer.jwk, "d": b64(bytes(32))}
     (keys / "private.jwks").write_text(json.dumps({"keys": [private]}))
     (keys / "file.conf").write_text(f"keyward_issuer a {{ jwks_file {keys}/private.jwks; }}")
     (keys / "uri.conf").write_text("keyward_issuer a { jwks_uri https://auth.example/jwks; }")
     token = mint(signer)
-    assert inspect(kw, token, "--jwks", keys / "private.jwks", rc=0)["remarks"] == []
-    assert inspect(kw, token, "--conf", keys / "file.conf", rc=0)["remarks"] == []
+    warning = f'"{keys}/private.jwks": a key (kid "k1") is there with its private part, which signs tokens; leave only the public one here'
+    assert inspect(kw, token, "--jwks", keys / "private.jwks", rc=0)["remarks"] == [warning]
+    assert inspect(kw, token, "--conf", keys / "file.conf", rc=0)["remarks"] == [warning]
     refuses(kw, "token", "inspect", "--conf", keys / "uri.conf", "--keys", f"a={keys}/private.jwks", status=2, input=token,
             says='private.jwks": no key that can be used; key 1 (kid "k1") is left out: it is a private key, published')
     (keys / "enc.jwks").write_text(json.dumps({"keys": [{"kty": "RSA", "use": "enc", "n": "AQAB", "e": "AQAB"}]}))
