@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/text_rules.hpp"
+
 namespace keyward {
 
 namespace {
-
-bool is_scope_character(char c) noexcept { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 
 bool ends_in_wildcard(std::string_view grant) noexcept {
   return grant.size() > 2 && grant.substr(grant.size() - 2) == ":*";
@@ -54,10 +54,6 @@ std::vector<std::string> without_implied(const std::vector<std::string> &grants,
 }
 
 }  // namespace
-
-bool is_scope_token(std::string_view text) noexcept {
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_scope_character);
-}
 
 bool is_scope(std::string_view text) noexcept {
   return is_scope_token(text) && text.find('*') == std::string_view::npos;

@@ -8,8 +8,6 @@
 
 namespace keyward {
 
-// One or more of %x21 / %x23-5B / %x5D-7E.
-bool is_scope_token(std::string_view text) noexcept;
 // A scope that a location may require: a scope token without '*'.
 bool is_scope(std::string_view text) noexcept;
 // What a key, a plan or an issuer may grant: a scope, "PREFIX:*", or "*".

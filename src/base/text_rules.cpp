@@ -113,7 +113,7 @@ bool is_plain_text(std::string_view text) noexcept {
 
 bool is_display_name(std::string_view text) noexcept { return text.size() <= kMaxNameBytes && is_plain_text(text); }
 
-bool is_scope_word(std::string_view text) noexcept { return is_word(text, kScope, kMaxScopeListBytes); }
+bool is_scope_token(std::string_view text) noexcept { return !text.empty() && all_are(text, kScope); }
 
 bool is_scope_list(std::string_view text) noexcept {
   if (text.size() > kMaxScopeListBytes) {

@@ -28,9 +28,9 @@ bool is_display_name(
 
 // Valid UTF-8 without control characters (C0, DEL, C1).
 bool is_plain_text(std::string_view text) noexcept;
-// RFC 6749, section 3.3: one or more of %x21 / %x23-5B / %x5D-7E.
-bool is_scope_word(std::string_view text) noexcept;
-// Scope words separated by single spaces; may be empty.
+// RFC 6749, section 3.3: one or more of %x21 / %x23-5B / %x5D-7E. Of any length.
+bool is_scope_token(std::string_view text) noexcept;
+// Scope tokens separated by single spaces, up to kMaxScopeListBytes; may be empty.
 bool is_scope_list(std::string_view text) noexcept;
 // The plain beginning of a key: visible ASCII.
 bool is_legacy_prefix(std::string_view text) noexcept;

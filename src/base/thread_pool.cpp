@@ -16,6 +16,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/file.hpp"
+
 namespace keyward {
 namespace {
 
@@ -66,12 +68,6 @@ class JobChain {
 };
 
 struct ThreadPool::State {
-  ~State() {
-    if (event_fd != -1) {
-      close(event_fd);
-    }
-  }
-
   std::mutex mutex;
   std::condition_variable posted;
   JobChain queue;
@@ -80,7 +76,7 @@ struct ThreadPool::State {
   std::size_t queue_limit = 0;
   std::size_t thread_count = 0;
   pthread_t threads[kMaxThreads];
-  int event_fd = -1;
+  File event;
   int niceness = 0;
   char name[16] = {};
 
@@ -116,7 +112,7 @@ struct ThreadPool::State {
   // Under the mutex. Can't fail but by a counter of 2^64-1, which is as readable.
   void tell() const noexcept {
     const std::uint64_t one = 1;
-    while (write(event_fd, &one, sizeof(one)) == -1 && errno == EINTR) {
+    while (write(event.get(), &one, sizeof(one)) == -1 && errno == EINTR) {
     }
   }
 
@@ -167,8 +163,8 @@ std::unique_ptr<ThreadPool> ThreadPool::create(std::size_t threads, std::size_t 
   state.queue_limit = queue_limit;
   state.niceness = niceness;
   std::string_view(name).copy(state.name, sizeof(state.name) - 1);
-  state.event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (state.event_fd == -1 || !state.start(threads)) {
+  state.event = File(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!state.event || !state.start(threads)) {
     return nullptr;
   }
   return pool;
@@ -192,7 +188,7 @@ bool ThreadPool::post(std::unique_ptr<Job> &job) noexcept {
   return true;
 }
 
-int ThreadPool::event_fd() const noexcept { return state_->event_fd; }
+int ThreadPool::event_fd() const noexcept { return state_->event.get(); }
 
 void ThreadPool::collect() noexcept {
   JobChain ended;
@@ -200,7 +196,7 @@ void ThreadPool::collect() noexcept {
     // Both under the lock: a job that ends after this makes the eventfd readable again.
     const std::lock_guard<std::mutex> lock(state_->mutex);
     std::uint64_t count = 0;
-    while (read(state_->event_fd, &count, sizeof(count)) == -1 && errno == EINTR) {
+    while (read(state_->event.get(), &count, sizeof(count)) == -1 && errno == EINTR) {
     }
     ended.swap(state_->ended);
   }

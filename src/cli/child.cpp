@@ -9,6 +9,8 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/file.hpp"
+
 namespace keyward::cli {
 namespace {
 
@@ -51,23 +53,22 @@ ChildEnd in_child(Context &context, const std::function<Outcome()> &body) {
   if (pipe(ends) != 0) {
     return {store_failed(std::string("no pipe: ") + std::strerror(errno)), 0};
   }
+  File in(ends[0]), out(ends[1]);
   const auto parent = getpid();
   const auto child = fork();
   if (child < 0) {
     return {store_failed(std::string("no child process: ") + std::strerror(errno)), 0};
   }
   if (child == 0) {
-    close(ends[0]);
+    in.close();
     // Whoever ends the command ends this, too.
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
       _exit(kStoreFailed);
     }
-    _exit(run(context, body, ends[1]));
+    _exit(run(context, body, out.get()));
   }
-  close(ends[1]);
-  auto end = wait_for(child, ends[0]);
-  close(ends[0]);
-  return end;
+  out.close();
+  return wait_for(child, in.get());
 }
 
 }  // namespace keyward::cli

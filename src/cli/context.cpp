@@ -47,6 +47,12 @@ void Context::note(std::string_view text) const {
 
 void Context::print(const json::Writer &writer) const { out.line(writer.text()); }
 
+StoreLook::StoreLook(const Context &context) : status_(reader_.open(context.store)) {
+  if (status_.ok()) {
+    status_ = snapshot_.emplace(reader_).status();
+  }
+}
+
 Outcome walk_keys(CredentialReader &reader, const std::string &subject, const KeyWalk &walk) {
   bool going = true;
   bool damage = false;

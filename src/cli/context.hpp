@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -34,21 +35,16 @@ struct Context {
   json::Writer json_writer() const { return json::Writer(out.terminal()); }
 };
 
-// A read snapshot for a scope.
-class Snapshot {
+// The store, open for one look at it: one snapshot, which ends with this.
+class StoreLook {
  public:
-  explicit Snapshot(CredentialReader &reader) : reader_(reader), status_(reader.begin()) {}
-  ~Snapshot() {
-    if (status_.ok()) {
-      reader_.end();
-    }
-  }
-  Snapshot(const Snapshot &) = delete;
-  Snapshot &operator=(const Snapshot &) = delete;
-  const StoreStatus &status() const noexcept { return status_; }
+  explicit StoreLook(const Context &context);
+  Outcome outcome() const { return from_store(status_); }  // anything but ok: nothing can be read
+  CredentialReader &reader() noexcept { return reader_; }
 
  private:
-  CredentialReader &reader_;
+  CredentialReader reader_;
+  std::optional<Snapshot> snapshot_;
   StoreStatus status_;
 };
 

@@ -156,16 +156,12 @@ void print_fields(Context &context, const KeyRecord &key, const UsageRecord &usa
 }
 
 Outcome show(Context &context, const Text &id) {
-  CredentialReader reader;
-  if (const auto status = reader.open(context.store); !status.ok()) {
-    return from_store(status);
-  }
-  Snapshot snapshot(reader);
-  if (!snapshot.status().ok()) {
-    return from_store(snapshot.status());
+  StoreLook look(context);
+  if (auto outcome = look.outcome(); !outcome.ok()) {
+    return outcome;
   }
   CredentialReader::FoundKey found;
-  const auto code = reader.find_key_by_id(id.value, &found);
+  const auto code = look.reader().find_key_by_id(id.value, &found);
   if (code == StoreCode::not_found) {
     return no_such_key(id.value);
   }

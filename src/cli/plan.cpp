@@ -134,16 +134,12 @@ Outcome set_plan(Context &context, const SetOptions &options) {
 }
 
 Outcome show_plan(Context &context, const Text &name) {
-  CredentialReader reader;
-  if (const auto status = reader.open(context.store); !status.ok()) {
-    return from_store(status);
-  }
-  Snapshot snapshot(reader);
-  if (!snapshot.status().ok()) {
-    return from_store(snapshot.status());
+  StoreLook look(context);
+  if (auto outcome = look.outcome(); !outcome.ok()) {
+    return outcome;
   }
   PlanView view;
-  const auto code = reader.find_plan(name.value, &view);
+  const auto code = look.reader().find_plan(name.value, &view);
   if (code == StoreCode::not_found) {
     return no("there is no plan " + quote(name.value) +
               " in the store; `keyward plan list` shows those that there are");
@@ -156,19 +152,15 @@ Outcome show_plan(Context &context, const Text &name) {
 }
 
 Outcome list_plans(Context &context) {
-  CredentialReader reader;
-  if (const auto status = reader.open(context.store); !status.ok()) {
-    return from_store(status);
-  }
-  Snapshot snapshot(reader);
-  if (!snapshot.status().ok()) {
-    return from_store(snapshot.status());
+  StoreLook look(context);
+  if (auto outcome = look.outcome(); !outcome.ok()) {
+    return outcome;
   }
   auto writer = context.json_writer();
   writer.begin_array();
   Table table(context.out, {"NAME", "SCOPES", "LIMITS", "MAX KEYS", "CREDITS", "NO ACCESS", "DEFAULT"});
   std::string damaged;
-  reader.for_each_plan(
+  look.reader().for_each_plan(
       [&](std::string_view name, const PlanView &view) {
         const auto plan = to_record(name, view);
         if (context.json) {

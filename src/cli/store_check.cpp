@@ -17,11 +17,7 @@ class Check {
   Check(const Context &context, CredentialReader &reader, CheckReport *report)
       : context_(context), reader_(reader), report_(report) {}
 
-  Outcome run() {
-    Snapshot snapshot(reader_);
-    if (!snapshot.status().ok()) {
-      return from_store(snapshot.status());
-    }
+  void run() {
     open_usage();
     walk_plans();
     walk_subjects();
@@ -33,7 +29,6 @@ class Check {
     check_reach();
     walk_windows();
     note_missing_plans();
-    return done();
   }
 
  private:
@@ -264,11 +259,12 @@ class Check {
 }  // namespace
 
 Outcome check_store(const Context &context, CheckReport *report) {
-  CredentialReader reader;
-  if (const auto status = reader.open(context.store); !status.ok()) {
-    return from_store(status);
+  StoreLook look(context);
+  if (auto outcome = look.outcome(); !outcome.ok()) {
+    return outcome;
   }
-  return Check(context, reader, report).run();
+  Check(context, look.reader(), report).run();
+  return done();
 }
 
 }  // namespace keyward::cli

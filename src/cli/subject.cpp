@@ -204,18 +204,14 @@ Outcome show_subject(Context &context, const Text &id) {
 }
 
 Outcome list_subjects(Context &context) {
-  CredentialReader reader;
-  if (const auto status = reader.open(context.store); !status.ok()) {
-    return from_store(status);
-  }
-  Snapshot snapshot(reader);
-  if (!snapshot.status().ok()) {
-    return from_store(snapshot.status());
+  StoreLook look(context);
+  if (auto outcome = look.outcome(); !outcome.ok()) {
+    return outcome;
   }
   Table table(context.out, {"ID", "STATE", "PLAN", "SCOPES", "CREDITS", "CREATED"});
   std::string damaged;
   const char *separator = "[\n";
-  reader.for_each_subject(
+  look.reader().for_each_subject(
       [&](std::string_view name, const SubjectView &view) {
         const auto subject = to_record(name, view);
         if (context.json) {

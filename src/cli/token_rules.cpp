@@ -1,16 +1,17 @@
 // The rules of keyward token inspect.
 #include "cli/token_rules.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <utility>
 
 #include "auth/issuer_rules.hpp"
+#include "base/file.hpp"
 #include "base/quote.hpp"
 #include "cli/arguments.hpp"
-#include "store/files.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -18,19 +19,13 @@ namespace {
 constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 20;
 
 Outcome read_text(const std::string &path, std::string *text) {
-  FILE *file = path == "-" ? nullptr : std::fopen(path.c_str(), "rbe");
-  if (file == nullptr) {
+  const File file(path == "-" ? -1 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) {
     return wrong_usage("--conf: " + quote(path) + ": " +
                        (path == "-" ? "the token is on standard input; name a file" : std::strerror(errno)));
   }
-  char buffer[65536];
-  std::size_t read = 0;
-  while (text->size() <= kMaxConfigBytes && (read = std::fread(buffer, 1, sizeof(buffer), file)) != 0) {
-    text->append(buffer, read);
-  }
-  const bool failed = std::ferror(file) != 0;
-  std::fclose(file);
-  return failed || text->size() > kMaxConfigBytes ? wrong_usage("--conf: " + quote(path) + " can't be read") : done();
+  const bool read = read_whole(file.get(), kMaxConfigBytes, text) && text->size() <= kMaxConfigBytes;
+  return read ? done() : wrong_usage("--conf: " + quote(path) + " can't be read");
 }
 
 // NAME=FILE of --keys: the set that an issuer's jwks_uri serves.

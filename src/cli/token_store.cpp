@@ -14,26 +14,22 @@ bool is_store_wanted(const Context &context) {
 Outcome ask_store(const Context &context, const jwt::Issuer &issuer, const SubjectReach &reach,
                   const VerifiedToken &token, std::int64_t now_s, InStore *answer, Reason *reason,
                   Principal *principal) {
-  CredentialReader reader;
-  if (const auto status = reader.open(context.store); !status.ok()) {
-    return from_store(status);
-  }
-  Snapshot snapshot(reader);
-  if (!snapshot.status().ok()) {
-    return from_store(snapshot.status());
+  StoreLook look(context);
+  if (auto outcome = look.outcome(); !outcome.ok()) {
+    return outcome;
   }
   answer->looked = true;
   const jwt::Identity &identity = token.identity;
   if (identity.has_subject) {
     SubjectView subject;
-    const StoreCode code = reader.find_subject(identity.subject, &subject);
+    const StoreCode code = look.reader().find_subject(identity.subject, &subject);
     answer->subject_state = code == StoreCode::not_found                                      ? "none"
                             : code == StoreCode::ok && subject.state == SubjectState::blocked ? "blocked"
                                                                                               : "active";
   }
-  reader.find_token_denial(issuer.name, identity.subject, identity.jti, now_s, &answer->denial);
+  look.reader().find_token_denial(issuer.name, identity.subject, identity.jti, now_s, &answer->denial);
   answer->denied = answer->denial.refuses(token.times.has_issued_at, token.times.issued_at_s, issuer.leeway_s);
-  switch (build_token_principal(&reader, token, issuer, reach, Policy(), now_s, principal)) {
+  switch (build_token_principal(&look.reader(), token, issuer, reach, Policy(), now_s, principal)) {
     case BuiltToken::ok:
       *reason = !principal->provisioned && issuer.subject_required ? Reason::unprovisioned : Reason::none;
       return done();

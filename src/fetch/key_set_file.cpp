@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/digest.hpp"
+#include "base/file.hpp"
 #include "base/little_endian.hpp"
 #include "base/quote.hpp"
 #include "fetch/shared_key_set.hpp"
@@ -42,26 +43,6 @@ bool write_all(int fd, std::string_view data) noexcept {
     }
     data.remove_prefix(static_cast<std::size_t>(done));
   }
-  return true;
-}
-
-bool read_all(int fd, std::string *out) {
-  out->assign(kFrameBytes + kMaxPacked + 1, '\0');
-  std::size_t size = 0;
-  while (size < out->size()) {
-    const ssize_t got = ::read(fd, out->data() + size, out->size() - size);
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got < 0) {
-      return false;
-    }
-    if (got == 0) {
-      break;
-    }
-    size += static_cast<std::size_t>(got);
-  }
-  out->resize(size);
   return true;
 }
 
@@ -123,7 +104,7 @@ bool read_key_set_file(const std::string &path, const Sha256 &name, KeptKeySet *
     return fail(error, path, "others than the workers' user and root may write it");
   }
   std::string content;
-  if (!read_all(file.get(), &content)) {
+  if (!read_whole(file.get(), kFrameBytes + kMaxPacked, &content)) {
     return fail_system(error, path, "can't be read");
   }
   std::string_view rest = content;

@@ -10,7 +10,8 @@ namespace {
 using Type = json::Value::Type;
 
 void add_scope(std::string_view scope, bool wildcards, std::string *scopes) {
-  if (!is_scope_word(scope) || (!wildcards && scope.find('*') != std::string_view::npos)) {
+  if (!is_scope_token(scope) || scope.size() > kMaxScopeListBytes ||
+      (!wildcards && scope.find('*') != std::string_view::npos)) {
     return;
   }
   if (!scopes->empty()) {

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <set>
 
-#include "store/files.hpp"
+#include "base/file.hpp"
 
 namespace keyward {
 namespace {

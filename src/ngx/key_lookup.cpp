@@ -3,8 +3,8 @@
 
 #include "key/verifier.hpp"
 #include "ngx/limits.hpp"
-#include "ngx/snapshot.hpp"
 #include "ngx/worker.hpp"
+#include "store/reader.hpp"
 
 namespace keyward {
 namespace {

@@ -5,8 +5,8 @@
 #include "auth/token_principal.hpp"
 #include "jwt/verify.hpp"
 #include "ngx/limits.hpp"
-#include "ngx/snapshot.hpp"
 #include "ngx/worker.hpp"
+#include "store/reader.hpp"
 
 namespace keyward {
 namespace {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/digest.hpp"
+#include "base/file.hpp"
 #include "store/failure.hpp"
 #include "store/maintenance.hpp"
 #include "store/snapshot.hpp"

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "base/file.hpp"
 #include "base/little_endian.hpp"
 #include "store/failure.hpp"
 

@@ -10,6 +10,7 @@
 #include <ctime>
 #include <thread>
 
+#include "base/file.hpp"
 #include "store/failure.hpp"
 #include "store/files.hpp"
 

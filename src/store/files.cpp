@@ -6,15 +6,10 @@
 
 #include <cerrno>
 
+#include "base/file.hpp"
 #include "store/failure.hpp"
 
 namespace keyward {
-
-void File::close() noexcept {
-  if (fd_ >= 0) {
-    ::close(release());
-  }
-}
 
 StoreStatus owner_of(const std::string &path, Owner *owner) {
   struct stat st = {};
@@ -73,18 +68,8 @@ StoreStatus read_secret(const std::string &path, Bytes<kSecretBytes> *secret, Se
   if (!file || fstat(file.get(), &st) != 0) {
     return failure(StoreCode::no_secret, failure_of(errno, "read the secret " + path).text);
   }
-  std::size_t got = 0;
-  while (got < secret->size()) {
-    const ssize_t n = read(file.get(), secret->data() + got, secret->size() - got);
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n <= 0) {
-      break;
-    }
-    got += static_cast<std::size_t>(n);
-  }
-  if (got != secret->size() || st.st_size != static_cast<off_t>(secret->size())) {
+  const ssize_t size = read_bytes(file.get(), secret->data(), secret->size());
+  if (size != static_cast<ssize_t>(secret->size()) || st.st_size != size) {
     return failure(StoreCode::no_secret,
                    "the secret " + path + " must have " + std::to_string(kSecretBytes) + " bytes");
   }
@@ -107,11 +92,6 @@ StoreStatus write_secret(const std::string &path, const Bytes<kSecretBytes> &sec
     unlink(made.c_str());
   }
   return status;
-}
-
-std::string folder_of(const std::string &path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
 StoreStatus sync_folder(const std::string &path) {

@@ -6,38 +6,12 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 
 #include "base/bytes.hpp"
 #include "store/seal.hpp"
 #include "store/status.hpp"
 
 namespace keyward {
-
-// An open file, closed in its destructor. Never for lock.mdb or FOLDER/lock while those are in use: closing any descriptor of a
-// file drops all of the process's fcntl locks on it.
-class File {
- public:
-  File() = default;
-  explicit File(int fd) noexcept : fd_(fd) {}
-  ~File() { close(); }
-  File(File &&other) noexcept : fd_(other.release()) {}
-  File &operator=(File &&other) noexcept {
-    if (this != &other) {
-      close();
-      fd_ = other.release();
-    }
-    return *this;
-  }
-
-  void close() noexcept;
-  int release() noexcept { return std::exchange(fd_, -1); }
-  int get() const noexcept { return fd_; }
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 // Which file a path leads to.
 struct FileIdentity {
@@ -81,8 +55,6 @@ StoreStatus read_secret(const std::string &path, Bytes<kSecretBytes> *secret, Se
 // Makes a file of mode 0600 with this content, on the disk when it returns, in the place of one that is there.
 StoreStatus write_secret(const std::string &path, const Bytes<kSecretBytes> &secret, const Owner &owner);
 
-// Where a path's last part lies: "." if it says nothing of that.
-std::string folder_of(const std::string &path);
 StoreStatus sync_folder(const std::string &path);
 
 }  // namespace keyward

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/digest.hpp"
+#include "base/file.hpp"
 #include "store/environment.hpp"
 #include "store/failure.hpp"
 #include "store/files.hpp"

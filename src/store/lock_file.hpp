@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file.hpp"
 #include "store/files.hpp"
 #include "store/status.hpp"
 

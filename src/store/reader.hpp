@@ -117,6 +117,24 @@ class CredentialReader {
   std::unique_ptr<State> state_;
 };
 
+// Keeps a reader's snapshot for one look and no longer: a worker holds none while it returns to the event loop.
+class Snapshot {
+ public:
+  explicit Snapshot(CredentialReader &reader) : reader_(reader), status_(reader.begin()) {}
+  ~Snapshot() {
+    if (status_.ok()) {
+      reader_.end();
+    }
+  }
+  Snapshot(const Snapshot &) = delete;
+  Snapshot &operator=(const Snapshot &) = delete;
+  const StoreStatus &status() const noexcept { return status_; }
+
+ private:
+  CredentialReader &reader_;
+  StoreStatus status_;
+};
+
 // Whether a process that may become `uid`/`gid` could use the store as a worker does: opened, schema checked, nothing created.
 // For a child process only (it opens LMDB): `nginx -t`, and `keyward store check`.
 StoreStatus probe_store(const std::string &folder);

@@ -28,7 +28,7 @@ namespace codec {
 bool put_scopes(std::string *out, const OptionalList<std::string> &scopes) {
   std::string list;
   for (const std::string &scope : scopes.items) {
-    if (!is_scope_word(scope)) {
+    if (!is_scope_token(scope)) {
       return false;
     }
     list += list.empty() ? "" : " ";

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from harness.build import PROJECT
 from harness.drive import statuses, volley
+from harness.published import published
 
 FORMAT = "snk_ base62=43 checksum"  # as the file has it: what mints keys is told the same
 
@@ -23,15 +24,6 @@ PATHS = {
     "mcp:autopilot": "/v1/autopilot/configure",
 }
 PLANS = {"starter": 30, "pro": 60, "team": 120}
-
-
-def published(name):
-    text = (PROJECT / "conf.d" / name).read_text()
-    for old, new in (("/var/lib/keyward;", "@STORE@;"), ("listen 8080;", "listen 127.0.0.1:@PORT@;"),
-                     ("http://127.0.0.1:9000", "@BACKEND@")):
-        assert old in text, f"conf.d/{name} has no {old}"
-        text = text.replace(old, new)
-    return text
 
 
 @pytest.fixture

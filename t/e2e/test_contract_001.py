@@ -4,9 +4,9 @@ import re
 import time
 
 import pytest
-from harness.tokens import Signer, bearer, flipped, jwks
+from harness.published import published, with_login
+from harness.tokens import Signer, bearer, flipped
 from harness.wait import until
-from test_contract_000 import published
 
 FORMAT = "nrp_ hex=64"
 READ = ("GET", "HEAD")
@@ -38,10 +38,7 @@ def login():
 @pytest.fixture
 def app(edge, store, login, make_backend):
     """The same edge, with the web app's keys on a server of ours."""
-    service = make_backend()
-    service.on("/.well-known/jwks.json", body=jwks(login))
-    text = published("sessions-and-keys.conf").replace("http://127.0.0.1:8081", service.url)
-    return edge(http=text, workers=2)
+    return edge(http=with_login("sessions-and-keys.conf", login, make_backend()), workers=2)
 
 
 def session(login, **claims):

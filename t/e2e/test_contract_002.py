@@ -5,9 +5,9 @@ import time
 
 import pytest
 from harness.drive import statuses, volley
-from harness.tokens import Signer, bearer, flipped, jwks
+from harness.published import published, with_login
+from harness.tokens import Signer, bearer, flipped
 from harness.wait import until
-from test_contract_000 import published
 
 RESOURCES = ("posts", "brands", "clips", "carousels", "kb", "agents", "webhooks")
 READ = ("GET", "HEAD")
@@ -39,9 +39,7 @@ def login():
 @pytest.fixture
 def app(edge, store, login, make_backend):
     """The same edge, with the login's keys on a server of ours."""
-    service = make_backend()
-    service.on("/.well-known/jwks.json", body=jwks(login))
-    return edge(http=published("resource-scopes.conf").replace("http://127.0.0.1:8081", service.url), workers=2)
+    return edge(http=with_login("resource-scopes.conf", login, make_backend()), workers=2)
 
 
 def session(login, **claims):

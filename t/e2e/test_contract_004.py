@@ -4,9 +4,9 @@ import re
 import time
 
 import pytest
+from harness.published import KEY_SERVER, published
 from harness.tokens import Signer, bearer, flipped, jwks
 from harness.wait import until
-from test_contract_000 import published
 
 FORMAT = "sapi_key_ hex=62"
 REFUSED = {"error": "invalid or inactive API key", "code": "unauthorized"}
@@ -37,11 +37,7 @@ def service(auth, make_backend):
 @pytest.fixture
 def configuration(service, oauth, issuers):
     """The published file, with the auth service's keys on a server of ours."""
-    text = published("keys-and-two-issuers.conf")
-    for old, new in (("http://127.0.0.1:8081", service.url), ("oauth.pem;", f"{issuers.write('oauth.pem', oauth.pem)};")):
-        assert old in text
-        text = text.replace(old, new)
-    return text
+    return published("keys-and-two-issuers.conf", {KEY_SERVER: service.url, "oauth.pem;": f"{issuers.write('oauth.pem', oauth.pem)};"})
 
 
 @pytest.fixture

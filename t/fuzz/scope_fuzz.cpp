@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/text_rules.hpp"
 #include "fuzz.hpp"
 #include "lines.hpp"
 

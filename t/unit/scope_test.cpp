@@ -6,6 +6,8 @@
 #include <random>
 #include <set>
 
+#include "base/text_rules.hpp"
+
 namespace keyward {
 namespace {
 

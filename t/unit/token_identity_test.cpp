@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/text_rules.hpp"
+
 namespace keyward::jwt {
 namespace {
 
@@ -51,6 +53,9 @@ TEST(TokenScopes, AreScopeTokens) {
   EXPECT_EQ(scopes_of(R"({"scope":"a \"b\" c\\d e\tf g\u0000h \u00e9 i\nj k"})"), "a k");
   EXPECT_EQ(scopes_of(R"({"scope":["a\r\nX-Evil: 1","b"]})"), "b");
   EXPECT_EQ(scopes_of(R"({"scope":"a,b"})"), "a,b");
+  const std::string longest(kMaxScopeListBytes, 's');
+  EXPECT_EQ(scopes_of(R"({"scope":")" + longest + R"( b"})"), longest + " b");
+  EXPECT_EQ(scopes_of(R"({"scope":"a )" + longest + R"(s b"})"), "a b");
 }
 
 TEST(TokenScopes, HaveNoWildcardsUnlessTheyAreOn) {
