@@ -141,3 +141,24 @@ def test_of_any_token(site, signers, seed):
                 assert f"{answer['issuer']}/{answer['subject'] or ''}/{answer['scopes'] or ''}" == who, token
             seen[reason] = seen.get(reason, 0) + 1
     assert seen.get("", 0) >= 5 and seen.get("invalid_token", 0) >= 5, seen
+
+
+SHAPES = {
+    "a blank behind": lambda token: f"{token} \t",
+    "two parts": lambda token: token.rsplit(".", 1)[0],
+    "four parts": lambda token: f"{token}.x",
+    "an empty part": lambda token: token.rsplit(".", 1)[0] + ".",
+    "padding": lambda token: f"{token}=",
+    "another alphabet": lambda token: token[:-1] + "/",
+    "8 KiB and a byte": lambda token: token.ljust(8193, "A"),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_of_what_has_not_the_form_of_one(site, signers, name):
+    """With the code that requests use, also where a request is refused before its token is looked at; nginx ignores blanks behind it."""
+    token = SHAPES[name](signers["third"].token(sub="alice", **CLAIMS["third"]))
+    with site.edge.connect() as connection:
+        status, reason, _ = by_nginx(connection, "/", token)
+    answer = by_command(site, "/", token)
+    assert (answer["accepted"], answer["reason"] or "") == (status == 200, reason)
