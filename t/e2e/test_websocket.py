@@ -127,6 +127,12 @@ def test_a_second_copy_does_not_reach_the_backend_either(site, field):
     assert all(site.a["key"] not in value for request in site.backend.requests for _, value in request.headers)
 
 
+@pytest.mark.parametrize("fields", [["{a}", "bearer, {a}"], ["bearer, {a}", "chat, {a}"], ["{a}, chat", "v2", "bearer, {a}"]])
+def test_nor_does_one_in_another_field(site, fields):
+    handshake(site, *fields)
+    assert all(site.a["key"] not in value for request in site.backend.requests for _, value in request.headers)
+
+
 def test_the_backends_choice_is_kept(site):
     response = handshake(site, "bearer, {a}, chat", target="/?choose=chat")
     assert response.all(FIELD) == ["chat"]
