@@ -47,7 +47,17 @@ bool has_two_dots(std::string_view text) noexcept {
 
 }  // namespace
 
-bool strip_websocket(ngx_http_request_t *r, ngx_table_elt_t *header, std::string_view credential) noexcept {
+namespace {
+
+// A field without the credential; empty if nothing else was in it. One that doesn't hold it stays as it was sent.
+bool strip_protocols(ngx_http_request_t *r, ngx_table_elt_t *header, std::string_view credential) noexcept {
+  bool held = false;
+  for_each_protocol(view(header->value), [&](std::string_view element, bool is_credential) {
+    held = held || is_credential || element == credential;
+  });
+  if (!held) {
+    return true;
+  }
   // Twice as long at most, as a blank may come behind each comma.
   auto *data = static_cast<u_char *>(ngx_pnalloc(r->pool, 2 * header->value.len + 1));
   if (data == nullptr) {
@@ -60,12 +70,23 @@ bool strip_websocket(ngx_http_request_t *r, ngx_table_elt_t *header, std::string
       end = ngx_cpymem(end, element.data(), element.size());
     }
   });
-  if (end == data) {
-    return remove_request_headers(r, [header](const ngx_table_elt_t *field) { return field == header; });
-  }
   *end = '\0';
   header->value = {static_cast<std::size_t>(end - data), data};
   return true;
+}
+
+}  // namespace
+
+bool strip_websocket(ngx_http_request_t *r, std::string_view credential) noexcept {
+  static constexpr std::string_view kName = "sec-websocket-protocol";
+  bool ready = true;
+  for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
+    ready = !is_same_name(header, kName) || strip_protocols(r, header, credential);
+    return ready;
+  });
+  return ready && remove_request_headers(r, [](const ngx_table_elt_t *header) {
+           return header->value.len == 0 && is_same_name(header, kName);
+         });
 }
 
 Reason find_credential(RequestContext *ctx, const LocationConfiguration &location) noexcept {
