@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "auth/credential_text.hpp"
 #include "auth/reason.hpp"
 #include "auth/token_principal.hpp"
 #include "base/base64url.hpp"
@@ -62,6 +63,7 @@ Outcome judge(Context &context, const TokenRules &by, std::string_view token, st
         {&issuer.rules, issuer.keys.get(), fetched ? std::string_view(issuer.where) : std::string_view()});
   }
   jwt::Verdict verdict = jwt::verify_token(accepted, token, now_s);
+  const bool is_token = has_token_form(token);
   report->has_header = read_part(token, 0, &report->header);
   report->has_claims = read_part(token, 1, &report->claims);
   report->verified = verdict.issuer != jwt::kNoIssuer;
@@ -70,6 +72,9 @@ Outcome judge(Context &context, const TokenRules &by, std::string_view token, st
   const bool waits = verdict.outcome == jwt::Outcome::unknown_key;
   report->reason = report->accepted ? "" : to_text(waits ? jwt::Outcome::keys_unavailable : verdict.outcome);
   report->cause = report->accepted ? "" : to_text(verdict.cause);
+  if (!is_token) {
+    report->reason = info(Reason::invalid_key).name;  // for all that a request shows, it may have meant to be a key
+  }
   if (!report->verified) {
     return done();
   }
@@ -122,9 +127,10 @@ Outcome inspect(Context &context, const Options &options) {
     return wrong_usage("no token on standard input; write for example `keyward token inspect ... < FILE`");
   }
   if (!fits) {
-    report.reason = to_text(jwt::Outcome::invalid_token);
+    report.reason = info(Reason::invalid_request).name;
     report.cause = to_text(jwt::Cause::too_long);
-  } else if (auto outcome = judge(context, rules, token.view(), now_s, !options.no_store, &report); !outcome.ok()) {
+  } else if (auto outcome = judge(context, rules, trim_blanks(token.view()), now_s, !options.no_store, &report);
+             !outcome.ok()) {
     return outcome;
   }
   print(context, report);

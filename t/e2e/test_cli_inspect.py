@@ -103,7 +103,12 @@ def test_what_nobody_has_vouched_for(kw, keys, signer):
     for broken, cause in (("abc", "not three parts"), (token + "=", "not base64url"), ("x" * 9000, "longer than 8 KiB"),
                           ("e30.e30.e30", "alg, kid or typ"), (".".join(["bm9qc29u"] * 3), "header is not a strict JSON object")):
         run = kw.run("--json", "token", "inspect", "--public-key", keys / "auth.pem", input=broken)
-        assert run.rc == 1 and cause in json.loads(run.stdout)["cause"], broken[:40]
+        answer = json.loads(run.stdout)
+        assert run.rc == 1 and cause in answer["cause"], broken[:40]
+        # As requests are told.
+        reason = "invalid_request" if len(broken) > 8192 else "invalid_token" if cause in ("alg, kid or typ", "header is not a strict JSON object") else "invalid_key"
+        assert answer["reason"] == reason
+    assert kw.run("token", "inspect", "--public-key", keys / "auth.pem", input=f" {mint(signer)} \t\n").rc == 0, "as HTTP takes blanks away"
     hostile = mint(signer, note="a\x1b[2Jb")
     assert "\x1b" not in kw.run("token", "inspect", "--public-key", keys / "auth.pem", input=hostile).stdout
 
