@@ -13,6 +13,11 @@ bool is_string(const json::Value &value) noexcept { return value.type == Type::s
 
 bool is_string_or_absent(const json::Value *value) noexcept { return value == nullptr || is_string(*value); }
 
+// An id that no argument of a command could name couldn't be denied either.
+bool is_id_or_absent(const json::Value *value) noexcept {
+  return is_string_or_absent(value) && (value == nullptr || value->text.find('\0') == std::string::npos);
+}
+
 bool is_one_of(const json::Value &value, const std::vector<std::string> &texts) noexcept {
   std::string_view text;
   switch (value.type) {
@@ -75,7 +80,7 @@ bool meets(const Requirement &requirement, const json::Value &claims) noexcept {
 
 Cause check_names(const Issuer &issuer, const json::Value &claims) noexcept {
   const json::Value *audience = claims.find("aud");
-  if (!is_string_or_absent(claims.find("iss")) || !is_string_or_absent(claims.find("jti")) ||
+  if (!is_string_or_absent(claims.find("iss")) || !is_id_or_absent(claims.find("jti")) ||
       !is_audience_well_formed(audience)) {
     return Cause::bad_claim;
   }

@@ -202,6 +202,8 @@ TEST(IssuerClaim, IsExactlyOurs) {
   EXPECT_EQ(names_of(R"({"iss":1})", {}), Cause::bad_claim);
   EXPECT_EQ(names_of(R"({"jti":1})", {}), Cause::bad_claim);
   EXPECT_EQ(names_of(R"({"jti":null})", {}), Cause::bad_claim);
+  EXPECT_EQ(names_of(R"({"jti":"a\u0000b"})", {}), Cause::bad_claim);
+  EXPECT_EQ(names_of(R"({"jti":"a\u0001b"})", {}), Cause::none);
 }
 
 bool met(const std::string &path, const std::vector<std::string> &values, const std::string &claims) {
