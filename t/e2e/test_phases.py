@@ -817,7 +817,7 @@ def test_a_subrequest_into_a_guarded_location(edge, store, backend, kind, mode):
         assert b"GUARDED" not in response.body
         assert response.status == (401 if mode != "off" else 403 if kind == "auth_request" else 200)
         assert backend.count("/guarded/sub") == 0
-    # Admitted ones: scopes and limits of the subrequest aren't looked at again.
+    # Admitted ones: scopes, limits and whom it accepts aren't looked at again for the subrequest.
     for headers in {"off": [], "on": [key], "anonymous": [key, {}]}[mode]:
         backend.clear()
         assert e.get("/main", headers).status == 200
