@@ -9,8 +9,7 @@
 
 namespace keyward {
 
-// An open descriptor, closed in its destructor. Never for lock.mdb or FOLDER/lock while those are in use: closing any descriptor of a
-// file drops all of the process's fcntl locks on it.
+// An open descriptor, closed in its destructor. Closing any descriptor of a file drops all of the process's fcntl locks on it.
 class File {
  public:
   File() = default;

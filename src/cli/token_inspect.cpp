@@ -122,8 +122,10 @@ Outcome inspect(Context &context, const Options &options) {
     return outcome;
   }
   Secret token;
-  const bool fits = read_secret_line("Token: ", jwt::kMaxTokenBytes, &token);
-  if (token.empty() && fits) {
+  // With room for the blanks that HTTP takes away.
+  const bool read = read_secret_line("Token: ", 2 * jwt::kMaxTokenBytes, &token);
+  const bool fits = read && trim_blanks(token.view()).size() <= jwt::kMaxTokenBytes;
+  if (trim_blanks(token.view()).empty() && read) {
     return wrong_usage("no token on standard input; write for example `keyward token inspect ... < FILE`");
   }
   if (!fits) {

@@ -71,7 +71,7 @@ std::string_view to_text(Cause cause) noexcept {
     case Cause::required_claim:
       return "a required claim is missing or has another value";
     case Cause::bad_claim:
-      return "iss, aud or jti is of the wrong JSON type";
+      return "iss, aud or jti is not what it may be";
     case Cause::wrong_audience:
       return "its aud has none of the configured audiences";
     case Cause::bad_time:

@@ -18,7 +18,7 @@ struct Identity {
   bool has_plan = false;
   std::string plan;  // plan_claim's
   bool has_jti = false;
-  std::string jti;  // any string: only ever compared
+  std::string jti;  // any string without NUL: only ever compared
 };
 
 // Cause::none, bad_subject or bad_plan: a claim of another type than a string, or a text that can't be a subject or a

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "base/digest.hpp"
 #include "base/file.hpp"
@@ -59,6 +60,9 @@ bool parse_single(std::string_view text, KeyFileKind kind, KeySet *set, std::str
   crypto::KeyProblem problem = crypto::KeyProblem::none;
   const bool parsed =
       kind == KeyFileKind::public_key ? parse_public_key(text, set, &problem) : parse_secret(text, set, &problem);
+  if (problem == crypto::KeyProblem::crypto_failure) {
+    throw std::bad_alloc();
+  }
   *error = parsed ? std::string_view() : to_text(problem);
   return parsed;
 }
@@ -84,13 +88,17 @@ bool read_key_file(const std::string &path, std::string *text, std::string *erro
   if (!S_ISREG(st.st_mode)) {
     return fail("not a regular file");
   }
-  if (!read_whole(file.get(), kMaxKeySetBytes, text)) {
+  if (st.st_size > static_cast<off_t>(kMaxKeySetBytes)) {
+    return fail("larger than 1 MiB");
+  }
+  const auto size = static_cast<std::size_t>(st.st_size);
+  if (!read_whole(file.get(), size, text)) {
     return fail(std::strerror(errno));
   }
-  if (text->size() > kMaxKeySetBytes) {
+  if (text->size() > size) {
     wipe(text->data(), text->size());
     text->clear();
-    return fail("larger than 1 MiB");
+    return fail("it grew while it was read");
   }
   return true;
 }

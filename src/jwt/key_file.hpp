@@ -30,7 +30,7 @@ struct KeyFile {
 };
 
 // allowed: the issuer's `algorithms`; no key for any of them is an error, but for a fetched set, whose next one may have
-// some.
+// some. Throws std::bad_alloc.
 KeyFile parse_key_file(std::string_view text, KeyFileKind kind, crypto::AlgorithmSet allowed);
 
 }  // namespace keyward::jwt

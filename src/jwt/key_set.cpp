@@ -2,6 +2,7 @@
 #include "jwt/key_set.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include "base/digest.hpp"
 #include "base/text_rules.hpp"
@@ -140,6 +141,9 @@ bool parse_key_set(std::string_view text, KeySource source, KeySet *set, std::ve
     Key key;
     const KeyProblem problem =
         i == kMaxKeys ? KeyProblem::too_many_keys : parse_member((*keys)[i], source, secrets_only, &key);
+    if (problem == KeyProblem::crypto_failure) {
+      throw std::bad_alloc();  // without this key it would be another set
+    }
     if (problem == KeyProblem::none) {
       made.add(std::move(key));
     } else {

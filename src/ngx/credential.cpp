@@ -45,10 +45,6 @@ bool has_two_dots(std::string_view text) noexcept {
   return second != std::string_view::npos && text.find('.', second + 1) == std::string_view::npos;
 }
 
-}  // namespace
-
-namespace {
-
 // A field without the credential; empty if nothing else was in it. One that doesn't hold it stays as it was sent.
 bool strip_protocols(ngx_http_request_t *r, ngx_table_elt_t *header, std::string_view credential) noexcept {
   bool held = false;

@@ -54,8 +54,7 @@ bool set_identity(RequestContext *ctx, bool strip) noexcept {
     return false;
   }
   std::size_t free_fields = strip && !ctx->stripped ? ctx->credential.header_count : 0;
-  if (strip && !ctx->stripped && ctx->credential.websocket != nullptr &&
-      !strip_websocket(r, ctx->credential.text)) {
+  if (strip && !ctx->stripped && ctx->credential.websocket != nullptr && !strip_websocket(r, ctx->credential.text)) {
     return false;
   }
   if (strip && ctx->location->cookie != nullptr && !strip_cookie(r, ctx->location->cookie->name)) {

@@ -75,7 +75,7 @@ void check_pairs(ngx_conf_t *cf, MainConfiguration *main) {
 }
 
 // The file itself is the first fetch's to make.
-void check_cache(MainConfiguration *main, const IssuerConfiguration &issuer) {
+void check_cache(ngx_conf_t *cf, const IssuerConfiguration &issuer) {
   if (issuer.keys.cache.empty()) {
     return;
   }
@@ -83,9 +83,10 @@ void check_cache(MainConfiguration *main, const IssuerConfiguration &issuer) {
   struct stat st = {};
   const bool found = ::stat(folder.c_str(), &st) == 0;
   if (!found || !S_ISDIR(st.st_mode)) {
-    main->problems.push_back({"\"cache=\" of " + named(issuer) + " has no folder to be in: \"" + folder +
-                              "\": " + (found ? "not a directory" : std::strerror(errno)) +
-                              "; make it, and give it to the workers' user"});
+    ngx_log_error(
+        NGX_LOG_WARN, cf->log, 0,
+        "\"cache=\" of %s keeps nothing, as it has no folder: \"%s\": %s; make it, and give it to the workers' user",
+        named(issuer).c_str(), folder.c_str(), found ? "not a directory" : std::strerror(errno));
   }
 }
 
@@ -138,7 +139,7 @@ void check_issuers(ngx_conf_t *cf, MainConfiguration *main) {
   for (std::size_t i = 0; i < main->issuers.size(); ++i) {
     main->issuers[i]->reach = SubjectReach(rules, i);
     check_one(main, *main->issuers[i]);
-    check_cache(main, *main->issuers[i]);
+    check_cache(cf, *main->issuers[i]);
   }
   check_names(cf, main);
   check_pairs(cf, main);

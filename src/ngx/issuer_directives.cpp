@@ -220,7 +220,7 @@ void load(MainConfiguration *main, IssuerConfiguration *issuer, ngx_conf_t *cf) 
   }
   LoadedKeys loaded = main->key_files.load(*issuer);
   issuer->loaded_from = loaded.stamp;
-  issuer->loaded_settled = loaded.stamp.is_settled(std::time(nullptr));
+  issuer->loaded_settled = loaded.settled;
   if (loaded.keys == nullptr) {
     main->problems.push_back(
         {"keyward_issuer \"" + issuer->rules.name + "\" " + issuer->place + " has no keys: " + loaded.error});

@@ -1,6 +1,8 @@
 // Looking after the files that keys came from.
 #include "ngx/issuer_keys.hpp"
 
+#include <utility>
+
 #include "ngx/key_loading.hpp"
 
 namespace keyward {
@@ -90,29 +92,31 @@ void IssuerKeys::note(std::size_t issuer, const std::string &failure) {
   set.failure = failure;
 }
 
-void IssuerKeys::refresh(std::size_t issuer, KeyFiles *files, std::int64_t now_s) {
-  const IssuerConfiguration &configured = *configuration_.issuers[issuer];
+// Whether its file has to be read again.
+bool IssuerKeys::is_due(std::size_t issuer, KeyFiles *files) {
   Set &set = sets_[issuer];
-  const KeyFileStamp *stamp = files->stamp(configured.keys.where);
+  const KeyFileStamp *stamp = files->stamp(configuration_.issuers[issuer]->keys.where);
   if (stamp == nullptr) {
     // A folder that is closed to workers from the beginning is as it should be: then a reload is what reads the file.
     if (set.seen) {
       note(issuer, "the file can't be looked at any more");
     }
-    return;
+    return false;
   }
   set.seen = true;
   // What another issuer's key stood against is tried again when any set has become another.
   const bool retry = set.refused_at != 0 && set.refused_at != changes_;
-  if (*stamp == set.stamp && !set.unsettled && !retry) {
-    return;
-  }
-  LoadedKeys loaded = files->load(configured);
-  const bool changed = !(*stamp == set.stamp);
-  set.stamp = loaded.stamp;
-  set.unsettled = !loaded.stamp.is_settled(now_s);
-  set.refused_at = 0;
+  return !(*stamp == set.stamp) || set.unsettled || retry;
+}
+
+void IssuerKeys::take(std::size_t issuer, LoadedKeys loaded) {
+  const IssuerConfiguration &configured = *configuration_.issuers[issuer];
+  Set &set = sets_[issuer];
+  const bool changed = !(loaded.stamp == set.stamp);
   if (loaded.keys == nullptr) {
+    set.stamp = loaded.stamp;
+    set.unsettled = loaded.unread || !loaded.settled;
+    set.refused_at = 0;
     if (changed || !loaded.forbidden) {
       note(issuer, loaded.forbidden ? loaded.error + "; reload nginx, which may read it" : loaded.error);
     }
@@ -120,6 +124,9 @@ void IssuerKeys::refresh(std::size_t issuer, KeyFiles *files, std::int64_t now_s
   }
   const std::uint64_t before = changes_;
   const bool whole = adopt(issuer, std::move(loaded.keys));
+  // Only now: had memory been refused, the next look would have to be at the same.
+  set.stamp = loaded.stamp;
+  set.unsettled = !loaded.settled;
   set.refused_at = whole ? 0 : changes_;
   if (changes_ != before) {
     ngx_log_error(NGX_LOG_NOTICE, log_, 0, "keyward: issuer \"%s\" has new keys from %s", configured.rules.name.c_str(),
@@ -132,15 +139,26 @@ void IssuerKeys::refresh(std::size_t issuer, KeyFiles *files, std::int64_t now_s
 }
 
 void IssuerKeys::refresh() noexcept {
-  KeyFiles files;
-  for (std::size_t i = 0; i < sets_.size(); ++i) {
-    if (configuration_.issuers[i]->keys.from != KeyPlace::From::jwks_uri) {
-      guarded(false, [&] {
-        refresh(i, &files, ngx_time());
-        return true;
-      });
+  // All are read before any is taken, and where memory is refused none is: of two issuers of one file the laxer one must not have its new
+  // keys without the other.
+  const bool looked = guarded(false, [&] {
+    KeyFiles files;
+    std::vector<std::pair<std::size_t, LoadedKeys>> due;
+    for (std::size_t i = 0; i < sets_.size(); ++i) {
+      const IssuerConfiguration &configured = *configuration_.issuers[i];
+      if (configured.keys.from != KeyPlace::From::jwks_uri && is_due(i, &files)) {
+        due.emplace_back(i, files.load(configured));
+      }
     }
+    for (auto &[issuer, loaded] : due) {
+      take(issuer, std::move(loaded));
+    }
+    return true;
+  });
+  if (!looked && !told_of_memory_) {
+    ngx_log_error(NGX_LOG_ERR, log_, 0, "keyward: issuers go on with the keys that they had: memory was refused");
   }
+  told_of_memory_ = !looked;
 }
 
 }  // namespace keyward

@@ -14,8 +14,6 @@
 
 namespace keyward {
 
-class KeyFiles;
-
 // On the event loop only. A set is swapped whole: who holds one goes on with it.
 class IssuerKeys {
  public:
@@ -47,13 +45,15 @@ class IssuerKeys {
     std::string failure;                   // what the log was last told; empty: all is well
     const jwt::Issuer *told_of = nullptr;  // which other issuer's keys the log was told of
   };
-  void refresh(std::size_t issuer, KeyFiles *files, std::int64_t now_s);
+  bool is_due(std::size_t issuer, KeyFiles *files);
+  void take(std::size_t issuer, LoadedKeys loaded);
   const jwt::Issuer *find_twin(std::size_t issuer, const jwt::Key &key) const;
   void note(std::size_t issuer, const std::string &failure);
 
   const MainConfiguration &configuration_;
   ngx_log_t *log_;
   std::vector<Set> sets_;
+  bool told_of_memory_ = false;
   std::uint64_t changes_ = 1;
 };
 

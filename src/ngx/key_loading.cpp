@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
 #include <utility>
 
 #include "base/digest.hpp"
@@ -70,7 +71,10 @@ void KeyFiles::clear() noexcept {
 KeyFiles::File &KeyFiles::look(const std::string &path) {
   const auto [place, is_new] = files_.try_emplace(path);
   if (is_new) {
+    const std::int64_t now_s =
+        std::time(nullptr);  // before it is looked at, and long before the last issuer of it is read
     place->second.found = stamp_of(path, &place->second.stamp);
+    place->second.settled = place->second.stamp.is_settled(now_s);
   }
   return place->second;
 }
@@ -85,13 +89,14 @@ LoadedKeys KeyFiles::load(const IssuerConfiguration &issuer) {
   const std::string &path = issuer.keys.where;
   File &source = look(path);
   if (!source.tried) {
-    source.tried = true;
-    if (!jwt::read_key_file(path, &source.text, &source.error)) {
-      source.forbidden = source.found && ::access(path.c_str(), R_OK) != 0 && errno == EACCES;
-    }
+    const bool read = jwt::read_key_file(path, &source.text, &source.error);
+    source.forbidden = !read && source.found && ::access(path.c_str(), R_OK) != 0 && errno == EACCES;
+    source.tried = true;  // not before: where memory is refused, there is neither a text nor an error
   }
   loaded.stamp = source.stamp;
+  loaded.settled = source.settled;
   loaded.forbidden = source.forbidden;
+  loaded.unread = !source.error.empty() && !source.forbidden;
   loaded.error = source.error;
   if (!source.error.empty()) {
     return loaded;

@@ -15,7 +15,9 @@ struct LoadedKeys {
   KeyFileStamp stamp;                       // of what was read
   std::string error;                        // a clause that names the file and nothing in it
   std::vector<std::string> warnings;        // keys that were left out, and who else may read or write the file
+  bool settled = false;                     // when it was looked at, the stamp could not hide another change
   bool forbidden = false;                   // this process may not read it
+  bool unread = false;                      // it could not be read, for a reason that may pass
 };
 
 // Files of keys as one pass over the issuers finds them: each is looked at and read once, so that issuers of one file have the same keys.
@@ -40,6 +42,7 @@ class KeyFiles {
   struct File {
     KeyFileStamp stamp;
     bool found = false;
+    bool settled = false;
     bool tried = false;  // to read it
     bool forbidden = false;
     std::string text;

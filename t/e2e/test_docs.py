@@ -107,7 +107,7 @@ def test_only_names_that_exist_are_mentioned():
 
 def configuration(block):
     """The pieces of a configuration (see the edge fixture) that has this block in its context: ```nginx server."""
-    text = block.text.replace("/var/lib/keyward", "@STORE@").replace("/var/cache/nginx", "@CACHE@")
+    text = block.text.replace("/var/lib/keyward", "@STORE@").replace("/var/cache/nginx", "@CACHE@").replace("/var/cache/keyward", "@CACHE@")
     # Key files are there, with a key of ours.
     text = re.sub(r"(?:/etc/nginx/)?([\w-]+\.(?:pem|json|secret));", lambda match: f"@KEYS@/{match[1]};", text)
     text = re.sub(r"\blisten +\d+;", lambda _: "listen 127.0.0.1:@PORT@;", text)

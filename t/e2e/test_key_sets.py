@@ -640,6 +640,14 @@ def test_certificates_are_verified(edge, make_issuer, folder, authorities):
     assert good.count == 1
 
 
+@pytest.mark.parametrize("folder_of_cache, words", [("/missing", '"/missing": No such file or directory; make it'), ("@FILE@", "not a directory; make it")])
+def test_a_cache_without_a_folder_is_warned_of(config_test, folder, folder_of_cache, words):
+    (folder / "file").write_text("")
+    block = f"keyward_issuer auth {{ jwks_uri https://127.0.0.1/jwks cache={folder_of_cache}/c; }}"
+    rc, output = config_test(http=block, location=GUARDED, store=False, FILE=folder / "file")
+    assert rc == 0 and "[warn]" in output and words in output
+
+
 @pytest.mark.parametrize(
     "uri, words",
     [
@@ -653,8 +661,6 @@ def test_certificates_are_verified(edge, make_issuer, folder, authorities):
         ("https://127.0.0.1/jwks ca=/missing.pem", "No such file"),
         ("https://127.0.0.1/jwks ca=@BACKUP@", "holds no certificates"),
         ("https://127.0.0.1/jwks cache=/c; } keyward_issuer b { jwks_uri https://127.0.0.1/b cache=/c", "file for each"),
-        ("https://127.0.0.1/jwks cache=/missing/c", '"/missing": No such file or directory; make it'),
-        ("https://127.0.0.1/jwks cache=@BACKUP@/c", "not a directory; make it"),
         ("https://127.0.0.1/jwks refresh=0", "at least 1s"),
         ("https://127.0.0.1/jwks refresh=2h stale=1h", "stale"),
     ],

@@ -5,6 +5,7 @@ import os
 import time
 
 import pytest
+from harness.drive import limited
 from harness.tokens import Signer, bearer, flipped, jwks, unb64
 from harness.wait import until
 from test_tokens import PAGES, SERVER, outcome, who
@@ -42,6 +43,33 @@ def test_a_key_that_leaves_the_set_ends_its_tokens(edge, issuers):
     settles(e, first, "invalid_token")
     assert [outcome(e, second)[0] for _ in range(8)] == [200] * 8
     assert 'issuer "auth" has new keys from' in e.log
+
+
+SHORT_OF = {"descriptors": ("nofile", 3, "Too many open files"), "memory": ("as", 4096, "memory was refused")}
+
+
+@pytest.mark.release_only  # the sanitizers' runtimes end the process where memory is refused
+@pytest.mark.parametrize("what", SHORT_OF)
+def test_a_file_that_could_not_be_read_is_read_later_for_all_issuers_of_it(edge, issuers, what):
+    """Had the laxer one its new keys before the stricter one, it would take the other's tokens."""
+    name, value, words = SHORT_OF[what]
+    old, new = Signer(kid="1"), Signer(kid="2")
+    path = issuers.write("set.json", jwks(old))
+    http = f"keyward_issuer lax {{ jwks_file {path}; }} keyward_issuer strict {{ jwks_file {path}; issuer https://strict; }}"
+    e = edge(http=http, server=f"keyward on; add_header X-I $keyward_issuer/$keyward_reason always; location / {{ keyward_accept strict lax; empty_gif; }}", store=False, workers=1)
+    token = bearer(new.token(iss="https://strict"))
+    with e.connect() as connection:
+
+        def ask():
+            return connection.request("GET", "/", token).header("X-I")
+
+        assert ask() == "/invalid_token"
+        with limited(e.workers()[0], name, value):
+            issuers.write("set.json", jwks(old, new) + " " * 900_000)  # more than the worker has in reserve
+            e.wait_log(words)
+        seen = {ask()}
+        until(lambda: seen.add(ask()) or "strict/" in seen, REFRESH_SECONDS * e.build.patience)
+    assert seen <= {"/invalid_token", "strict/"}
 
 
 def test_a_set_that_another_issuers_key_stood_against_is_tried_again(edge, issuers):
