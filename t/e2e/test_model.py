@@ -46,6 +46,8 @@ EVERYTHING = [
     ask(asks("limited", location="/key", times=50)),
     *(op for n in range(8) for op in (
         create(f"k{n}"), {"do": "during", "ops": [{"do": "revoke", "key": f"k{n}"}], "ask": ask(asks(f"k{n}", times=5))})),
+    # Again: a machine may stand still for longer than the window.
+    *(ask(asks("good", location="/short", times=12)) for _ in range(2)),
 ]  # fmt: skip
 
 
