@@ -128,7 +128,7 @@ Outcome choose_source(const TokenRuleOptions &options, const Text **source, Keys
     *source = text->given ? text : *source;
     *from = text->given ? kind : *from;
   }
-  return done();
+  return *source != nullptr ? done() : wrong_usage("give one of --jwks, --public-key and --secret");
 }
 
 Outcome from_options(const TokenRuleOptions &options, std::vector<ConfiguredIssuer> *issuers,
@@ -139,6 +139,9 @@ Outcome from_options(const TokenRuleOptions &options, std::vector<ConfiguredIssu
   ConfiguredIssuer issuer;
   const Text *source = nullptr;
   auto outcome = choose_source(options, &source, &issuer.from);
+  if (source == nullptr) {
+    return outcome;
+  }
   if (outcome.ok() && options.name.given) {
     outcome = check_issuer_name("--name", options.name.value);
   }

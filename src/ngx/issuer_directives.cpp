@@ -93,9 +93,9 @@ Wrong set_jwks_uri(ngx_conf_t *cf, const Words &words, Block *block) {
   return check_url(words[1], keys.plain);
 }
 
-template <From from>
+template <From Place>
 Wrong set_key_file(ngx_conf_t *cf, const Words &words, Block *block) {
-  if (Wrong wrong = begin_keys(block, from)) {
+  if (Wrong wrong = begin_keys(block, Place)) {
     return wrong;
   }
   if (words[1].empty()) {

@@ -30,7 +30,8 @@ TEST(FuzzCorpus, HasTokensThatAreRefused) {
   EXPECT_EQ(cause_of("none"), jwt::Cause::unknown_algorithm);
   EXPECT_EQ(cause_of("critical"), jwt::Cause::critical_header);
   EXPECT_EQ(cause_of("dots"), jwt::Cause::not_three_parts);
-  EXPECT_EQ(cause_of("unknown_key"), jwt::Cause::unknown_key);  // awaited by the first; of another type than the last takes
+  EXPECT_EQ(cause_of("unknown_key"),
+            jwt::Cause::unknown_key);  // awaited by the first; of another type than the last takes
 }
 
 TEST(FuzzCorpus, HasKeysOfEveryKind) {

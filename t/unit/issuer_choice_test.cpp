@@ -208,8 +208,7 @@ TEST_F(IssuerChoice, LeavesNothingToALaxerIssuerOfTheSamePlace) {
   b_keys_ = set_of({first_.jwk(R"("kid":"1")"), second_.jwk(R"("kid":"2")")});
   const std::string token = signed_by(second_, "", R"(,"kid":"2")");
   EXPECT_EQ(verify_token({{&a_, &a_keys_, "https://one"}, {&b_, &b_keys_, "https://other"}}, token, kNow).issuer, 1U);
-  const Verdict verdict =
-      verify_token({{&a_, &a_keys_, "https://one"}, {&b_, &b_keys_, "https://one"}}, token, kNow);
+  const Verdict verdict = verify_token({{&a_, &a_keys_, "https://one"}, {&b_, &b_keys_, "https://one"}}, token, kNow);
   EXPECT_EQ(verdict.outcome, Outcome::unknown_key);
   EXPECT_EQ(verdict.awaited, std::vector<std::size_t>{0});
   a_.type = "at+jwt";
