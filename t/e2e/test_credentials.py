@@ -420,7 +420,7 @@ def test_what_begins_with_a_prefix_and_is_not_of_its_format_is_refused(formats, 
         prefix + "." + key[len(prefix) + 1 :],
         prefix + "x.y.z",
         key + "." + key + ".z",
-        key[:-1] + ("G" if "hex" in text else "+"),
+        key[:-1] + ("+" if "hex" not in text else "G" if key[-1] != "G" else "H"),
         key.upper() if "hex" in text else key + "=",
     ):
         assert refused_as(formats, wrong) == (401, "invalid_key"), wrong
