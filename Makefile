@@ -14,9 +14,12 @@ NGINX       ?= $(if $(NGINX_SRC),$(abspath $(NGINX_SRC))/objs/nginx,nginx)
 MODULES_DIR ?= $(or $(shell $(NGINX) -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p'),/usr/lib/nginx/modules)
 SO          := ngx_http_keyward_module.so
 
-DEPS := g++ make cmake ninja-build ccache liblmdb-dev libyajl-dev libsodium-dev libssl-dev libcrypt-dev \
-        libcurl4-openssl-dev libcli11-dev libgtest-dev libgmock-dev python3 python3-pytest python3-pytest-xdist \
-        python3-h2 python3-bcrypt python3-lmdb python3-cryptography python3-jwt curl $(if $(NGINX_SRC),,nginx nginx-dev)
+# What the module and the command are built with, and run on; what the demo needs besides; what the tests need besides.
+BUILD_DEPS := g++ make cmake ninja-build ccache liblmdb-dev libyajl-dev libsodium-dev libssl-dev libcrypt-dev \
+              libcurl4-openssl-dev libcli11-dev $(if $(NGINX_SRC),,nginx nginx-dev)
+DEMO_DEPS  := python3 curl
+DEPS       := $(BUILD_DEPS) $(DEMO_DEPS) libgtest-dev libgmock-dev python3-pytest python3-pytest-xdist python3-h2 python3-bcrypt \
+              python3-lmdb python3-cryptography python3-jwt
 CHECK_DEPS := clang-format clang-tidy
 # The rivals that `make bench` measures beside, too. What of them brings its own server doesn't start it (see APT_INSTALL).
 BENCH_DEPS := wrk libbenchmark-dev valgrind haproxy libnginx-mod-http-lua libnginx-mod-http-js lua-resty-core \
@@ -25,8 +28,17 @@ FUZZ_DEPS  := clang libclang-rt-14-dev
 
 .PHONY: all deps check-deps bench-deps fuzz-deps asan demo run test test-asan fuzz format check bench install clean help
 
-all: deps  ## build build/ngx_http_keyward_module.so, build/keyward and the unit tests
+all:  ## build build/ngx_http_keyward_module.so and build/keyward
+	$(call install_packages,$(BUILD_DEPS))
 	$(call build,$(BUILD))
+
+# What the tests run, with GoogleTest.
+.PHONY: all-tests demo-deps
+all-tests: deps
+	$(call build,$(BUILD),,all unit_tests)
+
+demo-deps:
+	$(call install_packages,$(BUILD_DEPS) $(DEMO_DEPS))
 
 deps:  ## install the Debian packages that building, running and testing need
 	$(call install_packages,$(DEPS))
@@ -41,15 +53,15 @@ fuzz-deps: deps
 	$(call install_packages,$(FUZZ_DEPS))
 
 asan: deps  ## the same with AddressSanitizer and UndefinedBehaviorSanitizer, into build/asan
-	$(call build,$(BUILD)/asan,-DKEYWARD_SANITIZE=ON)
+	$(call build,$(BUILD)/asan,-DKEYWARD_SANITIZE=ON,all unit_tests)
 
-demo: all  ## a backend and nginx with keyward in front: shows allowed and refused requests, and stops them
+demo: demo-deps all  ## a backend and nginx with keyward in front: shows allowed and refused requests, and stops them
 	KEYWARD_BUILD=$(abspath $(BUILD)) NGINX=$(NGINX) t/demo/demo.sh
 
-run: all  ## the same, left running
+run: demo-deps all  ## the same, left running
 	KEYWARD_BUILD=$(abspath $(BUILD)) NGINX=$(NGINX) t/demo/demo.sh --stay
 
-test: all  ## every test; ONE=unit:Base62* or ONE=t/e2e/test_build.py::test_loads for one
+test: all-tests  ## every test; ONE=unit:Base62* or ONE=t/e2e/test_build.py::test_loads for one
 	$(call install_npm_packages)
 	$(call test,$(BUILD))
 
@@ -83,7 +95,7 @@ tsan: deps  ## what threads share (the pool, limits, proofs, the gate) under Thr
 	@cmake --build $(BUILD)/tsan -j $(JOBS) --target unit_tests
 	TSAN_OPTIONS=$(tsan_options) $(BUILD)/tsan/unit_tests --gtest_brief=1 --gtest_filter='$(tsan_tests)'
 
-check: check-deps all  ## formatting, static analysis, every test, the long ones, a million decisions against the model, every test with sanitizers
+check: check-deps all-tests  ## formatting, static analysis, every test, the long ones, a million decisions against the model, every test with sanitizers
 	clang-format --dry-run -Werror $(cpp_files)
 	$(call install_npm_packages)
 	run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) -extra-arg=-Wno-unknown-warning-option -extra-arg=-Wno-ignored-optimization-argument '^$(CURDIR)/src/'
@@ -111,7 +123,7 @@ clean:  ## remove everything that was built
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
-	@echo "Variables: NGINX_SRC, NGINX, BUILD, JOBS, PYTEST_JOBS, ONE, FUZZ_SECONDS, BENCH_OPTIONS, PREFIX, MODULES_DIR, DESTDIR. DEPS= installs nothing."
+	@echo "Variables: NGINX_SRC, NGINX, BUILD, JOBS, PYTEST_JOBS, ONE, CMAKE_OPTIONS, FUZZ_SECONDS, BENCH_OPTIONS, PREFIX, MODULES_DIR, DESTDIR. DEPS= installs nothing."
 
 cpp_files = $(shell find src t -name '*.[ch]pp')
 
@@ -127,8 +139,8 @@ install -D -m 644 $(BUILD)/page $(DESTDIR)$(PREFIX)/share/$(2)
 endef
 
 define build
-@cmake -S . -B $(1) -G Ninja --log-level=WARNING -DNGINX_SRC=$(abspath $(NGINX_SRC)) $(2) >/dev/null
-@cmake --build $(1) -j $(JOBS)
+@cmake -S . -B $(1) -G Ninja --log-level=WARNING -DNGINX_SRC=$(abspath $(NGINX_SRC)) $(2) $(CMAKE_OPTIONS) >/dev/null
+@cmake --build $(1) -j $(JOBS) --target $(or $(3),all)
 endef
 
 pytest = $(PYTHON) -m pytest --rootdir=. -o cache_dir=$(abspath $(BUILD))/.pytest_cache --build-dir=$(1) --nginx=$(NGINX)

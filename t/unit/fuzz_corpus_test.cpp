@@ -9,7 +9,7 @@ namespace keyward {
 namespace {
 
 std::string seed(const std::string &name) {
-  const auto path = std::filesystem::path(KEYWARD_SOURCE_DIR) / "t" / "fuzz" / "corpus" / name;
+  const auto path = test::source_folder() / "t" / "fuzz" / "corpus" / name;
   EXPECT_TRUE(std::filesystem::exists(path)) << path;
   return test::read_file(path);
 }

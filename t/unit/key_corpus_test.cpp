@@ -14,12 +14,13 @@
 #include "store/denial.hpp"
 #include "store/record.hpp"
 #include "store/window_record.hpp"
+#include "vectors.hpp"
 
 namespace keyward {
 namespace {
 
 std::string seed(const std::string &name) {
-  const auto path = std::filesystem::path(KEYWARD_SOURCE_DIR) / "t" / "fuzz" / "corpus" / name;
+  const auto path = test::source_folder() / "t" / "fuzz" / "corpus" / name;
   std::ifstream file(path, std::ios::binary);
   EXPECT_TRUE(file.is_open()) << path;
   return {std::istreambuf_iterator<char>(file), {}};

@@ -7,16 +7,14 @@
 #include <iterator>
 #include <string>
 
-#ifndef KEYWARD_SOURCE_DIR
-#define KEYWARD_SOURCE_DIR "."
-#endif
-
 namespace keyward::test {
+
+// The project's own folder (source_folder.cpp).
+std::filesystem::path source_folder();
 
 inline std::filesystem::path vectors_folder() {
   const char *chosen = std::getenv("KEYWARD_VECTORS");
-  return chosen != nullptr ? std::filesystem::path(chosen)
-                           : std::filesystem::path(KEYWARD_SOURCE_DIR) / ".." / "shared" / "vectors";
+  return chosen != nullptr ? std::filesystem::path(chosen) : source_folder() / ".." / "shared" / "vectors";
 }
 
 inline std::string read_file(const std::filesystem::path &path) {
