@@ -150,6 +150,7 @@ ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &loca
   if (ctx->waiting) {
     return NGX_AGAIN;
   }
+  ctx->in_shadow = mode == Mode::shadow;
   if (decide(*own, ctx, location) == Step::wait) {
     return NGX_AGAIN;
   }

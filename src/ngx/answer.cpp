@@ -8,6 +8,7 @@
 #include "json/json.hpp"
 #include "ngx/compat.hpp"
 #include "ngx/header_list.hpp"
+#include "ngx/limits.hpp"
 
 namespace keyward {
 namespace {
@@ -54,15 +55,13 @@ bool add_number_fields(ngx_http_request_t *r, const NumberField (&fields)[N]) no
   return true;
 }
 
-std::uint64_t seconds_up(std::uint64_t ms) noexcept { return (ms + 999) / 1000; }
-
 bool add_limit_fields(RequestContext *ctx) {
   ngx_http_request_t *r = ctx->r;
   const LimitHeaderStyle style = ctx->location->limit_headers.value_or(LimitHeaderStyle());
   const WindowState &limit = ctx->limit;
-  const std::uint64_t reset_s = seconds_up(limit.reset_ms);
+  const std::uint64_t reset_s = reset_in_s(*ctx);
   if (style.names == LimitHeaders::x || style.names == LimitHeaders::both) {
-    const std::uint64_t reset = style.reset_is_delta ? reset_s : static_cast<std::uint64_t>(ngx_time()) + reset_s;
+    const std::uint64_t reset = style.reset_is_delta ? reset_s : reset_at_s(*ctx);
     clear_answer_fields(r, {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"});
     if (!add_number_fields(r, {{"X-RateLimit-Limit", limit.limit},
                                {"X-RateLimit-Remaining", limit.remaining},

@@ -167,6 +167,18 @@ Reason judge(Worker &worker, RequestContext *ctx, const LocationConfiguration &l
   return charge_limits(worker, ctx, location);
 }
 
+// For as long as rules are looked at, and no longer, whatever comes of it.
+class Deciding {
+ public:
+  explicit Deciding(RequestContext *ctx) noexcept : ctx_(ctx) { ctx_->deciding = true; }
+  ~Deciding() { ctx_->deciding = false; }
+  Deciding(const Deciding &) = delete;
+  Deciding &operator=(const Deciding &) = delete;
+
+ private:
+  RequestContext *ctx_;
+};
+
 }  // namespace
 
 Step decide(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) {
@@ -192,6 +204,7 @@ Step decide(Worker &worker, RequestContext *ctx, const LocationConfiguration &lo
     return Step::wait;
   }
   if (reason == Reason::none) {
+    const Deciding deciding(ctx);
     reason = judge(worker, ctx, location, acceptance);
   }
   if (reason != Reason::none && info(reason).status == NGX_HTTP_SERVICE_UNAVAILABLE && ctx->retry_after_s == 0) {

@@ -44,13 +44,24 @@ constexpr Once kOnce[] = {
     {"keyward_scope_implies", {}, true},
 };
 
+const MethodName *find_method(std::string_view name) {
+  const auto *known =
+      std::find_if(std::begin(kMethods), std::end(kMethods), [&](const MethodName &m) { return m.name == name; });
+  return known == std::end(kMethods) ? nullptr : known;
+}
+
 }  // namespace
+
+bool are_methods(std::string_view list) {
+  const std::vector<std::string_view> names = split_list(list, ',');
+  return !names.empty() &&
+         std::all_of(names.begin(), names.end(), [](std::string_view name) { return find_method(name) != nullptr; });
+}
 
 Wrong parse_methods(std::string_view list, Methods *methods) {
   for (const std::string_view name : split_list(list, ',')) {
-    const auto *known =
-        std::find_if(std::begin(kMethods), std::end(kMethods), [&](const MethodName &m) { return m.name == name; });
-    if (known == std::end(kMethods)) {
+    const MethodName *known = find_method(name);
+    if (known == nullptr) {
       return "unknown method " + quoted(name) + "; write names that nginx knows in capitals, such as methods=GET,POST";
     }
     *methods |= known->bits;
@@ -71,6 +82,10 @@ Wrong parse_size(std::string_view word, std::size_t *bytes) {
 Wrong parse_grants(std::string_view list, std::string *scopes) {
   std::vector<std::string> grants;
   for (const std::string_view grant : split_list(list, ',')) {
+    if (const auto meant = meant_parameter(grant, {"scope", "limit", "max_keys", "credits", "concurrency"})) {
+      return quoted(grant) +
+             " among the scopes looks like a parameter; write a blank before it, not a comma: " + *meant;
+    }
     if (!is_grant(grant)) {
       return quoted(grant) + " is not a scope; write a name such as posts:read, a wildcard such as posts:*, or *";
     }

@@ -12,6 +12,8 @@ namespace keyward {
 
 Wrong parse_methods(std::string_view list, Methods *methods);
 Wrong parse_size(std::string_view word, std::size_t *bytes);
+// Whether all of a list with commas are methods that parse_methods() knows.
+bool are_methods(std::string_view list);
 // A list with commas becomes one with blanks.
 Wrong parse_grants(std::string_view list, std::string *scopes);
 // A path as nginx has it: absolute, or relative to its configuration.
@@ -43,6 +45,11 @@ char *directive(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
     return NGX_CONF_OK;
   });
 }
+
+// The setters of what is demanded of a request (rule_directives.cpp).
+Wrong set_scope(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_limit(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_limit_headers(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 
 // The setters of http and server (http_directives.cpp).
 Wrong set_identity(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf);

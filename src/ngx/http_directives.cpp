@@ -28,6 +28,10 @@ Wrong set_store(ngx_conf_t *cf, const Words &words, MainConfiguration *conf) {
   if (!conf->store.empty()) {
     return "is duplicate";
   }
+  if (const auto meant = meant_parameter(words[1], {"map_size"})) {
+    return quoted(words[1]) + " is no folder, it looks like a parameter; write the folder first: keyward_store " +
+           "/var/lib/keyward " + *meant + ";";
+  }
   ngx_str_t path = copy(cf->pool, words[1]);
   if (path.data == nullptr || ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) {
     throw std::bad_alloc();
@@ -91,6 +95,11 @@ Wrong set_plan(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
   if (!is_plan_name(words[1])) {
     return "bad name " + quoted(words[1]) + "; write printable ASCII without blanks, quotes and commas";
   }
+  if (const auto meant =
+          meant_parameter(words[1], {"name", "plan", "scope", "limit", "max_keys", "credits", "concurrency"})) {
+    return quoted(words[1]) + " is no plan's name, it looks like a parameter; write the name first, such as " +
+           "\"keyward_plan pro limit=60r/m;\"";
+  }
   plan.name = words[1];
   if (conf->policy.plans.count(plan.name) != 0) {
     return "defines " + quoted(words[1]) + " twice";
@@ -148,6 +157,10 @@ Wrong set_plan(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
 Wrong set_scope_implies(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
   Implication implication;
   for (std::size_t i = 1; i < words.size(); ++i) {
+    if (meant_parameter(words[i], {"methods", "match", "scope", "scopes"})) {
+      return quoted(words[i]) + " looks like a parameter, and there are none; write scopes alone, such as " +
+             "\"keyward_scope_implies mcp:full mcp:read;\"";
+    }
     if (!is_grant(words[i])) {
       return quoted(words[i]) + " is not a scope; write a name such as mcp:full, or a wildcard such as mcp:*";
     }

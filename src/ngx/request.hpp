@@ -13,6 +13,7 @@
 #include "auth/verified_token.hpp"
 #include "jwt/cause.hpp"
 #include "jwt/issuer.hpp"
+#include "limit/paid_windows.hpp"
 #include "limit/windows.hpp"
 #include "ngx/configuration.hpp"
 #include "ngx/ngx.hpp"
@@ -103,6 +104,8 @@ struct RequestContext {
   const jwt::Issuer *issuer = nullptr;              // whose verdict it was; of the configuration; nullptr: nobody's
   jwt::Cause token_cause = jwt::Cause::none;        // why it isn't one that holds
   Kind kind = Kind::none;
+  // Its own rules (scopes and limits with variables) are being looked at, and may ask who it is about.
+  bool deciding = false;
   bool has_usage_name = false;  // a key was recognised, whatever became of it
   Digest usage_name = {};
   ngx_str_t refused_key_id =
@@ -117,11 +120,12 @@ struct RequestContext {
     std::uint64_t charged_ms = 0;
   } legacy_failure;
 
-  // Limits: the windows that this request was counted in, and the tightest one's state.
-  std::array<Digest, 32> charged;
-  std::size_t charged_count = 0;
+  // Limits: what this request has paid so far, and the tightest one's state in the location where it is.
+  PaidWindows paid;
+  bool in_shadow = false;  // the location only tries: what it charges pays for nobody
   bool has_limit = false;
   WindowState limit;
+  std::uint64_t limit_at_ms = 0;  // when that was seen, by ngx_current_msec
   std::uint32_t limit_window_s = 0;
   std::string_view limit_name;
 

@@ -2,6 +2,7 @@
 #include "ngx/variables.hpp"
 
 #include "base/digits.hpp"
+#include "ngx/limits.hpp"
 #include "ngx/request.hpp"
 
 namespace keyward {
@@ -40,8 +41,9 @@ constexpr std::string_view kClaim = "keyward_claim_";
 // subrequest: its main request's.
 const RequestContext *speaking_context(ngx_http_request_t *r) noexcept {
   if (const RequestContext *ctx = current_context(r->main)) {
-    // While limits are looked at nothing is decided yet, but it is known by whom: by=$keyward_plan.
-    return ctx->decision == Decision::none && !ctx->principal ? nullptr : ctx;
+    // While its rules are looked at nothing is decided yet, but they may ask: by=$keyward_plan. While it waits there is
+    // nothing to say.
+    return ctx->decision == Decision::none && !ctx->deciding ? nullptr : ctx;
   }
   const RequestContext *earlier = r->main->internal ? find_context(r->main) : nullptr;
   return earlier != nullptr && earlier->refused_for_good() ? earlier : nullptr;
@@ -96,9 +98,7 @@ ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, 
     case Variable::remaining:
       return ctx->has_limit ? give(r, value, std::uint64_t{ctx->limit.remaining}) : empty(value);
     case Variable::reset:
-      return ctx->has_limit
-                 ? give(r, value, static_cast<std::uint64_t>(ngx_time()) + (ctx->limit.reset_ms + 999) / 1000)
-                 : empty(value);
+      return ctx->has_limit ? give(r, value, reset_at_s(*ctx)) : empty(value);
     case Variable::key_id:
       return give(r, value, principal != nullptr ? std::string_view(principal->key_id) : view(ctx->refused_key_id));
     case Variable::subject:
