@@ -167,7 +167,11 @@ bool add_refusal_fields(RequestContext *ctx) {
 // credential's.
 bool confirm_websocket(RequestContext *ctx) noexcept {
   ngx_http_request_t *r = ctx->r;
-  if (ctx->credential.websocket == nullptr || r->headers_out.status != NGX_HTTP_SWITCHING_PROTOCOLS) {
+  const bool offered = ctx->credential.websocket != nullptr ||
+                       std::any_of(ctx->taken.begin(), ctx->taken.end(), [](const TakenCredential &taken) {
+                         return taken.source->kind == SourceKind::websocket;
+                       });
+  if (!offered || r->headers_out.status != NGX_HTTP_SWITCHING_PROTOCOLS) {
     return true;
   }
   bool answered = false;

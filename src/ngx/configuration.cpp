@@ -122,6 +122,16 @@ bool names_methods(const std::optional<Rules> &rules) {
   return rules && std::any_of(rules->begin(), rules->end(), [](const auto &rule) { return rule.methods != 0; });
 }
 
+bool has_variables(const LocationConfiguration &location) {
+  const auto is_variable = [](const RequiredScope &scope) { return scope.value != nullptr; };
+  const auto varies = [&](const ScopeRule &rule) {
+    return std::any_of(rule.scopes.begin(), rule.scopes.end(), is_variable);
+  };
+  const auto counts_variable = [](const LimitRule &rule) { return rule.variable != nullptr; };
+  return (location.scopes && std::any_of(location.scopes->begin(), location.scopes->end(), varies)) ||
+         (location.limits && std::any_of(location.limits->begin(), location.limits->end(), counts_variable));
+}
+
 // `if` and limit_except choose by the request, not by the location: an `off` in there is easily overlooked.
 bool turns_off_for_some(const LocationConfiguration &child, const LocationConfiguration &parent,
                         const ngx_http_core_loc_conf_t &core) {
@@ -326,6 +336,7 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     // limit_except tells methods apart, too.
     child->has_methods = core->limit_except != 0 || core->lmt_excpt || names_methods(child->scopes) ||
                          names_methods(child->accept) || names_methods(child->limits);
+    child->reads_variables = has_variables(*child);
 
     if (child->touched || child->enforcement->mode != Mode::off) {
       server_configuration(cf)->guarded = true;

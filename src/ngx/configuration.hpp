@@ -146,6 +146,7 @@ struct LocationConfiguration {
   const Source *cookie = nullptr;  // of `sources`
   bool has_query = false;          // the server cuts a credential out of the query
   bool has_methods = false;        // a rule looks at the method: overrides of it are removed
+  bool reads_variables = false;    // a rule has variables in it
 
   LocationConfiguration *parent = nullptr;  // set when merged
   bool touched = false;                     // a directive of ours stands here
@@ -211,7 +212,8 @@ struct MainConfiguration {
   bool any_query = false;  // some server takes credentials from the query
   // The indexes of $request_uri and $request, where any_query.
   ngx_int_t request_uri_variable = NGX_ERROR, request_variable = NGX_ERROR;
-  bool any_on = false;      // some location is on or in shadow
+  std::vector<ngx_uint_t> identity_variables;  // the indexes of $http_... of identity fields
+  bool any_on = false;                         // some location is on or in shadow
   bool configured = false;  // any directive of ours at all
   std::vector<Problem> problems;
   std::vector<LocationConfiguration *> touched;

@@ -2,12 +2,14 @@
 #include "ngx/decision.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "ngx/cookie.hpp"
 #include "ngx/credential.hpp"
 #include "ngx/header_list.hpp"
 #include "ngx/key_lookup.hpp"
 #include "ngx/limits.hpp"
+#include "ngx/read_variables.hpp"
 #include "ngx/token_lookup.hpp"
 #include "ngx/worker.hpp"
 
@@ -106,17 +108,7 @@ Reason check_scopes(RequestContext *ctx, const LocationConfiguration &location) 
 // Steps 2 and 5: who is it? For nobody reason is none, with ctx->kind anonymous.
 Step identify(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, const Acceptance &acceptance,
               Reason *reason) {
-  const auto accepts_source = [&] {
-    return std::find(location.sources->begin(), location.sources->end(), *ctx->credential.source) !=
-           location.sources->end();
-  };
-  // After a redirect the credential is known already, and its fields may be gone; but the new location has to accept its source.
-  if (!(ctx->credential.source != nullptr && ctx->stripped)) {
-    *reason = find_credential(ctx, location);
-  } else if (!accepts_source()) {
-    *reason = Reason::missing_credential;
-    return Step::decided;
-  }
+  *reason = find_credential(ctx, location);
   if (*reason != Reason::none) {
     return Step::decided;
   }
@@ -167,25 +159,27 @@ Reason judge(Worker &worker, RequestContext *ctx, const LocationConfiguration &l
   return charge_limits(worker, ctx, location);
 }
 
+// For as long as rules are looked at, and no longer, whatever comes of it: a request that waits, or ends here, is of nobody.
+class Deciding {
+ public:
+  explicit Deciding(RequestContext *ctx) noexcept : ctx_(ctx) { ctx_->deciding = true; }
+  ~Deciding() { ctx_->deciding = false; }
+  Deciding(const Deciding &) = delete;
+  Deciding &operator=(const Deciding &) = delete;
+
+ private:
+  RequestContext *ctx_;
+};
+
 }  // namespace
 
 Step decide(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) {
-  ctx->location = &location;
-  if (!ctx->let_go_of_principal()) {
-    ctx->reason = Reason::internal_error;
-    return Step::decided;
+  ctx->begin_decision(location);
+  const Deciding deciding(ctx);
+  std::optional<DecisionReads> reads;
+  if (location.reads_variables) {
+    reads.emplace(ctx->r);
   }
-  // Nothing is known here yet: limits may count by these, and a client that leaves now is logged with them.
-  ctx->decision = Decision::none;
-  ctx->reason = Reason::none;
-  ctx->kind = Kind::none;
-  ctx->has_limit = false;
-  ctx->has_usage_name = false;
-  ctx->refused_key_id = {};
-  ctx->retry_after_s = 0;
-  ctx->token.reset();
-  ctx->issuer = nullptr;
-  ctx->token_cause = jwt::Cause::none;
   const Acceptance &acceptance = acceptance_for(location.acceptances, ctx->r->method);
   Reason reason = Reason::none;
   if (identify(worker, ctx, location, acceptance, &reason) == Step::wait) {

@@ -10,7 +10,7 @@ namespace keyward {
 struct Worker;
 
 // Decides for the location that the request is in. Re-entrant: after a wait everything that may have changed meanwhile is read
-// again. Fills ctx's principal, kind, reason and limit; touches neither request nor answer.
+// again. Makes ctx's outcome anew, but for the decision itself; touches neither request nor answer.
 Step decide(Worker &worker, RequestContext *ctx, const LocationConfiguration &location);
 
 }  // namespace keyward

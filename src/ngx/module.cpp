@@ -127,6 +127,7 @@ ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
       return NGX_ERROR;
     }
     take_remote_user(cf);
+    find_identity_variables(cf);
     const bool added = add_handler(cf, NGX_HTTP_POST_READ_PHASE, on_post_read) &&
                        add_handler(cf, NGX_HTTP_PREACCESS_PHASE, on_preaccess) &&
                        add_handler(cf, NGX_HTTP_ACCESS_PHASE, on_access) &&
