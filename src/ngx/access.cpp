@@ -36,8 +36,8 @@ void count(Worker &worker, RequestContext *ctx) noexcept {
   }
 }
 
-// Whether the location that the request is in has an error_page for this status, whose URI has no variables. A named location has no URI
-// of its own.
+// Whether the location that the request is in has an error_page for this status, whose URI has no variables. A named
+// location has no URI of its own.
 bool has_literal_page(ngx_http_request_t *r, ngx_int_t status) noexcept {
   const auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
   if (core->error_pages == nullptr) {
@@ -93,8 +93,8 @@ ngx_int_t answer_refusal_here(RequestContext *ctx) noexcept {
 // The location's mode at this moment.
 Mode mode_of(const LocationConfiguration &location) noexcept { return location.enforcement->at(ngx_time()); }
 
-// Whether what runs now answers a request that keyward has refused, and that nobody has admitted since: in the location that
-// error_page led to, and where that leads on to locations in which nothing decides.
+// Whether what runs now answers a request that keyward has refused, and that nobody has admitted since: in the location
+// that error_page led to, and where that leads on to locations in which nothing decides.
 bool is_answering_refusal(ngx_http_request_t *r) noexcept {
   if (const RequestContext *ctx = current_context(r)) {
     return ctx->answered_elsewhere && ctx->refused_for_good();

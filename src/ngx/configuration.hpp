@@ -214,7 +214,7 @@ struct MainConfiguration {
   ngx_int_t request_uri_variable = NGX_ERROR, request_variable = NGX_ERROR;
   std::vector<ngx_uint_t> identity_variables;  // the indexes of $http_... of identity fields
   bool any_on = false;                         // some location is on or in shadow
-  bool configured = false;  // any directive of ours at all
+  bool configured = false;                     // any directive of ours at all
   std::vector<Problem> problems;
   std::vector<LocationConfiguration *> touched;
   std::vector<std::pair<std::string, std::string>> plans_named;    // by a directive, and its place

@@ -159,7 +159,8 @@ Reason judge(Worker &worker, RequestContext *ctx, const LocationConfiguration &l
   return charge_limits(worker, ctx, location);
 }
 
-// For as long as rules are looked at, and no longer, whatever comes of it: a request that waits, or ends here, is of nobody.
+// For as long as rules are looked at, and no longer, whatever comes of it: a request that waits, or ends here, is of
+// nobody.
 class Deciding {
  public:
   explicit Deciding(RequestContext *ctx) noexcept : ctx_(ctx) { ctx_->deciding = true; }

@@ -24,8 +24,8 @@ bool remove_identity(ngx_http_request_t *r, const ServerConfiguration &server) n
   });
 }
 
-// Takes the credential out of everything that holds it but the fields of its own, which the caller reuses or removes. What each source
-// gave is remembered.
+// Takes the credential out of everything that holds it but the fields of its own, which the caller reuses or removes.
+// What each source gave is remembered.
 bool take_credential(RequestContext *ctx) noexcept {
   ngx_http_request_t *r = ctx->r;
   const LocationConfiguration &location = *ctx->location;
@@ -132,8 +132,8 @@ void find_identity_variables(ngx_conf_t *cf) {
   std::set<std::string> names;
   auto *servers = static_cast<ngx_http_core_srv_conf_t **>(core->servers.elts);
   for (ngx_uint_t i = 0; i < core->servers.nelts; ++i) {
-    const auto *server = static_cast<const ServerConfiguration *>(
-        servers[i]->ctx->srv_conf[ngx_http_keyward_module.ctx_index]);
+    const auto *server =
+        static_cast<const ServerConfiguration *>(servers[i]->ctx->srv_conf[ngx_http_keyward_module.ctx_index]);
     for (const IdentityName &identity : server->identity) {
       std::string name = "http_" + identity.lowcase;
       std::replace(name.begin(), name.end(), '-', '_');

@@ -9,12 +9,12 @@ namespace keyward {
 // server (spec 10), before anything can read or cache it.
 ngx_int_t on_post_read(ngx_http_request_t *r) noexcept;
 
-// The same for a request that error_page has taken on from before post-read, as nginx's own 400 about a bad Host. And what an earlier
-// location told of its principal ends where a redirect has led to another one, whoever decides there.
+// The same for a request that error_page has taken on from before post-read, as nginx's own 400 about a bad Host. And
+// what an earlier location told of its principal ends where a redirect has led to another one, whoever decides there.
 bool protect_identity(ngx_http_request_t *r) noexcept;
 
-// Sets the identity fields for whom ctx names. With strip, the credential's own fields are removed (and reused), and what they gave is
-// remembered for later locations. false when memory was refused: then nothing may be passed on.
+// Sets the identity fields for whom ctx names. With strip, the credential's own fields are removed (and reused), and
+// what they gave is remembered for later locations. false when memory was refused: then nothing may be passed on.
 bool set_identity(RequestContext *ctx, bool strip) noexcept;
 
 // Takes the identity fields that an earlier decision set out again.

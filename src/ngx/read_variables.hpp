@@ -13,8 +13,8 @@ namespace keyward {
 // The next to read one of these computes it anew. By index.
 void forget_variables(ngx_http_request_t *r, const std::vector<ngx_uint_t> &indexes) noexcept;
 
-// While this lives, variables are read for a decision's own rules, which may know whom nobody else is told of: a map over
-// $keyward_subject, say. At its end nginx forgets all that it had not kept before.
+// While this lives, variables are read for a decision's own rules, which may know whom nobody else is told of: a map
+// over $keyward_subject, say. At its end nginx forgets all that it had not kept before.
 class DecisionReads {
  public:
   explicit DecisionReads(ngx_http_request_t *r);  // throws std::bad_alloc

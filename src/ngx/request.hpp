@@ -68,7 +68,8 @@ struct FoundCredential {
   ngx_table_elt_t *websocket = nullptr;  // Sec-WebSocket-Protocol, which may hold more
 };
 
-// What a source gave before it was taken out of the request: a later location's sources count as if it were still there.
+// What a source gave before it was taken out of the request: a later location's sources count as if it were still
+// there.
 struct TakenCredential {
   const Source *source = nullptr;  // of the configuration of the location that took it
   std::string_view text;
@@ -90,12 +91,13 @@ struct QueryCredential {
 
 // What one decision came to. Made anew for each.
 struct Outcome {
-  // The decision is being made now, in this very call: its own rules (scopes and limits with variables) may ask who it is about.
+  // The decision is being made now, in this very call: its own rules (scopes and limits with variables) may ask who it
+  // is about.
   bool deciding = false;
   Decision decision = Decision::none;
   Reason reason = Reason::none;
-  // Who it turned out to be, whatever became of it, for what decides and counts; nullptr: nobody, or not known yet. Whoever tells
-  // somebody else asks named().
+  // Who it turned out to be, whatever became of it, for what decides and counts; nullptr: nobody, or not known yet.
+  // Whoever tells somebody else asks named().
   std::shared_ptr<const Principal> principal;
   std::shared_ptr<const VerifiedToken> token;  // one whose signature, times and claims hold, whatever became of it
   const jwt::Issuer *issuer = nullptr;         // whose verdict it was; of the configuration; nullptr: nobody's
@@ -121,8 +123,8 @@ struct Outcome {
   ngx_str_t refused_uri = {};
   bool literal_page = false;  // the URI of the error_page for this refusal has no variables
 
-  // The one place that says who may be named, to backends, in variables and in fields: whom keyward has admitted, also in shadow, and
-  // to the rules of a decision itself whom it is about. nullptr: nobody.
+  // The one place that says who may be named, to backends, in variables and in fields: whom keyward has admitted, also
+  // in shadow, and to the rules of a decision itself whom it is about. nullptr: nobody.
   const Principal *named() const noexcept {
     const bool admitted = decision == Decision::allowed || (decision == Decision::shadow && reason == Reason::none);
     return admitted || deciding ? principal.get() : nullptr;

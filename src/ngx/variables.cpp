@@ -40,7 +40,8 @@ constexpr std::string_view kClaim = "keyward_claim_";
 // subrequest: its main request's.
 const RequestContext *speaking_context(ngx_http_request_t *r) noexcept {
   if (const RequestContext *ctx = current_context(r->main)) {
-    // While its rules are looked at nothing is decided yet, but they may ask: by=$keyward_plan. While it waits there is nothing to say.
+    // While its rules are looked at nothing is decided yet, but they may ask: by=$keyward_plan. While it waits there is
+    // nothing to say.
     return ctx->decision == Decision::none && !ctx->deciding ? nullptr : ctx;
   }
   const RequestContext *earlier = r->main->internal ? find_context(r->main) : nullptr;

@@ -1,4 +1,5 @@
-"""After a redirect the new location's sources are looked at as if it had been asked directly, whatever an earlier one has taken out."""
+"""After a redirect the new location's sources are looked at as if it had been asked directly, whatever an earlier one
+has taken out."""
 
 import itertools
 import json
@@ -130,7 +131,8 @@ def test_report_S9_the_row_itself(site):
 
 
 def test_report_S9_two_ambient_cookies(site):
-    """Beside an explicit credential nobody looks at them, but they are taken out: for a location that knows cookies only they are two."""
+    """Beside an explicit credential nobody looks at them, but they are taken out. A location that knows cookies only has
+    to be told that there were two."""
     keys = {name: key["key"] for name, key in site.keys.items()}
     fields = [("Authorization", f"Bearer {keys['a']}"), ("Cookie", f"session={keys['a']}; session={keys['b']}")]
     for target in ("/first/bearer-or-cookie", "/try/bearer-or-cookie/cookie"):

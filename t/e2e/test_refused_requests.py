@@ -1,4 +1,5 @@
-"""Nothing of a request that was refused goes anywhere while its refusal is answered, wherever error_page has the answer come from."""
+"""Nothing of a request that was refused goes anywhere while its refusal is answered, wherever error_page has the
+answer come from."""
 
 import pytest
 from harness.client import Closed
@@ -114,7 +115,7 @@ def test_report_S8_what_is_admitted_is_mirrored(edge, store, backend, pages):
 @pytest.mark.parametrize("mode", ["on", "off"])
 @pytest.mark.parametrize("named", ["@page", "/page"])
 def test_report_S8_an_error_page_tries_no_files(edge, store, pages, mode, named, tries):
-    """try_files is of the same phase as mirror. Without it a named location would show the very file that was refused."""
+    """try_files is of mirror's phase. Without it a named location would show the very file that was refused."""
     e = edge(
         server=f"""
         keyward on; keyward_scope admin:x;
