@@ -393,7 +393,7 @@ def pages(build):
             location /named/ { error_page 401 @named; proxy_pass @BACKEND@; }
             location @named { default_type text/plain; return 402 "named"; }
             location /named-static/ { error_page 401 @static; proxy_pass @BACKEND@; }
-            location @static { root @HTML@; try_files /page.html =404; }
+            location @static { root @HTML@; rewrite ^ /page.html break; }
             location /static/ { error_page 401 /page.html; proxy_pass @BACKEND@; }
             location = /page.html { internal; }
             location /open/ { error_page 401 /open-page; proxy_pass @BACKEND@; }
