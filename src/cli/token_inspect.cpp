@@ -104,6 +104,11 @@ Outcome judge(Context &context, const TokenRules &by, std::string_view token, st
     build_token_principal(nullptr, verified, own.rules, reach, Policy(), now_s, &principal);
     report->remarks.push_back("no store was asked whether its subject is blocked or it is on the denylist");
   }
+  if (report->identity.has_undivided_scopes) {
+    report->remarks.push_back(
+        "the claim that scope_claim names is a string with blanks, which is one value and no scope: let the issuer "
+        "write an array (only scope, scp and permissions are split at blanks)");
+  }
   report->grants = principal.grants.is_all() ? "*" : principal.grants.text();
   report->accepted = reason == Reason::none;
   report->reason = report->accepted ? std::string() : std::string(info(reason).name);

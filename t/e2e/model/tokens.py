@@ -139,8 +139,12 @@ def subject_of(issuer, token):
 
 def scopes_of(issuer, token):
     """Its own, and what its issuer grants."""
-    claim = next((found for found in (claim_of(token.claims, path) for path in issuer.scope_claims) if found is not None), [])
-    words = claim.split(" ") if isinstance(claim, str) else claim if isinstance(claim, list) else []
+    paths = ((path, claim_of(token.claims, path)) for path in issuer.scope_claims)
+    path, claim = next(((path, found) for path, found in paths if found is not None), ("", []))
+    if isinstance(claim, str):  # a list in these claims only, elsewhere one value
+        words = claim.split(" ") if path in ("scope", "scp", "permissions") else [claim]
+    else:
+        words = claim if isinstance(claim, list) else []
     words = [word for word in words if isinstance(word, str) and SCOPE_TOKEN.fullmatch(word)]
     return (*(word for word in words if issuer.wildcards or "*" not in word), *issuer.grant)
 
