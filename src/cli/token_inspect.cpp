@@ -73,7 +73,8 @@ Outcome judge(Context &context, const TokenRules &by, std::string_view token, st
   report->reason = report->accepted ? "" : to_text(waits ? jwt::Outcome::keys_unavailable : verdict.outcome);
   report->cause = report->accepted ? "" : to_text(verdict.cause);
   if (!is_token) {
-    report->reason = info(Reason::invalid_key).name;  // for all that a request shows, it may have meant to be a key
+    report->remarks.push_back(
+        "where keys are accepted as well, the reason is invalid_key: it might have been meant for one");
   }
   if (!report->verified) {
     return done();

@@ -150,7 +150,8 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
   return reason;
 }
 
-Reason classify_credential(const MainConfiguration &main, FoundCredential *found) noexcept {
+Reason classify_credential(const MainConfiguration &main, const Acceptance &acceptance,
+                           FoundCredential *found) noexcept {
   for (const KeyFormat &format : main.formats) {
     if (format.claims(found->text)) {
       found->kind = Kind::key;
@@ -167,7 +168,7 @@ Reason classify_credential(const MainConfiguration &main, FoundCredential *found
     found->kind = Kind::token;
     return Reason::none;
   }
-  return Reason::invalid_key;
+  return formless_reason(main, acceptance);
 }
 
 }  // namespace keyward

@@ -128,7 +128,7 @@ Step identify(Worker &worker, RequestContext *ctx, const LocationConfiguration &
     *reason = Reason::cross_site;
     return Step::decided;
   }
-  *reason = classify_credential(worker.configuration, &ctx->credential);
+  *reason = classify_credential(worker.configuration, acceptance, &ctx->credential);
   ctx->kind = ctx->credential.kind;
   if (*reason != Reason::none) {
     return Step::decided;

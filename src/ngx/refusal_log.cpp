@@ -66,7 +66,10 @@ void log_refusal(Worker &worker, const RequestContext *ctx, const char *verb) no
   } else if (ctx->refused_key_id.len != 0) {
     ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, key \"%V\"", verb, &name, &ctx->refused_key_id);
   } else {
-    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V", verb, &name);
+    const bool formless = ctx->kind == Kind::none && ctx->credential.source != nullptr &&
+                          (ctx->reason == Reason::invalid_key || ctx->reason == Reason::invalid_token);
+    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V%s", verb, &name,
+                  formless ? ": it has the form of no configured key, and of no token" : "");
   }
 }
 

@@ -4,6 +4,7 @@
 #include "auth/credential_text.hpp"
 #include "auth/token_principal.hpp"
 #include "jwt/verify.hpp"
+#include "ngx/credential.hpp"
 #include "ngx/limits.hpp"
 #include "ngx/worker.hpp"
 #include "store/reader.hpp"
@@ -48,7 +49,7 @@ class TokenLookup {
       return Step::decided;
     }
     if (issuers_.empty()) {
-      *reason = is_token() ? Reason::invalid_token : Reason::invalid_key;
+      *reason = is_token() ? Reason::invalid_token : formless_reason(worker_.configuration, acceptance_);
       return Step::decided;
     }
     TokenCache &cache = worker_.tokens;
@@ -56,7 +57,7 @@ class TokenLookup {
     TokenCache::Entry *entry = cache.find(name, &issuers_, worker_.issuer_keys.changes(), now_s_);
     if (entry == nullptr) {
       if (!is_token()) {
-        *reason = Reason::invalid_key;
+        *reason = formless_reason(worker_.configuration, acceptance_);
         return Step::decided;
       }
       std::shared_ptr<const VerifiedToken> token;

@@ -106,7 +106,7 @@ def test_what_nobody_has_vouched_for(kw, keys, signer):
         answer = json.loads(run.stdout)
         assert run.rc == 1 and cause in answer["cause"], broken[:40]
         # As requests are told.
-        reason = "invalid_request" if len(broken) > 8192 else "invalid_token" if cause in ("alg, kid or typ", "header is not a strict JSON object") else "invalid_key"
+        reason = "invalid_request" if len(broken) > 8192 else "invalid_token"
         assert answer["reason"] == reason
     assert kw.run("token", "inspect", "--public-key", keys / "auth.pem", input=f" {mint(signer)} \t\n").rc == 0, "as HTTP takes blanks away"
     hostile = mint(signer, note="a\x1b[2Jb")
