@@ -48,9 +48,10 @@ struct Principal {
   std::string issuer;   // of a token: the name of its keyward_issuer
   bool own_subject =
       false;  // the subject is the issuer's own: no key, no record and no other issuer has it (subject_reach.hpp)
-  bool provisioned = true;  // of a token: its subject is in the store
-  Grants grants;            // effective: own, within the plan's, within the subject's
-  bool no_access = false;   // its plan says so, or is named and doesn't exist
+  bool provisioned = true;        // of a token: its subject is in the store
+  Grants grants;                  // effective: own, within the plan's, within the subject's
+  bool grants_are_roles = false;  // jwt::Identity::scopes_are_roles
+  bool no_access = false;         // its plan says so, or is named and doesn't exist
   // The limits of the key's record, else of the plan; has_limits is false only where there is neither a list nor a plan.
   bool has_limits = false;
   std::vector<Rate> limits;

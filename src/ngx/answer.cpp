@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "auth/challenge.hpp"
 #include "base/digits.hpp"
 #include "json/json.hpp"
 #include "ngx/compat.hpp"
@@ -83,34 +84,19 @@ bool add_limit_fields(RequestContext *ctx) {
   return true;
 }
 
-// RFC 6750, section 3. Values are quoted-strings: what may not stand in one (section 3: %x20-21 / %x23-5B / %x5D-7E) is left out. The
-// official MCP clients read this by regular expressions: Bearer first, no blank after '=', error_description last and without
-// quotes, "scope=" or "error=" in it (facts.md).
 std::string challenge(const RequestContext *ctx) {
-  std::string text;
-  const auto add = [&](const char *name, std::string_view value) {
-    if (value.empty()) {
-      return;
-    }
-    text += text.empty() ? "Bearer " : ", ";
-    text += name;
-    text += "=\"";
-    std::copy_if(value.begin(), value.end(), std::back_inserter(text),
-                 [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
-    text += '"';
-  };
-  add("realm", ctx->location->realm.value_or(std::string()));
-  const std::string_view error = info(ctx->reason).bearer_error;
-  add("error", error);
+  Challenge parts;
+  if (ctx->location->realm) {
+    parts.realm = *ctx->location->realm;
+  }
+  parts.error = info(ctx->reason).bearer_error;
   if (ctx->reason == Reason::insufficient_scope) {
-    add("scope", view(ctx->challenge_scope));
+    parts.scope = view(ctx->challenge_scope);
   }
-  const std::string &message = answer_of(ctx).message;
-  const bool misread = message.find("scope=") != std::string::npos || message.find("error=") != std::string::npos;
-  if (!error.empty() && !misread) {
-    add("error_description", message);
+  if (!parts.error.empty()) {
+    parts.description = answer_of(ctx).message;
   }
-  return text.empty() ? "Bearer" : text;
+  return to_text(parts);
 }
 
 bool needs_challenge(const RequestContext *ctx) noexcept {

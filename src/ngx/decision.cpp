@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "auth/challenge.hpp"
 #include "ngx/cookie.hpp"
 #include "ngx/credential.hpp"
 #include "ngx/header_list.hpp"
@@ -91,15 +92,10 @@ Reason check_scopes(RequestContext *ctx, const LocationConfiguration &location) 
   }
   const std::string needed = needed_text(r, *failed);
   ctx->required_scope = view(copy(r->pool, needed));
-  // Clients replace what they have by what a challenge names (facts.md): so granted and needed together.
-  std::string together = ctx->principal->grants.is_all() ? std::string() : ctx->principal->grants.text();
-  for (const std::string_view scope : split_list(needed, ' ')) {
-    const std::vector<std::string_view> there = split_list(together, ' ');
-    if (std::find(there.begin(), there.end(), scope) == there.end()) {
-      together += (together.empty() ? "" : " ") + std::string(scope);
-    }
-  }
-  ctx->challenge_scope = copy(r->pool, together);
+  // Roles aren't what an authorization server is asked for.
+  const Principal &who = *ctx->principal;
+  const std::string_view granted = who.grants_are_roles ? std::string_view() : std::string_view(who.grants.text());
+  ctx->challenge_scope = copy(r->pool, scopes_to_ask_for(granted, needed));
   return Reason::insufficient_scope;
 }
 

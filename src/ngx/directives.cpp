@@ -1,6 +1,7 @@
 // keyward's directives: each setter reads one, checks it, and says what to write instead.
 #include <algorithm>
 
+#include "auth/challenge.hpp"
 #include "auth/cookie_text.hpp"
 #include "auth/scope.hpp"
 #include "base/time_text.hpp"
@@ -458,7 +459,20 @@ Wrong set_errors(ngx_conf_t *, const Words &words, LocationConfiguration *conf) 
   return kGood;
 }
 
-Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *conf) {
+// Whether a refusal that it changes says its message in a challenge, too.
+bool is_told_in_challenge(const MessageRule &rule) noexcept {
+  for (std::size_t i = 1; i < kReasonCount; ++i) {
+    const auto reason = static_cast<Reason>(i);
+    const bool meant = std::find(rule.reasons.begin(), rule.reasons.end(), reason) != rule.reasons.end() ||
+                       std::find(rule.codes.begin(), rule.codes.end(), info(reason).code) != rule.codes.end();
+    if (meant && !info(reason).bearer_error.empty()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Wrong set_message(ngx_conf_t *cf, const Words &all_words, LocationConfiguration *conf) {
   Words words(all_words.begin() + 1, all_words.end());
   MessageRule rule;
   while (words.size() > 2) {
@@ -506,6 +520,14 @@ Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *c
              "; docs/directives.md lists them, for example invalid_key or unauthorized";
     }
   }
+  Challenge challenge;
+  challenge.description = rule.text;
+  if (!fits_challenge(challenge) && is_told_in_challenge(rule)) {
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                       "the text of \"keyward_message\" is too long for WWW-Authenticate, which has at most %uz bytes: "
+                       "it is left out there; write a shorter one",
+                       kMaxChallengeFieldBytes);
+  }
   if (!conf->messages) {
     conf->messages.emplace();
   }
@@ -513,13 +535,22 @@ Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *c
   return kGood;
 }
 
-Wrong set_realm(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
+Wrong set_realm(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
   if (conf->realm) {
     return "is duplicate";
   }
   const auto bad = [](char c) { return c < ' ' || c > '~' || c == '"' || c == '\\'; };
   if (words[1].empty() || std::any_of(words[1].begin(), words[1].end(), bad)) {
     return "invalid value " + quoted(words[1]) + "; write printable ASCII without quotes and backslashes";
+  }
+  Challenge challenge;
+  challenge.realm = words[1];
+  if (!fits_challenge(challenge)) {
+    ngx_conf_log_error(
+        NGX_LOG_WARN, cf, 0,
+        "the text of \"keyward_realm\" is too long for WWW-Authenticate, which has at most %uz bytes: it "
+        "is left out there; write a shorter one",
+        kMaxChallengeFieldBytes);
   }
   conf->realm = std::string(words[1]);
   return kGood;
