@@ -63,6 +63,9 @@ struct Principal {
   std::int64_t stands_until_s = 0;
 };
 
+// What one takes that std::make_shared() made.
+std::size_t bytes_of(const Principal &principal) noexcept;
+
 // Kinds of what limits count, kept apart; part of the names of windows.
 enum class Counted : char { key = 'k', subject = 's', token = 't', address = 'a', failures = 'f', variable = 'v' };
 Digest counted_name(const DigestKey &zone_secret, Counted kind, std::string_view who) noexcept;

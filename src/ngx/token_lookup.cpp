@@ -65,10 +65,12 @@ class TokenLookup {
       if (step == Step::wait || *reason != Reason::none) {
         return step;
       }
+      ctx_->token = token;
       entry = cache.put(name, &issuers_, worker_.issuer_keys.changes(), now_s_, std::move(token));
+    } else {
+      ctx_->token = entry->token;
     }
-    ctx_->token = entry->token;
-    ctx_->issuer = &rules_of(entry->token->issuer);
+    ctx_->issuer = &rules_of(ctx_->token->issuer);
     *reason = identify(entry);
     return Step::decided;
   }
@@ -132,7 +134,7 @@ class TokenLookup {
     return step;
   }
 
-  // Subject, denylist and plan, as the store has them now.
+  // Subject, denylist and plan, as the store has them now. entry: nullptr where the token isn't remembered.
   Reason identify(TokenCache::Entry *entry) {
     if (worker_.configuration.store.empty()) {
       return identify_in(nullptr, Generation(), entry);
@@ -146,31 +148,37 @@ class TokenLookup {
   }
 
   Reason identify_in(CredentialReader *reader, const Generation &generation, TokenCache::Entry *entry) {
-    if (!entry->principal || entry->generation != generation) {
-      entry->principal.reset();
-      const Reason reason = build(reader, entry);
+    std::shared_ptr<const Principal> principal;
+    if (entry != nullptr && entry->generation == generation) {
+      principal = entry->principal;
+    }
+    if (!principal) {
+      const Reason reason = build(reader, &principal);
+      if (entry != nullptr) {
+        worker_.tokens.set_principal(entry, generation, principal);
+      }
       if (reason != Reason::none) {
         return reason;
       }
-      entry->generation = generation;
     }
     // What another location accepts says nothing about this one.
-    const bool may_be_unknown = acceptance_.unprovisioned && entry->token->identity.has_subject;
-    if (!entry->principal->provisioned && ctx_->issuer->subject_required && !may_be_unknown) {
+    const bool may_be_unknown = acceptance_.unprovisioned && ctx_->token->identity.has_subject;
+    if (!principal->provisioned && ctx_->issuer->subject_required && !may_be_unknown) {
       return Reason::unprovisioned;
     }
-    ctx_->principal = entry->principal;
+    ctx_->principal = std::move(principal);
     return Reason::none;
   }
 
-  Reason build(CredentialReader *reader, TokenCache::Entry *entry) {
+  // Fills built only where the reason is none.
+  Reason build(CredentialReader *reader, std::shared_ptr<const Principal> *built) {
     auto principal = std::make_shared<Principal>();
-    const IssuerConfiguration &own = issuer(entry->token->issuer);
-    switch (build_token_principal(reader, *entry->token, own.rules, own.reach, worker_.configuration.policy, now_s_,
+    const IssuerConfiguration &own = issuer(ctx_->token->issuer);
+    switch (build_token_principal(reader, *ctx_->token, own.rules, own.reach, worker_.configuration.policy, now_s_,
                                   principal.get())) {
       case BuiltToken::ok:
         name_counts(*worker_.zone.secret, principal.get());
-        entry->principal = std::move(principal);
+        *built = std::move(principal);
         return Reason::none;
       case BuiltToken::blocked_subject:
         return Reason::blocked_subject;

@@ -19,8 +19,10 @@ constexpr int kBcryptNiceness = 19;
 constexpr std::size_t kQueuePerThread = 32;
 // About 600 bytes each where a principal has scopes and limits; a set of these is what a busy edge sees in a minute.
 constexpr std::size_t kPrincipals = 16384;
-// Bounded by what a token of 8 KiB may say; one of 500 bytes takes 1 KB.
 constexpr std::size_t kTokens = 8192;
+// For tokens, and for principals of keys: so that all of the usual ones find room, and long lists of scopes don't take
+// the machine. docs/performance.md has both numbers.
+constexpr std::size_t kRememberedBytes = 32U << 20;
 // Times a second that a starting worker waits for another one, which names windows or takes them in.
 constexpr int kWindowTries = 20;
 
@@ -32,8 +34,8 @@ Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
     : configuration(conf),
       cycle(running_cycle),
       zone(conf.zone),
-      principals(kPrincipals),
-      tokens(conf.issuers.empty() ? 0 : kTokens),
+      principals(kPrincipals, kRememberedBytes),
+      tokens(conf.issuers.empty() ? 0 : kTokens, kRememberedBytes),
       issuer_keys(conf, running_cycle->log),
       bcrypt_concurrency(conf.bcrypt_concurrency),
       windows_(&zone, &usage_, conf.store, conf.usage_map_bytes != 0 ? conf.usage_map_bytes : kDefaultMapBytes) {
