@@ -101,13 +101,15 @@ class TokenLookup {
       const KeyPlace &keys = issuer(place).keys;
       const bool fetched = keys.from == KeyPlace::From::jwks_uri;
       accepted.push_back({&rules_of(place), worker_.issuer_keys.current(place).get(),
-                          fetched ? std::string_view(keys.where) : std::string_view()});
+                          fetched ? std::string_view(keys.where) : std::string_view(),
+                          fetched ? worker_.fetching->fetched_at_s(place, now_s_) : jwt::kNeverFetched});
     }
     jwt::Verdict verdict = jwt::verify_token(accepted, ctx_->credential.text, now_s_);
     *reason = reason_of(verdict.outcome);
     ctx_->token_cause = verdict.cause;
     if (*reason == Reason::keys_unavailable) {
-      return await_keys(verdict.awaited, reason);
+      worker_.fetching->want(places_of(std::move(verdict.late)));
+      return await_keys(places_of(std::move(verdict.awaited)), reason);
     }
     if (verdict.issuer != jwt::kNoIssuer) {
       ctx_->issuer = accepted[verdict.issuer].issuer;
@@ -118,15 +120,23 @@ class TokenLookup {
           verified_token(place, rules_of(place), worker_.configuration.policy.implications, std::move(verdict)));
     } else if (verdict.cause == jwt::Cause::bad_signature || verdict.cause == jwt::Cause::too_many_keys) {
       charge_failure(worker_, ctx_, location_);
+    } else if (!verdict.late.empty()) {
+      charge_failure(worker_, ctx_, location_);
+      worker_.fetching->want(places_of(std::move(verdict.late)));
     }
     return Step::decided;
   }
 
-  // By another set of these issuers it may be good.
-  Step await_keys(std::vector<std::size_t> awaited, Reason *reason) {
-    for (std::size_t &place : awaited) {
+  // Places among the accepted issuers, as places among the configured ones.
+  std::vector<std::size_t> places_of(std::vector<std::size_t> accepted) const {
+    for (std::size_t &place : accepted) {
       place = issuers_[place];
     }
+    return accepted;
+  }
+
+  // By another set of these issuers it may be good.
+  Step await_keys(const std::vector<std::size_t> &awaited, Reason *reason) {
     const Step step = worker_.fetching->await(ctx_, awaited, reason);
     if (step == Step::decided && *reason == Reason::invalid_token) {
       charge_failure(worker_, ctx_, location_);

@@ -104,7 +104,7 @@ class Checker:
         if STATUS.get(seen.reason) != seen.status:
             return f"{seen.status} with the reason {seen.reason!r}"
         for verdict in verdicts:
-            if seen.reason == verdict.reason and (not verdict.waits or self.answers(seen)):
+            if seen.reason == verdict.reason and (not verdict.waits or self.is_dated(ask) or self.answers(seen)):
                 return None
             if seen.reason == "rate_limited" and verdict.charges:
                 return None
@@ -113,6 +113,10 @@ class Checker:
             if seen.reason == "keys_unavailable" and verdict.waits:
                 return None
         return f"refused with {seen.reason}, but {told(verdicts)}"
+
+    def is_dated(self, ask):
+        """Whether the token says when it was issued: then it may be known at once that the last fetch should have brought its key."""
+        return "iat" in self.tokens[ask.key].claims
 
     def answers(self, seen):
         """Whether the key server may have said meanwhile that there is no such key."""

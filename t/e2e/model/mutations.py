@@ -125,20 +125,20 @@ def without_kid(is_signed, keys, token):
     return is_signed(keys, replace(token, kid=None))
 
 
-def whose_but_not_finally(whose, issuers, sets, token):
+def whose_but_not_finally(whose, issuers, sets, token, now_s):
     """Passes over an issuer that the token is for, where a claim is wrong for it."""
-    return whose([issuer for issuer in issuers if tokens.are_claims_good(issuer, token.claims)], sets, token)
+    return whose([issuer for issuer in issuers if tokens.are_claims_good(issuer, token.claims)], sets, token, now_s)
 
 
-def whose_without_a_set(whose, issuers, sets, token):
+def whose_without_a_set(whose, issuers, sets, token, now_s):
     """Takes an issuer without keys for one whose keys don't fit."""
-    return whose(issuers, {source: keys or () for source, keys in sets.items()}, replace(token, kid=None))
+    return whose(issuers, {source: keys or () for source, keys in sets.items()}, replace(token, kid=None), now_s)
 
 
-def whose_of_those_with_keys(whose, issuers, sets, token):
+def whose_of_those_with_keys(whose, issuers, sets, token, now_s):
     """Passes over an issuer without keys, where another one takes the token."""
-    found = whose([issuer for issuer in issuers if sets[issuer.source] is not None], sets, token)
-    return found if found[0] else whose(issuers, sets, token)
+    found = whose([issuer for issuer in issuers if sets[issuer.source] is not None], sets, token, now_s)
+    return found if found[0] else whose(issuers, sets, token, now_s)
 
 
 def denied(change):

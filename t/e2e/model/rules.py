@@ -116,7 +116,7 @@ def may_be_unknown(subject, accepted):
 def find_token(world, scene, token, accepted, now_s):
     """(principal, reason, waits)"""
     issuers = ISSUERS[scene.variant]
-    issuer, reason, waits = tokens.whose(issuers_for(accepted, scene.variant) or issuers, scene.sets, token)
+    issuer, reason, waits = tokens.whose(issuers_for(accepted, scene.variant) or issuers, scene.sets, token, now_s)
     if issuer is None:
         return None, reason, waits
     if reason := tokens.complaint(issuer, token, now_s):
