@@ -77,6 +77,12 @@ struct QueryCredential {
   bool given_back = false;                  // to some location of this request
 };
 
+// A failure that a request counts for unless its key turns out right; charged_ms 0: none.
+struct CountedFailure {
+  Charge charge;
+  std::uint64_t charged_ms = 0;
+};
+
 struct RequestContext {
   explicit RequestContext(ngx_http_request_t *request) noexcept : r(request) {}
 
@@ -111,11 +117,8 @@ struct RequestContext {
   ngx_str_t challenge_scope = {};   // granted together with needed
   std::uint32_t retry_after_s = 0;
 
-  // A failure of its legacy prefix that this request counts for unless its key turns out right; charged_ms 0: none.
-  struct {
-    Charge charge;
-    std::uint64_t charged_ms = 0;
-  } legacy_failure;
+  // Of its legacy prefix, and of all of them.
+  CountedFailure legacy_failure, any_legacy_failure;
 
   // Limits: the windows that this request was counted in, and the tightest one's state.
   std::array<Digest, 32> charged;

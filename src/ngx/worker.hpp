@@ -48,6 +48,9 @@ struct Worker {
   std::unique_ptr<ThreadPool> bcrypt_pool, store_pool;
   std::unique_ptr<KeyFetching> fetching;  // once begin_keys() was called
 
+  // For candidates of legacy prefixes; started when the first one comes. nullptr: it can't be.
+  ThreadPool *candidate_pool() noexcept;
+
   // Whether a trouble of ours may go to the log at its own level: once a second, so that nobody can flood it.
   bool may_log_trouble() noexcept {
     const bool may = last_trouble_s_ != ngx_time();
@@ -93,7 +96,8 @@ struct Worker {
   time_t last_trouble_s_ = 0;
   ngx_msec_t next_overflow_note_ms_ = 0;
   std::string key_set_failure_;
-  PoolWatch bcrypt_watch_, store_watch_;
+  PoolWatch bcrypt_watch_, store_watch_, candidate_watch_;
+  std::unique_ptr<ThreadPool> candidate_pool_;
   ngx_event_t tick_ = {};
   ngx_connection_t tick_connection_ = {};  // what nginx's debug log looks at
 };
