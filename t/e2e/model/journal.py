@@ -43,7 +43,7 @@ ODD_CLAIMS = {
     "scope": ("", "posts:read", "posts:read  media:read", "posts:readx", "posts:* *", ["posts:write", 5, "a b"], 'media:read "', 5, {"a": 1}),
     "scp": ("posts:write", ["posts:*"], ["*"], "mcp:full", []),
     "permissions": (["posts:read", "mcp:read"], "posts:write media:read"),
-    "roles": ({"list": ["media:read"]}, {"list": "posts:*"}, {"list": "*"}, {}, "list", []),
+    "roles": ({"list": ["media:read", "posts:*"]}, {"list": "posts:*"}, {"list": "posts:read media:read"}, {"list": "*"}, {}, "list", []),
     "tier": ("free", "gold", "team", "closed", "nowhere", 5),
     "https://e.example/plan": ("free", "gold", "nowhere", 5),
 }

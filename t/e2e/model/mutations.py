@@ -219,6 +219,7 @@ MUTATIONS = {
     "token-subjects-are-apart": with_(tokens, comes_to=lambda comes_to, *given: False),
     "token-of-another-subject": issuers_with(subject_claim="sub"),
     "token-scopes-are-wild": issuers_with(wildcards=True),
+    "token-roles-are-lists": with_(tokens, holds_lists=lambda holds_lists, path: True),
     "token-scopes-are-tame": issuers_with(wildcards=False),
     "token-is-granted-nothing": issuers_with(grant=()),
     "token-scopes-from-elsewhere": issuers_with(scope_claims=("permissions", "scp", "scope")),

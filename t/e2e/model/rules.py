@@ -146,7 +146,7 @@ def edges(world, variant, ask, token):
 
 
 WHOLE = ("key", "same", "cookie", "page", "ambient")
-FIXED = {"none": "", "unknown": "invalid_key", "foreign": "invalid_key", "token": "invalid_token", "double": "invalid_request"}
+FIXED = {"none": "", "unknown": "invalid_key", "token": "invalid_token", "double": "invalid_request"}
 
 
 def find(world, scene, ask, location, now_s):
@@ -157,9 +157,13 @@ def find(world, scene, ask, location, now_s):
         return None, "cross_site", False
     if ask.kind in FIXED:
         return None, FIXED[ask.kind], False
+    # What has the form of neither a key nor a token.
+    formless = "invalid_key" if "key" in location.accepts(ask.method) else "invalid_token"
+    if ask.kind == "foreign":
+        return None, formless, False
     if token := scene.tokens.get(ask.key):
         if not token.looks:
-            return None, "invalid_key", False
+            return None, formless, False
         if ask.kind == "malformed":  # another signature than it had
             token = replace(token, key="")
         return find_token(world, scene, token, location.accepts(ask.method), now_s)

@@ -145,12 +145,17 @@ def subject_of(issuer, token):
     return "" if claim is None else issuer.prefix + claim
 
 
+def holds_lists(path):
+    """Whether a string in this claim is a list; elsewhere it is one value."""
+    return path in ("scope", "scp", "permissions")
+
+
 def scopes_of(issuer, token):
     """Its own, and what its issuer grants."""
     paths = ((path, claim_of(token.claims, path)) for path in issuer.scope_claims)
     path, claim = next(((path, found) for path, found in paths if found is not None), ("", []))
-    if isinstance(claim, str):  # a list in these claims only, elsewhere one value
-        words = claim.split(" ") if path in ("scope", "scp", "permissions") else [claim]
+    if isinstance(claim, str):
+        words = claim.split(" ") if holds_lists(path) else [claim]
     else:
         words = claim if isinstance(claim, list) else []
     words = [word for word in words if isinstance(word, str) and SCOPE_TOKEN.fullmatch(word)]
