@@ -4,6 +4,7 @@
 #include "ngx/credential.hpp"
 #include "ngx/decision.hpp"
 #include "ngx/identity.hpp"
+#include "ngx/overrides.hpp"
 #include "ngx/query_credential.hpp"
 #include "ngx/refusal_log.hpp"
 #include "ngx/request.hpp"
@@ -97,7 +98,7 @@ ngx_int_t admit(Worker &worker, RequestContext *ctx, const LocationConfiguration
       ctx->kind == Kind::anonymous && acceptance_for(location.acceptances, ctx->r->method).preflight;
   const bool by_method = location.has_methods || is_preflight;
   const bool ready = set_identity(ctx, !keep) && (!keep || !location.has_query || restore_query_credential(ctx->r)) &&
-                     ((!by_method && !by_cookie) || remove_method_overrides(ctx->r));
+                     remove_overrides(ctx, by_method || by_cookie);
   if (!ready) {
     ctx->reason = Reason::internal_error;
     log_refusal(worker, ctx, "refused");
@@ -186,10 +187,7 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
 }
 
 ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
-  if (r == r->main) {
-    return protect_identity(r) ? NGX_DECLINED : internal_error(r, kNoMemory);
-  }
-  if (mode_of(location_configuration(r)) != Mode::on) {
+  if (r == r->main || mode_of(location_configuration(r)) != Mode::on) {
     return NGX_DECLINED;
   }
   const RequestContext *ctx = current_context(r->main);

@@ -46,6 +46,7 @@ char *directive(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
 
 // The setters of http and server (http_directives.cpp).
 Wrong set_identity(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf);
+Wrong set_upgrade(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf);
 Wrong set_store(ngx_conf_t *cf, const Words &words, MainConfiguration *conf);
 Wrong set_zone(ngx_conf_t *cf, const Words &words, MainConfiguration *conf);
 Wrong set_key_format(ngx_conf_t *cf, const Words &words, MainConfiguration *conf);

@@ -562,6 +562,8 @@ ngx_command_t directives[] = {
     KEYWARD_LOCATION("keyward_forward_credential", NGX_CONF_TAKE1, set_forward_credential),
     {ngx_string("keyward_identity"), NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_CONF_TAKE1,
      directive<ServerConfiguration, set_identity>, NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
+    {ngx_string("keyward_upgrade"), NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_CONF_1MORE,
+     directive<ServerConfiguration, set_upgrade>, NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
     KEYWARD_MAIN("keyward_store", NGX_CONF_TAKE12, set_store),
     KEYWARD_MAIN("keyward_zone", NGX_CONF_TAKE1, set_zone),
     KEYWARD_MAIN("keyward_key_format", NGX_CONF_2MORE, set_key_format),

@@ -5,6 +5,23 @@
 #include "ngx/directive.hpp"
 
 namespace keyward {
+namespace {
+
+// A token (RFC 9110, section 5.6.2).
+bool is_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
+// A protocol as in an Upgrade field: NAME or NAME/VERSION (RFC 9110, section 7.8).
+bool is_protocol(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  return is_token(text.substr(0, slash)) && (slash == std::string_view::npos || is_token(text.substr(slash + 1)));
+}
+
+}  // namespace
 
 Wrong set_identity(ngx_conf_t *, const Words &words, ServerConfiguration *conf) {
   if (conf->identity_prefix) {
@@ -21,6 +38,36 @@ Wrong set_identity(ngx_conf_t *, const Words &words, ServerConfiguration *conf) 
     return "bad prefix " + quoted(words[1]) + "; write letters, digits and hyphens, such as X-Keyward, or \"off\"";
   }
   conf->identity_prefix = std::string(words[1]);
+  return kGood;
+}
+
+Wrong set_upgrade(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf) {
+  if (conf->upgrades) {
+    return "is duplicate; name all protocols in one";
+  }
+  std::vector<std::string> tokens;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (!is_protocol(words[i])) {
+      return quoted(words[i]) +
+             " is not a protocol; write one as its Upgrade field has it, such as h2c or SPDY/3.1, and several one "
+             "after "
+             "the other";
+    }
+    std::string token(words[i]);
+    std::transform(token.begin(), token.end(), token.begin(), [](char c) { return static_cast<char>(ngx_tolower(c)); });
+    if (std::find(tokens.begin(), tokens.end(), token) != tokens.end()) {
+      return quoted(words[i]) + " is there twice; case makes no difference";
+    }
+    if (token == "h2c") {
+      ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                         "\"keyward_upgrade h2c\" lets clients open a tunnel to a backend that speaks HTTP/2, through "
+                         "which every further request passes unseen, with identity fields of the client's making; let "
+                         "clients speak HTTP/2 to nginx (\"http2\" of \"listen\") and use grpc_pass or proxy_pass "
+                         "instead");
+    }
+    tokens.push_back(std::move(token));
+  }
+  conf->upgrades = std::move(tokens);
   return kGood;
 }
 

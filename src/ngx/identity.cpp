@@ -6,37 +6,16 @@
 #include "ngx/cookie.hpp"
 #include "ngx/credential.hpp"
 #include "ngx/header_list.hpp"
-#include "ngx/query_credential.hpp"
-#include "ngx/worker.hpp"
 
 namespace keyward {
 namespace {
 
-constexpr std::string_view kMethodOverrides[] = {"x-http-method-override", "x-http-method", "x-method-override"};
-
 bool remove_identity(ngx_http_request_t *r, const ServerConfiguration &server) noexcept {
-  return remove_request_headers(r, [&](const ngx_table_elt_t *header) {
-    return server.identity_lengths.has(header->key.len) &&
-           std::any_of(server.identity.begin(), server.identity.end(),
-                       [&](const IdentityName &name) { return is_same_name(header, name.lowcase); });
-  });
+  return remove_request_headers(
+      r, [&](const ngx_table_elt_t *header) { return server.watched.find(header) == FieldUse::identity; });
 }
 
 }  // namespace
-
-ngx_int_t on_post_read(ngx_http_request_t *r) noexcept {
-  const ServerConfiguration &server = server_configuration(r);
-  if (!server.guarded) {
-    return NGX_DECLINED;
-  }
-  return remove_identity(r, server) && cut_query_credential(r) ? NGX_DECLINED : internal_error(r, "memory was refused");
-}
-
-bool protect_identity(ngx_http_request_t *r) noexcept {
-  const ServerConfiguration &server = server_configuration(r);
-  // With a context, fields under these names may be ours; without one, they aren't.
-  return !r->internal || !server.guarded || find_context(r) != nullptr || remove_identity(r, server);
-}
 
 bool withdraw_identity(RequestContext *ctx) noexcept {
   if (!ctx->identity_set) {
@@ -97,13 +76,6 @@ bool set_identity(RequestContext *ctx, bool strip) noexcept {
   return remove_request_headers(r, [&](const ngx_table_elt_t *header) {
     const auto end = fields.begin() + static_cast<std::ptrdiff_t>(free_fields);
     return std::find(fields.begin(), end, header) != end;
-  });
-}
-
-bool remove_method_overrides(ngx_http_request_t *r) noexcept {
-  return remove_request_headers(r, [](const ngx_table_elt_t *header) {
-    return std::any_of(std::begin(kMethodOverrides), std::end(kMethodOverrides),
-                       [&](std::string_view name) { return is_same_name(header, name); });
   });
 }
 

@@ -3,9 +3,9 @@
 #include "ngx/access.hpp"
 #include "ngx/configuration.hpp"
 #include "ngx/filters.hpp"
-#include "ngx/identity.hpp"
 #include "ngx/ngx.hpp"
 #include "ngx/query_credential.hpp"
+#include "ngx/request_start.hpp"
 #include "ngx/store_check.hpp"
 #include "ngx/variables.hpp"
 #include "ngx/worker.hpp"
@@ -132,12 +132,20 @@ ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
                        add_handler(cf, NGX_HTTP_ACCESS_PHASE, on_access) &&
                        add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, on_precontent) &&
                        add_handler(cf, NGX_HTTP_CONTENT_PHASE, on_content);
-    return added && (!main->any_query || keep_query_from_logs(cf)) ? NGX_OK : NGX_ERROR;
+    return added && prepare_request_start(cf) && (main->query_names.empty() || keep_query_from_logs(cf)) ? NGX_OK
+                                                                                                         : NGX_ERROR;
   });
 }
 
 ngx_int_t postconfigure_filters(ngx_conf_t *cf) noexcept {
-  return main_configuration(cf)->configured ? install_filters(cf) : NGX_OK;
+  if (!main_configuration(cf)->configured) {
+    return NGX_OK;
+  }
+  // Handlers of a phase run from the last to the first: in here rewrite's own are there already, and come after these.
+  return add_handler(cf, NGX_HTTP_SERVER_REWRITE_PHASE, on_rewrite) &&
+                 add_handler(cf, NGX_HTTP_REWRITE_PHASE, on_rewrite)
+             ? install_filters(cf)
+             : NGX_ERROR;
 }
 
 ngx_http_module_t access_context = {

@@ -93,6 +93,7 @@ struct RequestContext {
   bool stripped = false;      // the credential's fields are gone from the request
   bool identity_set = false;  // the identity fields are there
   bool use_counted = false;
+  bool destination_is_within = false;  // a location that admitted the request has its Destination, too
 
   // The latest decision.
   Decision decision = Decision::none;
