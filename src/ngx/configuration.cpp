@@ -5,6 +5,8 @@
 
 #include "base/digest.hpp"
 #include "ngx/cache_check.hpp"
+#include "ngx/computed_variables.hpp"
+#include "ngx/early_check.hpp"
 #include "ngx/issuer_check.hpp"
 
 namespace keyward {
@@ -114,6 +116,16 @@ void warn_of_dear_plans(ngx_conf_t *cf, const MainConfiguration &main, const Loc
 
 bool has_plan_limit(const std::vector<LimitRule> &limits) {
   return std::any_of(limits.begin(), limits.end(), [](const LimitRule &rule) { return rule.plan; });
+}
+
+bool has_variables(const LocationConfiguration &location) {
+  const auto in_scope = [](const RequiredScope &scope) { return scope.value != nullptr; };
+  const auto in_rule = [&](const ScopeRule &rule) {
+    return std::any_of(rule.scopes.begin(), rule.scopes.end(), in_scope);
+  };
+  const auto in_limit = [](const LimitRule &rule) { return rule.variable != nullptr; };
+  return (location.scopes && std::any_of(location.scopes->begin(), location.scopes->end(), in_rule)) ||
+         (location.limits && std::any_of(location.limits->begin(), location.limits->end(), in_limit));
 }
 
 // A set of methods that some rule looks at.
@@ -327,6 +339,8 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     child->has_methods = core->limit_except != 0 || core->lmt_excpt || names_methods(child->scopes) ||
                          names_methods(child->accept) || names_methods(child->limits);
 
+    child->reads_variables = has_variables(*child);
+
     if (child->touched || child->enforcement->mode != Mode::off) {
       server_configuration(cf)->guarded = true;
     }
@@ -362,7 +376,7 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
   });
 }
 
-bool check_configuration(ngx_conf_t *cf) noexcept {
+bool check_configuration(ngx_conf_t *cf, const DirectiveWatch &watch) noexcept {
   return guarded(false, [&] {
     MainConfiguration *main = main_configuration(cf);
     main->key_files.clear();
@@ -390,7 +404,10 @@ bool check_configuration(ngx_conf_t *cf) noexcept {
       warn_of_dear_plans(cf, *main, *location);
     }
     if (main->any_on) {
-      warn_of_shared_caches(cf);
+      warn_of_shared_caches(cf, watch);
+      warn_of_early_answers(cf, watch);
+      warn_of_early_counting(cf, watch);
+      main->derived_variables = find_derived_variables(cf, watch);
     }
     const auto same = [](const Problem &a, const Problem &b) { return a.text == b.text; };
     main->problems.erase(std::unique(main->problems.begin(), main->problems.end(), same), main->problems.end());

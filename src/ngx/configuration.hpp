@@ -14,6 +14,7 @@
 #include "key/key_format.hpp"
 #include "limit/zone.hpp"
 #include "ngx/acceptance.hpp"
+#include "ngx/directive_watch.hpp"
 #include "ngx/issuers.hpp"
 #include "ngx/key_loading.hpp"
 #include "ngx/key_zones.hpp"
@@ -146,6 +147,7 @@ struct LocationConfiguration {
   const Source *cookie = nullptr;  // of `sources`
   bool has_query = false;          // the server cuts a credential out of the query
   bool has_methods = false;        // a rule looks at the method: overrides of it are removed
+  bool reads_variables = false;    // a rule that decides has a variable in it
 
   LocationConfiguration *parent = nullptr;  // set when merged
   bool touched = false;                     // a directive of ours stands here
@@ -221,6 +223,9 @@ struct MainConfiguration {
   std::vector<SharedWindow> shared_windows;
   std::vector<std::string> limit_places;  // identities given so far, so that two equal places differ
 
+  std::unique_ptr<DirectiveWatch> watch;      // while the configuration is read
+  std::vector<ngx_uint_t> derived_variables;  // to be read anew before a decision (computed_variables.hpp)
+
   const ngx_cycle_t *cycle = nullptr;  // the one this configuration is for
   ngx_shm_zone_t *shm_zone = nullptr;
   Zone zone;                     // valid once the zone is set up
@@ -245,7 +250,7 @@ void *create_location(ngx_conf_t *cf) noexcept;
 char *merge_location(ngx_conf_t *cf, void *parent, void *child) noexcept;
 
 // Everything that can only be judged once all is read; false after having logged an error.
-bool check_configuration(ngx_conf_t *cf) noexcept;
+bool check_configuration(ngx_conf_t *cf, const DirectiveWatch &watch) noexcept;
 
 // All directives (directives.cpp), ended by ngx_null_command.
 extern ngx_command_t directives[];

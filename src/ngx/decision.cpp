@@ -2,7 +2,9 @@
 #include "ngx/decision.hpp"
 
 #include <algorithm>
+#include <optional>
 
+#include "ngx/computed_variables.hpp"
 #include "ngx/cookie.hpp"
 #include "ngx/credential.hpp"
 #include "ngx/header_list.hpp"
@@ -152,6 +154,10 @@ Reason judge(Worker &worker, RequestContext *ctx, const LocationConfiguration &l
       return Reason::missing_credential;
     }
   }
+  std::optional<FreshVariables> fresh;
+  if (location.reads_variables) {
+    fresh.emplace(ctx->r, worker.configuration);
+  }
   Reason reason = Reason::none;
   if (ctx->principal && !(ctx->kind == Kind::key ? accept.key : accept.issuers != nullptr)) {
     reason = Reason::not_accepted;
@@ -197,6 +203,10 @@ Step decide(Worker &worker, RequestContext *ctx, const LocationConfiguration &lo
   if (reason != Reason::none && info(reason).status == NGX_HTTP_SERVICE_UNAVAILABLE && ctx->retry_after_s == 0) {
     // busy is over when a run ends; a store comes back within a second of being mended.
     ctx->retry_after_s = 1;
+  }
+  if (reason != Reason::none && location.reads_variables) {
+    // What the decision computed may name whoever it refused.
+    forget_derived_variables(ctx->r, worker.configuration);
   }
   ctx->reason = reason;
   return Step::decided;

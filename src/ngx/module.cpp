@@ -104,15 +104,22 @@ ngx_int_t on_init_zone(ngx_shm_zone_t *shm_zone, void *old_data) noexcept {
   });
 }
 
-ngx_int_t preconfigure(ngx_conf_t *cf) noexcept { return add_variables(cf); }
+ngx_int_t preconfigure(ngx_conf_t *cf) noexcept {
+  return guarded(static_cast<ngx_int_t>(NGX_ERROR), [&] {
+    // Until everything is read, or the configuration is given up and its pool destroyed.
+    main_configuration(cf)->watch = std::make_unique<DirectiveWatch>(cf);
+    return add_variables(cf);
+  });
+}
 
 ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
   return guarded(static_cast<ngx_int_t>(NGX_ERROR), [&]() -> ngx_int_t {
     MainConfiguration *main = main_configuration(cf);
+    const std::unique_ptr<DirectiveWatch> watch = std::move(main->watch);
     if (!main->configured) {
       return NGX_OK;
     }
-    if (!check_configuration(cf)) {
+    if (watch->failed || !check_configuration(cf, *watch)) {
       return NGX_ERROR;
     }
     main->cycle = cf->cycle;

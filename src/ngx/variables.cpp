@@ -2,6 +2,7 @@
 #include "ngx/variables.hpp"
 
 #include "base/digits.hpp"
+#include "ngx/early_read.hpp"
 #include "ngx/request.hpp"
 
 namespace keyward {
@@ -25,6 +26,7 @@ struct Definition {
   const char *name;
   Variable variable;
 };
+// In the order of Variable.
 constexpr Definition kVariables[] = {
     {"keyward_decision", Variable::decision}, {"keyward_reason", Variable::reason},
     {"keyward_kind", Variable::kind},         {"keyward_key_id", Variable::key_id},
@@ -79,6 +81,7 @@ ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, 
   const auto variable = static_cast<Variable>(data);
   const RequestContext *ctx = speaking_context(r);
   if (ctx == nullptr) {
+    note_early_read(r, kVariables[data].name);
     const bool off =
         variable == Variable::decision && location_configuration(r->main).enforcement->at(ngx_time()) == Mode::off;
     return off ? give(r, value, to_text(Decision::off)) : empty(value);
@@ -117,6 +120,9 @@ ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, 
 ngx_int_t get_claim(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data) noexcept {
   const std::string_view name = view(*reinterpret_cast<const ngx_str_t *>(data));
   const RequestContext *ctx = speaking_context(r);
+  if (ctx == nullptr) {
+    note_early_read(r, name);
+  }
   // A token that led to nobody has nothing to say.
   return ctx != nullptr && ctx->principal && ctx->token
              ? give(r, value, ctx->token->claims.find(name.substr(kClaim.size())))

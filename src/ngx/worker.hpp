@@ -55,6 +55,13 @@ struct Worker {
     return may;
   }
 
+  // The same for what is read before its time (early_read.hpp): once in ten seconds, as it may be so for every request.
+  bool may_tell_early_read() noexcept {
+    const bool may = ngx_current_msec >= next_early_read_ms_;
+    next_early_read_ms_ = may ? ngx_current_msec + 10000 : next_early_read_ms_;
+    return may;
+  }
+
   // A limit had no room for a window of its own.
   void note_overflow(std::string_view limit) noexcept;
 
@@ -92,6 +99,7 @@ struct Worker {
   bool flushing_ = false;
   time_t last_trouble_s_ = 0;
   ngx_msec_t next_overflow_note_ms_ = 0;
+  ngx_msec_t next_early_read_ms_ = 0;
   std::string key_set_failure_;
   PoolWatch bcrypt_watch_, store_watch_;
   ngx_event_t tick_ = {};
