@@ -71,7 +71,10 @@ void warn_of_early_counting(ngx_conf_t *cf, const DirectiveWatch &watch) {
         block = block->parent;
         note = watch.find(block);
       }
-      for (const ZoneUse &use : note == nullptr ? std::vector<ZoneUse>() : note->zone_uses[i]) {
+      if (note == nullptr) {
+        continue;
+      }
+      for (const ZoneUse &use : note->zone_uses[i]) {
         const ZoneNote *zone = watch.find_zone(i, use.zone);
         const std::string own = zone == nullptr ? "" : own_variable_of(watch, *zone);
         if (own.empty() || !told.insert(&use).second) {

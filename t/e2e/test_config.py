@@ -624,19 +624,24 @@ def cache_warnings(config_test, http=CACHE, **pieces):
     # The credential is gone when the cache is asked.
     ("proxy_cache_key $http_x_api_key$uri;", False),
     ("proxy_cache_key $http_authorization$uri;", False),
-    ("keyward_forward_credential on; proxy_cache_key $http_x_api_key$uri;", True),
+    ("keyward_forward_credential on; proxy_cache_key $http_x_api_key$http_authorization$uri;", True),
+    ("keyward_forward_credential on; keyward_credential header=X-API-Key; proxy_cache_key $http_x_api_key$uri;", True),
+    # Whoever sends it as a Bearer token has nothing in there.
+    ("keyward_forward_credential on; proxy_cache_key $http_x_api_key$uri;", False),
     ("keyward_credential header=X-Mine; proxy_cache_key ${http_x_mine}$uri;", False),
     ("keyward_credential header=X-Mine; proxy_cache_key $http_authorization$uri;", True),
-    ("proxy_cache_key $keyward_subject$uri;", True),
     ('proxy_cache_key "$uri $keyward_key_id";', True),
-    ("proxy_cache_key ${keyward_subject}x$uri;", True),
-    ("proxy_cache_key $Keyward_Subject$uri;", True),
-    ("proxy_cache_key $remote_user$uri;", True),
+    ("proxy_cache_key ${keyward_key_id}x$uri;", True),
+    ("proxy_cache_key $Keyward_Key_ID$uri;", True),
+    # A key may have no subject.
+    ("proxy_cache_key $keyward_subject$uri;", False),
+    ("proxy_cache_key $remote_user$uri;", False),
     # Not known to be shared: may be a principal, or a choice.
     ("proxy_cache_key $keyward_plan$uri;", True),
     ("proxy_cache_key $cookie_session$uri;", True),
     ("set $mine $uri; proxy_cache_key $mine;", True),
-    ("proxy_no_cache $arg_a; proxy_cache_bypass $arg_a;", True),
+    # What clients may leave out keeps nothing out of the cache.
+    ("proxy_no_cache $arg_a; proxy_cache_bypass $arg_a;", False),
     ("proxy_no_cache $arg_a;", False),
     ("keyward_accept anonymous;", True),
     ("keyward_accept key anonymous;", False),
@@ -692,11 +697,11 @@ def test_a_cache_for_tokens_names_who_they_are_about(config_test, issuers, accep
     "proxy_cache c; keyward on; location / { fastcgi_pass $arg_b; } location /p { proxy_cache off; proxy_pass http://127.0.0.1:1; }": 0,
     # The others that cache.
     "fastcgi_cache c; fastcgi_cache_key $uri; keyward on; location / { fastcgi_pass 127.0.0.1:1; }": 1,
-    "fastcgi_cache c; fastcgi_cache_key $keyward_subject$uri; keyward on; location / { fastcgi_pass 127.0.0.1:1; }": 0,
+    "fastcgi_cache c; fastcgi_cache_key $keyward_key_id$uri; keyward on; location / { fastcgi_pass 127.0.0.1:1; }": 0,
     "uwsgi_cache c; uwsgi_cache_key $uri; keyward on; location / { uwsgi_pass 127.0.0.1:1; }": 1,
-    "uwsgi_cache c; uwsgi_cache_key $keyward_subject$uri; keyward on; location / { uwsgi_pass 127.0.0.1:1; }": 0,
+    "uwsgi_cache c; uwsgi_cache_key $keyward_key_id$uri; keyward on; location / { uwsgi_pass 127.0.0.1:1; }": 0,
     "scgi_cache c; scgi_cache_key $uri; keyward on; location / { scgi_pass 127.0.0.1:1; }": 1,
-    "scgi_cache c; scgi_cache_key $keyward_subject$uri; keyward on; location / { scgi_pass 127.0.0.1:1; }": 0,
+    "scgi_cache c; scgi_cache_key $keyward_key_id$uri; keyward on; location / { scgi_pass 127.0.0.1:1; }": 0,
 }.items())
 def test_where_a_shared_cache_is_warned_of(config_test, server, count):
     path = CACHE
