@@ -48,6 +48,8 @@ int run(Context &context, const std::function<Outcome()> &body, int fd) {
 
 std::string signal_text(int number) { return "signal " + std::to_string(number) + " (" + strsignal(number) + ")"; }
 
+void die_with_parent() noexcept { prctl(PR_SET_PDEATHSIG, SIGKILL); }
+
 ChildEnd in_child(Context &context, const std::function<Outcome()> &body) {
   int ends[2] = {-1, -1};
   if (pipe(ends) != 0) {

@@ -139,7 +139,7 @@ struct CommandLine::State {
   };
 
   CLI::App root{"API keys, subjects and plans of the nginx module keyward", "keyward"};
-  std::map<const CLI::App *, Action> actions;
+  std::map<const CLI::App *, Command::Plan> plans;
   std::map<const CLI::App *, Words> words;
   Text store;
   bool json = false;
@@ -247,7 +247,7 @@ Command CommandLine::command(std::string_view path, const std::string &help, con
   app->group("Commands")->fallthrough();
   app->footer((more.empty() ? "" : more + "\n\n") + kEverywhere + example_text(example));
   state_->words[app] = {more, example};
-  return {app, &state_->actions[app]};
+  return {app, &state_->plans[app]};
 }
 
 Command &Command::argument(const char *name, Text *value, const char *help) {
@@ -285,8 +285,28 @@ Command &Command::flag(const char *names, bool *value, const char *help) {
 }
 
 Command &Command::action(Action action) {
-  *action_ = std::move(action);
+  plan_->action = std::move(action);
   return *this;
+}
+
+Command &Command::prepare(Action prepare) {
+  plan_->prepare = std::move(prepare);
+  return *this;
+}
+
+Command &Command::uses(const StoreUse &use) {
+  plan_->use = use;
+  return *this;
+}
+
+Command &Command::input(const char *name, InputFile *file, const char *help) {
+  plan_->inputs.push_back(file);
+  return argument(name, file, help);
+}
+
+Command &Command::input_option(const char *names, const char *value_name, InputFile *file, const char *help) {
+  plan_->inputs.push_back(file);
+  return option(names, value_name, file, help);
 }
 
 CommandLine::Parsed CommandLine::parse(int argc, char **argv) {
@@ -298,7 +318,7 @@ CommandLine::Parsed CommandLine::parse(int argc, char **argv) {
     root.parse(arguments);
     const auto *chosen = deepest(root);
     const char *environment = std::getenv("KEYWARD_STORE");
-    parsed.action = state_->actions[chosen];
+    parsed.plan = state_->plans[chosen];
     parsed.json = state_->json;
     parsed.store = state_->store.given                              ? state_->store.value
                    : environment != nullptr && *environment != '\0' ? environment

@@ -14,7 +14,8 @@ constexpr std::uint64_t kDefaultCandidates = 8;
 constexpr std::uint64_t kMostCandidates = 64;
 
 struct Options {
-  Text file, candidates, verifier;
+  InputFile file;
+  Text candidates, verifier;
   TextList formats;
   bool weak = false;
   bool dry_run = false;
@@ -122,7 +123,7 @@ Outcome import_keys(Context &context, const Options &options) {
     return from_store(status);
   }
   ImportBatch batch;
-  if (auto outcome = ImportReader(request.rules, &batch).read(options.file.value, !context.json); !outcome.ok()) {
+  if (auto outcome = ImportReader(request.rules, &batch).read(options.file, !context.json); !outcome.ok()) {
     return outcome;
   }
   if (auto outcome = batch.check(writer.reader(), request.candidates); !outcome.ok()) {
@@ -157,7 +158,7 @@ void add_key_import(CommandLine &line) {
                "sha256 is that of the whole key, 64 hexadecimal digits. All lines are checked first; either all are "
                "imported or none.",
                "keyward key import old-keys.jsonl --dry-run")
-      .argument("FILE", &options->file, "a file, or - for standard input")
+      .input("FILE", &options->file, "a file, or - for standard input")
       .option("--candidates", "N", &options->candidates,
               "keys that may share a prefix, 1 to 64 (default 8): each costs a bcrypt run")
       .list("--format", "FORMAT", &options->formats, "what plain keys look like, as for key create; repeatable")

@@ -85,7 +85,7 @@ Outcome revoke(Context &context, const std::string &id) {
 // Ids by line, each once. A line that can't be an id is bad; the others count all the same.
 Outcome read_ids(std::vector<Wanted> *wanted, std::vector<BadLine> *bad) {
   LineSource source(kMaxLineBytes);
-  if (!source.open("-")) {
+  if (!source.open_standard_input()) {
     return store_failed("standard input can't be read");
   }
   std::set<std::string, std::less<>> seen;

@@ -78,7 +78,18 @@ void report(const Outcome &outcome, bool json) {
 
 Outcome run(const CommandLine::Parsed &parsed, Output &out) {
   Context context{parsed.store, parsed.json, static_cast<std::int64_t>(std::time(nullptr)), out};
-  auto outcome = parsed.action(context);
+  const auto &plan = parsed.plan;
+  if (!parsed.answer.empty()) {
+    out.write(parsed.answer);
+  } else {
+    for (auto *input : plan.inputs) {
+      input->open();
+    }
+  }
+  auto outcome = plan.prepare ? plan.prepare(context) : done();
+  if (outcome.ok() && plan.action) {
+    outcome = run_as_owner(context, plan.use, plan.inputs, [&] { return plan.action(context); });
+  }
   if (!out.flush() && outcome.ok()) {
     outcome = store_failed(std::string("standard output: ") + std::strerror(out.error()));
   }
@@ -108,12 +119,6 @@ int keyward_main(int argc, char **argv) {
   auto parsed = line.parse(argc, argv);
   Output out(STDOUT_FILENO);
   auto outcome = std::move(parsed.outcome);
-  if (!parsed.answer.empty()) {
-    parsed.action = [&](Context &context) {
-      context.out.write(parsed.answer);
-      return done();
-    };
-  }
   if (outcome.ok()) {
     try {
       outcome = run(parsed, out);

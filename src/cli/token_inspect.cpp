@@ -111,16 +111,25 @@ Outcome judge(Context &context, const TokenRules &by, std::string_view token, st
   return done();
 }
 
-Outcome inspect(Context &context, const Options &options) {
-  std::int64_t now_s = context.now_s;
-  if (options.at.given && !parse_time(options.at.value, &now_s)) {
+// What it is judged by: files that the configuration names, which the store's owner may not be able to read.
+struct Judgement {
+  std::int64_t now_s = 0;
+  TokenRules rules;
+  TokenReport report;
+};
+
+Outcome prepare(const Context &context, const Options &options, Judgement *judgement) {
+  judgement->now_s = context.now_s;
+  if (options.at.given && !parse_time(options.at.value, &judgement->now_s)) {
     return wrong_usage("--at: " + quote(options.at.value) + " is no time; write 2027-01-31T12:00:00Z");
   }
-  TokenReport report;
-  TokenRules rules;
-  if (auto outcome = read_token_rules(options.rules, &rules, &report.remarks); !outcome.ok()) {
-    return outcome;
-  }
+  return read_token_rules(options.rules, &judgement->rules, &judgement->report.remarks);
+}
+
+Outcome inspect(Context &context, const Options &options, Judgement &judgement) {
+  const TokenRules &rules = judgement.rules;
+  TokenReport &report = judgement.report;
+  const std::int64_t now_s = judgement.now_s;
   Secret token;
   // With room for the blanks that HTTP takes away.
   const bool read = read_secret_line("Token: ", 2 * jwt::kMaxTokenBytes, &token);
@@ -143,6 +152,9 @@ Outcome inspect(Context &context, const Options &options) {
 
 void add_token_inspect(CommandLine &line) {
   auto options = std::make_shared<Options>();
+  auto judgement = std::make_shared<Judgement>();
+  StoreUse use;
+  use.without = &options->no_store;
   line.command(
           "token inspect", "say why a token on standard input is accepted or refused",
           "One line: the token. It is judged by nginx's configuration (--conf: what `nginx -T` prints, in a file), or "
@@ -173,7 +185,9 @@ void add_token_inspect(CommandLine &line) {
       .option("--subject", "claim=C prefix=P", &options->rules.subject, "as `subject` in the block")
       .option("--at", "TIME", &options->at, "judge as of 2027-01-31T12:00:00Z instead of now")
       .flag("--no-store", &options->no_store, "ask no store")
-      .action([options](Context &context) { return inspect(context, *options); });
+      .uses(use)
+      .prepare([options, judgement](Context &context) { return prepare(context, *options, judgement.get()); })
+      .action([options, judgement](Context &context) { return inspect(context, *options, *judgement); });
 }
 
 }  // namespace keyward::cli

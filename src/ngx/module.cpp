@@ -29,7 +29,11 @@ bool check_store(ngx_cycle_t *cycle, const MainConfiguration &main) {
   if (main.store.empty()) {
     return true;
   }
-  const StoreStatus status = check_store_as_worker(cycle, main.store);
+  std::vector<std::string> warnings;
+  const StoreStatus status = check_store_as_worker(cycle, main.store, &warnings);
+  for (const std::string &warning : warnings) {
+    ngx_log_error(NGX_LOG_WARN, cycle->log, 0, "keyward_store: %s %s", warning.c_str(), main.store_place.c_str());
+  }
   if (status.ok()) {
     return true;
   }

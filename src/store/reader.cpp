@@ -7,10 +7,12 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
 #include "base/hex.hpp"
 #include "store/failure.hpp"
 #include "store/reader_state.hpp"
+#include "store/rights.hpp"
 
 namespace keyward {
 
@@ -222,6 +224,7 @@ void CredentialReader::end() noexcept {
   State &state = *state_;
   if (state.in_snapshot) {
     state.in_snapshot = false;
+    state.copies.clear();
     mdb_txn_reset(state.txn.get());
     state.unlock_gate();
   }
@@ -269,11 +272,20 @@ StoreStatus CredentialReader::stats(Stats *stats) {
 }
 
 // A worker reads credentials, and writes usage under the lock.
-StoreStatus probe_store(const std::string &folder) {
+StoreStatus probe_store(const std::string &folder, std::vector<std::string> *warnings) {
+  std::vector<std::string> found = look_at_rights(folder).warnings;
   Environment credentials, usage;
   StoreStatus status = credentials.open(folder, EnvironmentKind::credentials, Access::probe, 0);
   status = status.ok() ? usage.open(folder, EnvironmentKind::usage, Access::probe, 0) : status;
-  if (!status.ok()) {
+  if (status.ok() && credentials.unlisted()) {
+    found.push_back(folder +
+                    " is on a read-only mount: keys that are in it are served; use counts and the windows of "
+                    "limits are not kept over a restart, and keys with a plain prefix are not filed anew");
+  }
+  if (warnings != nullptr) {
+    *warnings = std::move(found);
+  }
+  if (!status.ok() || credentials.unlisted()) {
     return status;
   }
   const std::string lock = lock_file(folder);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "store/denial.hpp"
@@ -137,6 +138,7 @@ class Snapshot {
 
 // Whether a process that may become `uid`/`gid` could use the store as a worker does: opened, schema checked, nothing created.
 // For a child process only (it opens LMDB): `nginx -t`, and `keyward store check`.
-StoreStatus probe_store(const std::string &folder);
+// warnings (may be nullptr): what doesn't keep it from that.
+StoreStatus probe_store(const std::string &folder, std::vector<std::string> *warnings = nullptr);
 
 }  // namespace keyward
