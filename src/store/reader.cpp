@@ -2,6 +2,7 @@
 #include "store/reader.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -274,6 +275,11 @@ StoreStatus CredentialReader::stats(Stats *stats) {
 // A worker reads credentials, and writes usage under the lock.
 StoreStatus probe_store(const std::string &folder, std::vector<std::string> *warnings) {
   std::vector<std::string> found = look_at_rights(folder).warnings;
+  struct stat st = {};
+  if (stat(folder.c_str(), &st) == 0 && st.st_uid != geteuid() && geteuid() != 0 && st.st_uid != 0) {
+    found.push_back(folder + " belongs to user " + std::to_string(st.st_uid) + ", and workers run as user " +
+                    std::to_string(geteuid()) + ": the former decides who is let in");
+  }
   Environment credentials, usage;
   StoreStatus status = credentials.open(folder, EnvironmentKind::credentials, Access::probe, 0);
   status = status.ok() ? usage.open(folder, EnvironmentKind::usage, Access::probe, 0) : status;
