@@ -151,17 +151,10 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
 }
 
 Reason classify_credential(const MainConfiguration &main, FoundCredential *found) noexcept {
-  for (const KeyFormat &format : main.formats) {
-    if (format.claims(found->text)) {
-      found->kind = Kind::key;
-      found->format = &format;
-      if (format.has_frame(found->text)) {
-        return Reason::none;  // no other one has: of prefixes that begin alike keys differ in length
-      }
-    }
-  }
-  if (found->kind == Kind::key) {
-    return Reason::invalid_key;
+  if (const FormatMatch match = find_format(main.formats, found->text); match.format != nullptr) {
+    found->kind = Kind::key;
+    found->format = match.format;
+    return match.has_frame ? Reason::none : Reason::invalid_key;
   }
   if (has_two_dots(found->text)) {
     found->kind = Kind::token;

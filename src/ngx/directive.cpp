@@ -68,18 +68,6 @@ Wrong parse_size(std::string_view word, std::size_t *bytes) {
   return kGood;
 }
 
-Wrong parse_grants(std::string_view list, std::string *scopes) {
-  std::vector<std::string> grants;
-  for (const std::string_view grant : split_list(list, ',')) {
-    if (!is_grant(grant)) {
-      return quoted(grant) + " is not a scope; write a name such as posts:read, a wildcard such as posts:*, or *";
-    }
-    grants.emplace_back(grant);
-  }
-  *scopes = join(grants, ' ');
-  return kGood;
-}
-
 std::string full_path(ngx_conf_t *cf, std::string_view word) {
   ngx_str_t path = copy(cf->pool, word);
   if (path.data == nullptr || ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {

@@ -12,8 +12,6 @@ namespace keyward {
 
 Wrong parse_methods(std::string_view list, Methods *methods);
 Wrong parse_size(std::string_view word, std::size_t *bytes);
-// A list with commas becomes one with blanks.
-Wrong parse_grants(std::string_view list, std::string *scopes);
 // A path as nginx has it: absolute, or relative to its configuration.
 std::string full_path(ngx_conf_t *cf, std::string_view word);
 
