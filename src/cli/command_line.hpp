@@ -68,13 +68,18 @@ class CommandLine {
 
  private:
   struct State;
+  // Answers with the help of a group or a command.
+  void help(const std::vector<std::string> &words, Parsed *parsed);
+
   std::unique_ptr<State> state_;
 };
 
 // Each group's declarations.
 void add_init(CommandLine &line);
 void add_plan_commands(CommandLine &line);
+void add_plan_set(CommandLine &line);
 void add_subject_commands(CommandLine &line);
+void add_subject_block(CommandLine &line);
 void add_key_create(CommandLine &line);
 void add_key_list(CommandLine &line);
 void add_key_states(CommandLine &line);
