@@ -52,10 +52,8 @@ Outcome read_request(const Options &options, std::int64_t now_s, Request *reques
 }
 
 Outcome bad_lines(ImportBatch *batch) {
-  auto outcome = no("nothing was imported: " + std::to_string(batch->bad_count()) + " bad lines");
-  if (batch->bad_count() == 1) {
-    outcome.error = "nothing was imported: 1 bad line";
-  }
+  auto outcome = no("nothing was imported: " + counted(batch->bad_count(), "bad line"));
+  outcome.bad_line_count = batch->bad_count();
   outcome.bad_lines = batch->take_bad_lines();
   return outcome;
 }

@@ -46,6 +46,8 @@ std::string words_of(Reason reason) {
       return "it is on the denylist: by its jti, or with all that its subject had been issued by then";
     case Reason::blocked_subject:
       return "its subject is blocked";
+    case Reason::no_access:
+      return "its plan refuses everybody, or neither the configuration nor the store has that plan";
     case Reason::unprovisioned:
       return "its issuer says `subject required`, and the store has no such subject";
     default:
@@ -92,17 +94,25 @@ Outcome judge(Context &context, const TokenRules &by, std::string_view token, st
     place = all[i].rules.name == own.rules.name ? i : place;
   }
   const SubjectReach reach(rules, place);
-  const VerifiedToken verified = verified_token(place, own.rules, {}, std::move(verdict));
+  const VerifiedToken verified = verified_token(place, own.rules, by.policy.implications, std::move(verdict));
   Principal principal;
   Reason reason = Reason::none;
   if (with_store && is_store_wanted(context)) {
-    if (auto outcome = ask_store(context, own.rules, reach, verified, now_s, &report->store, &reason, &principal);
+    if (auto outcome =
+            ask_store(context, own.rules, reach, verified, by.policy, now_s, &report->store, &reason, &principal);
         !outcome.ok()) {
       return outcome;
     }
   } else {
-    build_token_principal(nullptr, verified, own.rules, reach, Policy(), now_s, &principal);
+    build_token_principal(nullptr, verified, own.rules, reach, by.policy, now_s, &principal);
     report->remarks.push_back("no store was asked whether its subject is blocked or it is on the denylist");
+  }
+  if (reason == Reason::none && principal.no_access && report->store.looked && by.has_configuration) {
+    reason = Reason::no_access;
+  } else if (reason == Reason::none && principal.no_access) {
+    report->remarks.push_back(
+        "its plan " + quote(principal.plan) +
+        " refuses everybody, or is not in what was asked here: --conf and a store have all plans");
   }
   report->grants = principal.grants.is_all() ? "*" : principal.grants.text();
   report->accepted = reason == Reason::none;
@@ -136,7 +146,7 @@ Outcome inspect(Context &context, const Options &options) {
     return outcome;
   }
   print(context, report);
-  return report.accepted ? done() : Outcome{kNo, {}, {}};
+  return report.accepted ? done() : no({});
 }
 
 }  // namespace

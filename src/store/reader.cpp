@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 
 #include "base/hex.hpp"
 #include "store/failure.hpp"
@@ -266,6 +268,27 @@ StoreStatus CredentialReader::stats(Stats *stats) {
     end();
   }
   return {};
+}
+
+std::vector<pid_t> CredentialReader::other_processes() {
+  std::vector<pid_t> processes;
+  if (!is_open()) {
+    return processes;
+  }
+  state_->environment.clear_stale_readers();
+  processes.reserve(kMaxReaders);
+  // LMDB calls it with a heading, then with "PID THREAD TRANSACTION" for each reader.
+  const auto note = [](const char *line, void *list) noexcept {
+    auto *known = static_cast<std::vector<pid_t> *>(list);
+    const auto process = static_cast<pid_t>(std::strtol(line, nullptr, 10));
+    if (process > 0 && process != getpid() && known->size() < known->capacity() &&
+        std::find(known->begin(), known->end(), process) == known->end()) {
+      known->push_back(process);
+    }
+    return 0;
+  };
+  mdb_reader_list(state_->environment.get(), note, &processes);
+  return processes;
 }
 
 // A worker reads credentials, and writes usage under the lock.

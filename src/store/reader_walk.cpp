@@ -67,7 +67,8 @@ StoreCode CredentialReader::for_each_key_of(std::string_view subject,
 }
 
 StoreCode CredentialReader::for_each_candidate(std::string_view prefix,
-                                               const std::function<bool(const FoundKey &)> &visit) {
+                                               const std::function<bool(const FoundKey &)> &visit,
+                                               const DamagedVisitor &damaged) {
   State &state = *state_;
   if (!state.in_snapshot) {
     return StoreCode::io;
@@ -80,6 +81,7 @@ StoreCode CredentialReader::for_each_candidate(std::string_view prefix,
     if (!state.environment.seal().open(Table::prefixes, entry, stored, &content) ||
         state.key_by_id(id, &found) != StoreCode::ok || found.key.legacy_prefix != prefix || found.key.indexed) {
       any_damaged = true;
+      tell(damaged, id);
       return true;
     }
     return visit(found);
@@ -98,7 +100,7 @@ StoreCode CredentialReader::for_each_stray_entry(const StrayVisitor &visit) {
         .after({}, [&](std::string_view key, std::string_view stored) {
           std::string_view content;
           if (!state.environment.seal().open(table, key, stored, &content)) {
-            visit(table, {}, Stray::damaged);
+            visit(table, key, {}, Stray::damaged);
             return true;
           }
           // LOCATOR -> ID, else PREFIX \0 ID -> nothing.
@@ -108,9 +110,9 @@ StoreCode CredentialReader::for_each_stray_entry(const StrayVisitor &visit) {
           FoundKey found;
           const StoreCode code = state.key_by_id(id, &found);
           if (code == StoreCode::not_found) {
-            visit(table, id, Stray::missing);
+            visit(table, key, id, Stray::missing);
           } else if (code == StoreCode::ok && !asks(found.key, front)) {
-            visit(table, id, Stray::foreign);
+            visit(table, key, id, Stray::foreign);
           }
           return true;
         });

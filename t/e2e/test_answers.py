@@ -91,7 +91,7 @@ def make_keys(store):
         "invalid_key": {"Authorization": "Bearer kw_wrong"},
         "revoked_key": bearer(revoked),
         "suspended_key": bearer(suspended),
-        "pending_key": bearer(key(pkce_challenge="E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")),
+        "pending_key": bearer(store.pending_key(verifier="sha256", scope=["posts:read"])),
         "expired_key": {"Authorization": f"Bearer {expired}"},
         "invalid_token": {"Authorization": "Bearer eyJh.eyJz.c2ln"},
         "no_access": bearer(key(plan="nothing")),

@@ -87,7 +87,7 @@ def test_what_changes_while_a_token_waits(change, edge, kw, make_issuer, backend
 
     def attempt():
         user = f"u{next(numbers)}"
-        kw("plan", "set", "basic")
+        kw("plan", "set", "basic", "--access")
         kw("subject", "set", user, "--plan", "basic")
         issuer = make_issuer()
         issuer.add_key("another")
