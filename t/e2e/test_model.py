@@ -5,7 +5,7 @@ What each of these plays is random journals: t/e2e/model/run.py says how to play
 
 import pytest
 from model.issuers import KIDS, algorithms_of
-from model.mutations import MUTATIONS
+from model.mutations import MUTATIONS, mutated
 from model.run import play, rounds
 from model.shrink import shrink
 
@@ -132,7 +132,7 @@ def played(build):
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_model_that_errs_is_found_out(name, played):
     """The same answers, held against a model with one rule changed: as if the product had that fault, and the model were right."""
-    assert any(site.check(MUTATIONS[name]) for site in played)
+    assert any(site.check(mutated(name)) for site in played)
 
 
 @pytest.mark.xdist_group("model")
@@ -145,7 +145,7 @@ def test_a_change_that_comes_late_is_found_out(late, played, build):
 
 def test_a_failure_is_shrunk_to_what_it_needs(build):
     """The model takes revoked keys for active ones: making a key, revoking it and asking with it is all that this needs."""
-    model = MUTATIONS["revoked-is-active"]
+    model = mutated("revoked-is-active")
     revoke = {"do": "revoke", "key": "k1"}
     many = ask(asks("k0", "k1", kinds=("key", "none", "unknown")))
     during = {"do": "during", "ops": [{"do": "compact"}, revoke], "ask": many}

@@ -9,6 +9,8 @@ from .issuers import ISSUERS, KIDS, algorithms_of
 
 SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 
+LISTS = ("scope", "scp", "permissions")
+
 
 @dataclass(frozen=True)
 class Token:
@@ -137,10 +139,26 @@ def subject_of(issuer, token):
     return "" if claim is None else issuer.prefix + claim
 
 
+def words_of(path, claim):
+    """A string is one value, but in the claims that hold lists by their definition: a role may have a blank in it."""
+    if isinstance(claim, str):
+        return claim.split(" ") if path in LISTS else [claim]
+    return claim if isinstance(claim, list) else []
+
+
+def text_of(value):
+    """As a variable tells a claim."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return " ".join(text_of(one) for one in value)
+    return str(value) if isinstance(value, (str, int, float)) else ""
+
+
 def scopes_of(issuer, token):
     """Its own, and what its issuer grants."""
-    claim = next((found for found in (claim_of(token.claims, path) for path in issuer.scope_claims) if found is not None), [])
-    words = claim.split(" ") if isinstance(claim, str) else claim if isinstance(claim, list) else []
+    claims = ((path, claim_of(token.claims, path)) for path in issuer.scope_claims)
+    words = next((words_of(path, claim) for path, claim in claims if claim is not None), [])
     words = [word for word in words if isinstance(word, str) and SCOPE_TOKEN.fullmatch(word)]
     return (*(word for word in words if issuer.wildcards or "*" not in word), *issuer.grant)
 
