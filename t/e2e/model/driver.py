@@ -50,7 +50,7 @@ class Driver:
             mine = asks[i::connections]
             numbers = range(self._number, self._number + len(mine))
             self._number += len(mine)
-            lane.send([(number, ask, self._encode(number, ask)) for number, ask in zip(numbers, mine)])
+            lane.send(list(zip(numbers, mine)), self._encode)
         waiting = {lane.socket: lane for lane in lanes if lane.waiting}
         while waiting:
             ready = select.select(list(waiting), [], [], self._timeout)[0]
@@ -65,7 +65,7 @@ class Driver:
                     lane.socket.close()
                     del self._connections[i]
                     lanes[i] = Lane(self._connection(i, False))
-                    lanes[i].send(lane.waiting)
+                    lanes[i].send(lane.waiting, self._encode)
                     waiting[lanes[i].socket] = lanes[i]
         for i, lane in enumerate(lanes):
             if lane.closed:
@@ -138,12 +138,12 @@ class Lane:
         self.refused = False  # with 400
         self._buffer, self._sent = b"", 0.0
 
-    def send(self, waiting):
-        """waiting: (number, ask, what to send)s."""
+    def send(self, waiting, encode):
+        """waiting: (number, ask)s."""
         self.waiting = waiting
-        self._sent = time.monotonic()
+        self._sent = time.monotonic()  # before encode() looks at what keys there are
         try:
-            self.socket.sendall(b"".join(data for _, _, data in waiting))
+            self.socket.sendall(b"".join(encode(number, ask) for number, ask in waiting))
         except ConnectionError:
             pass  # receive() finds out
 
@@ -156,14 +156,14 @@ class Lane:
         now = time.monotonic()
         self._buffer += data
         while self.waiting and not self.refused and (answer := self._take(self.waiting[0][1].method)):
-            number, ask, _ = self.waiting.pop(0)
+            number, ask = self.waiting.pop(0)
             seen.append(Seen(number, ask, self._sent, now, *answer))
             self.refused = self.closed and answer[0] == 400
         if self.refused:
             return False
         if not data:
             self.closed = True
-            seen += [Seen(number, ask, self._sent, now, 0, "") for number, ask, _ in self.waiting]
+            seen += [Seen(number, ask, self._sent, now, 0, "") for number, ask in self.waiting]
             self.waiting = []
         return bool(self.waiting)
 

@@ -39,7 +39,7 @@ OAUTH = Issuer("oauth", "oauth", ("ES256",), type="at+jwt", require=(("use.kind"
 INTERNAL = Issuer("internal", "internal", HMAC, require_exp=False, shared=True, grant=("posts:write",), plan="fallback",
                   scope_claims=("roles", "scope", "scp"))  # fmt: skip
 FETCHED = Issuer("fetched", "fetched", EDDSA, "https://fetched.example", leeway_s=2, shared=True, plan_claim="https://e.example/plan",
-                 fetched=True)  # fmt: skip
+                 fetched=True, scope_claims=("roles", "scope", "permissions"))  # fmt: skip
 
 # By variant of the configuration, in the order in which they are declared.
 ISSUERS = (

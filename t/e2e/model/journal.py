@@ -35,7 +35,7 @@ ODDITIES = (
     ("typ", (None, "jwt", "AT+JWT", "application/at+jwt", "JWT", "x")),
     ("flaw", ("flipped", "crit", "twice", "own-key")),
 )
-ROLES = ("Billing Admin", ["Billing Admin", "posts:read"], ["Admin"])  # a role may have a blank in it
+ROLES = ("Billing Admin", "Billing Admin", ["Billing Admin", "posts:read"], ["Admin"])  # a role may have a blank in it
 ODD_CLAIMS = {
     "iss": (None, "https://auth.example", "https://auth.example/", "https://auth.exampl", "https://fetched.example", 5, ["https://auth.example"]),
     "aud": (None, "api", "web", "other", "ap", [], ["other"], ["other", "web"], ["api", 5], ["web", ["api"]], {"api": 1}),
@@ -148,7 +148,7 @@ class Maker:
             claims["tenant"] = "partner"
         if rng.random() < 0.7:
             scopes = rng.choice(("posts:read", "posts:read posts:write media:read", ["posts:write", "media:read"], ["mcp:read", "posts:read"], *ROLES))
-            name, *inner = rng.choice(issuer.scope_claims).split(".")
+            name, *inner = rng.choice((issuer.scope_claims[0], *issuer.scope_claims)).split(".")
             claims[name] = {inner[0]: scopes} if inner else scopes
         op = {"do": "mint", "token": f"t{self.tokens - 1}", "key": key, "kid": KIDS[key], "alg": algorithms_of(key)[0], "flaw": "",
               "typ": issuer.type or "JWT", "claims": claims, "iat": -60, "nbf": None, "exp": 200}  # fmt: skip

@@ -96,11 +96,11 @@ def paid_is_paid(due, at, counter, limit, cost):
 
 
 def every_cost_is_paid_anew(due, at, counter, limit, cost):
-    return due(replace(at, before={}), counter, limit, cost)
+    return due(at._replace(before={}), counter, limit, cost)
 
 
 def refusing_gives_all_back(end, route_, at, status, *given, **more):
-    return end(route_, replace(at, paid={}) if status == 429 else at, status, *given, **more)
+    return end(route_, at._replace(paid={}) if status == 429 else at, status, *given, **more)
 
 
 def shadow_pays(remembered, at, location, amounts):
@@ -145,11 +145,11 @@ def stripped_once(stripped, at, location, sent):
 
 
 def page_is_decided_anew(enter, route_, at):
-    return enter(route_, replace(at, refusal=None))
+    return enter(route_, at._replace(refusal=None))
 
 
 def of_the_first_method(enter, route_, at):
-    return enter(route_, replace(at, method=route_.ask.method))
+    return enter(route_, at._replace(method=route_.ask.method))
 
 
 # Of tokens.

@@ -4,7 +4,6 @@ Where a moment of a change lies in it, each location may have decided before or 
 """
 
 from collections import namedtuple
-from dataclasses import dataclass, replace
 
 from . import rules, tokens
 from .asks import basic_user, credentials
@@ -26,20 +25,10 @@ SOFT = (401, 403)  # refusals that `satisfy any` and the error pages here are fo
 ON_THE_WAY = {"accel": "/accel", "error": "/missing"}  # what the backend is asked for, before it leads on
 
 
-@dataclass(frozen=True)
-class At:
-    """Where a request is. taken: the (source, credential) that a location found first and took out. paid: as Outcome has it. before: {counter:
-    amount} paid in earlier locations. refusal: the Verdict that an error page is for."""
-
-    place: str
-    uri: str
-    method: str
-    left: frozenset
-    taken: tuple = None
-    paid: dict = None
-    before: dict = None
-    arrivals: tuple = ()
-    refusal: rules.Verdict = None
+# Where a request is. uri: by which the backend would be asked. left: as Arrival has it. taken: the (source, credential) that a location
+# found first and took out. paid: as Outcome has it. before: {counter: amount}, what earlier locations have paid. refusal: the Verdict
+# that an error page is for.
+At = namedtuple("At", "place uri method left taken paid before arrivals refusal")
 
 
 def named(principal):
@@ -80,7 +69,7 @@ def charged(at, location, charges):
         was = paid.get(counter, Paid())
         demands = was.demands if location.mode == "shadow" else (*was.demands, demand)
         paid[counter], amounts[counter] = Paid(was.amount + amount, demands), amount
-    return replace(at, paid=paid, before=remembered(at, location, amounts))
+    return at._replace(paid=paid, before=remembered(at, location, amounts))
 
 
 def stripped(at, location, sent):
@@ -88,7 +77,7 @@ def stripped(at, location, sent):
     gone = [source for source in location.sources if source in at.left and source in sent]
     if not gone:
         return at
-    return replace(at, left=at.left - {*gone}, taken=at.taken or (gone[0], sent[gone[0]]))
+    return at._replace(left=at.left - {*gone}, taken=at.taken or (gone[0], sent[gone[0]]))
 
 
 class Route:
@@ -101,7 +90,7 @@ class Route:
 
     def run(self):
         left = frozenset((*self.sent, *(["basic"] if self.user else [])))
-        self.enter(At(self.ask.location, self.ask.location, self.ask.method, left, paid={}, before={}))
+        self.enter(At(self.ask.location, self.ask.location, self.ask.method, left, None, {}, {}, (), None))
         return self.outcomes
 
     def end(self, at, status, reason, named="", refused=(), passing=()):
@@ -174,7 +163,7 @@ class Route:
         elif shadow:
             self.go_on(at, NOBODY, *nobody)
         elif soft and location.page:
-            self.lead(at, location.page, replace(at, refusal=verdict))
+            self.lead(at, location.page, at._replace(refusal=verdict))
         else:
             self.refuse(at, verdict)
 
@@ -189,25 +178,25 @@ class Route:
         location = LOCATIONS[at.place]
         if location.then is None:
             arrived = self.arrival(at, at.uri, identity, names, decision, user)
-            self.end(replace(at, arrivals=(*at.arrivals, arrived)), 200, reason, told(names[0]))
+            self.end(at._replace(arrivals=(*at.arrivals, arrived)), 200, reason, told(names[0]))
             return
         how, to = location.then
-        at = replace(at, refusal=None)
+        at = at._replace(refusal=None)
         if how == "index" and at.method not in ("GET", "HEAD", "POST"):
             self.end(at, 405, reason, told(names[0]))
             return
         after = at
         if path := ON_THE_WAY.get(how):
             path += to if how == "accel" else ""
-            after = replace(at, arrivals=(*at.arrivals, self.arrival(at, path, identity, names, decision, user)))
+            after = at._replace(arrivals=(*at.arrivals, self.arrival(at, path, identity, names, decision, user)))
         self.lead(at, to, after, keeps_method=how in ("try", "index"))
 
     def lead(self, at, to, after, keeps_method=False):
         if to[0] == "@":
-            self.enter(replace(after, place=to))
+            self.enter(after._replace(place=to))
         else:
             method = at.method if keeps_method or at.method == "HEAD" else "GET"
-            self.enter(replace(after, place=to, uri=to, method=method))
+            self.enter(after._replace(place=to, uri=to, method=method))
 
     def arrival(self, at, path, identity, names, decision, user):
         who, *claims = names
