@@ -101,7 +101,7 @@ OF_TOKENS = [
     *(ask(asks(*NAMES, location=place)) for place in ("/open", "/provision", "/auth", "/partner", "/several", "/keys", "/by-method")),
     {"do": "ask", "asks": [["/session", method, kind, "good", "192.0.2.7", False] for method in ("GET", "POST") for kind in ("cookie", "page", "ambient")],
      "connections": 2, "fresh": 0},
-    mint("window-1", "h0", {"sub": "s3"}), mint("window-2", "h0", {"sub": "s3"}), ask(asks("window-1", "window-2", location="/issuers", times=30)),
+    mint("window-1", "h0", {"sub": "s3", "jti": "w1"}), mint("window-2", "h0", {"sub": "s3", "jti": "w2"}), ask(asks("window-1", "window-2", location="/issuers", times=30)),
     ask(asks("k2", "internal", location="/subject", times=40)),
     {"do": "server", "how": ""}, mint("of-the-next-set", "f1"), ask(asks("of-the-next-set", "fetched")), {"do": "server", "how": "well"},
     {"do": "outlive", "count": 20}, mint("denied-before", "a0", {**PARTNER, "sub": "s4"}, iat=0), ask(asks("denied-a-while", "denied-before")),
@@ -117,11 +117,34 @@ OF_TOKENS = [
 ]  # fmt: skip
 
 
+def one(location, key, kind="key", service="", basic="", method="GET"):
+    return [location, method, kind, key, "192.0.2.7", False, service, basic]
+
+
+# The same for redirects, error pages, `satisfy any` and what they tell backends.
+OF_REDIRECTS = [
+    *(create(key, subject="s1") for key in ("all", "other", "shade", "first", "roomy")), create("reader", subject="s2", scopes=["posts:read"]),
+    mint("billing", "h0", {"roles": "Billing Admin", "sub": "s3"}), mint("admin", "h0", {"roles": ["Admin", "Billing Admin"], "sub": "s3"}),
+    mint("scope", "h0", {"scope": "Admin posts:read", "sub": "s3"}), ask([one("/admin", token) for token in ("billing", "admin", "scope", "all", "reader")]),
+    # Windows fill up, a few requests at a time: what has ended before one began was in its window.
+    *(ask([one("/wide", "all")] * 3) for _ in range(6)), *(ask([one("/dear", "all")] * 2) for _ in range(6)),
+    *(ask([one("/dear-first", "first")] * 2) for _ in range(6)), *(ask([one("/shade-first", "shade")]) for _ in range(6)),
+    *(ask([one("/three", "all")] * 2) for _ in range(7)), *(ask([one("/roomy", "roomy")] * 4) for _ in range(9)),
+    ask([one(place, key, "bearer", service) for place in ("/bearer", "/service", "/bearer-anonymous", "/bearer-shadow", "/not-service", "/cookie-first")
+         for key in ("all", "reader") for service in ("", "same", "other")]),
+    ask([one("/cookie-first", "all", kind, "other") for kind in ("cookie", "page", "ambient", "none")]),
+    ask([one(place, key, kind, basic=basic) for place in ("/basic", "/basic-shadow", "/basic-on", "/basic-accel", "/page", "/page-uri", "/page-on", "/page-accel")
+         for key, kind in (("reader", "key"), ("all", "key"), ("billing", "key"), ("all", "none")) for basic in ("", "good", "bad")]),
+    ask([one(place, "reader", kind, method=method) for place in ("/off-first", "/to-off", "/auth", "/index/", "/open")
+         for kind in ("key", "foreign", "none") for method in ("GET", "POST", "PUT")]),
+]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def played(build):
-    """Sites on which EVERYTHING has happened."""
+    """Sites on which all of that has happened."""
     sites = []
-    for journal in (EVERYTHING, OF_TOKENS):
+    for journal in (EVERYTHING, OF_TOKENS, OF_REDIRECTS):
         problems, site = play(build, journal)
         assert problems == []
         sites.append(site)

@@ -104,7 +104,11 @@ class Checker:
             return len(came) <= len(arrivals) and (len(came) > 0 or self.cut(seen))
         if len(came) != len(arrivals) or (outcome.status, outcome.reason, outcome.named) != (seen.status, seen.reason, seen.named):
             return False
-        return True
+        return not outcome.fetched or self.answers(seen)
+
+    def answers(self, seen):
+        """Whether the key server may have said meanwhile that there is no such key."""
+        return any(self.servers.states[number] for number in self.servers.between(seen.start, seen.end))
 
     def complaint(self, seen, came, outcomes):
         """Why no outcome is what was seen."""

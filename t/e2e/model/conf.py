@@ -198,7 +198,11 @@ CONF = """
             error_page 404 = /after-off;
             proxy_pass http://backend/missing;
         }
-        location = /after-off { keyward_scope posts:read; proxy_pass http://backend; }
+        location = /after-off {
+            keyward_scope methods=GET posts:read;
+            keyward_scope methods=POST posts:write;
+            proxy_pass http://backend;
+        }
     }
     server {
         listen 127.0.0.1:@PORT_EACH@ reuseport;

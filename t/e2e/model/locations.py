@@ -132,6 +132,6 @@ LOCATIONS = {
     "/to-off": Location(then=Then("accel", "/plain")),
     "/plain": Location(mode="off", then=None),
     "/off-first": Location(mode="off", then=Then("error", "/after-off")),
-    "/after-off": inner(READ),
+    "/after-off": inner(Rule(("posts:read",), methods=READS), Rule(("posts:write",), methods=("POST",))),
 }
 ASKED = tuple(place for place, location in LOCATIONS.items() if location.asked)

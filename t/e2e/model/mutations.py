@@ -201,20 +201,20 @@ def without_kid(is_signed, keys, token):
     return is_signed(keys, replace(token, kid=None))
 
 
-def whose_but_not_finally(whose, issuers, sets, token):
+def whose_but_not_finally(whose, issuers, sets, token, now_s):
     """Passes over an issuer that the token is for, where a claim is wrong for it."""
-    return whose([issuer for issuer in issuers if tokens.are_claims_good(issuer, token.claims)], sets, token)
+    return whose([issuer for issuer in issuers if tokens.are_claims_good(issuer, token.claims)], sets, token, now_s)
 
 
-def whose_without_a_set(whose, issuers, sets, token):
+def whose_without_a_set(whose, issuers, sets, token, now_s):
     """Takes an issuer without keys for one whose keys don't fit."""
-    return whose(issuers, {source: keys or () for source, keys in sets.items()}, replace(token, kid=None))
+    return whose(issuers, {source: keys or () for source, keys in sets.items()}, replace(token, kid=None), now_s)
 
 
-def whose_of_those_with_keys(whose, issuers, sets, token):
+def whose_of_those_with_keys(whose, issuers, sets, token, now_s):
     """Passes over an issuer without keys, where another one takes the token."""
-    found = whose([issuer for issuer in issuers if sets[issuer.source] is not None], sets, token)
-    return found if found[0] else whose(issuers, sets, token)
+    found = whose([issuer for issuer in issuers if sets[issuer.source] is not None], sets, token, now_s)
+    return found if found[0] else whose(issuers, sets, token, now_s)
 
 
 def denied(change):
@@ -317,10 +317,12 @@ MUTATIONS = {
     "redirect-keeps-its-method": with_(route.Route, enter=of_the_first_method),
     "redirect-knows-one-credential": with_(route.Route, verdicts=first_source_is_the_only_one),
     "redirect-strips-once": with_(route, stripped=stripped_once),
+    "basic-needs-no-password": with_(route.Route, has_password=lambda has_password, route_: route_.user != ""),
     "page-is-decided-anew": with_(route.Route, enter=page_is_decided_anew),
     "refused-are-named": with_(route, unnamed=refused_are_named, users=users_of_the_refused),
     "off-keeps-identity": with_(route.Route, go_on=off_keeps_identity),
     "refused-have-no-id": with_(route, unnamed=nor_are_ids_of_the_refused),
+    "what-has-no-form-is-a-key": with_(rules, unformed=lambda unformed, accepted: "invalid_key"),
     "role-is-split": with_(tokens, words_of=lambda words_of, path, claim: words_of("scope", claim)),
     "role-of-a-scope-claim-is-whole": with_(tokens, words_of=lambda words_of, path, claim: words_of("roles", claim)),
 }

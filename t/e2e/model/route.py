@@ -6,7 +6,7 @@ Where a moment of a change lies in it, each location may have decided before or 
 from collections import namedtuple
 
 from . import rules, tokens
-from .asks import basic_user, credentials
+from .asks import basic_user, credentials, names
 from .locations import FRIEND, LOCATIONS
 from .principals import ANONYMOUS, NOBODY
 from .rules import STATUS
@@ -16,8 +16,9 @@ from .rules import STATUS
 # "basic", that are still in the request.
 Arrival = namedtuple("Arrival", "path identity names users left")
 # What may be seen in the end. reason, named: of the answer. paid: {counter: Paid}. refused: the (counter, limit, cost) of which one
-# has refused. passing: counters that were charged for a moment.
-Outcome = namedtuple("Outcome", "status reason named arrivals paid refused passing", defaults=({}, (), ()))
+# has refused. passing: counters that were charged for a moment. fetched: only where the key server has said meanwhile that it has no such
+# key.
+Outcome = namedtuple("Outcome", "status reason named arrivals paid refused passing fetched")
 # Of one window. amount: all that this request took. demands: (limit, amount so far), each of which fitted.
 Paid = namedtuple("Paid", "amount demands", defaults=(0, ()))
 
@@ -27,8 +28,8 @@ ON_THE_WAY = {"accel": "/accel", "error": "/missing"}  # what the backend is ask
 
 # Where a request is. uri: by which the backend would be asked. left: as Arrival has it. taken: the (source, credential) that a location
 # found first and took out. paid: as Outcome has it. before: {counter: amount}, what earlier locations have paid. refusal: the Verdict
-# that an error page is for.
-At = namedtuple("At", "place uri method left taken paid before arrivals refusal")
+# that an error page is for. fetched: as Outcome has it.
+At = namedtuple("At", "place uri method left taken paid before arrivals refusal fetched")
 
 
 def named(principal):
@@ -90,11 +91,11 @@ class Route:
 
     def run(self):
         left = frozenset((*self.sent, *(["basic"] if self.user else [])))
-        self.enter(At(self.ask.location, self.ask.location, self.ask.method, left, None, {}, {}, (), None))
+        self.enter(At(self.ask.location, self.ask.location, self.ask.method, left, None, {}, {}, (), None, False))
         return self.outcomes
 
     def end(self, at, status, reason, named="", refused=(), passing=()):
-        self.outcomes.append(Outcome(status, reason, named, at.arrivals, at.paid, refused, passing))
+        self.outcomes.append(Outcome(status, reason, named, at.arrivals, at.paid, refused, passing, at.fetched))
 
     def enter(self, at):
         location = LOCATIONS[at.place]
@@ -123,6 +124,8 @@ class Route:
         return found
 
     def decided(self, at, location, verdict):
+        if verdict.waits and not self.is_dated():
+            at = at._replace(fetched=True)
         if verdict.reason:
             self.refused(at, location, verdict)
             return
@@ -130,6 +133,11 @@ class Route:
             self.used_up(at, location, verdict)
         after = charged(at, location, verdict.charges)
         self.admitted(after, location, verdict)
+
+    def is_dated(self):
+        """Whether the token says when it was issued: then it may be known at once that the last fetch should have brought its key."""
+        tokens_ = self.situations[0][1].tokens
+        return any("iat" in tokens_[name].claims for name in names(self.ask) if name in tokens_)
 
     def used_up(self, at, location, verdict):
         """One of the limits refuses; of the others what this location took is given back."""

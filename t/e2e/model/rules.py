@@ -53,7 +53,7 @@ def may_be_unknown(subject, accepted):
 
 def find_token(world, scene, token, accepted, now_s):
     issuers = ISSUERS[scene.variant]
-    issuer, reason, waits = tokens.whose(issuers_for(accepted, scene.variant) or issuers, scene.sets, token)
+    issuer, reason, waits = tokens.whose(issuers_for(accepted, scene.variant) or issuers, scene.sets, token, now_s)
     if issuer is None:
         return Found(reason=reason, waits=waits)
     if reason := tokens.complaint(issuer, token, now_s):
@@ -110,7 +110,7 @@ def find_key(world, scene, key, now_s):
 
 def unformed(accepted):
     """What is neither a key nor a token by its form."""
-    return "invalid_key"
+    return "invalid_key" if "key" in accepted else "invalid_token"
 
 
 def find(world, scene, credential, accepted, now_s):

@@ -74,24 +74,6 @@ def is_awaited(issuer, keys, token):
     return keys is None or (token.kid is not None and token.kid not in {KIDS[key] for key in keys})
 
 
-def whose(issuers, sets, token):
-    """(issuer, reason, waits): the one whose verdict is final, or None and why; whether a fetch may bring a key that nobody has yet.
-
-    Where one has no keys, and asks for what the token says, the token may be its own, so none that comes later may take it."""
-    if not token.sound:
-        return None, "invalid_token", False
-    waits = False
-    for issuer in issuers:
-        keys = sets[issuer.source]
-        if is_awaited(issuer, keys, token):
-            if keys is None:
-                return None, "keys_unavailable", False
-            waits = True
-        elif is_for(issuer, keys or (), token):
-            return issuer, "", False
-    return None, "invalid_token", waits
-
-
 def has_audience(issuer, audience):
     return not issuer.audience or any(one in issuer.audience for one in (audience if isinstance(audience, list) else [audience]))
 
@@ -122,6 +104,32 @@ def complaint(issuer, token, now_s):
     if any(now_s < claims[name] - issuer.leeway_s for name in ("nbf", "iat") if name in claims):
         return "invalid_token"
     return "expired_token" if "exp" in claims and now_s >= claims["exp"] + issuer.leeway_s else ""
+
+
+def whose(issuers, sets, token, now_s):
+    """(issuer, reason, waits): the one whose verdict is final, or None and why; whether a fetch may bring a key that nobody has yet.
+
+    Where one has no keys, and asks for what the token says, the token may be its own, so none that comes later may take it. Nobody waits for
+    a fetch where all that the token may be for would refuse it all the same, by what it says."""
+    if not token.sound:
+        return None, "invalid_token", False
+    awaited, taker = [], None
+    for issuer in issuers:
+        keys = sets[issuer.source]
+        if is_awaited(issuer, keys, token):
+            awaited.append(issuer)
+        elif is_for(issuer, keys or (), token):
+            taker = issuer
+            break
+    without_keys = [issuer for issuer in awaited if sets[issuer.source] is None]
+    if taker is not None and not without_keys:
+        return taker, "", False
+    complaints = [complaint(issuer, token, now_s) for issuer in (*awaited, *([taker] if taker else []))]
+    if all(complaints):
+        return None, "expired_token" if "expired_token" in complaints else "invalid_token", False
+    if without_keys:
+        return None, "keys_unavailable", False
+    return None, "invalid_token", True
 
 
 def edges(variant, token):
