@@ -85,7 +85,7 @@ MINTED = [
     mint("partner-s1", "a0", {**PARTNER, "sub": "s1"}), mint("early", "a0", nbf=290), mint("later", "a0", iat=290), mint("over", "a0", exp=-100),
     mint("over-and-aud", "a0", {"aud": "other"}, exp=-100), mint("blocked", "a0", {"sub": "s0"}), mint("s9", "a0", {"sub": "s9"}),
     mint("nobody", "h0", {"sub": None}), mint("nobody-of-auth", "a0", {"sub": None}),
-    mint("oauth", "o0", {"uid": "s1", "tier": "team", "roles": {"list": "posts:* media:read"}}), mint("oauth-s9", "o0", {"uid": "s9", "tier": "team"}),
+    mint("oauth", "o0", {"uid": "s1", "tier": "team", "roles": {"list": ["posts:*", "media:read"]}}), mint("oauth-s9", "o0", {"uid": "s9", "tier": "team"}),
     mint("oauth-type", "o0", typ="JWT"), mint("oauth-kind", "o0", {"use": {"kind": "refresh"}}), mint("oauth-long", "o0", exp=3800),
     mint("oauth-endless", "o0", exp=None), mint("internal", "h0"), mint("internal-s1", "h0", {"sub": "s1"}), mint("leeway", "h0", exp=-10),
     mint("internal-384", "h0", alg="HS384", exp=200), mint("fetched-endless", "f0", exp=None),
