@@ -24,8 +24,12 @@ def create(key, **more):
             "expires": 0, **more}  # fmt: skip
 
 
+def one(location, key, kind="key", service="", basic="", method="GET"):
+    return [location, method, kind, key, "192.0.2.7", False, service, basic]
+
+
 def asks(*keys, location="/open", times=1, kinds=("key",)):
-    return [[location, "GET", kind, key, "192.0.2.7", False] for key in keys for kind in kinds] * times
+    return [one(location, key, kind) for key in keys for kind in kinds] * times
 
 
 def ask(list_):
@@ -115,10 +119,6 @@ OF_TOKENS = [
     {"do": "kill", "worker": 0}, {"do": "kill", "worker": 0}, ask(asks("good", "oauth", "fetched", times=5)),
     {"do": "reload", "variant": 1, "zone": 0}, ask(asks(*NAMES, location="/open")), ask(asks(*NAMES, location="/provision")),
 ]  # fmt: skip
-
-
-def one(location, key, kind="key", service="", basic="", method="GET"):
-    return [location, method, kind, key, "192.0.2.7", False, service, basic]
 
 
 # The same for redirects, error pages, `satisfy any` and what they tell backends.
