@@ -20,6 +20,10 @@ BUILD_DEPS := g++ make cmake ninja-build ccache liblmdb-dev libyajl-dev libsodiu
 DEMO_DEPS  := python3 curl
 DEPS       := $(BUILD_DEPS) $(DEMO_DEPS) libgtest-dev libgmock-dev python3-pytest python3-pytest-xdist python3-h2 python3-bcrypt \
               python3-lmdb python3-cryptography python3-jwt
+ifeq ($(strip $(DEPS)),)  # whoever says DEPS= has all of it
+BUILD_DEPS :=
+DEMO_DEPS  :=
+endif
 CHECK_DEPS := clang-format clang-tidy
 # The rivals that `make bench` measures beside, too. What of them brings its own server doesn't start it (see APT_INSTALL).
 BENCH_DEPS := wrk libbenchmark-dev valgrind haproxy libnginx-mod-http-lua libnginx-mod-http-js lua-resty-core \
@@ -110,13 +114,18 @@ bench: bench-deps all  ## the benchmarks, into build/bench; ONE=SECTION for one,
 	@cmake --build $(BUILD) -j $(JOBS) --target bench_programs
 	KEYWARD_BUILD=$(abspath $(BUILD)) NGINX=$(NGINX) $(PYTHON) t/bench/bench.py $(BENCH_OPTIONS) $(if $(ONE),--only $(ONE))
 
-install: all  ## the module into nginx's modules path, the command, its manual page and completions into PREFIX; DESTDIR= goes before both
-	install -D -m 644 $(BUILD)/$(SO) $(DESTDIR)$(MODULES_DIR)/$(SO)
-	install -D -m 755 $(BUILD)/keyward $(DESTDIR)$(PREFIX)/bin/keyward
-	$(call install_page,--man,man/man1/keyward.1)
-	$(call install_page,--completion bash,bash-completion/completions/keyward)
-	$(call install_page,--completion zsh,zsh/site-functions/_keyward)
-	$(call install_page,--completion fish,fish/vendor_completions.d/keyward.fish)
+install:  ## what `make` has built: the module into nginx's modules path, the command, its manual page and completions into PREFIX; DESTDIR= goes before both
+	@[ -s $(BUILD)/$(SO) ] && [ -x $(BUILD)/keyward ] && [ -s $(BUILD)/pages/keyward.1 ] || { echo "There is nothing to install in $(BUILD): run make first, as yourself"; exit 1; }
+	install -D -s -m 644 $(BUILD)/$(SO) $(installed_module)
+	install -D -s -m 755 $(BUILD)/keyward $(installed_command)
+	install -D -m 644 $(BUILD)/pages/keyward.1 $(installed_man)
+	install -D -m 644 $(BUILD)/pages/keyward.bash $(installed_bash)
+	install -D -m 644 $(BUILD)/pages/keyward.zsh $(installed_zsh)
+	install -D -m 644 $(BUILD)/pages/keyward.fish $(installed_fish)
+
+.PHONY: uninstall
+uninstall:  ## remove what install put there, with the same DESTDIR=, PREFIX= and MODULES_DIR=; stores and nginx.conf stay
+	rm -f $(installed_module) $(installed_command) $(installed_man) $(installed_bash) $(installed_zsh) $(installed_fish)
 
 clean:  ## remove everything that was built
 	rm -rf $(BUILD)
@@ -132,11 +141,12 @@ cpp_files = $(shell find src t -name '*.[ch]pp')
 tsan_options := detect_deadlocks=0:report_mutex_bugs=0:halt_on_error=1
 tsan_tests   := ThreadPool.*:*Threads*:*UnderLoad*:*OthersCharge*:*ProofsStayTrue*:GateTest.NoMore*:GateTest.TheSame*:GateTest.Waiting*
 
-# What the command prints of itself.
-define install_page
-$(BUILD)/keyward $(1) > $(BUILD)/page
-install -D -m 644 $(BUILD)/page $(DESTDIR)$(PREFIX)/share/$(2)
-endef
+installed_module  = $(DESTDIR)$(MODULES_DIR)/$(SO)
+installed_command = $(DESTDIR)$(PREFIX)/bin/keyward
+installed_man     = $(DESTDIR)$(PREFIX)/share/man/man1/keyward.1
+installed_bash    = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keyward
+installed_zsh     = $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_keyward
+installed_fish    = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/keyward.fish
 
 define build
 @cmake -S . -B $(1) -G Ninja --log-level=WARNING -DNGINX_SRC=$(abspath $(NGINX_SRC)) $(2) $(CMAKE_OPTIONS) >/dev/null

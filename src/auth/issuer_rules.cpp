@@ -138,6 +138,10 @@ Wrong set_scope_wildcards(const Words &words, jwt::Issuer *rules) {
 
 Wrong set_grant(const Words &words, jwt::Issuer *rules) {
   for (std::size_t i = 1; i < words.size(); ++i) {
+    if (meant_parameter(words[i], {"scope", "scopes", "grant"})) {
+      return quoted(words[i]) + " looks like a parameter, and there are none; write scopes alone, such as " +
+             "\"grant posts:read;\"";
+    }
     if (!is_grant(words[i]) || words[i].find(',') != std::string_view::npos) {
       return quoted(words[i]) +
              " is not a scope; write names one after the other, such as \"grant posts:read posts:write;\", a "

@@ -1,4 +1,5 @@
-// The table under what a worker remembers: set-associative, and the least recently used of a set goes first.
+// The table under what a worker remembers: set-associative, bounded in entries and in bytes; what was used least recently
+// goes first.
 #pragma once
 
 #include <algorithm>
@@ -15,13 +16,17 @@ namespace keyward {
 template <typename Value>
 class LruSets {
  public:
+  // An entry of more than this part of all bytes isn't kept: it would push out what many others use.
+  static constexpr std::size_t kLargestPart = 16;
+
   struct Entry : Value {
     Digest name = {};
     std::uint64_t used = 0;
+    std::size_t bytes = 0;  // what hold() was told
   };
 
-  // entries is rounded up to a power of two; 0: nothing is ever asked.
-  explicit LruSets(std::size_t entries) {
+  // entries is rounded up to a power of two; 0: nothing is ever asked. bytes: what all values may take together.
+  LruSets(std::size_t entries, std::size_t bytes) : most_bytes_(bytes) {
     if (entries == 0) {
       return;
     }
@@ -46,7 +51,7 @@ class LruSets {
   }
 
   // Where something of this name may be put: over what `is_meant`, into a free place, or over the least recently used. It is the
-  // caller's to fill, all but name and used.
+  // caller's to fill, all but name, used and bytes.
   template <typename IsMeant>
   Entry *place_for(const Digest &name, IsMeant &&is_meant) noexcept {
     Entry *victim = find(name, is_meant);
@@ -56,7 +61,7 @@ class LruSets {
         return (a.is_free() ? 0 : a.used) < (b.is_free() ? 0 : b.used);
       });
     }
-    *victim = Entry();
+    free(victim);
     victim->name = name;
     touch(victim);
     return victim;
@@ -64,8 +69,47 @@ class LruSets {
 
   void touch(Entry *entry) noexcept { entry->used = ++tick_; }
 
+  void free(Entry *entry) noexcept {
+    bytes_ -= entry->bytes;
+    *entry = Entry();
+  }
+
+  // What the value takes from now on. Frees others until all fit, or this one where it is too large: false then.
+  bool hold(Entry *entry, std::size_t bytes) noexcept {
+    bytes_ += bytes - entry->bytes;
+    entry->bytes = bytes;
+    if (bytes > most_bytes_ / kLargestPart) {
+      free(entry);
+      return false;
+    }
+    while (bytes_ > most_bytes_) {
+      free(find_victim(entry));
+    }
+    return true;
+  }
+
+  std::size_t bytes() const noexcept { return bytes_; }
+
  private:
   static constexpr std::size_t kWays = 4;
+  // How many of all, at random as names are, are looked at for the one that was used least recently.
+  static constexpr std::size_t kLookedAt = 16;
+
+  // Goes round the table, so that a hit has no order to keep. There are others: this one alone isn't too large.
+  Entry *find_victim(const Entry *kept) noexcept {
+    Entry *oldest = nullptr;
+    std::size_t looked_at = 0;
+    for (std::size_t i = 0; i < entries_.size() && looked_at < kLookedAt; ++i) {
+      Entry *entry = &entries_[hand_];
+      hand_ = (hand_ + 1) % entries_.size();
+      if (entry == kept || entry->is_free()) {
+        continue;
+      }
+      ++looked_at;
+      oldest = oldest == nullptr || entry->used < oldest->used ? entry : oldest;
+    }
+    return oldest;
+  }
 
   Entry *set_of(const Digest &name) noexcept {
     std::uint64_t hash;
@@ -73,6 +117,9 @@ class LruSets {
     return &entries_[(static_cast<std::size_t>(hash) & mask_) * kWays];
   }
 
+  const std::size_t most_bytes_;
+  std::size_t bytes_ = 0;
+  std::size_t hand_ = 0;
   std::uint64_t tick_ = 0;
   std::size_t mask_ = 0;
   std::vector<Entry> entries_;

@@ -21,6 +21,11 @@ std::string_view to_text(Kind kind) noexcept {
   return "";
 }
 
+std::size_t bytes_of(const Principal &who) noexcept {
+  return shared_bytes<Principal>() + heap_bytes(who.key_id) + heap_bytes(who.subject) + heap_bytes(who.plan) +
+         heap_bytes(who.counter) + heap_bytes(who.issuer) + who.grants.heap_bytes() + heap_bytes(who.limits);
+}
+
 Digest counted_name(const DigestKey &zone_secret, Counted kind, std::string_view who) noexcept {
   const char first = static_cast<char>(kind);
   return keyed_digest(zone_secret, {&first, 1}, who);

@@ -48,9 +48,10 @@ struct Principal {
   std::string issuer;   // of a token: the name of its keyward_issuer
   bool own_subject =
       false;  // the subject is the issuer's own: no key, no record and no other issuer has it (subject_reach.hpp)
-  bool provisioned = true;  // of a token: its subject is in the store
-  Grants grants;            // effective: own, within the plan's, within the subject's
-  bool no_access = false;   // its plan says so, or is named and doesn't exist
+  bool provisioned = true;        // of a token: its subject is in the store
+  Grants grants;                  // effective: own, within the plan's, within the subject's
+  bool grants_are_roles = false;  // jwt::Identity::scopes_are_roles
+  bool no_access = false;         // its plan says so, or is named and doesn't exist
   // The limits of the key's record, else of the plan; has_limits is false only where there is neither a list nor a plan.
   bool has_limits = false;
   std::vector<Rate> limits;
@@ -61,6 +62,9 @@ struct Principal {
   // only. INT64_MAX: never.
   std::int64_t stands_until_s = 0;
 };
+
+// What one takes that std::make_shared() made.
+std::size_t bytes_of(const Principal &principal) noexcept;
 
 // Kinds of what limits count, kept apart; part of the names of windows.
 enum class Counted : char { key = 'k', subject = 's', token = 't', address = 'a', failures = 'f', variable = 'v' };

@@ -8,7 +8,8 @@ constexpr auto kAny = [](const auto &) noexcept { return true; };
 
 }  // namespace
 
-PrincipalCache::PrincipalCache(std::size_t entries) : secret_(random_bytes<16>()), entries_(entries) {}
+PrincipalCache::PrincipalCache(std::size_t entries, std::size_t bytes)
+    : secret_(random_bytes<16>()), entries_(entries, bytes) {}
 
 std::shared_ptr<const Principal> PrincipalCache::find(const Digest &name, const Generation &generation,
                                                       std::int64_t now_s) noexcept {
@@ -20,7 +21,7 @@ std::shared_ptr<const Principal> PrincipalCache::find(const Digest &name, const 
     entries_.touch(entry);
     return entry->principal;
   }
-  entry->principal.reset();
+  entries_.free(entry);
   return nullptr;
 }
 
@@ -30,6 +31,7 @@ void PrincipalCache::put(const Digest &name, const Generation &generation, std::
   entry->generation = generation;
   entry->made_at_s = now_s;
   entry->principal = std::move(principal);
+  entries_.hold(entry, bytes_of(*entry->principal));
 }
 
 }  // namespace keyward

@@ -16,8 +16,8 @@ namespace keyward {
 // store's snapshot that it was read from, and until the earliest second at which anything in it changes. Single-threaded.
 class PrincipalCache {
  public:
-  // entries is rounded up to a power of two.
-  explicit PrincipalCache(std::size_t entries);
+  // entries is rounded up to a power of two. bytes: the most that principals take; one that is too large isn't kept.
+  PrincipalCache(std::size_t entries, std::size_t bytes);
 
   Digest name_of(std::string_view credential) const noexcept { return keyed_digest(secret_, credential); }
 
@@ -25,6 +25,8 @@ class PrincipalCache {
   std::shared_ptr<const Principal> find(const Digest &name, const Generation &generation, std::int64_t now_s) noexcept;
   void put(const Digest &name, const Generation &generation, std::int64_t now_s,
            std::shared_ptr<const Principal> principal) noexcept;
+
+  std::size_t bytes() const noexcept { return entries_.bytes(); }
 
  private:
   struct Remembered {

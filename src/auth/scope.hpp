@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/heap_bytes.hpp"
+
 namespace keyward {
 
 // A scope that a location may require: a scope token without '*'.
@@ -43,6 +45,8 @@ class Grants {
   // For people, headers and challenges: the grants, space-separated, in order of writing, without
   // those that are there only because another one implies them. "*" for all().
   const std::string &text() const noexcept { return text_; }
+
+  std::size_t heap_bytes() const noexcept { return keyward::heap_bytes(text_) + keyward::heap_bytes(closed_); }
 
  private:
   bool all_ = false;

@@ -3,7 +3,8 @@
 
 namespace keyward {
 
-TokenCache::TokenCache(std::size_t entries) : secret_(random_bytes<16>()), entries_(entries) {}
+TokenCache::TokenCache(std::size_t entries, std::size_t bytes)
+    : secret_(random_bytes<16>()), entries_(entries, bytes) {}
 
 TokenCache::Entry *TokenCache::find(const Digest &name, const void *accepted, std::uint64_t key_sets,
                                     std::int64_t now_s) noexcept {
@@ -15,7 +16,7 @@ TokenCache::Entry *TokenCache::find(const Digest &name, const void *accepted, st
     entries_.touch(entry);
     return entry;
   }
-  static_cast<Entry &>(*entry) = Entry();
+  entries_.free(entry);
   return nullptr;
 }
 
@@ -26,7 +27,15 @@ TokenCache::Entry *TokenCache::put(const Digest &name, const void *accepted, std
   entry->accepted_ = accepted;
   entry->key_sets_ = key_sets;
   entry->made_at_s_ = now_s;
-  return entry;
+  return entries_.hold(entry, bytes_of(*entry->token)) ? entry : nullptr;
+}
+
+void TokenCache::set_principal(Entry *entry, const Generation &generation,
+                               std::shared_ptr<const Principal> principal) noexcept {
+  entry->generation = generation;
+  entry->principal = std::move(principal);
+  const std::size_t own = entry->principal ? bytes_of(*entry->principal) : 0;
+  entries_.hold(static_cast<LruSets<Entry>::Entry *>(entry), bytes_of(*entry->token) + own);
 }
 
 }  // namespace keyward

@@ -35,16 +35,21 @@ class TokenCache {
     std::int64_t made_at_s_ = 0;
   };
 
-  // entries is rounded up to a power of two; 0: nothing is ever asked.
-  explicit TokenCache(std::size_t entries);
+  // entries is rounded up to a power of two; 0: nothing is ever asked. bytes: the most that tokens and principals take.
+  TokenCache(std::size_t entries, std::size_t bytes);
 
   Digest name_of(std::string_view token) const noexcept { return keyed_digest(secret_, token); }
 
   // accepted: one address for each list of issuers. key_sets: IssuerKeys::changes(). nullptr where it isn't remembered, or no longer. The
   // entry is good until the next call.
   Entry *find(const Digest &name, const void *accepted, std::uint64_t key_sets, std::int64_t now_s) noexcept;
+  // nullptr: it is too large to be remembered.
   Entry *put(const Digest &name, const void *accepted, std::uint64_t key_sets, std::int64_t now_s,
              std::shared_ptr<const VerifiedToken> token) noexcept;
+  // The entry's principal from now on, or none. Ends the entry where it is too large.
+  void set_principal(Entry *entry, const Generation &generation, std::shared_ptr<const Principal> principal) noexcept;
+
+  std::size_t bytes() const noexcept { return entries_.bytes(); }
 
  private:
   DigestKey secret_;

@@ -73,6 +73,7 @@ BuiltToken build_token_principal(CredentialReader *reader, const VerifiedToken &
     grants = grants.intersect(Grants(record->scopes, implications), implications);
   }
   principal->grants = std::move(grants);
+  principal->grants_are_roles = identity.scopes_are_roles;
 
   if (!plan.name.empty()) {
     principal->has_limits = true;

@@ -21,4 +21,10 @@ VerifiedToken verified_token(std::size_t place, const jwt::Issuer &issuer, const
   return token;
 }
 
+std::size_t bytes_of(const VerifiedToken &token) noexcept {
+  const jwt::Identity &who = token.identity;
+  return shared_bytes<VerifiedToken>() + heap_bytes(who.subject) + heap_bytes(who.scopes) + heap_bytes(who.plan) +
+         heap_bytes(who.jti) + token.grants.heap_bytes() + token.claims.heap_bytes();
+}
+
 }  // namespace keyward

@@ -22,4 +22,7 @@ struct VerifiedToken {
 VerifiedToken verified_token(std::size_t place, const jwt::Issuer &issuer, const Implications &implications,
                              jwt::Verdict verdict);
 
+// What one takes that std::make_shared() made.
+std::size_t bytes_of(const VerifiedToken &token) noexcept;
+
 }  // namespace keyward

@@ -1,6 +1,7 @@
 // The words of a directive, and what is wrong with them: what nginx and the command read alike.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,14 @@ inline const Wrong kGood = std::nullopt;
 std::string quoted(std::string_view text);
 // If word is NAME=VALUE of this name, its value.
 std::optional<std::string_view> option(std::string_view word, std::string_view name);
+
+// Whether two words differ by one slip of the hand at most: a letter more, less or other, or two neighbours swapped. Case
+// is ignored.
+bool is_near(std::string_view a, std::string_view b) noexcept;
+
+// A word that is to be a value, but looks like one of these parameters, perhaps misspelt: what was meant ("method=GET":
+// "methods=GET"). nothing: it is a value.
+std::optional<std::string> meant_parameter(std::string_view word, std::initializer_list<std::string_view> names);
 
 Wrong parse_on_off(std::string_view word, bool *value);
 

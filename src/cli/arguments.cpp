@@ -136,6 +136,15 @@ Outcome check_plan_name(std::string_view plan) {
                            " printable ASCII characters without blanks, commas, quotes and backslashes");
 }
 
+Outcome contradiction(const char *option, const char *other) {
+  return wrong_usage(std::string(option) + " and " + other + " contradict each other; give one of them");
+}
+
+Outcome credits_are_missing(const char *option) {
+  return wrong_usage(std::string(option) +
+                     ": credits are not there yet, so that nothing would be taken from a balance; leave it out");
+}
+
 Outcome check_issuer_name(const char *option, std::string_view name) {
   if (!is_issuer_name(name)) {
     return wrong_usage(std::string(option) + ": " + quote(name) +

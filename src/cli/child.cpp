@@ -27,7 +27,10 @@ ChildEnd wait_for(pid_t child, int fd) {
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  if (WIFSIGNALED(status)) {
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE) {
+    end.outcome = store_failed(std::string("standard output: ") + std::strerror(EPIPE));
+    end.outcome.reader_left = true;
+  } else if (WIFSIGNALED(status)) {
     end.signal = WTERMSIG(status);
   } else {
     end.outcome.status = WEXITSTATUS(status);
@@ -38,6 +41,10 @@ ChildEnd wait_for(pid_t child, int fd) {
 int run(Context &context, const std::function<Outcome()> &body, int fd) {
   auto outcome = body();
   if (!context.out.flush() && outcome.ok()) {
+    if (context.out.error() == EPIPE) {
+      std::signal(SIGPIPE, SIG_DFL);  // which is how the parent learns it
+      std::raise(SIGPIPE);
+    }
     outcome = store_failed(std::string("standard output: ") + std::strerror(context.out.error()));
   }
   const auto written = write(fd, outcome.error.data(), outcome.error.size());
@@ -47,6 +54,8 @@ int run(Context &context, const std::function<Outcome()> &body, int fd) {
 }  // namespace
 
 std::string signal_text(int number) { return "signal " + std::to_string(number) + " (" + strsignal(number) + ")"; }
+
+void die_with_parent() noexcept { prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
 ChildEnd in_child(Context &context, const std::function<Outcome()> &body) {
   int ends[2] = {-1, -1};

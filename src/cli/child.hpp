@@ -16,6 +16,9 @@ struct ChildEnd {
 // Runs body, which may write to context.out, and nothing of LMDB is open in this process.
 ChildEnd in_child(Context &context, const std::function<Outcome()> &body);
 
+// Has the kernel end this child with its parent again, after its ids have changed.
+void die_with_parent() noexcept;
+
 // "signal 11 (Segmentation fault)".
 std::string signal_text(int number);
 

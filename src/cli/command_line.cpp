@@ -7,8 +7,9 @@
 #include <map>
 #include <utility>
 
-#include "base/quote.hpp"
 #include "cli/pages.hpp"
+#include "cli/suggestion.hpp"
+#include "cli/usage_error.hpp"
 #include "cli/version.hpp"
 #include "store/layout.hpp"
 
@@ -62,47 +63,19 @@ std::string path_of(const CLI::App *app) {
   return app->get_parent() == nullptr ? app->get_name() : path_of(app->get_parent()) + " " + app->get_name();
 }
 
-std::string names_of(const CLI::App *group) {
-  std::string names;
-  for (const auto *command : group->get_subcommands([](const CLI::App *) { return true; })) {
-    names += (names.empty() ? "" : ", ") + command->get_name();
-  }
-  return names;
+bool is_group(const CLI::App *app) {
+  return !app->get_subcommands([](const CLI::App *) { return true; }).empty();
 }
 
-bool may_be_repeated(std::string_view word) {
-  return word.size() <= 16 &&
-         std::all_of(word.begin(), word.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; });
-}
-
-std::string missing_command(const CLI::App *group, const std::vector<std::string> &rest) {
-  const auto path = path_of(group);
-  const auto there_are = "; there are " + names_of(group) + "; see `" + path + " --help`";
-  const auto word =
-      std::find_if(rest.begin(), rest.end(), [](const auto &arg) { return !arg.empty() && arg[0] != '-'; });
-  if (word == rest.end()) {
-    return "a command is missing after `" + path + "`" + there_are;
-  }
-  return may_be_repeated(*word) ? "there is no command `" + path + " " + *word + "`" + there_are
-                                : "there is no such command after `" + path + "`" + there_are;
-}
-
-std::string unexpected(const CLI::App *app, const std::vector<std::string> &rest) {
+// "key create" of `keyward key create`.
+std::string own_path(const CLI::App *app) {
   const auto path = path_of(app);
-  const auto option =
-      std::find_if(rest.begin(), rest.end(), [](const auto &arg) { return arg.size() > 1 && arg[0] == '-'; });
-  std::string text;
-  if (option == rest.end()) {
-    text = "an argument too many for `" + path + "`";
-    if (path == "keyward key check") {
-      text += ": the key is read from standard input, never from the command line, where others can see it";
-    }
-  } else {
-    const auto shown =
-        (*option)[1] == '-' ? option->substr(0, std::min(option->find('='), std::size_t{32})) : option->substr(0, 2);
-    text = "`" + path + "` has no option " + quote(shown);
-  }
-  return text + "; see `" + path + " --help`";
+  return path.substr(std::min(path.size(), sizeof "keyward"));
+}
+
+const CLI::App *child_of(const CLI::App *group, std::string_view name) {
+  const auto children = group->get_subcommands([&](const CLI::App *child) { return child->get_name() == name; });
+  return children.empty() ? nullptr : children.front();
 }
 
 // what() of CLI11 for an option without its value begins with the option's name.
@@ -139,7 +112,7 @@ struct CommandLine::State {
   };
 
   CLI::App root{"API keys, subjects and plans of the nginx module keyward", "keyward"};
-  std::map<const CLI::App *, Action> actions;
+  std::map<const CLI::App *, Command::Plan> plans;
   std::map<const CLI::App *, Words> words;
   Text store;
   bool json = false;
@@ -188,6 +161,38 @@ CommandPage page_of(const CLI::App &app, const std::string &path, const WordsOf 
   throw CLI::CallForVersion(std::move(text), 0);
 }
 
+// The words of a command line that are no options, up to "--": the first of them name a command.
+std::vector<std::string> leading_words(int argc, char **argv) {
+  std::vector<std::string> words;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument == "--store") {
+      ++i;
+    } else if (!argument.empty() && argument[0] != '-') {
+      words.emplace_back(argument);
+    } else if (argument == "--") {
+      break;
+    }
+  }
+  return words;
+}
+
+// `keyward help key create` and `keyward key help create`: of what help is wanted, without the word.
+bool asks_for_help(const CLI::App &root, std::vector<std::string> *words) {
+  const auto is_help = [&](std::size_t i) { return words->size() > i && (*words)[i] == "help"; };
+  bool asks = false;
+  while (is_help(0)) {
+    words->erase(words->begin());
+    asks = true;
+  }
+  const auto *group = words->empty() ? nullptr : child_of(&root, words->front());
+  if (group != nullptr && is_group(group) && is_help(1)) {
+    words->erase(words->begin() + 1);
+    asks = true;
+  }
+  return asks;
+}
+
 }  // namespace
 
 CommandLine::CommandLine() : state_(std::make_unique<State>()) {
@@ -197,7 +202,7 @@ CommandLine::CommandLine() : state_(std::make_unique<State>()) {
   root.add_flag("--json", state_->json, "JSON instead of tables, also for errors")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   root.set_help_flag("-h,--help", "this help");
-  root.set_version_flag("--version", std::string("keyward ") + kVersion, "the version");
+  root.set_version_flag("-V,--version", std::string("keyward ") + kVersion, "the version");
   root.add_flag_callback(
       "--man", [this] { answer(manual_page(page_of(state_->root, "", state_->words))); }, "the manual page, for man");
   value_option(&root, "--completion", kShells, "completions for a shell, to be sourced",
@@ -223,6 +228,7 @@ CommandLine::CommandLine() : state_(std::make_unique<State>()) {
       "keyward key create --name laptop --subject alice --plan pro\n"
       "keyward key list --subject alice";
   root.footer(
+      "`keyward help COMMAND` says more of a command.\n"
       "Exit status: 0 done; 1 a clear no (not found, not valid, there already); 2 wrong usage; 3 the store failed.\n" +
       example_text(words.example));
 }
@@ -247,7 +253,7 @@ Command CommandLine::command(std::string_view path, const std::string &help, con
   app->group("Commands")->fallthrough();
   app->footer((more.empty() ? "" : more + "\n\n") + kEverywhere + example_text(example));
   state_->words[app] = {more, example};
-  return {app, &state_->actions[app]};
+  return {app, &state_->plans[app]};
 }
 
 Command &Command::argument(const char *name, Text *value, const char *help) {
@@ -285,8 +291,44 @@ Command &Command::flag(const char *names, bool *value, const char *help) {
 }
 
 Command &Command::action(Action action) {
-  *action_ = std::move(action);
+  plan_->action = std::move(action);
   return *this;
+}
+
+Command &Command::prepare(Action prepare) {
+  plan_->prepare = std::move(prepare);
+  return *this;
+}
+
+Command &Command::uses(const StoreUse &use) {
+  plan_->use = use;
+  return *this;
+}
+
+Command &Command::input(const char *name, InputFile *file, const char *help) {
+  plan_->inputs.push_back(file);
+  return argument(name, file, help);
+}
+
+Command &Command::input_option(const char *names, const char *value_name, InputFile *file, const char *help) {
+  plan_->inputs.push_back(file);
+  return option(names, value_name, file, help);
+}
+
+void CommandLine::help(const std::vector<std::string> &words, Parsed *parsed) {
+  const auto *app = &state_->root;
+  std::string above;
+  for (auto word = words.begin(); word != words.end() && is_group(app); ++word) {
+    const auto *next = child_of(app, *word);
+    if (next == nullptr) {
+      const auto page = page_of(state_->root, "", state_->words);
+      parsed->outcome = wrong_usage(missing_command(page_at(page, own_path(app)), {word, words.end()}));
+      return;
+    }
+    above = path_of(app);
+    app = next;
+  }
+  parsed->answer = app->help(above);
 }
 
 CommandLine::Parsed CommandLine::parse(int argc, char **argv) {
@@ -294,11 +336,16 @@ CommandLine::Parsed CommandLine::parse(int argc, char **argv) {
   auto &root = state_->root;
   auto arguments = reversed_arguments(argc, argv);
   parsed.json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+  if (auto words = leading_words(argc, argv); asks_for_help(root, &words)) {
+    help(words, &parsed);
+    return parsed;
+  }
+  const auto page = [this] { return page_of(state_->root, "", state_->words); };
   try {
     root.parse(arguments);
     const auto *chosen = deepest(root);
     const char *environment = std::getenv("KEYWARD_STORE");
-    parsed.action = state_->actions[chosen];
+    parsed.plan = state_->plans[chosen];
     parsed.json = state_->json;
     parsed.store = state_->store.given                              ? state_->store.value
                    : environment != nullptr && *environment != '\0' ? environment
@@ -317,10 +364,10 @@ CommandLine::Parsed CommandLine::parse(int argc, char **argv) {
   } catch (const CLI::ParseError &error) {
     const auto *app = deepest(root);
     const auto rest = root.remaining(true);
-    if (!app->get_subcommands([](const CLI::App *) { return true; }).empty()) {
-      parsed.outcome = wrong_usage(missing_command(app, rest));
+    if (is_group(app)) {
+      parsed.outcome = wrong_usage(missing_command(page_at(page(), own_path(app)), rest));
     } else if (!rest.empty()) {
-      parsed.outcome = wrong_usage(unexpected(app, rest));
+      parsed.outcome = wrong_usage(unexpected(page(), own_path(app), rest));
     } else {
       parsed.outcome = wrong_usage(std::string(error.what()) + "; see `" + path_of(app) + " --help`");
     }

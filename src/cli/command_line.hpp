@@ -8,7 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/become.hpp"
 #include "cli/context.hpp"
+#include "cli/input_file.hpp"
 
 namespace CLI {
 class App;
@@ -16,11 +18,6 @@ class App;
 
 namespace keyward::cli {
 
-// An option's value: empty and absent differ.
-struct Text {
-  bool given = false;
-  std::string value;
-};
 struct TextList {
   bool given = false;
   std::vector<std::string> values;
@@ -37,13 +34,25 @@ class Command {
   Command &required(const char *names, const char *value_name, Text *value, const char *help);
   Command &list(const char *names, const char *value_name, TextList *values, const char *help);
   Command &flag(const char *names, bool *value, const char *help);
+  // Files to be read: opened before the command becomes the store's owner.
+  Command &input(const char *name, InputFile *file, const char *help);
+  Command &input_option(const char *names, const char *value_name, InputFile *file, const char *help);
+  Command &uses(const StoreUse &use);
+  // Runs before the command becomes the store's owner: for what names files itself.
+  Command &prepare(Action prepare);
   Command &action(Action action);
+
+  struct Plan {
+    Action prepare, action;
+    StoreUse use;
+    std::vector<InputFile *> inputs;
+  };
 
  private:
   friend class CommandLine;
-  Command(CLI::App *app, Action *action) : app_(app), action_(action) {}
+  Command(CLI::App *app, Plan *plan) : app_(app), plan_(plan) {}
   CLI::App *app_;
-  Action *action_;
+  Plan *plan_;
 };
 
 class CommandLine {
@@ -60,7 +69,7 @@ class CommandLine {
   struct Parsed {
     Outcome outcome;     // wrong usage, if not ok
     std::string answer;  // help or version: to be printed, nothing is to be run
-    Action action;
+    Command::Plan plan;
     std::string store;
     bool json = false;  // known also if parsing failed
   };
@@ -68,13 +77,18 @@ class CommandLine {
 
  private:
   struct State;
+  // Answers with the help of a group or a command.
+  void help(const std::vector<std::string> &words, Parsed *parsed);
+
   std::unique_ptr<State> state_;
 };
 
 // Each group's declarations.
 void add_init(CommandLine &line);
 void add_plan_commands(CommandLine &line);
+void add_plan_set(CommandLine &line);
 void add_subject_commands(CommandLine &line);
+void add_subject_block(CommandLine &line);
 void add_key_create(CommandLine &line);
 void add_key_list(CommandLine &line);
 void add_key_states(CommandLine &line);

@@ -134,10 +134,10 @@ std::string way_of(std::string_view value, const ValueWays &ways) {
   if (const auto words = choices_of(value); !words.empty()) {
     return ways.words + joined(words) + ways.words_end;
   }
-  return value == "PATH" || value == "FOLDER" ? ways.folder
-         : value == "FILE"                    ? ways.file
-         : value == "USER"                    ? ways.user
-                                              : "";
+  return value == "PATH" || value == "FOLDER"         ? ways.folder
+         : value == "FILE"                            ? ways.file
+         : value == "USER" || value == "USER[:GROUP]" ? ways.user
+                                                      : "";
 }
 
 // The branches of a `case` on "COMMAND --option" (or "COMMAND", for its argument).

@@ -29,7 +29,17 @@ Outcome from_store(const StoreStatus &status) {
   }
 }
 
-void Context::warn(std::string_view text) const {
+std::string Context::words(std::string text) const {
+  for (const auto &[name, path] : aliases) {
+    for (std::size_t at = 0; (at = text.find(name, at)) != std::string::npos; at += path.size()) {
+      text.replace(at, name.size(), path);
+    }
+  }
+  return text;
+}
+
+void Context::warn(std::string_view said) const {
+  const auto text = words(std::string(said));
   if (json) {
     json::Writer writer;
     writer.begin_object().member("warning", text).end_object();
@@ -41,7 +51,7 @@ void Context::warn(std::string_view text) const {
 
 void Context::note(std::string_view text) const {
   if (!json) {
-    write_error_line(printable(text));
+    write_error_line(printable(words(std::string(text))));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/outcome.hpp"
@@ -24,6 +25,13 @@ struct Context {
   bool json = false;
   std::int64_t now_s = 0;
   Output &out;
+  std::string folder = {};  // of a backup: where the command finds what its argument names
+  std::string became = {};  // the store's owner, where root ran the command and became that user
+  // Names that the command uses for folders which it could not reach by their paths, and these.
+  std::vector<std::pair<std::string, std::string>> aliases = {};
+
+  // A text with every folder by its path.
+  std::string words(std::string text) const;
 
   // A line on standard error; with --json an object.
   void warn(std::string_view text) const;

@@ -19,7 +19,7 @@ namespace keyward::cli {
 namespace {
 
 constexpr char kIdPrefix[] = "key_";
-constexpr std::size_t kKeptBadLines = 1000;  // more are only counted
+constexpr std::size_t kKeptProblems = 1000;  // the lines of more are only counted
 
 std::int64_t now_ms() {
   timeval now = {};
@@ -79,9 +79,15 @@ void ImportBatch::add(std::uint32_t line, ImportedKey &&key) {
 }
 
 void ImportBatch::add_bad(std::uint32_t line, std::string text) {
-  ++bad_count_;
-  if (bad_.size() < kKeptBadLines) {
-    bad_.push_back({line, std::move(text)});
+  if (bad_lines_.size() <= line) {
+    bad_lines_.resize(std::size_t{line} + 1);
+  }
+  if (!bad_lines_[line]) {
+    bad_lines_[line] = true;
+    ++bad_count_;
+  }
+  if (problems_.size() < kKeptProblems) {
+    problems_.push_back({line, std::move(text)});
   }
 }
 
@@ -265,8 +271,16 @@ std::vector<UsageDelta> ImportBatch::usage(const Seal &seal) const {
 }
 
 std::vector<BadLine> ImportBatch::take_bad_lines() {
-  std::stable_sort(bad_.begin(), bad_.end(), [](const auto &a, const auto &b) { return a.line < b.line; });
-  return std::move(bad_);
+  std::stable_sort(problems_.begin(), problems_.end(), [](const auto &a, const auto &b) { return a.line < b.line; });
+  std::vector<BadLine> lines;
+  for (auto &problem : problems_) {
+    if (!lines.empty() && lines.back().line == problem.line) {
+      lines.back() = std::move(problem);  // the later one: what the store has says more than what the file has
+    } else {
+      lines.push_back(std::move(problem));
+    }
+  }
+  return lines;
 }
 
 }  // namespace keyward::cli

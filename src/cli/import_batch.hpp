@@ -53,7 +53,7 @@ class ImportBatch {
   std::size_t size() const noexcept { return entries_.size(); }
   std::size_t plain_keys() const noexcept { return waiting_.size(); }
   std::size_t bad_count() const noexcept { return bad_count_; }
-  std::vector<BadLine> take_bad_lines();
+  std::vector<BadLine> take_bad_lines();  // each once, in order; not all, where there are very many
   const std::set<std::string> &plans() const noexcept { return plans_; }
 
  private:
@@ -92,7 +92,8 @@ class ImportBatch {
   std::vector<Used> used_;
   std::map<std::string, std::vector<Prefixed>> prefixes_;
   std::set<std::string> plans_;
-  std::vector<BadLine> bad_;
+  std::vector<BadLine> problems_;  // a line may have several
+  std::vector<bool> bad_lines_;    // by number
   std::size_t bad_count_ = 0;
 };
 

@@ -136,7 +136,7 @@ bool is_challenge(std::string_view text) noexcept {
 
 bool take_state(const json::Value &value, Draft *draft) {
   if (value.type != Type::string || !parse_key_state(value.text, &draft->key->record.state)) {
-    return draft->fail("state has to be \"active\", \"suspended\", \"pending\" or \"revoked\"");
+    return draft->fail("state has to be \"active\", \"suspended\" or \"revoked\"");
   }
   return true;
 }
@@ -355,8 +355,14 @@ bool parse_import_line(std::string_view line, const ImportRules &rules, Imported
     return false;
   }
   auto &record = key->record;
-  if (record.state == KeyState::pending && record.pkce_challenge.empty()) {
-    *error = "state \"pending\" needs pkce_challenge, as nothing else can activate the key";
+  if (record.state == KeyState::pending) {
+    *error =
+        "state \"pending\": logins are not there yet, so that nothing could ever make this key active; write "
+        "\"active\", \"suspended\" or \"revoked\"";
+    return false;
+  }
+  if (!record.pkce_challenge.empty() && record.state != KeyState::revoked) {
+    *error = "pkce_challenge: logins are not there yet, so that nothing would come of it; leave it out";
     return false;
   }
   record.created_at_s = record.created_at_s == 0 ? rules.now_s : record.created_at_s;

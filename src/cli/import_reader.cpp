@@ -20,10 +20,10 @@ constexpr std::size_t kBlockBytes = std::size_t{4} << 20;
 
 ImportReader::~ImportReader() { wipe(text_.data(), text_.size()); }
 
-Outcome ImportReader::read(const std::string &path, bool with_progress) {
+Outcome ImportReader::read(const InputFile &file, bool with_progress) {
   LineSource source(kMaxImportLineBytes);
-  const auto name = path == "-" ? std::string("standard input") : path;
-  if (!source.open(path)) {
+  const auto name = file.is_standard_input() ? std::string("standard input") : file.value;
+  if (!source.open(file)) {
     return no("can't open " + name + ": " + std::strerror(errno));
   }
   Progress progress("reading", source.size(), with_progress);

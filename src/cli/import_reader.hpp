@@ -17,8 +17,8 @@ class ImportReader {
   ImportReader(const ImportReader &) = delete;
   ImportReader &operator=(const ImportReader &) = delete;
 
-  // path "-" is standard input. Bad lines go to the batch; an Outcome that isn't ok: the file can't be read.
-  Outcome read(const std::string &path, bool with_progress);
+  // Bad lines go to the batch; an Outcome that isn't ok: the file can't be read.
+  Outcome read(const InputFile &file, bool with_progress);
 
  private:
   struct Line {

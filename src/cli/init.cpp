@@ -1,12 +1,11 @@
 // keyward init: makes a store.
-#include <pwd.h>
 #include <unistd.h>
 
 #include <memory>
 
-#include "base/quote.hpp"
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
+#include "cli/owner.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -15,36 +14,23 @@ struct Options {
   Text user, map_size;
 };
 
-std::string owner_of(const Options &options) {
-  if (options.user.given) {
-    return options.user.value;
-  }
-  const auto *entry = getpwuid(geteuid());
-  return entry == nullptr ? std::to_string(geteuid()) : entry->pw_name;
-}
-
 std::string absolute(const std::string &path) {
   std::unique_ptr<char, decltype(&free)> resolved(realpath(path.c_str(), nullptr), &free);
   return resolved ? resolved.get() : path;
 }
 
 Outcome init(Context &context, const Options &options) {
-  InitOptions choice;
-  choice.user = options.user.value;
-  if (options.user.given && getpwnam(choice.user.c_str()) == nullptr) {
-    return wrong_usage("--user: there is no user " + quote(choice.user) +
-                       " on this machine; nginx's own is www-data or nginx");
-  }
+  std::uint64_t map_bytes = 0;
   if (options.map_size.given) {
-    if (auto outcome = parse_bytes("--map-size", options.map_size.value, &choice.map_bytes); !outcome.ok()) {
+    if (auto outcome = parse_bytes("--map-size", options.map_size.value, &map_bytes); !outcome.ok()) {
       return outcome;
     }
   }
-  if (const auto status = init_store(context.store, choice); !status.ok()) {
+  if (const auto status = init_store(context.store, map_bytes); !status.ok()) {
     return from_store(status);
   }
-  const auto owner = owner_of(options);
-  const auto path = absolute(context.store);
+  const auto owner = name_of_user(geteuid());
+  const auto path = context.words(absolute(context.store));
   if (context.json) {
     auto writer = context.json_writer();
     writer.begin_object().member("store", path).member("user", owner).end_object();
@@ -77,14 +63,18 @@ Outcome init(Context &context, const Options &options) {
 
 void add_init(CommandLine &line) {
   auto options = std::make_shared<Options>();
+  StoreUse use;
+  use.kind = StoreUse::Kind::made;
+  use.user = &options->user;
   line.command(
           "init", "make a store",
           "Makes the folder of --store with a new secret and no keys in it. Nothing that is there is ever overwritten.",
           "keyward --store /var/lib/keyward init --user www-data")
-      .option("--user", "USER", &options->user,
-              "owner of all files: the user that nginx's workers run as (default: yourself)")
+      .option("--user", "USER[:GROUP]", &options->user,
+              "owner of all files, by name or number: the user that nginx's workers run as (default: yourself)")
       .option("--map-size", "SIZE", &options->map_size,
               "room to start with, such as 4g (default 1g; it grows by itself)")
+      .uses(use)
       .action([options](Context &context) { return init(context, *options); });
 }
 

@@ -1,20 +1,16 @@
-// A walk through the configuration, as nginx reads it: into each include, and with its words for what is wrong in a block.
+// keyward_issuer blocks, with nginx's words for what is wrong in one.
 #include "cli/issuer_config.hpp"
 
 #include <set>
 
 #include "auth/issuer_rules.hpp"
 #include "base/digest.hpp"
-#include "base/nginx_text.hpp"
 #include "base/quote.hpp"
-#include "cli/nginx_dump.hpp"
+#include "cli/nginx_walk.hpp"
 #include "jwt/key_file.hpp"
 
 namespace keyward::cli {
 namespace {
-
-constexpr int kMaxDepth = 64;  // of files that include each other
-constexpr std::size_t kMaxIncludes = 100000;
 
 KeysFrom keys_from(std::string_view name) {
   return name == "jwks_uri"      ? KeysFrom::jwks_uri
@@ -24,46 +20,17 @@ KeysFrom keys_from(std::string_view name) {
                                  : KeysFrom::none;
 }
 
-bool has(std::string_view text, std::string_view word) noexcept { return text.find(word) != std::string_view::npos; }
-
-class Walk {
+class Blocks : public NginxReader {
  public:
-  Walk(const NginxDump &dump, std::string folder, std::vector<ConfiguredIssuer> *issuers)
-      : dump_(dump), folder_(std::move(folder)), issuers_(issuers) {}
+  Blocks(std::string folder, std::vector<ConfiguredIssuer> *issuers) : folder_(std::move(folder)), issuers_(issuers) {}
 
-  Outcome run(std::vector<std::string> *remarks) {
-    if (!read(dump_.main())) {
-      return wrong_usage("--conf: " + error_);
-    }
-    if (!passed_over_.empty()) {
-      remarks->push_back(dump_.is_whole()
-                             ? quote(passed_over_) + ", which is included, is not in what `nginx -T` printed"
-                             : quote(passed_over_) +
-                                   " and whatever else is included wasn't looked at; `nginx -T` prints it, too");
-    }
-    return done();
-  }
+  std::string_view block() const override { return inside_ != 0 ? kBlock : std::string_view(); }
+  bool wants(std::string_view text) const override { return text.find(kBlock) != std::string_view::npos; }
 
- private:
-  bool read(const NginxDump::File &file) {
-    const NginxVisitor visitor = {
-        [&](const Words &words, std::size_t, bool opens) { return on_directive(words, opens); },
-        [&](std::size_t) { return on_close(); }};
-    std::string error;
-    const bool good = read_nginx(file.text, visitor, &error);
-    if (!good && error_.empty()) {  // the innermost file says it
-      error_ = (file.name.empty() ? "" : quote(file.name) + ": ") + error;
-    }
-    return good;
-  }
-
-  Wrong on_directive(const Words &words, bool opens) {
+  Wrong on_directive(const Words &words, bool opens) override {
     depth_ += opens ? 1 : 0;
-    if (words[0] == "include" && words.size() == 2 && !opens) {
-      return include(words[1]);
-    }
     if (inside_ == 0) {
-      return words[0] == "keyward_issuer" && opens ? begin(words) : kGood;
+      return words[0] == kBlock && opens ? begin(words) : kGood;
     }
     const std::string name(words[0]);
     if (opens) {
@@ -75,7 +42,7 @@ class Walk {
                : kGood;
   }
 
-  Wrong on_close() {
+  Wrong on_close() override {
     if (inside_ == depth_--) {
       inside_ = 0;
       if (issuers_->back().from == KeysFrom::none) {
@@ -85,35 +52,8 @@ class Walk {
     return kGood;
   }
 
-  Wrong include(std::string_view name) {
-    if (inside_ != 0 && !dump_.is_whole()) {
-      return "\"include\" in a keyward_issuer can't be followed in a file by itself; name one with what `nginx -T` "
-             "prints, which has what is included, too";
-    }
-    std::vector<NginxDump::File> files;
-    if (!dump_.is_whole() || !dump_.find(name, &files)) {
-      if (inside_ != 0) {
-        return "\"include\" in a keyward_issuer: " + quote(name) + " is not in what `nginx -T` printed";
-      }
-      passed_over_ = passed_over_.empty() ? std::string(name) : passed_over_;
-      return kGood;
-    }
-    for (const auto &file : files) {
-      if (inside_ == 0 && !has(file.text, "keyward_issuer") && !has(file.text, "include")) {
-        continue;
-      }
-      if (open_ == kMaxDepth || ++includes_ > kMaxIncludes) {
-        return "\"include\" of " + quote(name) + " leads around, or into too many files";
-      }
-      ++open_;
-      const bool good = read(file);
-      --open_;
-      if (!good) {
-        return Wrong("it is wrong");  // error_ says how
-      }
-    }
-    return kGood;
-  }
+ private:
+  static constexpr std::string_view kBlock = "keyward_issuer";
 
   Wrong begin(const Words &words) {
     if (words.size() != 2) {
@@ -156,12 +96,8 @@ class Walk {
     return rule->set(words, &issuer.rules);
   }
 
-  const NginxDump &dump_;
   std::string folder_;
   std::vector<ConfiguredIssuer> *issuers_;
-  std::string error_, passed_over_;
-  std::size_t includes_ = 0;
-  int open_ = 0;  // files, beside the main one
   std::set<std::string, std::less<>> seen_;
   int depth_ = 0, inside_ = 0;  // inside_: how deep the block is that we are in; 0: none
 };
@@ -186,7 +122,8 @@ jwt::KeyFileKind kind_of(KeysFrom from) noexcept {
 Outcome read_issuers(std::string_view text, const std::string &base, std::vector<ConfiguredIssuer> *issuers,
                      std::vector<std::string> *remarks) {
   const NginxDump dump(text);
-  return Walk(dump, dump.prefix().empty() ? base : std::string(dump.prefix()), issuers).run(remarks);
+  Blocks blocks(dump.prefix().empty() ? base : std::string(dump.prefix()), issuers);
+  return walk_configuration(dump, &blocks, remarks);
 }
 
 Outcome load_issuer_keys(const std::string &path, ConfiguredIssuer *issuer, std::vector<std::string> *remarks) {

@@ -1,5 +1,4 @@
 // keyward key create: mints a key and shows it, once.
-#include <algorithm>
 #include <memory>
 
 #include "base/quote.hpp"
@@ -7,6 +6,7 @@
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
+#include "cli/known_names.hpp"
 #include "cli/new_key.hpp"
 #include "cli/revocation.hpp"
 #include "cli/secret.hpp"
@@ -26,12 +26,6 @@ struct Request {
   KeyRecord record;
   Minting minting;
 };
-
-bool is_s256_challenge(std::string_view text) {
-  return text.size() == 43 && std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-         });
-}
 
 Outcome read_owner(const Options &options, KeyRecord *record) {
   record->name = options.name.value;
@@ -69,15 +63,11 @@ Outcome read_request(const Options &options, std::int64_t now_s, Request *reques
                          " is past; write a later date, or a time from now such as 90d");
     }
   }
-  record.state = KeyState::active;
   if (options.pkce_challenge.given) {
-    if (!is_s256_challenge(options.pkce_challenge.value)) {
-      return wrong_usage(
-          "--pkce-challenge: not an S256 challenge, which is 43 characters of base64url without padding");
-    }
-    record.state = KeyState::pending;
-    record.pkce_challenge = options.pkce_challenge.value;
+    return wrong_usage(
+        "--pkce-challenge: logins are not there yet, so that nothing could ever make this key active; leave it out");
   }
+  record.state = KeyState::active;
   record.created_at_s = record.changed_at_s = now_s;
   return read_minting(options.minting, &request->minting);
 }
@@ -199,8 +189,12 @@ Outcome create(Context &context, const Options &options) {
   if (auto outcome = fill_from_key(key.view(), request.minting, &record); !outcome.ok()) {
     return outcome;
   }
+  bool new_subject = false;
   auto outcome = change(writer, kWaitMs, [&](WriteTxn &txn, Outcome *refusal) {
-    auto status = check_max_keys(txn, record, default_plan, refusal);
+    SubjectUse use;
+    auto status = record.subject.empty() ? StoreStatus{} : look_for_subject(txn, record.subject, &use);
+    new_subject = !record.subject.empty() && !use.has_record && !use.has_key;
+    status = status.ok() ? check_max_keys(txn, record, default_plan, refusal) : status;
     return status.ok() ? txn.add_key(record) : status;
   });
   if (!outcome.ok()) {
@@ -211,8 +205,14 @@ Outcome create(Context &context, const Options &options) {
         "Nothing narrows this key: it has neither scopes nor a plan, so it may do everything, unless nginx's "
         "configuration has a default plan. --scope or --plan narrows the next one.");
   }
-  outcome = show_new_key(context, record, key.view(), 0, options.quiet);
-  return outcome.ok() ? outcome : take_back(writer, context.now_s, &record, std::move(outcome));
+  outcome = show_new_key(context, record, key.view(), {0, new_subject}, options.quiet);
+  if (!outcome.ok()) {
+    return take_back(writer, context.now_s, &record, std::move(outcome));
+  }
+  if (new_subject && !options.quiet) {
+    note_new_subject(context, writer.reader(), record.subject);
+  }
+  return done();
 }
 
 }  // namespace
@@ -234,7 +234,7 @@ void add_key_create(CommandLine &line) {
   add_minting_options(command, &options->minting);
   command
       .option("--pkce-challenge", "S256", &options->pkce_challenge,
-              "makes it pending until the verifier of this challenge is brought")
+              "refused: logins, which would make the key active, are not there yet")
       .flag("-q,--quiet", &options->quiet, "print the key only")
       .action([options](Context &context) { return create(context, *options); });
 }

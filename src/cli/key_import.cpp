@@ -14,7 +14,8 @@ constexpr std::uint64_t kDefaultCandidates = 8;
 constexpr std::uint64_t kMostCandidates = 64;
 
 struct Options {
-  Text file, candidates, verifier;
+  InputFile file;
+  Text candidates, verifier;
   TextList formats;
   bool weak = false;
   bool dry_run = false;
@@ -52,10 +53,8 @@ Outcome read_request(const Options &options, std::int64_t now_s, Request *reques
 }
 
 Outcome bad_lines(ImportBatch *batch) {
-  auto outcome = no("nothing was imported: " + std::to_string(batch->bad_count()) + " bad lines");
-  if (batch->bad_count() == 1) {
-    outcome.error = "nothing was imported: 1 bad line";
-  }
+  auto outcome = no("nothing was imported: " + counted(batch->bad_count(), "bad line"));
+  outcome.bad_line_count = batch->bad_count();
   outcome.bad_lines = batch->take_bad_lines();
   return outcome;
 }
@@ -122,7 +121,7 @@ Outcome import_keys(Context &context, const Options &options) {
     return from_store(status);
   }
   ImportBatch batch;
-  if (auto outcome = ImportReader(request.rules, &batch).read(options.file.value, !context.json); !outcome.ok()) {
+  if (auto outcome = ImportReader(request.rules, &batch).read(options.file, !context.json); !outcome.ok()) {
     return outcome;
   }
   if (auto outcome = batch.check(writer.reader(), request.candidates); !outcome.ok()) {
@@ -157,7 +156,7 @@ void add_key_import(CommandLine &line) {
                "sha256 is that of the whole key, 64 hexadecimal digits. All lines are checked first; either all are "
                "imported or none.",
                "keyward key import old-keys.jsonl --dry-run")
-      .argument("FILE", &options->file, "a file, or - for standard input")
+      .input("FILE", &options->file, "a file, or - for standard input")
       .option("--candidates", "N", &options->candidates,
               "keys that may share a prefix, 1 to 64 (default 8): each costs a bcrypt run")
       .list("--format", "FORMAT", &options->formats, "what plain keys look like, as for key create; repeatable")

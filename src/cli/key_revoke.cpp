@@ -9,6 +9,7 @@
 #include "cli/describe.hpp"
 #include "cli/line_source.hpp"
 #include "cli/revocation.hpp"
+#include "cli/store_readers.hpp"
 #include "key/key_format.hpp"
 
 namespace keyward::cli {
@@ -43,13 +44,13 @@ StoreStatus revoke_one(WriteTxn &txn, const std::string &id, std::int64_t now_s,
   return revoke_with_predecessors(txn, &key, now_s, &result->also);
 }
 
-void write_members(json::Writer &writer, const Revoked &revoked) {
+void write_members(json::Writer &writer, const Revoked &revoked, std::size_t workers) {
   writer.begin_object().member("id", revoked.id).member("state", to_text(KeyState::revoked));
   writer.key("changed").boolean(revoked.changed).key("also_revoked").begin_array();
   for (const auto &other : revoked.also) {
     writer.string(other);
   }
-  writer.end_array().end_object();
+  writer.end_array().key("workers").number(static_cast<std::int64_t>(workers)).end_object();
 }
 
 void print_lines(Context &context, const Revoked &revoked) {
@@ -72,9 +73,10 @@ Outcome revoke(Context &context, const std::string &id) {
   if (!outcome.ok()) {
     return outcome;
   }
+  const auto workers = warn_without_workers(context, writer.reader(), "the key is");
   if (context.json) {
     auto json = context.json_writer();
-    write_members(json, revoked);
+    write_members(json, revoked, workers);
     context.print(json);
   } else {
     print_lines(context, revoked);
@@ -85,7 +87,7 @@ Outcome revoke(Context &context, const std::string &id) {
 // Ids by line, each once. A line that can't be an id is bad; the others count all the same.
 Outcome read_ids(std::vector<Wanted> *wanted, std::vector<BadLine> *bad) {
   LineSource source(kMaxLineBytes);
-  if (!source.open("-")) {
+  if (!source.open_standard_input()) {
     return store_failed("standard input can't be read");
   }
   std::set<std::string, std::less<>> seen;
@@ -131,7 +133,7 @@ Outcome revoke_batch(CredentialWriter &writer, const Wanted *begin, const Wanted
   });
 }
 
-void report(Context &context, const std::vector<Revoked> &revoked) {
+void report(Context &context, const std::vector<Revoked> &revoked, std::size_t workers) {
   if (!context.json) {
     for (const auto &one : revoked) {
       print_lines(context, one);
@@ -141,7 +143,7 @@ void report(Context &context, const std::vector<Revoked> &revoked) {
   auto json = context.json_writer();
   json.begin_array();
   for (const auto &one : revoked) {
-    write_members(json, one);
+    write_members(json, one, workers);
   }
   json.end_array();
   context.print(json);
@@ -168,7 +170,9 @@ Outcome revoke_many(Context &context) {
           "; " + std::to_string(at) + " of " + std::to_string(wanted.size()) + " ids were done before that";
     }
   }
-  report(context, revoked);
+  const auto workers = revoked.empty() ? workers_of_store(writer.reader())
+                                       : warn_without_workers(context, writer.reader(), "these keys are");
+  report(context, revoked, workers);
   if (!outcome.ok() || bad.empty()) {
     return outcome;
   }
@@ -176,6 +180,7 @@ Outcome revoke_many(Context &context) {
                     counted(bad.size(), "line") + (bad.size() == 1 ? " is" : " are") + " not done";
   outcome = damaged ? store_failed(text) : no(text);
   std::sort(bad.begin(), bad.end(), [](const BadLine &a, const BadLine &b) { return a.line < b.line; });
+  outcome.bad_line_count = bad.size();
   outcome.bad_lines = std::move(bad);
   return outcome;
 }

@@ -8,6 +8,7 @@
 #include "cli/new_key.hpp"
 #include "cli/revocation.hpp"
 #include "cli/secret.hpp"
+#include "cli/store_readers.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -140,7 +141,10 @@ Outcome rotate(Context &context, const Options &options) {
     return outcome;
   }
   warn_of_another_prefix(context, old, minting.format);
-  outcome = show_new_key(context, key, text.view(), old.overlap_until_s, options.quiet);
+  if (overlap_s == 0) {
+    warn_without_workers(context, writer.reader(), "the old key is");
+  }
+  outcome = show_new_key(context, key, text.view(), {old.overlap_until_s, false}, options.quiet);
   if (!outcome.ok()) {
     // To revoke it would end the old key, too, which is in use.
     outcome.error += "; rotate that one, which ends neither it nor its predecessor";

@@ -4,15 +4,17 @@
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
 #include "cli/revocation.hpp"
+#include "cli/store_readers.hpp"
 
 namespace keyward::cli {
 namespace {
 
-void report(Context &context, const std::string &id, KeyState state, bool changed) {
+void report(Context &context, const std::string &id, KeyState state, bool changed, std::size_t workers) {
   if (context.json) {
     auto writer = context.json_writer();
     writer.begin_object().member("id", id).member("state", to_text(state));
-    writer.key("changed").boolean(changed).key("also_revoked").begin_array().end_array().end_object();
+    writer.key("changed").boolean(changed).key("also_revoked").begin_array().end_array();
+    writer.key("workers").number(static_cast<std::int64_t>(workers)).end_object();
     context.print(writer);
     return;
   }
@@ -42,7 +44,9 @@ Outcome suspend_or_resume(Context &context, const std::string &id, KeyState from
     return set_state(txn, to, context.now_s, &key);
   });
   if (outcome.ok()) {
-    report(context, id, to, changed);
+    const auto workers = to == KeyState::suspended ? warn_without_workers(context, writer.reader(), "the key is")
+                                                   : workers_of_store(writer.reader());
+    report(context, id, to, changed, workers);
   }
   return outcome;
 }

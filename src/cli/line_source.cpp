@@ -1,7 +1,6 @@
 // Lines, block by block.
 #include "cli/line_source.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,17 +15,17 @@ namespace keyward::cli {
 LineSource::LineSource(std::size_t max_line_bytes)
     : max_line_bytes_(max_line_bytes), buffer_(std::max(std::size_t{1} << 20, 2 * max_line_bytes), '\0') {}
 
-LineSource::~LineSource() {
-  wipe(buffer_.data(), buffer_.size());
-  if (fd_ > STDIN_FILENO) {
-    close(fd_);
-  }
+LineSource::~LineSource() { wipe(buffer_.data(), buffer_.size()); }
+
+bool LineSource::open(const InputFile &file) {
+  errno = file.error;
+  return file.is_standard_input() ? open_standard_input() : begin(file.file.get());
 }
 
-bool LineSource::open(const std::string &path) {
-  fd_ = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+bool LineSource::begin(int fd) {
+  fd_ = fd;
   struct stat about = {};
-  if (fd_ < 0 || fstat(fd_, &about) != 0) {
+  if (fd < 0 || fstat(fd_, &about) != 0) {
     return false;
   }
   if (S_ISDIR(about.st_mode)) {

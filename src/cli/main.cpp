@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <clocale>
 #include <csignal>
 #include <cstring>
@@ -39,12 +41,12 @@ void protect_memory() {
 #endif
 }
 
-void report_json(const Outcome &outcome) {
+void report_json(const Outcome &outcome, std::size_t shown) {
   json::Writer writer;
   writer.begin_object().member("error", outcome.error).key("status").number(outcome.status);
   if (!outcome.bad_lines.empty()) {
     writer.key("lines").begin_array();
-    for (std::size_t i = 0; i < outcome.bad_lines.size() && i < kShownBadLines; ++i) {
+    for (std::size_t i = 0; i < shown; ++i) {
       const auto &bad = outcome.bad_lines[i];
       writer.begin_object()
           .key("line")
@@ -52,7 +54,7 @@ void report_json(const Outcome &outcome) {
           .member("error", bad.text)
           .end_object();
     }
-    writer.end_array().key("bad_lines").number(static_cast<std::int64_t>(outcome.bad_lines.size()));
+    writer.end_array().key("bad_lines").number(static_cast<std::int64_t>(outcome.bad_line_count));
   }
   writer.end_object();
   write_error_line(writer.text());
@@ -62,30 +64,53 @@ void report(const Outcome &outcome, bool json) {
   if (outcome.error.empty()) {
     return;
   }
+  const auto shown = std::min(outcome.bad_lines.size(), kShownBadLines);
   if (json) {
-    report_json(outcome);
+    report_json(outcome, shown);
     return;
   }
-  for (std::size_t i = 0; i < outcome.bad_lines.size() && i < kShownBadLines; ++i) {
+  for (std::size_t i = 0; i < shown; ++i) {
     const auto &bad = outcome.bad_lines[i];
     write_error_line("keyward: line " + std::to_string(bad.line) + ": " + printable(bad.text));
   }
-  if (outcome.bad_lines.size() > kShownBadLines) {
-    write_error_line("keyward: and " + std::to_string(outcome.bad_lines.size() - kShownBadLines) + " more bad lines");
+  if (outcome.bad_line_count > shown) {
+    write_error_line("keyward: and " + counted(outcome.bad_line_count - shown, "more bad line"));
   }
   write_error_line("keyward: " + printable(outcome.error));
 }
 
 Outcome run(const CommandLine::Parsed &parsed, Output &out) {
   Context context{parsed.store, parsed.json, static_cast<std::int64_t>(std::time(nullptr)), out};
-  auto outcome = parsed.action(context);
+  const auto &plan = parsed.plan;
+  if (!parsed.answer.empty()) {
+    out.write(parsed.answer);
+  } else {
+    for (auto *input : plan.inputs) {
+      input->open();
+    }
+  }
+  auto outcome = plan.prepare ? plan.prepare(context) : done();
+  if (outcome.ok() && plan.action) {
+    outcome = run_as_owner(context, plan.use, plan.inputs, [&] { return plan.action(context); });
+  }
   if (!out.flush() && outcome.ok()) {
     outcome = store_failed(std::string("standard output: ") + std::strerror(out.error()));
+    outcome.reader_left = out.error() == EPIPE;
   }
   return outcome;
 }
 
-int keyward_main(int argc, char **argv) {
+// `keyward key list | head -1`: whoever reads us has enough, and what was to be changed is changed by now. Other tools
+// die of the signal while they write; this one ends as they do once it is through. A caller that ignores the signal
+// wants to be told.
+void end_as_others_do(const Outcome &outcome, bool tell) {
+  if (outcome.reader_left && !tell) {
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+  }
+}
+
+int keyward_main(int argc, char **argv, bool pipe_ignored) {
   CommandLine line;
   add_init(line);
   add_plan_commands(line);
@@ -108,12 +133,6 @@ int keyward_main(int argc, char **argv) {
   auto parsed = line.parse(argc, argv);
   Output out(STDOUT_FILENO);
   auto outcome = std::move(parsed.outcome);
-  if (!parsed.answer.empty()) {
-    parsed.action = [&](Context &context) {
-      context.out.write(parsed.answer);
-      return done();
-    };
-  }
   if (outcome.ok()) {
     try {
       outcome = run(parsed, out);
@@ -123,6 +142,7 @@ int keyward_main(int argc, char **argv) {
       outcome = store_failed(std::string("an internal error: ") + error.what());
     }
   }
+  end_as_others_do(outcome, pipe_ignored);
   report(outcome, parsed.json);
   return outcome.status;
 }
@@ -134,10 +154,10 @@ int main(int argc, char **argv) {
   keyward::cli::hold_standard_descriptors();
   keyward::cli::protect_memory();
   umask(077);
-  std::signal(SIGPIPE, SIG_IGN);
+  const bool pipe_ignored = std::signal(SIGPIPE, SIG_IGN) == SIG_IGN;
   if (!keyward::init_crypto()) {
     keyward::cli::write_error_line("keyward: libsodium can't be used on this machine");
     return keyward::cli::kStoreFailed;
   }
-  return keyward::cli::keyward_main(argc, argv);
+  return keyward::cli::keyward_main(argc, argv, pipe_ignored);
 }

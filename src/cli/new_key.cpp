@@ -13,7 +13,7 @@ namespace {
 
 constexpr char kIdPrefix[] = "key_";
 
-void print_json(Context &context, const KeyRecord &record, std::string_view key, std::int64_t overlap_until_s) {
+void print_json(Context &context, const KeyRecord &record, std::string_view key, const KeyFacts &facts) {
   auto writer = context.json_writer();
   writer.begin_object().member("id", record.id).member("key", key).member("preview", record.preview);
   put_text(writer, "name", record.name);
@@ -26,13 +26,15 @@ void print_json(Context &context, const KeyRecord &record, std::string_view key,
   put_time(writer, "expires_at", record.expires_at_s);
   if (!record.predecessor.empty()) {
     writer.member("predecessor", record.predecessor);
-    put_time(writer, "overlap_until", overlap_until_s);
+    put_time(writer, "overlap_until", facts.overlap_until_s);
+  } else {
+    writer.key("new_subject").boolean(facts.new_subject);
   }
   writer.end_object();
   context.print(writer);
 }
 
-void print_table(Context &context, const KeyRecord &record, std::string_view key, std::int64_t overlap_until_s) {
+void print_table(Context &context, const KeyRecord &record, std::string_view key, const KeyFacts &facts) {
   Fields fields;
   fields.add("id", record.id);
   fields.add("key", {std::string(key), Colour::bold});
@@ -46,7 +48,7 @@ void print_table(Context &context, const KeyRecord &record, std::string_view key
   fields.add("expires", time_text(record.expires_at_s));
   if (!record.predecessor.empty()) {
     fields.add("predecessor", record.predecessor);
-    fields.add("which lives until", overlap_until_s == 0 ? "it has ended" : time_text(overlap_until_s));
+    fields.add("which lives until", facts.overlap_until_s == 0 ? "it has ended" : time_text(facts.overlap_until_s));
   }
   fields.print(context.out);
 }
@@ -94,14 +96,14 @@ Outcome fill_from_key(std::string_view key, const Minting &minting, KeyRecord *r
   return record->verifier.empty() ? store_failed("bcrypt could not run: memory is exhausted") : done();
 }
 
-Outcome show_new_key(Context &context, const KeyRecord &record, std::string_view key, std::int64_t overlap_until_s,
+Outcome show_new_key(Context &context, const KeyRecord &record, std::string_view key, const KeyFacts &facts,
                      bool quiet) {
   if (context.json) {
-    print_json(context, record, key, overlap_until_s);
+    print_json(context, record, key, facts);
   } else if (quiet) {
     context.out.line(key);
   } else {
-    print_table(context, record, key, overlap_until_s);
+    print_table(context, record, key, facts);
   }
   if (!context.out.flush()) {
     return store_failed("key " + record.id + " was made but could not be shown: " + std::strerror(context.out.error()));

@@ -25,8 +25,14 @@ Outcome read_minting(const MintingOptions &options, Minting *minting);
 // Fills in all that depends on the key's text: id, verifier, locator, preview. bcrypt takes its time here, outside the store's lock.
 Outcome fill_from_key(std::string_view key, const Minting &minting, KeyRecord *record);
 
-// Shows a key that is on the disk; fails where it could not be written, which the caller has to mend. One with a predecessor also tells until when that lives (0: it has ended).
-Outcome show_new_key(Context &context, const KeyRecord &record, std::string_view key, std::int64_t overlap_until_s,
+// What is told of a new key besides its record.
+struct KeyFacts {
+  std::int64_t overlap_until_s = 0;  // until when its predecessor lives; 0: that has ended, or there is none
+  bool new_subject = false;          // nothing in the store had its subject
+};
+
+// Shows a key that is on the disk; fails where it could not be written, which the caller has to mend.
+Outcome show_new_key(Context &context, const KeyRecord &record, std::string_view key, const KeyFacts &facts,
                      bool quiet);
 
 }  // namespace keyward::cli

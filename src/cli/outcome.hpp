@@ -17,7 +17,7 @@ enum ExitStatus : int {
   kStoreFailed = 3,  // the store, or writing what was asked for
 };
 
-// A bad line of an import.
+// A bad line of an import, or of a list of ids.
 struct BadLine {
   std::size_t line = 0;
   std::string text;
@@ -26,15 +26,18 @@ struct BadLine {
 struct Outcome {
   int status = kDone;
   std::string error;               // one sentence without a final stop; empty: nothing to say
-  std::vector<BadLine> bad_lines;  // shown before it
+  std::vector<BadLine> bad_lines;  // shown before it, in the order of the lines; not all, where there are very many
+  std::size_t bad_line_count = 0;  // of all lines that are bad
+
+  bool reader_left = false;  // nothing is wrong but that nobody reads the output any more
 
   bool ok() const noexcept { return status == kDone; }
 };
 
 inline Outcome done() { return {}; }
-inline Outcome no(std::string error) { return {kNo, std::move(error), {}}; }
-inline Outcome wrong_usage(std::string error) { return {kUsage, std::move(error), {}}; }
-inline Outcome store_failed(std::string error) { return {kStoreFailed, std::move(error), {}}; }
+inline Outcome no(std::string error) { return {kNo, std::move(error), {}, 0, false}; }
+inline Outcome wrong_usage(std::string error) { return {kUsage, std::move(error), {}, 0, false}; }
+inline Outcome store_failed(std::string error) { return {kStoreFailed, std::move(error), {}, 0, false}; }
 
 // What the store answered, as the command's end: found nothing and "exists" are a no, all else has failed.
 Outcome from_store(const StoreStatus &status);

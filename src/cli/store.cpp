@@ -94,7 +94,7 @@ Outcome stats(Context &context) {
     const auto number = [&](const char *name, std::uint64_t value) {
       writer.key(name).number(static_cast<std::int64_t>(value));
     };
-    writer.begin_object().member("store", context.store).member("instance_id", stats.instance_id);
+    writer.begin_object().member("store", context.words(context.store)).member("instance_id", stats.instance_id);
     put_time(writer, "created_at", stats.created_at_s);
     number("keys", stats.keys);
     number("indexed", stats.indexed);
@@ -114,7 +114,7 @@ Outcome stats(Context &context) {
     return done();
   }
   Fields fields;
-  fields.add("store", context.store);
+  fields.add("store", context.words(context.store));
   fields.add("instance", stats.instance_id);
   fields.add("created", time_text(stats.created_at_s));
   fields.add("keys", std::to_string(stats.keys));

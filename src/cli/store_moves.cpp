@@ -46,13 +46,31 @@ json::Writer &number(json::Writer &writer, const char *name, std::uint64_t value
 
 // Backup.
 
-Outcome backup(Context &context, const Text &folder) {
+struct BackupArguments {
+  Text folder;
+  bool replaces = false;
+};
+
+// What the new owner of the process isn't let do where root was before.
+Outcome backup_failed(const Context &context, const StoreStatus &status) {
+  auto outcome = from_store(status);
+  if (status.code == StoreCode::permission && !context.became.empty()) {
+    outcome.error += "; the command has become " + context.became +
+                     ", and root makes the folder only where nobody else may write those above it: make it first, "
+                     "with install -d -o " +
+                     context.became + " -m 700 FOLDER";
+  }
+  return outcome;
+}
+
+Outcome backup(Context &context, const BackupArguments &arguments) {
+  const auto &folder = arguments.folder;
   if (folder.value.empty()) {
     return wrong_usage("a backup needs the path of a new folder");
   }
   BackupReport report;
-  if (const auto status = backup_store(context.store, folder.value, &report); !status.ok()) {
-    return from_store(status);
+  if (const auto status = backup_store(context.store, context.folder, arguments.replaces, &report); !status.ok()) {
+    return backup_failed(context, status);
   }
   if (context.json) {
     auto writer = context.json_writer();
@@ -126,10 +144,14 @@ void print_text(Context &context, const RestoreReport &report, bool dry_run) {
   add("subjects made since", report.subjects_gone, dry_run ? ", which would be gone" : ", which are gone");
   fields.print(context.out);
   context.out.line(dry_run ? "Nothing was changed." : "The store is restored.");
+  if (report.was_empty && !dry_run) {
+    context.out.line(
+        "There was none before: what was revoked, suspended or blocked since the backup is not known here.");
+  }
 }
 
 void warn_of(const Context &context, const RestoreReport &report) {
-  if (!report.was_there) {
+  if (!report.was_there && !report.was_empty) {
     context.warn(
         "nothing could be read of a present store: what was revoked, suspended or blocked since the backup "
         "is as it was then; do that again");
@@ -153,12 +175,16 @@ Outcome restore_once(Context &context, const RestoreArguments &arguments, Presen
   options.present = present;
   options.dry_run = arguments.dry_run;
   RestoreReport report;
-  const auto status = restore_store(context.store, arguments.folder.value, options, progress_of(context), &report);
+  const auto status = restore_store(context.store, context.folder, options, progress_of(context), &report);
   if (!status.ok()) {
     auto outcome = from_store(status);
     if (status.code == StoreCode::damaged || status.code == StoreCode::truncated ||
         status.code == StoreCode::no_schema || status.code == StoreCode::no_secret) {
       outcome.error += arguments.force ? "" : "; --force restores all that can be read";
+    }
+    if (status.code == StoreCode::permission && !context.became.empty()) {
+      outcome.error += "; the command has become " + context.became + ": chown -R " + context.became + ": " +
+                       context.words(context.folder) + " if that is the backup's";
     }
     return outcome;
   }
@@ -176,7 +202,7 @@ void restore_counts(Context &context, const RestoreArguments &arguments) {
   const auto attempt = [&](Present present) {
     return in_child(context, [&] {
       std::string kept;
-      const auto status = restore_use_counts(context.store, arguments.folder.value, present, &kept);
+      const auto status = restore_use_counts(context.store, context.folder, present, &kept);
       if (!kept.empty()) {
         context.note("The use counts since the backup are lost; their damaged files are in " + kept + ".");
       }
@@ -236,15 +262,26 @@ Outcome compact(Context &context) {
 }  // namespace
 
 void add_store_moves(CommandLine &line) {
-  auto target = std::make_shared<Text>();
+  auto backed_up = std::make_shared<BackupArguments>();
+  StoreUse use;
+  use.folder = &backed_up->folder;
+  use.makes_folder = true;
   line.command("store backup", "copy the store while it is in use",
                "Into a new or empty folder: both environments, each as it is at one moment, and the secret. The folder "
                "is a store\n"
-               "itself: --store FOLDER with key list or store check looks at it.",
+               "itself: --store FOLDER with key list or store check looks at it. With --replace into the same folder "
+               "each time:\n"
+               "the backup in it is good until the new one is whole.",
                "keyward store backup /var/backups/keyward-2026-01-31")
-      .argument("FOLDER", target.get(), "a folder that isn't there yet, or is empty")
-      .action([target](Context &context) { return backup(context, *target); });
+      .argument("FOLDER", &backed_up->folder, "a folder that isn't there yet, or is empty")
+      .flag("--replace", &backed_up->replaces, "FOLDER may be a backup of this store: the new one takes its place")
+      .uses(use)
+      .action([backed_up](Context &context) { return backup(context, *backed_up); });
   auto arguments = std::make_shared<RestoreArguments>();
+  StoreUse restored;
+  restored.kind = StoreUse::Kind::restored;
+  restored.folder = &arguments->folder;
+  restored.only_looks = &arguments->dry_run;
   line.command(
           "store restore", "bring a backup's content back, while the store is in use",
           "What has ended since the backup stays ended: revoked and purged keys, suspended ones, blocked subjects, "
@@ -257,6 +294,7 @@ void add_store_moves(CommandLine &line) {
       .argument("FOLDER", &arguments->folder, "what store backup made")
       .flag("--dry-run", &arguments->dry_run, "only say what would be kept and what would be gone")
       .flag("--force", &arguments->force, "also where the present store or the backup is damaged")
+      .uses(restored)
       .action([arguments](Context &context) { return restore(context, *arguments); });
   line.command(
           "store compact", "write the files anew, without the room that removed records left",

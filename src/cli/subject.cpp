@@ -1,13 +1,14 @@
 // keyward subject: the users and companies that keys and tokens belong to.
-#include <limits>
 #include <map>
 #include <memory>
 
 #include "base/quote.hpp"
-#include "base/rate.hpp"
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
+#include "cli/known_names.hpp"
+#include "cli/store_readers.hpp"
+#include "cli/subject_describe.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -22,68 +23,10 @@ struct SetOptions {
 // What the options change; the rest of a record stays as it is.
 struct Change {
   Text plan;
-  bool set_scopes = false, set_credits = false, set_state = false;
+  bool set_scopes = false, take_credits = false, set_state = false;
   OptionalList<std::string> scopes;
-  bool has_credits = false;
-  std::uint64_t credits = 0;
   SubjectState state = SubjectState::active;
 };
-
-std::string_view text_of_state(SubjectState state) { return state == SubjectState::blocked ? "blocked" : "active"; }
-
-void write_members(json::Writer &writer, const SubjectRecord &subject) {
-  writer.member("id", subject.subject).member("state", text_of_state(subject.state));
-  put_text(writer, "plan", subject.plan);
-  put_scopes(writer, subject.scopes);
-  writer.key("credits");
-  if (subject.has_credits) {
-    writer.number(static_cast<std::int64_t>(subject.credits));
-  } else {
-    writer.null();
-  }
-  put_time(writer, "created_at", subject.created_at_s);
-  put_time(writer, "changed_at", subject.changed_at_s);
-}
-
-Cell subject_state_cell(const SubjectRecord &subject) {
-  return {std::string(text_of_state(subject.state)),
-          subject.state == SubjectState::blocked ? Colour::red : Colour::green};
-}
-
-// keys: how many of each state; nullptr: not shown.
-void print_subject(Context &context, const SubjectRecord &subject, const std::map<std::string, std::size_t> *keys) {
-  if (context.json) {
-    auto writer = context.json_writer();
-    writer.begin_object();
-    write_members(writer, subject);
-    if (keys != nullptr) {
-      writer.key("keys").begin_object();
-      for (const auto &[state, count] : *keys) {
-        writer.key(state).number(static_cast<std::int64_t>(count));
-      }
-      writer.end_object();
-    }
-    writer.end_object();
-    context.print(writer);
-    return;
-  }
-  Fields fields;
-  fields.add("id", subject.subject);
-  fields.add("state", subject_state_cell(subject));
-  fields.add("plan", text_of(subject.plan));
-  fields.add("scopes", scopes_text(subject.scopes));
-  fields.add("credits", subject.has_credits ? std::to_string(subject.credits) : "-");
-  fields.add("created", time_text(subject.created_at_s));
-  fields.add("changed", time_text(subject.changed_at_s));
-  if (keys != nullptr) {
-    std::string text;
-    for (const auto &[state, count] : *keys) {
-      text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + state;
-    }
-    fields.add("keys", text_of(text));
-  }
-  fields.print(context.out);
-}
 
 Outcome read_change(const SetOptions &options, Change *change) {
   if (auto outcome = check_subject(options.id.value); !outcome.ok()) {
@@ -96,23 +39,19 @@ Outcome read_change(const SetOptions &options, Change *change) {
     }
   }
   if (options.scopes.given && options.no_scopes) {
-    return wrong_usage("--scope and --no-scopes contradict each other; give one of them");
+    return contradiction("--scope", "--no-scopes");
   }
   change->set_scopes = options.scopes.given || options.no_scopes;
   if (auto outcome = parse_grants(options.scopes, &change->scopes); !outcome.ok()) {
     return outcome;
   }
   if (options.credits.given && options.no_credits) {
-    return wrong_usage("--credits and --no-credits contradict each other; give one of them");
+    return contradiction("--credits", "--no-credits");
   }
-  change->set_credits = options.credits.given || options.no_credits;
-  change->has_credits = options.credits.given;
   if (options.credits.given) {
-    if (auto outcome = parse_number("--credits", options.credits.value, 0, kMaxCredits, &change->credits);
-        !outcome.ok()) {
-      return outcome;
-    }
+    return credits_are_missing("--credits");
   }
+  change->take_credits = options.no_credits;
   change->set_state = options.state.given;
   if (options.state.given && options.state.value != "active" && options.state.value != "blocked") {
     return wrong_usage("--state: " + quote(options.state.value) + " is not a subject's state; write active or blocked");
@@ -128,9 +67,9 @@ void apply(const Change &change, std::int64_t now_s, SubjectRecord *record) {
   if (change.set_scopes) {
     record->scopes = change.scopes;
   }
-  if (change.set_credits) {
-    record->has_credits = change.has_credits;
-    record->credits = change.credits;
+  if (change.take_credits) {
+    record->has_credits = false;
+    record->credits = 0;
   }
   if (change.set_state) {
     record->state = change.state;
@@ -148,15 +87,16 @@ Outcome set_subject(Context &context, const SetOptions &options) {
     return from_store(status);
   }
   SubjectRecord record;
+  SubjectUse use;
   const bool blocks = wanted.set_state && wanted.state == SubjectState::blocked;
   auto outcome = change(writer, blocks ? kUrgentWaitMs : kWaitMs, [&](WriteTxn &txn, Outcome *) {
     record = {};
-    auto status = txn.get_subject(options.id.value, &record);
-    if (!status.ok() && status.code != StoreCode::not_found) {
+    auto status = look_for_subject(txn, options.id.value, &use);
+    status = status.ok() && use.has_record ? txn.get_subject(options.id.value, &record) : status;
+    if (!status.ok()) {
       return status;
     }
-    if (status.code == StoreCode::not_found) {
-      record = {};
+    if (!use.has_record) {
       record.subject = options.id.value;
       record.created_at_s = context.now_s;
     }
@@ -166,7 +106,18 @@ Outcome set_subject(Context &context, const SetOptions &options) {
   if (!outcome.ok()) {
     return outcome;
   }
-  print_subject(context, record, nullptr);
+  SubjectFacts facts;
+  const bool created = !use.has_record;
+  facts.created = &created;
+  print_subject(context, record, facts);
+  if (!use.has_record && !use.has_key) {
+    note_new_subject(context, writer.reader(), record.subject);
+  } else if (!use.has_record) {
+    context.note("Subject " + record.subject + " had keys, but no record of its own; now it has one.");
+  }
+  if (blocks) {
+    warn_without_workers(context, writer.reader(), "the subject's keys and tokens are");
+  }
   return check_plans(context, writer.reader(), {wanted.plan.value});
 }
 
@@ -199,7 +150,9 @@ Outcome show_subject(Context &context, const Text &id) {
     return true;
   };
   auto outcome = walk_keys(reader, id.value, walk);
-  print_subject(context, record, &keys);
+  SubjectFacts facts;
+  facts.keys = &keys;
+  print_subject(context, record, facts);
   return outcome;
 }
 
@@ -223,7 +176,7 @@ Outcome list_subjects(Context &context) {
           context.out.write(writer.text());
           separator = ",\n";
         } else {
-          table.row({subject.subject, subject_state_cell(subject), text_of(subject.plan), scopes_text(subject.scopes),
+          table.row({subject.subject, state_cell(subject), text_of(subject.plan), scopes_text(subject.scopes),
                      subject.has_credits ? std::to_string(subject.credits) : "-", time_text(subject.created_at_s)});
         }
         return !context.out.failed();
@@ -273,7 +226,7 @@ Outcome remove_subject(Context &context, const Text &id) {
     }
     if (!key.empty()) {
       return refused(refusal, no("subject " + quote(id.value) + " has a key that isn't revoked, " + key +
-                                 "; revoke its keys first, or block it with `keyward subject set --state blocked`"));
+                                 "; revoke its keys first, or block it with `keyward subject block`"));
     }
     return txn.remove_subject(id.value);
   });
@@ -295,20 +248,20 @@ Outcome remove_subject(Context &context, const Text &id) {
 void add_subject_commands(CommandLine &line) {
   line.group("subject", "users and companies that keys belong to", "keyward subject list");
   auto set = std::make_shared<SetOptions>();
-  line.command(
-          "subject set", "make a subject, or change what is given of one",
-          "Only what is given changes: --state blocked keeps plan, scopes and credits. --plan '' takes the plan away,\n"
-          "--scope '' leaves a list that grants nothing, --no-scopes no list at all: then nothing is narrowed.\n"
-          "A blocked subject's keys and tokens are refused from the moment that this command returns.",
-          "keyward subject set alice --plan pro --scope 'posts:*' --credits 1000")
+  line.command("subject set", "make a subject, or change what is given of one",
+               "Only what is given changes: --state blocked keeps plan and scopes. --plan '' takes the plan away,\n"
+               "--scope '' leaves a list that grants nothing, --no-scopes no list at all: then nothing is narrowed.\n"
+               "A subject that isn't there is made, and that is told; `keyward subject block` makes none by itself.",
+               "keyward subject set alice --plan pro --scope 'posts:*'")
       .argument("ID", &set->id, "the subject")
       .option("--plan", "PLAN", &set->plan, "the plan of its keys that have none; '' takes it away")
       .list("--scope", "SCOPE", &set->scopes, "no key of it has more than these; repeatable, also a,b")
       .flag("--no-scopes", &set->no_scopes, "take the list of scopes away")
       .option("--state", "active|blocked", &set->state, "blocked refuses all its keys and tokens")
-      .option("--credits", "N", &set->credits, "its balance from now on")
-      .flag("--no-credits", &set->no_credits, "take the balance away")
+      .option("--credits", "N", &set->credits, "refused: credits are not there yet")
+      .flag("--no-credits", &set->no_credits, "take the balance away that an older version took")
       .action([set](Context &context) { return set_subject(context, *set); });
+  add_subject_block(line);
   line.command("subject list", "list all subjects", "", "keyward subject list").action(list_subjects);
   auto shown = std::make_shared<Text>();
   line.command("subject show", "show a subject, and how many keys it has", "", "keyward subject show alice")

@@ -46,6 +46,8 @@ std::string words_of(Reason reason) {
       return "it is on the denylist: by its jti, or with all that its subject had been issued by then";
     case Reason::blocked_subject:
       return "its subject is blocked";
+    case Reason::no_access:
+      return "its plan refuses everybody, or neither the configuration nor the store has that plan";
     case Reason::unprovisioned:
       return "its issuer says `subject required`, and the store has no such subject";
     default:
@@ -73,7 +75,8 @@ Outcome judge(Context &context, const TokenRules &by, std::string_view token, st
   report->reason = report->accepted ? "" : to_text(waits ? jwt::Outcome::keys_unavailable : verdict.outcome);
   report->cause = report->accepted ? "" : to_text(verdict.cause);
   if (!is_token) {
-    report->reason = info(Reason::invalid_key).name;  // for all that a request shows, it may have meant to be a key
+    report->remarks.push_back(
+        "where keys are accepted as well, the reason is invalid_key: it might have been meant for one");
   }
   if (!report->verified) {
     return done();
@@ -92,17 +95,30 @@ Outcome judge(Context &context, const TokenRules &by, std::string_view token, st
     place = all[i].rules.name == own.rules.name ? i : place;
   }
   const SubjectReach reach(rules, place);
-  const VerifiedToken verified = verified_token(place, own.rules, {}, std::move(verdict));
+  const VerifiedToken verified = verified_token(place, own.rules, by.policy.implications, std::move(verdict));
   Principal principal;
   Reason reason = Reason::none;
   if (with_store && is_store_wanted(context)) {
-    if (auto outcome = ask_store(context, own.rules, reach, verified, now_s, &report->store, &reason, &principal);
+    if (auto outcome =
+            ask_store(context, own.rules, reach, verified, by.policy, now_s, &report->store, &reason, &principal);
         !outcome.ok()) {
       return outcome;
     }
   } else {
-    build_token_principal(nullptr, verified, own.rules, reach, Policy(), now_s, &principal);
+    build_token_principal(nullptr, verified, own.rules, reach, by.policy, now_s, &principal);
     report->remarks.push_back("no store was asked whether its subject is blocked or it is on the denylist");
+  }
+  if (report->identity.has_undivided_scopes) {
+    report->remarks.push_back(
+        "the claim that scope_claim names is a string with blanks, which is one value and no scope: let the issuer "
+        "write an array (only scope, scp and permissions are split at blanks)");
+  }
+  if (reason == Reason::none && principal.no_access && report->store.looked && by.has_configuration) {
+    reason = Reason::no_access;
+  } else if (reason == Reason::none && principal.no_access) {
+    report->remarks.push_back(
+        "its plan " + quote(principal.plan) +
+        " refuses everybody, or is not in what was asked here: --conf and a store have all plans");
   }
   report->grants = principal.grants.is_all() ? "*" : principal.grants.text();
   report->accepted = reason == Reason::none;
@@ -111,16 +127,25 @@ Outcome judge(Context &context, const TokenRules &by, std::string_view token, st
   return done();
 }
 
-Outcome inspect(Context &context, const Options &options) {
-  std::int64_t now_s = context.now_s;
-  if (options.at.given && !parse_time(options.at.value, &now_s)) {
+// What it is judged by: files that the configuration names, which the store's owner may not be able to read.
+struct Judgement {
+  std::int64_t now_s = 0;
+  TokenRules rules;
+  TokenReport report;
+};
+
+Outcome prepare(const Context &context, const Options &options, Judgement *judgement) {
+  judgement->now_s = context.now_s;
+  if (options.at.given && !parse_time(options.at.value, &judgement->now_s)) {
     return wrong_usage("--at: " + quote(options.at.value) + " is no time; write 2027-01-31T12:00:00Z");
   }
-  TokenReport report;
-  TokenRules rules;
-  if (auto outcome = read_token_rules(options.rules, &rules, &report.remarks); !outcome.ok()) {
-    return outcome;
-  }
+  return read_token_rules(options.rules, &judgement->rules, &judgement->report.remarks);
+}
+
+Outcome inspect(Context &context, const Options &options, Judgement &judgement) {
+  const TokenRules &rules = judgement.rules;
+  TokenReport &report = judgement.report;
+  const std::int64_t now_s = judgement.now_s;
   Secret token;
   // With room for the blanks that HTTP takes away.
   const bool read = read_secret_line("Token: ", 2 * jwt::kMaxTokenBytes, &token);
@@ -136,13 +161,16 @@ Outcome inspect(Context &context, const Options &options) {
     return outcome;
   }
   print(context, report);
-  return report.accepted ? done() : Outcome{kNo, {}, {}};
+  return report.accepted ? done() : no({});
 }
 
 }  // namespace
 
 void add_token_inspect(CommandLine &line) {
   auto options = std::make_shared<Options>();
+  auto judgement = std::make_shared<Judgement>();
+  StoreUse use;
+  use.without = &options->no_store;
   line.command(
           "token inspect", "say why a token on standard input is accepted or refused",
           "One line: the token. It is judged by nginx's configuration (--conf: what `nginx -T` prints, in a file), or "
@@ -173,7 +201,9 @@ void add_token_inspect(CommandLine &line) {
       .option("--subject", "claim=C prefix=P", &options->rules.subject, "as `subject` in the block")
       .option("--at", "TIME", &options->at, "judge as of 2027-01-31T12:00:00Z instead of now")
       .flag("--no-store", &options->no_store, "ask no store")
-      .action([options](Context &context) { return inspect(context, *options); });
+      .uses(use)
+      .prepare([options, judgement](Context &context) { return prepare(context, *options, judgement.get()); })
+      .action([options, judgement](Context &context) { return inspect(context, *options, *judgement); });
 }
 
 }  // namespace keyward::cli

@@ -11,6 +11,7 @@
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
+#include "cli/store_readers.hpp"
 #include "store/denial.hpp"
 
 namespace keyward::cli {
@@ -93,6 +94,7 @@ DenialEntry effective(CredentialReader &reader, const Wanted &wanted) {
 }
 
 void print(Context &context, CredentialReader &reader, const Wanted &wanted) {
+  const auto workers = warn_without_workers(context, reader, "these tokens are");
   const DenialEntry entry = effective(reader, wanted);
   const bool by_jti = wanted.kind == DenialKind::jti;
   if (context.json) {
@@ -104,7 +106,7 @@ void print(Context &context, CredentialReader &reader, const Wanted &wanted) {
     put_time(writer, "not_before", entry.not_before_s);
     put_time(writer, "until", entry.until_s);
     put_time(writer, "revoked_at", entry.denied_at_s);
-    writer.end_object();
+    writer.key("workers").number(static_cast<std::int64_t>(workers)).end_object();
     context.print(writer);
     return;
   }
@@ -134,6 +136,12 @@ Outcome revoke(Context &context, const Options &options) {
   });
   if (outcome.ok()) {
     print(context, writer.reader(), wanted);
+    if (options.issuer.given) {
+      context.note(
+          "Only tokens of the keyward_issuer " + options.issuer.value +
+          " are meant. nginx's configuration wasn't asked whether it has one of this name; one that is misspelt "
+          "refuses nothing.");
+    }
   }
   return outcome;
 }

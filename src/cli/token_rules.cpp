@@ -1,32 +1,18 @@
 // The rules of keyward token inspect.
 #include "cli/token_rules.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "auth/issuer_rules.hpp"
 #include "base/file.hpp"
 #include "base/quote.hpp"
 #include "cli/arguments.hpp"
+#include "cli/nginx_walk.hpp"
+#include "cli/policy_config.hpp"
 
 namespace keyward::cli {
 namespace {
-
-constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 20;
-
-Outcome read_text(const std::string &path, std::string *text) {
-  const File file(path == "-" ? -1 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) {
-    return wrong_usage("--conf: " + quote(path) + ": " +
-                       (path == "-" ? "the token is on standard input; name a file" : std::strerror(errno)));
-  }
-  const bool read = read_whole(file.get(), kMaxConfigBytes, text) && text->size() <= kMaxConfigBytes;
-  return read ? done() : wrong_usage("--conf: " + quote(path) + " can't be read");
-}
 
 // NAME=FILE of --keys: the set that an issuer's jwks_uri serves.
 Outcome use_saved_sets(const TextList &keys, std::vector<ConfiguredIssuer> *issuers,
@@ -67,15 +53,20 @@ Outcome choose(const TextList &accept, std::vector<ConfiguredIssuer> *issuers) {
   return done();
 }
 
-Outcome from_configuration(const TokenRuleOptions &options, std::vector<ConfiguredIssuer> *all,
-                           std::vector<ConfiguredIssuer> *issuers, std::vector<std::string> *remarks) {
+Outcome from_configuration(const TokenRuleOptions &options, TokenRules *rules, std::vector<std::string> *remarks) {
+  std::vector<ConfiguredIssuer> *all = &rules->all, *issuers = &rules->accepted;
   std::string text;
-  auto outcome = read_text(options.conf.value, &text);
+  auto outcome = read_configuration_file(options.conf.value, "token", &text);
   outcome = outcome.ok() ? read_issuers(text, folder_of(options.conf.value) + '/', all, remarks) : outcome;
   if (outcome.ok() && all->empty()) {
     outcome = wrong_usage("--conf: " + quote(options.conf.value) +
                           " has no keyward_issuer; write `nginx -T` into a file, which has what is included, too");
   }
+  ConfiguredPolicy configured;
+  std::vector<std::string> same_remarks;  // about includes
+  outcome = outcome.ok() ? read_policy(text, &configured, &same_remarks) : outcome;
+  rules->policy = std::move(configured.policy);
+  rules->has_configuration = true;
   outcome = outcome.ok() ? use_saved_sets(options.keys, all, remarks) : outcome;
   *issuers = *all;
   outcome = outcome.ok() ? choose(options.accept, issuers) : outcome;
@@ -189,7 +180,7 @@ Outcome read_token_rules(const TokenRuleOptions &options, TokenRules *rules, std
                     options.audience.given || options.algorithms.given || options.scope_claim.given ||
                     options.require.given || options.subject.given || options.name.given || options.no_expiry;
   return rule ? wrong_usage("with --conf the rules are the configuration's; leave out what sets one")
-              : from_configuration(options, &rules->all, &rules->accepted, remarks);
+              : from_configuration(options, rules, remarks);
 }
 
 }  // namespace keyward::cli

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/principal.hpp"
 #include "cli/command_line.hpp"
 #include "cli/issuer_config.hpp"
 
@@ -18,6 +19,8 @@ struct TokenRuleOptions {
 struct TokenRules {
   std::vector<ConfiguredIssuer> all;       // of the configuration, as it has them
   std::vector<ConfiguredIssuer> accepted;  // those that judge, in their order
+  bool has_configuration = false;
+  Policy policy;  // the configuration's plans and implied scopes
 };
 
 // What is worth knowing about keys that are missing or left out goes into remarks.

@@ -12,7 +12,7 @@ bool is_store_wanted(const Context &context) {
 }
 
 Outcome ask_store(const Context &context, const jwt::Issuer &issuer, const SubjectReach &reach,
-                  const VerifiedToken &token, std::int64_t now_s, InStore *answer, Reason *reason,
+                  const VerifiedToken &token, const Policy &policy, std::int64_t now_s, InStore *answer, Reason *reason,
                   Principal *principal) {
   StoreLook look(context);
   if (auto outcome = look.outcome(); !outcome.ok()) {
@@ -29,7 +29,7 @@ Outcome ask_store(const Context &context, const jwt::Issuer &issuer, const Subje
   }
   look.reader().find_token_denial(issuer.name, identity.subject, identity.jti, now_s, &answer->denial);
   answer->denied = answer->denial.refuses(token.times.has_issued_at, token.times.issued_at_s, issuer.leeway_s);
-  switch (build_token_principal(&look.reader(), token, issuer, reach, Policy(), now_s, principal)) {
+  switch (build_token_principal(&look.reader(), token, issuer, reach, policy, now_s, principal)) {
     case BuiltToken::ok:
       *reason = !principal->provisioned && issuer.subject_required ? Reason::unprovisioned : Reason::none;
       return done();

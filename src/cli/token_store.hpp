@@ -23,7 +23,7 @@ bool is_store_wanted(const Context &context);
 
 // reason: Reason::none where nothing there stands against it.
 Outcome ask_store(const Context &context, const jwt::Issuer &issuer, const SubjectReach &reach,
-                  const VerifiedToken &token, std::int64_t now_s, InStore *answer, Reason *reason,
+                  const VerifiedToken &token, const Policy &policy, std::int64_t now_s, InStore *answer, Reason *reason,
                   Principal *principal);
 
 }  // namespace keyward::cli

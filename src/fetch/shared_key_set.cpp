@@ -1,6 +1,7 @@
 // Two texts, of which the one that isn't shown is written; and a robust mutex around all that changes.
 #include "fetch/shared_key_set.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -16,6 +17,8 @@ namespace {
 constexpr std::uint64_t kMagic = 0x6b77'6b65'7973'3031;  // "kwkeys01"
 // Longer than any attempt that hasn't been stopped: 5 s for the answer, and what reading 128 keys takes on a busy machine.
 constexpr std::int64_t kTurnMs = 15000;
+// What rounding, and a wait for a thread between the two looks at clocks, may make of one moment.
+constexpr std::int64_t kClocksDifferS = 5;
 
 struct Shared {
   std::atomic<std::uint64_t> magic;  // written last
@@ -71,6 +74,15 @@ std::uint32_t throw_dice() noexcept {
 }
 
 }  // namespace
+
+std::int64_t fetch_time_s(const KeySetState &state, const FetchMoment &moment) noexcept {
+  if (state.fetched_at_s == 0 || state.history.fetched_ms == kNever) {
+    return kNever;
+  }
+  const std::int64_t age_ms = std::max<std::int64_t>(moment.now_ms - state.history.fetched_ms, 0);
+  const std::int64_t by_age_s = moment.wall_s - (age_ms + 999) / 1000;
+  return state.fetched_at_s > by_age_s + kClocksDifferS ? kNever : std::min(state.fetched_at_s, by_age_s);
+}
 
 std::size_t SharedKeySet::size() noexcept { return sizeof(Shared); }
 

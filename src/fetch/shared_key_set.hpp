@@ -36,6 +36,10 @@ struct FetchMoment {
   std::int64_t wall_s = 0;  // Unix time
 };
 
+// When the fetch began that brought the set, in Unix time: the earlier one of what each clock says, as the wall clock may
+// have been stepped since. kNever: there is none, or the wall clock was stepped back, so that nobody can say.
+std::int64_t fetch_time_s(const KeySetState &state, const FetchMoment &moment) noexcept;
+
 // In memory that all workers map (created zeroed), and valid at every instruction: whoever uses it may be killed there. Any process, any
 // thread. Sets are swapped whole: a reader gets the one or the other.
 class SharedKeySet {

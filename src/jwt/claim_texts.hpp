@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/heap_bytes.hpp"
 #include "json/json.hpp"
 
 namespace keyward::jwt {
@@ -23,6 +24,8 @@ class ClaimTexts {
   // whose name becomes it when letters are made small and all that is neither letter nor digit is made '_'. Empty: there is none, or
   // more than one.
   std::string_view find(std::string_view name) const noexcept;
+
+  std::size_t heap_bytes() const noexcept { return keyward::heap_bytes(buffer_) + keyward::heap_bytes(all_); }
 
  private:
   struct One {

@@ -20,34 +20,49 @@ void add_scope(std::string_view scope, bool wildcards, std::string *scopes) {
   *scopes += scope;
 }
 
+// The claims whose strings are lists (RFC 8693, section 4.2, and what others made of it), by their whole name. A string
+// in any other claim is one value: "Billing Admin" must not be Admin.
+bool holds_lists(const ClaimPath &path) noexcept {
+  const std::vector<std::string> &names = path.names();
+  return names.size() == 1 && (names[0] == "scope" || names[0] == "scp" || names[0] == "permissions");
+}
+
+void add_list(std::string_view rest, bool wildcards, std::string *scopes) {
+  while (!rest.empty()) {
+    const std::string_view scope = rest.substr(0, rest.find(' '));
+    add_scope(scope, wildcards, scopes);
+    rest.remove_prefix(scope.size() + (scope.size() < rest.size() ? 1 : 0));
+  }
+}
+
 // A claim that is neither a string nor an array grants nothing, and neither do the claims after it.
-std::string read_scopes(const json::Value &claim, bool wildcards) {
-  std::string scopes;
+void read_scopes(const ClaimPath &path, const json::Value &claim, bool wildcards, Identity *identity) {
+  std::string *scopes = &identity->scopes;
+  const bool lists = holds_lists(path);
   if (claim.type == Type::array) {
     for (const json::Value &item : claim.items) {
       if (item.type == Type::string) {
-        add_scope(item.text, wildcards, &scopes);
+        add_scope(item.text, wildcards, scopes);
       }
     }
+  } else if (claim.type == Type::string && lists) {
+    add_list(claim.text, wildcards, scopes);
   } else if (claim.type == Type::string) {
-    std::string_view rest = claim.text;
-    while (!rest.empty()) {
-      const std::string_view scope = rest.substr(0, rest.find(' '));
-      add_scope(scope, wildcards, &scopes);
-      rest.remove_prefix(scope.size() + (scope.size() < rest.size() ? 1 : 0));
-    }
+    add_scope(claim.text, wildcards, scopes);
+    identity->has_undivided_scopes = claim.text.find(' ') != std::string::npos;
   }
-  return scopes;
+  identity->scopes_are_roles = !lists && !scopes->empty();
 }
 
-std::string find_scopes(const Issuer &issuer, const json::Value &claims) {
+void find_scopes(const Issuer &issuer, const json::Value &claims, Identity *identity) {
+  identity->scopes.clear();
   for (const ClaimPath &path : issuer.scope_claims) {
     const json::Value *claim = path.find(claims);
     if (claim != nullptr) {
-      return read_scopes(*claim, issuer.scope_wildcards);
+      read_scopes(path, *claim, issuer.scope_wildcards, identity);
+      return;
     }
   }
-  return {};
 }
 
 }  // namespace
@@ -78,7 +93,7 @@ Cause read_identity(const Issuer &issuer, const json::Value &claims, Identity *i
   if (jti != nullptr) {
     identity->jti = jti->text;
   }
-  identity->scopes = find_scopes(issuer, claims);
+  find_scopes(issuer, claims, identity);
   return Cause::none;
 }
 

@@ -15,6 +15,11 @@ struct Identity {
   // Scope words (RFC 6749) separated by single spaces. Those with a '*' are left out unless the issuer's
   // scope_wildcards is on: no location can ask for such a scope, and no one must take it for a wildcard.
   std::string scopes;
+  // Some of these stand in another claim than scope, scp and permissions: roles or groups, which nobody asks an
+  // authorization server for by these names.
+  bool scopes_are_roles = false;
+  // Such a claim was a string with blanks: one value, and no scope.
+  bool has_undivided_scopes = false;
   bool has_plan = false;
   std::string plan;  // plan_claim's
   bool has_jti = false;

@@ -137,6 +137,9 @@ bool parse_key_set(std::string_view text, KeySource source, KeySet *set, std::ve
   }
   const bool secrets_only = std::all_of(keys->begin(), keys->end(), is_secret_jwk);
   KeySet made;
+  if (keys->size() > kMaxKeys) {
+    made.set_cut();
+  }
   for (std::size_t i = 0; i < keys->size() && i <= kMaxKeys; ++i) {
     Key key;
     const KeyProblem problem =

@@ -42,6 +42,10 @@ class KeySet {
 
   bool has_kid(std::string_view kid) const noexcept;
 
+  // Whether it is all that was published: keys beyond kMaxKeys were left out.
+  bool is_whole() const noexcept { return !cut_; }
+  void set_cut() noexcept { cut_ = true; }
+
   // Which key signed it: one of those with the header's kid, else of those without any; of all, if the header has none.
   // Of these the ones that may use the header's algorithm (and allowed has it) are tried in the set's order. Cause::none
   // with the key's id; unknown_key: none is meant; algorithm_not_allowed: none of those that are; bad_signature;
@@ -50,6 +54,7 @@ class KeySet {
 
  private:
   std::vector<Key> keys_;
+  bool cut_ = false;
 };
 
 // One key of a set that can't be used; the others can.

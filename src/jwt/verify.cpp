@@ -64,27 +64,76 @@ bool may_be_anothers(const std::vector<AcceptedIssuer> &issuers, const std::vect
 
 // The verdict of the issuer that a token is for. exp is looked at last: expired_token tells a client that a fresh one
 // would do.
-Cause judge(const Issuer &issuer, std::int64_t now_s, Verdict *verdict) {
-  const Cause names = check_names(issuer, verdict->claims);
+Cause judge(const Issuer &issuer, const json::Value &claims, std::int64_t now_s, Times *times, Identity *identity) {
+  const Cause names = check_names(issuer, claims);
   if (names != Cause::none) {
     return names;
   }
-  const Cause times = check_times(issuer, verdict->claims, now_s, &verdict->times);
-  if (times != Cause::none && times != Cause::expired) {
-    return times;
+  const Cause timely = check_times(issuer, claims, now_s, times);
+  if (timely != Cause::none && timely != Cause::expired) {
+    return timely;
   }
-  Identity identity;
-  const Cause readable = read_identity(issuer, verdict->claims, &identity);
-  if (readable != Cause::none || times != Cause::none) {
-    return readable != Cause::none ? readable : times;
+  Identity read;
+  const Cause readable = read_identity(issuer, claims, &read);
+  if (readable != Cause::none || timely != Cause::none) {
+    return readable != Cause::none ? readable : timely;
   }
-  verdict->identity = std::move(identity);
+  *identity = std::move(read);
   return Cause::none;
 }
 
 void conclude(Cause cause, Verdict *verdict) noexcept {
   verdict->cause = cause;
   verdict->outcome = outcome_of(cause);
+}
+
+// The same of claims that nobody has vouched for.
+Cause refusal_of(const Issuer &issuer, const json::Value &claims, std::int64_t now_s, Times *times) {
+  Identity unused;
+  return judge(issuer, claims, now_s, times, &unused);
+}
+
+// Whether the set was fetched so long after the token was issued that it would have the token's key, if the issuer still
+// published it.
+bool came_after(const AcceptedIssuer &accepted, const Times &times) noexcept {
+  return accepted.keys != nullptr && accepted.fetched_at_s != kNeverFetched && times.has_issued_at &&
+         times.issued_at_s < accepted.fetched_at_s - accepted.issuer->leeway_s;
+}
+
+// Of a token that issuers' next sets may make their own (verdict->awaited): which of these are worth waiting for. It is
+// refused at once where none is: they would refuse it themselves, by what it says, or their sets should have its key.
+// What nobody has vouched for may only choose between refusals. taker: an issuer under whose key it verifies, and whose
+// it is unless it is an awaited one's; nullptr: there is none.
+void await_or_refuse(const std::vector<AcceptedIssuer> &issuers, const json::Value &claims, std::int64_t now_s,
+                     const AcceptedIssuer *taker, Cause furthest, Verdict *verdict) {
+  bool taken = false;
+  if (taker != nullptr) {
+    Times times;
+    const Cause refusal = refusal_of(*taker->issuer, claims, now_s, &times);
+    taken = refusal == Cause::none;
+    furthest = std::max(furthest, refusal);
+  }
+  std::vector<std::size_t> awaited;
+  for (const std::size_t place : verdict->awaited) {
+    const AcceptedIssuer &one = issuers[place];
+    Times times;
+    const Cause refusal = refusal_of(*one.issuer, claims, now_s, &times);
+    furthest = std::max(furthest, refusal);
+    if (!taken && refusal == Cause::none && came_after(one, times)) {
+      verdict->late.push_back(place);
+    } else if (taken || refusal == Cause::none) {
+      awaited.push_back(place);
+    }
+  }
+  verdict->awaited = std::move(awaited);
+  if (!verdict->awaited.empty()) {
+    const bool without_keys = std::any_of(verdict->awaited.begin(), verdict->awaited.end(),
+                                          [&](std::size_t place) { return issuers[place].keys == nullptr; });
+    verdict->outcome = without_keys ? Outcome::keys_unavailable : Outcome::unknown_key;
+    verdict->cause = without_keys ? Cause::no_keys : Cause::unknown_key;
+  } else {
+    conclude(verdict->late.empty() ? furthest : Cause::unknown_key, verdict);
+  }
 }
 
 }  // namespace
@@ -101,18 +150,19 @@ Verdict verify_token(const std::vector<AcceptedIssuer> &issuers, std::string_vie
     conclude(cause, &verdict);
     return verdict;
   }
-  bool without_keys = false;
+  const AcceptedIssuer *taker = nullptr;
   Cause furthest = Cause::wrong_issuer;  // also where no issuer is accepted at all
   for (std::size_t i = 0; i < issuers.size(); ++i) {
     cause = is_for(issuers[i], jws, claims, &verdict.key);
     if (cause == Cause::none && may_be_anothers(issuers, verdict.awaited, issuers[i])) {
+      taker = &issuers[i];
       break;
     }
     if (cause == Cause::none) {
       verdict.awaited.clear();
       verdict.issuer = i;
       verdict.claims = std::move(claims);
-      conclude(judge(*issuers[i].issuer, now_s, &verdict), &verdict);
+      conclude(judge(*issuers[i].issuer, verdict.claims, now_s, &verdict.times, &verdict.identity), &verdict);
       return verdict;
     }
     if (cause == Cause::crypto_failure || cause == Cause::too_many_keys) {
@@ -125,16 +175,15 @@ Verdict verify_token(const std::vector<AcceptedIssuer> &issuers, std::string_vie
       const Cause kind = check_kind(*issuers[i].issuer, jws, claims);
       if (kind == Cause::none) {
         verdict.awaited.push_back(i);
-        without_keys = without_keys || cause == Cause::no_keys;
       }
       cause = kind != Cause::none ? kind : cause == Cause::no_keys ? cause : Cause::unknown_key;
     }
     furthest = std::max(furthest, cause);
   }
-  conclude(furthest, &verdict);
-  if (!verdict.awaited.empty()) {
-    verdict.outcome = without_keys ? Outcome::keys_unavailable : Outcome::unknown_key;
-    verdict.cause = without_keys ? Cause::no_keys : Cause::unknown_key;
+  if (verdict.awaited.empty()) {
+    conclude(furthest, &verdict);
+  } else {
+    await_or_refuse(issuers, claims, now_s, taker, furthest, &verdict);
   }
   return verdict;
 }

@@ -15,12 +15,16 @@
 
 namespace keyward::jwt {
 
+inline constexpr std::int64_t kNeverFetched = INT64_MIN;
+
 // Views: both outlive the call. keys is nullptr until an issuer's keys are there.
 struct AcceptedIssuer {
   const Issuer *issuer = nullptr;
   const KeySet *keys = nullptr;
   std::string_view place =
       {};  // where its keys are fetched: issuers of one place have the same keys; empty: one of its own
+  // The Unix time at which the fetch began that brought keys, where these are all that the issuer published then.
+  std::int64_t fetched_at_s = kNeverFetched;
 };
 
 inline constexpr std::size_t kNoIssuer = ~std::size_t{0};
@@ -33,6 +37,9 @@ struct Verdict {
   // Where the outcome is unknown_key or keys_unavailable: the issuers whose next key set may change it, by place, in
   // order.
   std::vector<std::size_t> awaited;
+  // Where the outcome is invalid_token: issuers whose set should have the token's key, by the time at which the token says
+  // that it was issued. Worth fetching, in case they published it late, and not worth waiting for.
+  std::vector<std::size_t> late;
 
   // From here on only where issuer is one: its key has signed this, accepted or not.
   Digest key = {};  // KeySet::has()
@@ -47,7 +54,7 @@ struct Verdict {
 // has can't verify for another: so type and requirements may always take part in the choice.) An issuer whose next key
 // set may make the token its own is passed over, and named by awaited if no other one takes the token. None after it may,
 // where keys are to be expected that both have: from one place, or where it has no keys yet and the token meets what it
-// asks of its tokens. Reads nothing but its arguments; thread-safe. Throws std::bad_alloc.
+// asks of its tokens. Nothing is awaited where no next set could help: see await_or_refuse(). Reads nothing but its arguments; thread-safe. Throws std::bad_alloc.
 Verdict verify_token(const std::vector<AcceptedIssuer> &issuers, std::string_view token, std::int64_t now_s);
 
 }  // namespace keyward::jwt

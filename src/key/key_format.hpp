@@ -33,6 +33,25 @@ struct KeyFormat {
   std::string mint() const;
 };
 
+// What the formats make of a text. No hashing. Never allocates.
+struct FormatMatch {
+  const KeyFormat *format = nullptr;  // whose prefix the text begins with; nullptr: it is no key
+  bool has_frame = false;             // and it is as long as that one's keys; its characters weren't looked at
+};
+inline FormatMatch find_format(const std::vector<KeyFormat> &formats, std::string_view text) noexcept {
+  FormatMatch match;
+  for (const KeyFormat &format : formats) {
+    if (format.claims(text)) {
+      match.format = &format;
+      match.has_frame = format.has_frame(text);
+      if (match.has_frame) {
+        break;  // no other one has: of prefixes that begin alike keys differ in length
+      }
+    }
+  }
+  return match;
+}
+
 // kw_, 43 of base62, checksum, bcrypt of cost 10.
 const KeyFormat &default_key_format();
 

@@ -16,13 +16,17 @@
 namespace keyward {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x6b77'6761'7465'3031;  // "kwgate01"
+constexpr std::uint64_t kMagic = 0x6b77'6761'7465'3032;  // "kwgate02"
 // A killed holder wakes nobody, so that waiting ends by itself after this.
 constexpr long kPatienceNs = 50'000'000;
+// Of the time of a place that others wait for, spare work takes a quarter: it rests three times as long as it worked.
+constexpr std::int64_t kRests = 3;
+constexpr std::size_t kMaxWaiters = 64;  // that are seen; whoever comes beyond isn't the only one that waits
 
 struct alignas(64) PlaceSlot {
   SharedMutex mutex;                   // held: the place is
   std::atomic<std::uint64_t> work[2];  // what its holder, or its last if that was killed, works on; 0: none
+  std::atomic<std::uint32_t> spare;    // whether it was had by enter_spare()
 };
 static_assert(sizeof(PlaceSlot) == 64);
 
@@ -30,6 +34,9 @@ struct Shared {
   std::atomic<std::uint64_t> magic;  // written last
   SharedMutex door;
   alignas(64) std::atomic<std::uint32_t> releases;  // the futex word
+  std::atomic<std::uint32_t> waited;                // somebody did, in enter(), since spare work last ended
+  std::atomic<std::int64_t> rest_until_ns;          // no spare work before (CLOCK_MONOTONIC)
+  SharedMutex waiters[kMaxWaiters];                 // held: somebody waits in enter()
   PlaceSlot places[Gate::kMaxPlaces];
 };
 static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t));
@@ -54,10 +61,58 @@ bool is_held(PlaceSlot *place) noexcept {
   return false;
 }
 
+std::int64_t monotonic_ns() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+// Says for a scope that somebody waits, in a way that ends with a thread that is killed.
+class WaitingMark {
+ public:
+  WaitingMark() = default;
+  WaitingMark(const WaitingMark &) = delete;
+  WaitingMark &operator=(const WaitingMark &) = delete;
+  ~WaitingMark() {
+    if (held_ != nullptr) {
+      held_->unlock();
+    }
+  }
+
+  void make(Shared *shared) noexcept {
+    shared->waited.store(1, std::memory_order_relaxed);
+    for (SharedMutex *waiter = shared->waiters; held_ == nullptr && waiter != shared->waiters + kMaxWaiters; ++waiter) {
+      held_ = waiter->try_lock() ? waiter : nullptr;
+    }
+  }
+
+ private:
+  SharedMutex *held_ = nullptr;
+};
+
+// Behind the door. Whether spare work may have a place, if one is free.
+bool has_turn(Shared *shared, std::size_t places) noexcept {
+  if (monotonic_ns() < shared->rest_until_ns.load(std::memory_order_relaxed)) {
+    return false;
+  }
+  for (SharedMutex &waiter : shared->waiters) {
+    if (!waiter.try_lock()) {
+      return false;
+    }
+    waiter.unlock();
+  }
+  std::size_t spare = 0;
+  for (PlaceSlot &place : shared->places) {
+    spare += place.spare.load(std::memory_order_relaxed) != 0 && is_held(&place) ? 1U : 0U;
+  }
+  return spare < std::max<std::size_t>(1, places / 4);
+}
+
 enum class Entry { entered, full, same_work };
 
 // Behind the door, so that two with the same work can't both find nobody at it.
-Entry try_enter(Shared *shared, std::size_t places, const std::uint64_t (&work)[2], std::size_t *index) noexcept {
+Entry try_enter(Shared *shared, std::size_t places, bool spare, const std::uint64_t (&work)[2],
+                std::size_t *index) noexcept {
   const SharedLock door(&shared->door);
   if (!door) {
     return Entry::full;
@@ -67,9 +122,13 @@ Entry try_enter(Shared *shared, std::size_t places, const std::uint64_t (&work)[
       return Entry::same_work;
     }
   }
+  if (spare && !has_turn(shared, places)) {
+    return Entry::full;
+  }
   for (std::size_t i = 0; i < places; ++i) {
     if (shared->places[i].mutex.try_lock()) {
       set_work(&shared->places[i], work[0], work[1]);
+      shared->places[i].spare.store(spare ? 1 : 0, std::memory_order_relaxed);
       *index = i;
       return Entry::entered;
     }
@@ -82,8 +141,15 @@ void wait_for_release(std::atomic<std::uint32_t> *releases, std::uint32_t seen) 
   syscall(SYS_futex, reinterpret_cast<std::uint32_t *>(releases), FUTEX_WAIT, seen, &patience, nullptr, 0);
 }
 
-void release(Shared *shared, std::size_t index) noexcept {
+// spare_since_ns: 0: it isn't spare work's.
+void release(Shared *shared, std::size_t index, std::int64_t spare_since_ns) noexcept {
   PlaceSlot &place = shared->places[index];
+  if (spare_since_ns != 0) {
+    const std::int64_t now = monotonic_ns();
+    const bool waited = shared->waited.exchange(0, std::memory_order_relaxed) != 0;
+    shared->rest_until_ns.store(waited ? now + kRests * (now - spare_since_ns) : 0, std::memory_order_relaxed);
+    place.spare.store(0, std::memory_order_relaxed);
+  }
   set_work(&place, 0, 0);
   place.mutex.unlock();
   shared->releases.fetch_add(1, std::memory_order_release);
@@ -104,6 +170,11 @@ Gate *Gate::create(void *memory) noexcept {
       return nullptr;
     }
   }
+  for (SharedMutex &waiter : shared->waiters) {
+    if (!waiter.init()) {
+      return nullptr;
+    }
+  }
   shared->magic.store(kMagic, std::memory_order_release);
   return reinterpret_cast<Gate *>(shared);
 }
@@ -113,34 +184,51 @@ Gate *Gate::adopt(void *memory) noexcept {
   return shared->magic.load(std::memory_order_acquire) == kMagic ? reinterpret_cast<Gate *>(shared) : nullptr;
 }
 
-Gate::Place::Place(Place &&other) noexcept : gate_(std::exchange(other.gate_, nullptr)), index_(other.index_) {}
+Gate::Place::Place(Place &&other) noexcept
+    : gate_(std::exchange(other.gate_, nullptr)), index_(other.index_), spare_since_ns_(other.spare_since_ns_) {}
 
 Gate::Place &Gate::Place::operator=(Place &&other) noexcept {
   std::swap(gate_, other.gate_);
   std::swap(index_, other.index_);
+  std::swap(spare_since_ns_, other.spare_since_ns_);
   return *this;
 }
 
 Gate::Place::~Place() {
   if (gate_ != nullptr) {
-    release(shared_of(gate_), index_);
+    release(shared_of(gate_), index_, spare_since_ns_);
   }
 }
 
 Gate::Place Gate::enter(std::size_t places, const Digest &work, bool *shared, bool (*give_up)(void *),
                         void *context) noexcept {
+  return wait(places, false, work, shared, give_up, context);
+}
+
+Gate::Place Gate::enter_spare(std::size_t places, const Digest &work, bool *shared, bool (*give_up)(void *),
+                              void *context) noexcept {
+  return wait(places, true, work, shared, give_up, context);
+}
+
+Gate::Place Gate::wait(std::size_t places, bool spare, const Digest &work, bool *shared, bool (*give_up)(void *),
+                       void *context) noexcept {
   Shared *memory = shared_of(this);
   std::uint64_t name[2];
   std::memcpy(name, work.data(), sizeof(name));
   *shared = false;
   Place place;
-  for (;;) {
+  WaitingMark mark;
+  for (bool first = true;; first = false) {
     // Before trying: a release in between ends the wait at once.
     const std::uint32_t seen = memory->releases.load(std::memory_order_acquire);
-    const Entry entry = try_enter(memory, std::clamp<std::size_t>(places, 1, kMaxPlaces), name, &place.index_);
+    const Entry entry = try_enter(memory, std::clamp<std::size_t>(places, 1, kMaxPlaces), spare, name, &place.index_);
     if (entry == Entry::entered) {
       place.gate_ = this;
+      place.spare_since_ns_ = spare ? monotonic_ns() : 0;
       return place;
+    }
+    if (first && !spare) {
+      mark.make(memory);
     }
     *shared = *shared || entry == Entry::same_work;
     if (give_up != nullptr && give_up(context)) {

@@ -29,6 +29,7 @@ class Gate {
     friend class Gate;
     Gate *gate_ = nullptr;
     std::size_t index_ = 0;
+    std::int64_t spare_since_ns_ = 0;  // 0: it is no spare work's
   };
 
   // Waits for one of the first `places` places (1 to kMaxPlaces), for work named `work`. While a holder anywhere
@@ -37,10 +38,18 @@ class Gate {
   // does, unless give_up() answers true, which is asked at least every 50 ms). Blocks: only for threads of a pool.
   Place enter(std::size_t places, const Digest &work, bool *shared, bool (*give_up)(void *), void *context) noexcept;
 
+  // The same for work that must not keep other work waiting: it has at most a quarter of the places (at least one) at a
+  // time over all processes, none while anybody waits in enter(), and of the time of places that others waited for a
+  // quarter.
+  Place enter_spare(std::size_t places, const Digest &work, bool *shared, bool (*give_up)(void *),
+                    void *context) noexcept;
+
   std::size_t held() const noexcept;  // how many places are held; approximate, for metrics and tests
 
  private:
   Gate() = default;
+  Place wait(std::size_t places, bool spare, const Digest &work, bool *shared, bool (*give_up)(void *),
+             void *context) noexcept;
 };
 
 }  // namespace keyward

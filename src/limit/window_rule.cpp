@@ -9,6 +9,14 @@ namespace {
 constexpr int kUnusedEndBits = 64 - 36;
 constexpr std::int64_t kDayMs = 86'400'000;
 
+// How much of what the request paid lies in this window. It began a length before its end; what was paid earlier was
+// another's. Where the two don't fit together nothing was paid, so that the request pays again rather than not at all.
+std::uint32_t paid_in(const Ask &ask, const View &view) noexcept {
+  const auto left_then = static_cast<std::int64_t>(view.end_ms - ask.paid_ms);
+  const bool same = left_then > 0 && left_then <= static_cast<std::int64_t>(ask.length_ms);
+  return same && view.used >= ask.paid ? ask.paid : 0;
+}
+
 View still_open(const Ask &ask, Word word, Kind kind, std::int64_t ahead) noexcept {
   const auto length = static_cast<std::int64_t>(ask.length_ms);
   View view;
@@ -77,15 +85,15 @@ std::uint64_t out_of_view_ms(const Ask &ask, std::uint32_t before, std::uint32_t
 }
 
 std::uint64_t retry_of(const Ask &ask, const View &view, std::uint64_t left_ms) noexcept {
-  if (!ask.sliding() || ask.cost > ask.limit) {
+  if (!ask.sliding() || ask.again > ask.limit) {
     return left_ms;
   }
-  if (view.used <= ask.limit - ask.cost) {  // in this window, which began where the one before ended
-    const std::uint64_t wait = out_of_view_ms(ask, view.before, ask.limit - ask.cost - view.used);
+  if (view.used <= ask.limit - ask.again) {  // in this window, which began where the one before ended
+    const std::uint64_t wait = out_of_view_ms(ask, view.before, ask.limit - ask.again - view.used);
     const std::uint64_t waited = ask.length_ms - view.weight_ms;
     return wait > waited ? wait - waited : 0;
   }
-  return left_ms + out_of_view_ms(ask, view.used, ask.limit - ask.cost);
+  return left_ms + out_of_view_ms(ask, view.used, ask.limit - ask.again);
 }
 
 }  // namespace
@@ -102,20 +110,27 @@ std::int64_t ahead_of(Word word, Kind kind, std::uint64_t now_ms) noexcept {
 
 View opening(const Ask &ask) noexcept {
   View view;
+  view.due = ask.cost;
   view.end_ms = ask.now_ms + ask.length_ms;
   return view;
 }
 
 View view_of(const Ask &ask, Word word, Word before, Kind kind) noexcept {
-  return ask.sliding() ? view_sliding(ask, word, before, kind) : view_fixed(ask, word, kind);
+  View view = ask.sliding() ? view_sliding(ask, word, before, kind) : view_fixed(ask, word, kind);
+  view.due = ask.cost;
+  if (ask.paid != 0 && view.open && !view.cut && kind == ask.kind) {
+    view.paid = paid_in(ask, view);
+    view.due -= std::min(view.paid, view.due);
+  }
+  return view;
 }
 
-// before * weight / length + used + cost <= limit, in whole numbers: counts have 28 bits and lengths 35.
+// before * weight / length + used + due <= limit, in whole numbers: counts have 28 bits and lengths 35.
 bool fits(const Ask &ask, const View &view) noexcept {
-  if (ask.cost > ask.limit || view.used > ask.limit - ask.cost) {
+  if (ask.cost > ask.limit || view.used > ask.limit - view.due) {
     return false;
   }
-  const std::uint64_t room = ask.limit - view.used - ask.cost;
+  const std::uint64_t room = ask.limit - view.used - view.due;
   return view.before * view.weight_ms <= room * ask.length_ms;
 }
 
@@ -123,7 +138,9 @@ WindowState state_of(const Ask &ask, const View &view, bool admitted) noexcept {
   WindowState state;
   state.admitted = admitted;
   state.limit = ask.limit;
-  state.remaining = remaining_of(ask, view, view.used + (admitted ? ask.cost : 0));
+  state.taken = admitted ? view.due : 0;
+  state.paid = view.paid + state.taken;
+  state.remaining = remaining_of(ask, view, view.used + state.taken);
   const std::uint64_t left_ms = view.end_ms > ask.now_ms ? view.end_ms - ask.now_ms : 0;
   state.reset_ms = std::min(left_ms, ask.length_ms);
   state.retry_ms = admitted ? 0 : retry_of(ask, view, state.reset_ms);

@@ -27,6 +27,9 @@ struct Ask {
   std::uint32_t limit;
   std::uint32_t cost;
   Kind kind;
+  std::uint32_t paid;     // what the request paid in this region, and when
+  std::uint64_t paid_ms;  // meaningless where nothing was paid
+  std::uint32_t again;    // what the same request would take in all if it came again
 
   bool sliding() const noexcept { return (kind & kSlidingFlag) != 0; }
 };
@@ -35,6 +38,8 @@ struct Ask {
 struct View {
   std::uint64_t end_ms = 0;
   std::uint32_t used = 0;
+  std::uint32_t paid = 0;       // by the request itself: part of used
+  std::uint32_t due = 0;        // what the charge takes where it fits
   std::uint32_t before = 0;     // count of the window before
   std::uint64_t weight_ms = 0;  // how much of that is still in view
   bool open = false;            // else it would open or roll on with this charge

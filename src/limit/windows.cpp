@@ -55,7 +55,7 @@ Outcome charge_free(const Ask &ask, const Slot &slot, WindowState *state) noexce
       return Outcome::locked;
     }
     const bool admitted = fits(ask, view);
-    if (!admitted || swap(slot, &word, make_word(view.end_ms, view.used + ask.cost))) {
+    if (!admitted || view.due == 0 || swap(slot, &word, make_word(view.end_ms, view.used + view.due))) {
       *state = state_of(ask, view, admitted);
       return Outcome::done;
     }
@@ -69,7 +69,7 @@ WindowState charge_own(const Ask &ask, const Slot &slot) noexcept {
     const Kind kind = slot.kind().load(std::memory_order_relaxed);
     const View view = view_in(ask, slot, word, kind);
     const bool admitted = fits(ask, view);
-    const Word next = make_word(view.end_ms, view.used + (admitted ? ask.cost : 0));
+    const Word next = make_word(view.end_ms, view.used + (admitted ? view.due : 0));
     if (!admitted && !view.cut) {
       return state_of(ask, view, false);
     }
@@ -143,19 +143,26 @@ Ask ask_of(const Charge &charge, std::uint64_t now_ms) noexcept {
   ask.limit = std::min(charge.rate.count, kMaxRateCount);
   ask.cost = charge.cost;
   ask.kind = length_s | (charge.sliding ? kSlidingFlag : 0);
+  ask.again = charge.cost;
+  if (charge.paid.amount != 0) {
+    ask.paid = charge.paid.overflow ? 0 : charge.paid.amount;
+    ask.paid_ms = charge.paid.paid_ms;
+    ask.again = std::max(charge.cost, charge.paid.amount);
+  }
   return ask;
 }
 
 // The same for the limit's overflow window.
-Ask overflow_of(Ask ask, std::uint64_t limit_name) noexcept {
-  const std::uint64_t mixed = mix(limit_name + 0x9e37'79b9'7f4a'7c15);  // names may be small numbers
+Ask overflow_of(Ask ask, const Charge &charge) noexcept {
+  const std::uint64_t mixed = mix(charge.limit_name + 0x9e37'79b9'7f4a'7c15);  // names may be small numbers
   ask.tag = mixed == 0 ? 1 : mixed;
   ask.limit = ask.limit > kMaxRateCount / kOverflowFactor ? kMaxRateCount : ask.limit * kOverflowFactor;
+  ask.paid = charge.paid.overflow ? charge.paid.amount : 0;
   return ask;
 }
 
-WindowState charge_overflow(Table *table, const Ask &ask, std::uint64_t limit_name) noexcept {
-  const Ask shared = overflow_of(ask, limit_name);
+WindowState charge_overflow(Table *table, const Ask &ask, const Charge &charge) noexcept {
+  const Ask shared = overflow_of(ask, charge);
   WindowState state;
   if (charge_in(table, table->shared(), shared, &state) == Outcome::full) {
     state = refuse(shared);
@@ -204,7 +211,7 @@ WindowState WindowTable::charge(const Charge &charge, std::uint64_t now_ms) noex
   }
   WindowState state;
   if (charge_in(table, table->own(), ask, &state) == Outcome::full) {
-    state = charge_overflow(table, ask, charge.limit_name);
+    state = charge_overflow(table, ask, charge);
   }
   return state;
 }
@@ -218,7 +225,7 @@ WindowState WindowTable::look(const Charge &charge, std::uint64_t now_ms) noexce
   if (choose(table->own(), ask.tag, ask.now_ms)) {
     return look_at(ask, {});
   }
-  const Ask shared = overflow_of(ask, charge.limit_name);
+  const Ask shared = overflow_of(ask, charge);
   WindowState state = look_at(shared, find(table->shared(), shared.tag));
   state.overflow = true;
   state.admitted = state.admitted && ask.cost <= ask.limit;
@@ -232,7 +239,7 @@ void WindowTable::give_back(const Charge &charge, std::uint64_t charged_ms, std:
   Ask ask = ask_of(charge, now_ms);
   Slot slot = find(table->own(), ask.tag);
   if (!slot) {
-    ask = overflow_of(ask, charge.limit_name);
+    ask = overflow_of(ask, charge);
     slot = find(table->shared(), ask.tag);
   }
   if (!slot) {

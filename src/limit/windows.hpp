@@ -15,6 +15,13 @@
 
 namespace keyward {
 
+// What a request has paid in a window, on its way through several locations.
+struct Payment {
+  std::uint32_t amount = 0;
+  bool overflow = false;      // in the limit's shared overflow window
+  std::uint64_t paid_ms = 0;  // when, by the table's clock: a window that has ended since is another one
+};
+
 // One limit about to be applied to one principal or address: which window, and what it may hold.
 struct Charge {
   Digest name;               // keyed digest of (limit's identity, who): the window's name
@@ -22,6 +29,7 @@ struct Charge {
   Rate rate;
   std::uint32_t cost = 1;  // 1 to rate.count, or more: then never admitted
   bool sliding = false;    // weighs the window before
+  Payment paid;            // by the same request, and so part of the cost
 };
 
 // What a window says after a charge, a refusal or a look.
@@ -30,9 +38,12 @@ struct WindowState {
   bool overflow = false;        // this was the limit's shared overflow window
   std::uint32_t limit = 0;      // the rate's count (ten times it in an overflow window)
   std::uint32_t remaining = 0;  // after this charge
+  std::uint32_t taken = 0;      // by this charge: of the cost, what wasn't paid in this window yet
+  std::uint32_t paid = 0;       // all that the request has paid in this window by now
   // Milliseconds until the window closes: at most the window's length. Of a window that isn't open: its length.
   std::uint64_t reset_ms = 0;
-  // Refused only: milliseconds until the same charge could be admitted (of a cost above the limit: reset_ms).
+  // Refused only: milliseconds until the same request could be admitted, which then pays anew what it had paid before
+  // (of a cost above the limit: reset_ms).
   std::uint64_t retry_ms = 0;
   // Admitted only: when, by the table's clock; what give_back() wants. It can be some ms later than the caller's own
   // `now_ms`.
@@ -79,12 +90,14 @@ class WindowTable {
   // this version and size.
   static WindowTable *adopt(void *memory, std::size_t bytes) noexcept;
 
-  // Atomically: admits and counts the charge, or refuses and counts nothing. A fixed window opens with its first
+  // Atomically: admits and counts the charge, or refuses and counts nothing. Of what the request has paid in this very
+  // window already (charge.paid) nothing is counted again; the window's whole count has to be within this charge's rate
+  // all the same, also where nothing is left to pay. A fixed window opens with its first
   // admitted charge. A window whose length on record is longer than the charge's rate is cut to that length from now
   // (the count is kept); a rate that changed keeps the count. A name that finds only open windows of others in its
   // place shares its limit's overflow window, of ten times the rate. A charge of cost 0 is a look().
   WindowState charge(const Charge &charge, std::uint64_t now_ms) noexcept;
-  // Takes a charge back that charge() admitted at `charged_ms`, if its window is still that one. Where that can't be
+  // Takes charge.cost back, which charge() took at `charged_ms`, if its window is still that one. Where that can't be
   // told (the length changed meanwhile), the charge stays.
   void give_back(const Charge &charge, std::uint64_t charged_ms, std::uint64_t now_ms) noexcept;
   // What charge() would see, without charging; admitted says whether it would admit.

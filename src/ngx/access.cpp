@@ -4,6 +4,7 @@
 #include "ngx/credential.hpp"
 #include "ngx/decision.hpp"
 #include "ngx/identity.hpp"
+#include "ngx/overrides.hpp"
 #include "ngx/query_credential.hpp"
 #include "ngx/refusal_log.hpp"
 #include "ngx/request.hpp"
@@ -36,7 +37,8 @@ void count(Worker &worker, RequestContext *ctx) noexcept {
   }
 }
 
-// Whether the location that the request is in has an error_page for this status, whose URI has no variables.
+// Whether the location that the request is in has an error_page for this status, whose URI has no variables. A named
+// location has no URI of its own.
 bool has_literal_page(ngx_http_request_t *r, ngx_int_t status) noexcept {
   const auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
   if (core->error_pages == nullptr) {
@@ -45,7 +47,7 @@ bool has_literal_page(ngx_http_request_t *r, ngx_int_t status) noexcept {
   const auto *pages = static_cast<ngx_http_err_page_t *>(core->error_pages->elts);
   for (ngx_uint_t i = 0; i < core->error_pages->nelts; ++i) {
     if (pages[i].status == status) {
-      return pages[i].value.lengths == nullptr;
+      return pages[i].value.lengths == nullptr && view(pages[i].value.value).substr(0, 1) != "@";
     }
   }
   return false;
@@ -89,6 +91,20 @@ ngx_int_t answer_refusal_here(RequestContext *ctx) noexcept {
   return NGX_DECLINED;
 }
 
+// The location's mode at this moment.
+Mode mode_of(const LocationConfiguration &location) noexcept { return location.enforcement->at(ngx_time()); }
+
+// Whether what runs now answers a request that keyward has refused, and that nobody has admitted since: in the location
+// that error_page led to, and where that leads on to locations in which nothing decides.
+bool is_answering_refusal(ngx_http_request_t *r) noexcept {
+  if (const RequestContext *ctx = current_context(r)) {
+    return ctx->answered_elsewhere && ctx->refused_for_good();
+  }
+  const RequestContext *ctx = r->internal ? find_context(r) : nullptr;
+  return ctx != nullptr && ctx->refused_for_good() &&
+         (is_own_refusal_redirected(ctx) || mode_of(location_configuration(r)) == Mode::off);
+}
+
 ngx_int_t admit(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) noexcept {
   const bool keep = location.forward_credential.value_or(false);
   // A request that overrides its method would have passed for another one than its site was looked at for.
@@ -96,14 +112,14 @@ ngx_int_t admit(Worker &worker, RequestContext *ctx, const LocationConfiguration
   const bool is_preflight =
       ctx->kind == Kind::anonymous && acceptance_for(location.acceptances, ctx->r->method).preflight;
   const bool by_method = location.has_methods || is_preflight;
+  ctx->decision = Decision::allowed;  // from here on it may be told who that is
   const bool ready = set_identity(ctx, !keep) && (!keep || !location.has_query || restore_query_credential(ctx->r)) &&
-                     ((!by_method && !by_cookie) || remove_method_overrides(ctx->r));
+                     remove_overrides(ctx, by_method || by_cookie);
   if (!ready) {
     ctx->reason = Reason::internal_error;
     log_refusal(worker, ctx, "refused");
     return refuse(ctx, Reason::internal_error);
   }
-  ctx->decision = Decision::allowed;
   return NGX_OK;
 }
 
@@ -115,12 +131,10 @@ ngx_int_t shadow(Worker &worker, RequestContext *ctx) noexcept {
   }
   if (ctx->reason == Reason::none) {
     if (!set_identity(ctx, false)) {
+      ctx->reason = Reason::internal_error;
       return internal_error(ctx->r, kNoMemory);
     }
   } else {
-    if (!withdraw_identity(ctx)) {
-      return internal_error(ctx->r, kNoMemory);
-    }
     log_refusal(worker, ctx, "would have refused (shadow)");
   }
   // Never NGX_OK, which would satisfy `satisfy any` for everyone.
@@ -150,7 +164,10 @@ ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &loca
   if (ctx->waiting) {
     return NGX_AGAIN;
   }
-  if (decide(*own, ctx, location) == Step::wait) {
+  if (!withdraw_identity(ctx)) {
+    return internal_error(r, kNoMemory);
+  }
+  if (decide(*own, ctx, location, mode) == Step::wait) {
     return NGX_AGAIN;
   }
   ctx->wait_expired = ctx->wait_failed = false;
@@ -162,15 +179,9 @@ ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &loca
   if (ctx->reason == Reason::none) {
     return admit(*own, ctx, location);
   }
-  if (!withdraw_identity(ctx)) {
-    ctx->reason = Reason::internal_error;
-  }
   log_refusal(*own, ctx, "refused");
   return refuse(ctx, ctx->reason);
 }
-
-// The location's mode at this moment.
-Mode mode_of(const LocationConfiguration &location) noexcept { return location.enforcement->at(ngx_time()); }
 
 }  // namespace
 
@@ -187,7 +198,7 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
 
 ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
   if (r == r->main) {
-    return protect_identity(r) ? NGX_DECLINED : internal_error(r, kNoMemory);
+    return withdraw_earlier_identity(r) ? NGX_DECLINED : internal_error(r, kNoMemory);
   }
   if (mode_of(location_configuration(r)) != Mode::on) {
     return NGX_DECLINED;
@@ -203,10 +214,10 @@ ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
 }
 
 ngx_int_t on_content(ngx_http_request_t *r) noexcept {
-  RequestContext *ctx = r == r->main ? current_context(r) : nullptr;
-  if (ctx == nullptr || !ctx->answered_elsewhere || !ctx->refused_for_good()) {
+  if (r != r->main || !is_answering_refusal(r)) {
     return NGX_DECLINED;
   }
+  RequestContext *ctx = find_context(r);
   // A named location keeps the URI and the method that were refused: static files, autoindex and WebDAV would do what keyward has
   // refused to; so would an error_page that leads to $uri. An error page is a file other than what was asked for, or the one that the
   // configuration names (who asks for that gets it anyway), and it is only read.
@@ -215,12 +226,19 @@ ngx_int_t on_content(ngx_http_request_t *r) noexcept {
   if (reads && ((!core->named && ctx->literal_page) || view(r->uri) != view(ctx->refused_uri))) {
     return NGX_DECLINED;
   }
+  set_current_context(r, ctx);
   return refuse_again(ctx);
 }
 
 ngx_int_t on_precontent(ngx_http_request_t *r) noexcept {
-  RequestContext *ctx = r == r->main ? current_context(r) : nullptr;
-  if (ctx != nullptr && ctx->decision == Decision::refused && !ctx->answered_elsewhere) {
+  if (r != r->main) {
+    return NGX_DECLINED;
+  }
+  if (is_answering_refusal(r)) {
+    return NGX_OK;  // on to the content
+  }
+  RequestContext *ctx = current_context(r);
+  if (ctx != nullptr && ctx->decision == Decision::refused) {
     ctx->passed_otherwise = true;
   }
   return NGX_DECLINED;

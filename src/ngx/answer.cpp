@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "auth/challenge.hpp"
 #include "base/digits.hpp"
 #include "json/json.hpp"
 #include "ngx/compat.hpp"
 #include "ngx/header_list.hpp"
+#include "ngx/limits.hpp"
 
 namespace keyward {
 namespace {
@@ -54,15 +56,13 @@ bool add_number_fields(ngx_http_request_t *r, const NumberField (&fields)[N]) no
   return true;
 }
 
-std::uint64_t seconds_up(std::uint64_t ms) noexcept { return (ms + 999) / 1000; }
-
 bool add_limit_fields(RequestContext *ctx) {
   ngx_http_request_t *r = ctx->r;
   const LimitHeaderStyle style = ctx->location->limit_headers.value_or(LimitHeaderStyle());
   const WindowState &limit = ctx->limit;
-  const std::uint64_t reset_s = seconds_up(limit.reset_ms);
+  const std::uint64_t reset_s = reset_in_s(*ctx);
   if (style.names == LimitHeaders::x || style.names == LimitHeaders::both) {
-    const std::uint64_t reset = style.reset_is_delta ? reset_s : static_cast<std::uint64_t>(ngx_time()) + reset_s;
+    const std::uint64_t reset = style.reset_is_delta ? reset_s : reset_at_s(*ctx);
     clear_answer_fields(r, {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"});
     if (!add_number_fields(r, {{"X-RateLimit-Limit", limit.limit},
                                {"X-RateLimit-Remaining", limit.remaining},
@@ -83,34 +83,19 @@ bool add_limit_fields(RequestContext *ctx) {
   return true;
 }
 
-// RFC 6750, section 3. Values are quoted-strings: what may not stand in one (section 3: %x20-21 / %x23-5B / %x5D-7E) is left out. The
-// official MCP clients read this by regular expressions: Bearer first, no blank after '=', error_description last and without
-// quotes, "scope=" or "error=" in it (facts.md).
 std::string challenge(const RequestContext *ctx) {
-  std::string text;
-  const auto add = [&](const char *name, std::string_view value) {
-    if (value.empty()) {
-      return;
-    }
-    text += text.empty() ? "Bearer " : ", ";
-    text += name;
-    text += "=\"";
-    std::copy_if(value.begin(), value.end(), std::back_inserter(text),
-                 [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
-    text += '"';
-  };
-  add("realm", ctx->location->realm.value_or(std::string()));
-  const std::string_view error = info(ctx->reason).bearer_error;
-  add("error", error);
+  Challenge parts;
+  if (ctx->location->realm) {
+    parts.realm = *ctx->location->realm;
+  }
+  parts.error = info(ctx->reason).bearer_error;
   if (ctx->reason == Reason::insufficient_scope) {
-    add("scope", view(ctx->challenge_scope));
+    parts.scope = view(ctx->challenge_scope);
   }
-  const std::string &message = answer_of(ctx).message;
-  const bool misread = message.find("scope=") != std::string::npos || message.find("error=") != std::string::npos;
-  if (!error.empty() && !misread) {
-    add("error_description", message);
+  if (!parts.error.empty()) {
+    parts.description = answer_of(ctx).message;
   }
-  return text.empty() ? "Bearer" : text;
+  return to_text(parts);
 }
 
 bool needs_challenge(const RequestContext *ctx) noexcept {
@@ -167,7 +152,11 @@ bool add_refusal_fields(RequestContext *ctx) {
 // credential's.
 bool confirm_websocket(RequestContext *ctx) noexcept {
   ngx_http_request_t *r = ctx->r;
-  if (ctx->credential.websocket == nullptr || r->headers_out.status != NGX_HTTP_SWITCHING_PROTOCOLS) {
+  const bool offered = ctx->credential.websocket != nullptr ||
+                       std::any_of(ctx->taken.begin(), ctx->taken.end(), [](const TakenCredential &taken) {
+                         return taken.source->kind == SourceKind::websocket;
+                       });
+  if (!offered || r->headers_out.status != NGX_HTTP_SWITCHING_PROTOCOLS) {
     return true;
   }
   bool answered = false;

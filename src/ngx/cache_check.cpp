@@ -1,28 +1,17 @@
-// A cache in front of which keyward decides must tell its clients apart: its key has to name the principal.
+// A cache in front of which keyward decides must tell its clients apart: its key has to name the principal, or
+// nothing of a principal's may be kept.
 //
-// A false warning is worse than a missed one: a variable that isn't known here may name a principal, so its key is taken for good.
+// A variable that isn't known here may name a principal, so it is taken for one that does.
 #include "ngx/cache_check.hpp"
 
 #include <algorithm>
-#include <cstring>
-#include <map>
+
+#include "base/variable_names.hpp"
+#include "ngx/computed_variables.hpp"
+#include "ngx/configuration.hpp"
 
 namespace keyward {
-
-#if (NGX_HTTP_CACHE)
-
 namespace {
-
-// nginx's modules that cache, and the key they have by default (only proxy has one).
-struct CachingModule {
-  std::string_view module, cache, key, default_key;
-};
-constexpr CachingModule kCachingModules[] = {
-    {"ngx_http_proxy_module", "proxy_cache", "proxy_cache_key", "$scheme$proxy_host$request_uri"},
-    {"ngx_http_fastcgi_module", "fastcgi_cache", "fastcgi_cache_key", ""},
-    {"ngx_http_uwsgi_module", "uwsgi_cache", "uwsgi_cache_key", ""},
-    {"ngx_http_scgi_module", "scgi_cache", "scgi_cache_key", ""},
-};
 
 // Variables that are the same for two principals who send the same request.
 constexpr std::string_view kSharedVariables[] = {
@@ -45,9 +34,6 @@ constexpr std::string_view kSharedVariables[] = {
     "http_user_agent",
     "https",
     "is_args",
-    "keyward_decision",
-    "keyward_kind",
-    "keyward_reason",
     "proxy_host",
     "proxy_port",
     "query_string",
@@ -65,80 +51,6 @@ constexpr std::string_view kSharedVariables[] = {
     "slice_range",
     "uri",
 };
-
-constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
-
-const ngx_module_t *find_module(ngx_conf_t *cf, std::string_view name) {
-  for (ngx_uint_t i = 0; cf->cycle->modules[i] != nullptr; ++i) {
-    if (cf->cycle->modules[i]->name == name) {
-      return cf->cycle->modules[i];
-    }
-  }
-  return nullptr;
-}
-
-ngx_command_t *find_command(const ngx_module_t *module, std::string_view name) {
-  for (ngx_command_t *command = module->commands; command != nullptr && command->name.len != 0; ++command) {
-    if (view(command->name) == name) {
-      return command;
-    }
-  }
-  return nullptr;
-}
-
-// Where a module keeps the text of its cache key in its location configuration, whose form is private to the module and differs
-// between versions. So the module's own setter is asked: it sets a text of ours in a configuration that nobody else sees, in which
-// the text's address is then looked for.
-std::size_t find_key_offset(ngx_conf_t *cf, const ngx_module_t *module, ngx_command_t *command) {
-  constexpr std::size_t kPoolBytes = 16384;
-  ngx_pool_t *pool = ngx_create_pool(kPoolBytes, cf->log);
-  if (pool == nullptr) {
-    throw std::bad_alloc();
-  }
-  u_char text[] = "keyward";
-  ngx_str_t words[] = {command->name, {sizeof(text) - 1, text}};
-  ngx_array_t args = {words, 2, sizeof(ngx_str_t), 2, pool};
-  ngx_conf_t probe = *cf;
-  probe.pool = probe.temp_pool = pool;
-  probe.args = &args;
-  auto *begin = static_cast<u_char *>(static_cast<ngx_http_module_t *>(module->ctx)->create_loc_conf(&probe));
-  const u_char *end = pool->d.last;
-  std::size_t offset = kNowhere;
-  // What isn't in the pool's first block can't be searched, as its end isn't known.
-  if (begin > reinterpret_cast<u_char *>(pool) && begin < end && command->set(&probe, command, begin) == NGX_CONF_OK) {
-    for (const u_char *at = begin; offset == kNowhere && at + sizeof(ngx_str_t) <= end; at += sizeof(void *)) {
-      ngx_str_t found;
-      std::memcpy(&found, at, sizeof(found));
-      if (found.data == text && found.len == sizeof(text) - 1) {
-        offset = static_cast<std::size_t>(at - begin);
-      }
-    }
-  }
-  ngx_destroy_pool(pool);
-  return offset;
-}
-
-bool is_name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-// $name and ${name}, in lower case, as nginx knows them.
-std::vector<std::string> variables_in(std::string_view text) {
-  std::vector<std::string> names;
-  for (std::size_t dollar = text.find('$'); dollar != std::string_view::npos; dollar = text.find('$')) {
-    text.remove_prefix(dollar + 1);
-    if (!text.empty() && text.front() == '{') {
-      text.remove_prefix(1);
-    }
-    std::string name;
-    for (; !text.empty() && is_name_character(text.front()); text.remove_prefix(1)) {
-      name += static_cast<char>(ngx_tolower(text.front()));
-    }
-    names.push_back(std::move(name));
-  }
-  return names;
-}
-
 // The variable that shows what a source brought, as it was sent.
 std::string variable_of(const Source &source) {
   const bool is_cookie = source.kind == SourceKind::cookie;
@@ -149,171 +61,248 @@ std::string variable_of(const Source &source) {
   return name;
 }
 
-bool is_shared(std::string_view name, const LocationConfiguration &location) {
-  for (const Source &source : *location.sources) {
-    if (name == variable_of(source)) {
-      // The cache is asked after keyward, which has taken the credential out of the request.
-      return !location.forward_credential.value_or(false);
-    }
-  }
-  return name.substr(0, 4) == "arg_" ||
-         std::find(std::begin(kSharedVariables), std::end(kSharedVariables), name) != std::end(kSharedVariables);
-}
-
-// What of a principal a key has to name.
-struct Wanted {
-  bool key = false;     // $keyward_key_id, or $keyward_subject
-  bool token = false;   // $keyward_subject
-  bool issuer = false;  // $keyward_issuer, as two of them may have a subject of one name
+// Whom a location admits, and how they can be told apart.
+struct Principals {
+  bool keys = false, tokens = false;
+  bool several_issuers = false;  // two of them may have a subject of one name
+  bool all_have_subject = true;  // of the tokens
+  bool all_have_plan = false;
+  bool forwarded = false;                // the credential is still there when the cache is asked
+  std::vector<std::string> credentials;  // the variables of all sources
 };
 
-Wanted wanted_in(const LocationConfiguration &location, const MainConfiguration &main) {
-  Wanted wanted;
-  std::size_t apart = 0;  // issuers of one location whose subjects are their own
-  for (const Acceptance &acceptance : location.acceptances) {
-    wanted.key = wanted.key || acceptance.key;
-    if (acceptance.issuers == nullptr || acceptance.issuers->empty()) {
-      continue;
-    }
-    wanted.token = true;
-    apart = std::max(apart, static_cast<std::size_t>(
-                                std::count_if(acceptance.issuers->begin(), acceptance.issuers->end(),
-                                              [&](std::size_t i) { return !main.issuers[i]->rules.subject_shared; })));
+Principals principals_of(const LocationConfiguration &location, const MainConfiguration &main) {
+  Principals all;
+  if (location.enforcement->mode == Mode::off) {
+    return all;
   }
-  wanted.issuer = apart > 1;
-  return wanted;
+  all.all_have_plan = !main.policy.default_plan.empty();
+  all.forwarded = location.forward_credential.value_or(false);
+  for (const Source &source : *location.sources) {
+    all.credentials.push_back(variable_of(source));
+  }
+  for (const Acceptance &acceptance : location.acceptances) {
+    all.keys = all.keys || acceptance.key;
+    std::size_t apart = 0;  // issuers whose subjects are their own
+    for (const std::size_t i : acceptance.issuers == nullptr ? IssuerList() : *acceptance.issuers) {
+      all.tokens = true;
+      all.all_have_subject = all.all_have_subject && main.issuers[i]->rules.subject_required;
+      apart += main.issuers[i]->rules.subject_shared ? 0U : 1U;
+    }
+    all.several_issuers = all.several_issuers || apart > 1;
+  }
+  return all;
 }
 
-bool names_principal(const std::vector<std::string> &names, const Wanted &wanted) {
-  const auto has = [&names](std::string_view name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  };
-  return (!wanted.key || has("keyward_key_id") || has("keyward_subject")) &&
-         (!wanted.token || has("keyward_subject")) && (!wanted.issuer || has("keyward_issuer"));
+bool is_credential(const Principals &all, std::string_view name) {
+  return std::find(all.credentials.begin(), all.credentials.end(), name) != all.credentials.end();
 }
 
-bool admits_principals(const LocationConfiguration &location) {
-  return location.enforcement->mode != Mode::off &&
-         std::any_of(location.accept->begin(), location.accept->end(),
-                     [](const AcceptRule &rule) { return rule.key || !rule.issuers.empty(); });
+// Whether it may tell two principals apart, whatever it is: what isn't known may.
+bool may_tell_apart(const Principals &all, std::string_view name) {
+  if (is_credential(all, name) || name.substr(0, 4) == "arg_") {
+    return false;  // a credential is looked at with all the others
+  }
+  return !is_own_variable(name) && name != "remote_user" &&
+         std::find(std::begin(kSharedVariables), std::end(kSharedVariables), name) == std::end(kSharedVariables);
+}
+
+// Each client sends one of the sources: only all of them tell all apart.
+bool has_every_credential(const Principals &all, const Origins &key) {
+  return all.forwarded && std::all_of(all.credentials.begin(), all.credentials.end(),
+                                      [&](const std::string &name) { return key.has(name); });
+}
+
+bool has_unknown(const Principals &all, const Origins &origins) {
+  return origins.more || std::any_of(origins.names.begin(), origins.names.end(),
+                                     [&](const std::string &name) { return may_tell_apart(all, name); });
+}
+
+// Who writes these shares answers within a plan on purpose.
+bool shares_on_purpose(const Origins &key) { return key.has("keyward_plan") || key.has("keyward_scopes"); }
+
+// A key has its id, and maybe no subject.
+bool tells_keys_apart(const Principals &all, const Origins &key) {
+  return key.has("keyward_key_id") || shares_on_purpose(key) || has_every_credential(all, key) || has_unknown(all, key);
+}
+
+// A token is its issuer and its subject. Who writes a claim shares answers among those who have it.
+bool tells_tokens_apart(const Principals &all, const Origins &key) {
+  const bool by_claim = std::any_of(key.names.begin(), key.names.end(), [](const std::string &name) {
+    return is_own_variable(name) && name.substr(0, 14) == "keyward_claim_";
+  });
+  const bool by_subject = key.has("keyward_subject") || key.has("remote_user");
+  return (by_subject && (!all.several_issuers || key.has("keyward_issuer") || by_claim)) || (by_claim && !by_subject) ||
+         shares_on_purpose(key) || has_every_credential(all, key) || has_unknown(all, key);
+}
+
+// Which principals' answers a list of proxy_no_cache keeps out of the cache.
+struct KeptOut {
+  bool keys = false, tokens = false;
+};
+
+// What a map makes of its source can't be told: where it looks at the principal at all, it is taken for good.
+void add_rule(const DirectiveWatch &watch, const Principals &all, const std::string &rule, KeptOut *out) {
+  const std::vector<std::string> names = variables_in(rule);
+  const auto is_computed = [&](const std::string &name) { return watch.find_computed(name) != nullptr; };
+  const Origins origins = origins_of(watch, names);
+  if (is_always_set(rule) || has_unknown(all, origins)) {
+    out->keys = out->tokens = true;
+    return;
+  }
+  if (std::any_of(names.begin(), names.end(), is_computed)) {
+    const bool by_us = std::any_of(origins.names.begin(), origins.names.end(), [&](const std::string &name) {
+      return is_own_variable(name) || name == "remote_user" || (all.forwarded && is_credential(all, name));
+    });
+    out->keys = out->keys || by_us;
+    out->tokens = out->tokens || by_us;
+  }
+  for (const std::string &name : names) {
+    const bool anybody =
+        name == "keyward_kind" || name == "keyward_decision" || (name == "keyward_plan" && all.all_have_plan);
+    const bool subject = name == "keyward_subject" || name == "remote_user";
+    out->keys = out->keys || anybody || name == "keyward_key_id";
+    out->tokens = out->tokens || anybody || name == "keyward_issuer" || (subject && all.all_have_subject);
+  }
+}
+
+KeptOut kept_out_by(const DirectiveWatch &watch, const Principals &all, const std::vector<std::string> &rules) {
+  KeptOut out;
+  Origins named;
+  for (const std::string &rule : rules) {
+    add_rule(watch, all, rule, &out);
+    for (std::string &name : variables_in(rule)) {
+      named.names.insert(std::move(name));
+    }
+  }
+  if (has_every_credential(all, named)) {
+    out.keys = out.tokens = true;
+  }
+  return out;
 }
 
 // What one module caches in which location.
 class CacheCheck {
  public:
-  CacheCheck(ngx_conf_t *cf, const CachingModule &names, const ngx_module_t *module, std::size_t key_offset)
-      : cf_(cf), names_(names), module_(module), key_offset_(key_offset) {}
+  CacheCheck(ngx_conf_t *cf, const DirectiveWatch &watch, std::size_t which)
+      : cf_(cf), watch_(watch), which_(which), names_(kCachingModules[which]) {}
 
   void run(const std::vector<MergedLocation> &locations) {
-    for (const MergedLocation &one : locations) {
-      handlers_[one.location] = handler_of(one);
-      if (const auto handler = handlers_[one.location]; handler != nullptr && upstream(one)->upstream != nullptr) {
-        own_handlers_.push_back(handler);
+    if (!locations.empty()) {
+      const LocationConfiguration *http = locations.front().location;
+      while (http->parent != nullptr) {
+        http = http->parent;
       }
+      states_[http] = state_of(http, State());
     }
     for (const MergedLocation &one : locations) {
-      look_at(one);
+      const auto parent = states_.find(one.location->parent);
+      State state = state_of(one.location, parent->second);
+      const auto *core = static_cast<ngx_http_core_loc_conf_t *>(one.loc_conf[ngx_http_core_module.ctx_index]);
+      const BlockNote *note = watch_.find(one.location);
+      // An `if` without a handler of its own, and limit_except, have that of the location around them.
+      const bool inherits = core->noname && (core->handler == nullptr || core->handler == parent->second.handler);
+      state.handler = inherits ? parent->second.handler : core->handler;
+      state.answers =
+          note != nullptr && note->passes_to ? note->passes_to == which_ : inherits && parent->second.answers;
+      look_at(one, core->noname, &state);
+      states_[one.location] = std::move(state);
     }
   }
 
  private:
-  const ngx_http_core_loc_conf_t *core(const MergedLocation &one) const {
-    return static_cast<ngx_http_core_loc_conf_t *>(one.loc_conf[ngx_http_core_module.ctx_index]);
+  // What holds in a block: its own, or that of the blocks around it.
+  struct State {
+    CacheNote cache;
+    ngx_http_handler_pt handler = nullptr;
+    bool answers = false;  // it is this module that answers there
+    bool warned = false;
+  };
+
+  State state_of(const LocationConfiguration *location, const State &parent) const {
+    State state;
+    state.cache = parent.cache;
+    if (const BlockNote *note = watch_.find(location)) {
+      const CacheNote &own = note->caches[which_];
+      state.cache.on = own.on ? own.on : state.cache.on;
+      state.cache.key = own.key ? own.key : state.cache.key;
+      state.cache.no_cache = own.no_cache ? own.no_cache : state.cache.no_cache;
+      state.cache.bypass = own.bypass ? own.bypass : state.cache.bypass;
+    }
+    return state;
   }
 
-  // Every module of these has it as its first member.
-  const ngx_http_upstream_conf_t *upstream(const MergedLocation &one) const {
-    return static_cast<ngx_http_upstream_conf_t *>(one.loc_conf[module_->ctx_index]);
-  }
-
-  // What answers there; an `if` without a handler of its own keeps that of the location around it, which comes before it in the list.
-  ngx_http_handler_pt handler_of(const MergedLocation &one) const {
-    const auto around = handlers_.find(one.location->parent);
-    return core(one)->handler != nullptr || !core(one)->noname || around == handlers_.end() ? core(one)->handler
-                                                                                            : around->second;
-  }
-
-  std::string_view key_of(const MergedLocation &one) const {
-    ngx_str_t text;
-    std::memcpy(&text, static_cast<u_char *>(one.loc_conf[module_->ctx_index]) + key_offset_, sizeof(text));
-    return text.data == nullptr ? names_.default_key : view(text);
-  }
-
-  // Where proxy_pass holds variables there is no upstream yet: then it is known by its handler, if another location shows it.
-  bool answers_here(const MergedLocation &one) const {
-    const auto handler = handlers_.at(one.location);
-    return handler != nullptr && std::find(own_handlers_.begin(), own_handlers_.end(), handler) != own_handlers_.end();
-  }
-
-  void look_at(const MergedLocation &one) {
-    const ngx_http_upstream_conf_t *conf = upstream(one);
-    // Who says when not to cache and when not to ask the cache has thought of it.
-    const bool has_rules = conf->no_cache != nullptr && conf->cache_bypass != nullptr;
-    if (conf->cache != 1 || has_rules || !admits_principals(*one.location) || !answers_here(one)) {
+  void look_at(const MergedLocation &one, bool noname, State *state) const {
+    const Principals all = principals_of(*one.location, *main_configuration(cf_));
+    if (!state->cache.on.value_or(false) || !state->answers || (!all.keys && !all.tokens)) {
       return;
     }
-    const std::string_view key = key_of(one);
-    std::string emptied;
-    const std::vector<std::string> names = variables_in(key);
-    const Wanted wanted = wanted_in(*one.location, *main_configuration(cf_));
-    if (names_principal(names, wanted)) {
+    const std::string key = state->cache.key.value_or(names_.default_key);
+    const Origins origins = origins_of(watch_, variables_in(key));
+    // What isn't kept can't be given to another. A cache that is bypassed is still filled, for other locations and
+    // for the anonymous.
+    const KeptOut out = kept_out_by(watch_, all, state->cache.no_cache.value_or(std::vector<std::string>()));
+    const bool keys_shared = all.keys && !out.keys && !tells_keys_apart(all, origins);
+    const bool tokens_shared = all.tokens && !out.tokens && !tells_tokens_apart(all, origins);
+    if (!keys_shared && !tokens_shared) {
       return;
     }
-    for (const std::string &name : names) {
-      const bool is_known = name == "keyward_key_id" || name == "keyward_subject" || name == "keyward_issuer";
-      if (!is_known && !is_shared(name, *one.location)) {
-        return;
-      }
-      for (const Source &source : *one.location->sources) {
-        emptied = name == variable_of(source) ? name : emptied;
-      }
-    }
-    warned_.push_back(one.location);
+    state->warned = true;
     // An `if` or limit_except inside has it from around it.
-    if (!core(one)->noname || std::find(warned_.begin(), warned_.end(), one.location->parent) == warned_.end()) {
-      warn(one, emptied, wanted);
+    if (!noname || !states_.at(one.location->parent).warned) {
+      warn(one, all, origins, *state, keys_shared);
     }
   }
 
-  void warn(const MergedLocation &one, const std::string &emptied, const Wanted &wanted) const {
-    const std::string why =
-        emptied.empty() ? "" : ": $" + emptied + " is empty, as the credential is removed before the cache is asked";
-    const std::string rest(names_.default_key.empty() ? "$request_uri" : names_.default_key);
-    ngx_log_error(
-        NGX_LOG_WARN, cf_->log, 0,
-        "%s of the location %s has no principal in its key%s, so that a client may get what was answered to another; "
-        "write \"%s '$keyward_key_id %s$keyward_subject %s';\"",
-        names_.cache.data(), one.location->block_place.c_str(), why.c_str(), names_.key.data(),
-        wanted.issuer ? "$keyward_issuer " : "", rest.c_str());
+  // What was written in the belief that it would do.
+  std::string why_not(const Principals &all, const Origins &key, const State &state, bool keys_shared) const {
+    Origins named = key;
+    for (const auto *rules : {&state.cache.no_cache, &state.cache.bypass}) {
+      for (const std::string &rule : rules->value_or(std::vector<std::string>())) {
+        const Origins more = origins_of(watch_, variables_in(rule));
+        named.names.insert(more.names.begin(), more.names.end());
+      }
+    }
+    for (const std::string &name : all.credentials) {
+      if (named.has(name)) {
+        return all.forwarded ? ": $" + name + " is empty for whoever sends the credential another way"
+                             : ": $" + name + " is empty, as the credential is removed before the cache is asked";
+      }
+    }
+    for (const char *name : {"keyward_subject", "remote_user"}) {
+      if (named.has(name) && keys_shared) {
+        return std::string(": $") + name + " is empty for a key without a subject";
+      }
+      if (named.has(name) && !key.has(name)) {
+        return std::string(": $") + name + " is empty for a token without a subject";
+      }
+    }
+    return "";
+  }
+
+  void warn(const MergedLocation &one, const Principals &all, const Origins &key, const State &state,
+            bool keys_shared) const {
+    const std::string rest = *names_.default_key == '\0' ? "$request_uri" : names_.default_key;
+    ngx_log_error(NGX_LOG_WARN, cf_->log, 0,
+                  "%s_cache of the location %s has no principal in its key%s, so that a client may get what was "
+                  "answered to another; write \"%s_cache_key '$keyward_key_id %s$keyward_subject %s';\"",
+                  names_.prefix, one.location->block_place.c_str(), why_not(all, key, state, keys_shared).c_str(),
+                  names_.prefix, all.several_issuers ? "$keyward_issuer " : "", rest.c_str());
   }
 
   ngx_conf_t *cf_;
+  const DirectiveWatch &watch_;
+  std::size_t which_;
   const CachingModule &names_;
-  const ngx_module_t *module_;
-  std::size_t key_offset_;
-  std::map<const LocationConfiguration *, ngx_http_handler_pt> handlers_;
-  std::vector<ngx_http_handler_pt> own_handlers_;
-  std::vector<const LocationConfiguration *> warned_;
+  std::map<const LocationConfiguration *, State> states_;
 };
 
 }  // namespace
 
-void warn_of_shared_caches(ngx_conf_t *cf) {
-  const MainConfiguration *main = main_configuration(cf);
-  for (const CachingModule &names : kCachingModules) {
-    const ngx_module_t *module = find_module(cf, names.module);
-    ngx_command_t *command = module == nullptr ? nullptr : find_command(module, names.key);
-    const std::size_t offset = command == nullptr ? kNowhere : find_key_offset(cf, module, command);
-    if (offset != kNowhere) {
-      CacheCheck(cf, names, module, offset).run(main->merged);
-    }
+void warn_of_shared_caches(ngx_conf_t *cf, const DirectiveWatch &watch) {
+  for (std::size_t i = 0; i < kCachingModules.size(); ++i) {
+    CacheCheck(cf, watch, i).run(main_configuration(cf)->merged);
   }
 }
-
-#else
-
-void warn_of_shared_caches(ngx_conf_t *) {}
-
-#endif
 
 }  // namespace keyward

@@ -1,11 +1,14 @@
-// Warns where nginx's own cache would give one client what was answered to another (spec 12).
+// Warnings of caches that would give one client's answers to another.
 #pragma once
 
-#include "ngx/configuration.hpp"
+#include "ngx/directive_watch.hpp"
+#include "ngx/ngx.hpp"
 
 namespace keyward {
 
-// Looks at proxy_cache and its like in every guarded location, once all locations are merged. Changes nothing.
-void warn_of_shared_caches(ngx_conf_t *cf);
+// For each location that is guarded or in shadow and answers through proxy_cache, fastcgi_cache, uwsgi_cache or
+// scgi_cache: neither its key tells all accepted principals apart, nor do its rules keep their answers out of the
+// cache.
+void warn_of_shared_caches(ngx_conf_t *cf, const DirectiveWatch &watch);
 
 }  // namespace keyward

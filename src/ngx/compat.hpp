@@ -12,7 +12,8 @@
 // - 1.29.0 early hints have a chain of filters of their own: they pass before there is an answer to add fields to.
 // - 1.29.8 headers_in.count bounds what a client sends (max_headers); it isn't for what is added or removed.
 // - 1.31.0 (and 1.30.6) 407 and Proxy-Authenticate, for CONNECT: `satisfy any` takes 407 as it takes 401, and we answer 401.
-// - 1.31.5 predicate locations are chosen where locations are chosen: after the post-read phase, before the access phase.
+// - 1.31.5 predicate locations are chosen where locations are chosen: after the post-read phase, before the access
+//   phase. Which one another URI would lead to can't be asked (has_predicate_locations()).
 // - 1.31.5 client_body_early_read looks at variables before the post-read phase: cut_query_credential() makes nginx forget the two that
 //   hold a query and are remembered.
 #pragma once
@@ -84,6 +85,16 @@ inline bool register_cache_control(ngx_http_request_t *r, ngx_table_elt_t *heade
   *slot = header;
 #endif
   return true;
+}
+
+// Whether locations are chosen here by variables of the request, too.
+inline bool has_predicate_locations(const ngx_http_core_loc_conf_t *core) noexcept {
+#if (nginx_version >= 1031005)
+  return core->predicate_locations != nullptr;
+#else
+  static_cast<void>(core);
+  return false;
+#endif
 }
 
 // Lets nothing of headers_in point at a field that is about to go: nginx's own pointer, and from 1.23 on the list it begins. nginx

@@ -5,6 +5,8 @@
 
 #include "base/digest.hpp"
 #include "ngx/cache_check.hpp"
+#include "ngx/computed_variables.hpp"
+#include "ngx/early_check.hpp"
 #include "ngx/issuer_check.hpp"
 
 namespace keyward {
@@ -116,6 +118,16 @@ bool has_plan_limit(const std::vector<LimitRule> &limits) {
   return std::any_of(limits.begin(), limits.end(), [](const LimitRule &rule) { return rule.plan; });
 }
 
+bool has_variables(const LocationConfiguration &location) {
+  const auto in_scope = [](const RequiredScope &scope) { return scope.value != nullptr; };
+  const auto in_rule = [&](const ScopeRule &rule) {
+    return std::any_of(rule.scopes.begin(), rule.scopes.end(), in_scope);
+  };
+  const auto in_limit = [](const LimitRule &rule) { return rule.variable != nullptr; };
+  return (location.scopes && std::any_of(location.scopes->begin(), location.scopes->end(), in_rule)) ||
+         (location.limits && std::any_of(location.limits->begin(), location.limits->end(), in_limit));
+}
+
 // A set of methods that some rule looks at.
 template <typename Rules>
 bool names_methods(const std::optional<Rules> &rules) {
@@ -156,7 +168,19 @@ void name_identity(ServerConfiguration *server) {
     identity.field.key = borrow(identity.name);
     identity.field.lowcase_key = borrow(identity.lowcase).data;
     identity.field.hash = ngx_hash_key(identity.field.lowcase_key, identity.lowcase.size());
-    server->identity_lengths.add(identity.lowcase.size());
+    server->watched.add(identity.lowcase, FieldUse::identity);
+  }
+}
+
+// WebSocket is what browsers ask for; whatever else may pass is named.
+void admit_upgrades(ServerConfiguration *server) {
+  if (!server->upgrades) {
+    server->upgrades.emplace();
+  }
+  std::vector<std::string> &tokens = *server->upgrades;
+  server->passes_h2c = std::find(tokens.begin(), tokens.end(), "h2c") != tokens.end();
+  if (std::find(tokens.begin(), tokens.end(), "websocket") == tokens.end()) {
+    tokens.insert(tokens.begin(), "websocket");
   }
 }
 
@@ -191,6 +215,11 @@ const ServerConfiguration &server_configuration(ngx_http_request_t *r) noexcept 
 
 const LocationConfiguration &location_configuration(ngx_http_request_t *r) noexcept {
   return *static_cast<LocationConfiguration *>(ngx_http_get_module_loc_conf(r, ngx_http_keyward_module));
+}
+
+const LocationConfiguration &server_location(ngx_http_request_t *r) noexcept {
+  const auto *core = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
+  return *static_cast<LocationConfiguration *>(core->ctx->loc_conf[ngx_http_keyward_module.ctx_index]);
 }
 
 MainConfiguration *main_configuration(ngx_cycle_t *cycle) noexcept {
@@ -232,10 +261,13 @@ char *merge_server(ngx_conf_t * /*cf*/, void *parent, void *child) noexcept {
   return guarded(static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
     auto *server = static_cast<ServerConfiguration *>(child);
     inherit(server->identity_prefix, static_cast<ServerConfiguration *>(parent)->identity_prefix);
+    inherit(server->upgrades, static_cast<ServerConfiguration *>(parent)->upgrades);
     if (!server->identity_prefix) {
       server->identity_prefix = "X-Keyward";
     }
     name_identity(server);
+    watch_usual_fields(&server->watched);
+    admit_upgrades(server);
     return NGX_CONF_OK;
   });
 }
@@ -271,6 +303,7 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     }
 
     child->parent = parent;
+    child->whole = core->noname && parent->whole != nullptr ? parent->whole : child;
     main->merged.push_back({child, static_cast<ngx_http_conf_ctx_t *>(cf->ctx)->loc_conf});
     if (turns_off_for_some(*child, *parent, *core)) {
       ngx_log_error(NGX_LOG_WARN, cf->log, 0,
@@ -320,12 +353,20 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
       }
       child->cookie = source.kind == SourceKind::cookie ? &source : child->cookie;
     }
-    const auto is_query = [](const Source &source) { return source.kind == SourceKind::query; };
-    child->has_query = parent->has_query || std::any_of(child->sources->begin(), child->sources->end(), is_query);
-    main->any_query = main->any_query || child->has_query;
+    child->has_query = parent->has_query;
+    for (const Source &source : *child->sources) {
+      if (source.kind == SourceKind::query) {
+        child->has_query = true;
+        auto &names = main->query_names;
+        if (std::find(names.begin(), names.end(), source.name) == names.end()) {
+          names.push_back(source.name);
+        }
+      }
+    }
     // limit_except tells methods apart, too.
     child->has_methods = core->limit_except != 0 || core->lmt_excpt || names_methods(child->scopes) ||
                          names_methods(child->accept) || names_methods(child->limits);
+    child->reads_variables = has_variables(*child);
 
     if (child->touched || child->enforcement->mode != Mode::off) {
       server_configuration(cf)->guarded = true;
@@ -362,7 +403,7 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
   });
 }
 
-bool check_configuration(ngx_conf_t *cf) noexcept {
+bool check_configuration(ngx_conf_t *cf, const DirectiveWatch &watch) noexcept {
   return guarded(false, [&] {
     MainConfiguration *main = main_configuration(cf);
     main->key_files.clear();
@@ -390,7 +431,10 @@ bool check_configuration(ngx_conf_t *cf) noexcept {
       warn_of_dear_plans(cf, *main, *location);
     }
     if (main->any_on) {
-      warn_of_shared_caches(cf);
+      warn_of_shared_caches(cf, watch);
+      warn_of_early_answers(cf, watch);
+      warn_of_early_counting(cf, watch);
+      main->derived_variables = find_derived_variables(cf, watch);
     }
     const auto same = [](const Problem &a, const Problem &b) { return a.text == b.text; };
     main->problems.erase(std::unique(main->problems.begin(), main->problems.end(), same), main->problems.end());

@@ -14,10 +14,12 @@
 #include "key/key_format.hpp"
 #include "limit/zone.hpp"
 #include "ngx/acceptance.hpp"
+#include "ngx/directive_watch.hpp"
 #include "ngx/issuers.hpp"
 #include "ngx/key_loading.hpp"
 #include "ngx/key_zones.hpp"
 #include "ngx/ngx.hpp"
+#include "ngx/watched_fields.hpp"
 
 namespace keyward {
 
@@ -146,12 +148,15 @@ struct LocationConfiguration {
   const Source *cookie = nullptr;  // of `sources`
   bool has_query = false;          // the server cuts a credential out of the query
   bool has_methods = false;        // a rule looks at the method: overrides of it are removed
+  bool reads_variables = false;    // a rule that decides has a variable in it
 
   LocationConfiguration *parent = nullptr;  // set when merged
-  bool touched = false;                     // a directive of ours stands here
-  bool effective = false;                   // keyward is on or in shadow here, or somewhere inside
-  std::string block_place;                  // where the block begins
-  std::string place;                        // of the first directive, and which it was
+  const LocationConfiguration *whole =
+      nullptr;              // of an `if` or limit_except: the location that it is in; else this one
+  bool touched = false;     // a directive of ours stands here
+  bool effective = false;   // keyward is on or in shadow here, or somewhere inside
+  std::string block_place;  // where the block begins
+  std::string place;        // of the first directive, and which it was
   std::string first_directive;
   std::string enforcement_place, sources_place, scopes_place, limits_place;
 };
@@ -172,8 +177,10 @@ struct ServerConfiguration {
   bool guarded = false;                        // keyward is configured somewhere in this server
   // The fields that tell the backend who it is; also those that clients may not send.
   std::array<IdentityName, kIdentityFields> identity;
-  NameLengths identity_lengths;
   bool identity_on = true;
+  std::optional<std::vector<std::string>> upgrades;  // protocols that a client may ask for, in lower case
+  bool passes_h2c = false;                           // one of them is h2c
+  WatchedFields watched;
 };
 
 // A mistake that only matters where keyward is on: an error then, else a warning (`keyward off;` in an incident must
@@ -208,11 +215,13 @@ struct MainConfiguration {
   const IssuerList *every_issuer = nullptr;  // set once all are known
   std::size_t bcrypt_concurrency = 0;        // 0: the default; never 0 once read
 
-  bool any_query = false;  // some server takes credentials from the query
-  // The indexes of $request_uri and $request, where any_query.
+  std::vector<std::string> query_names;  // of arguments that are a credential in some server
+  // The indexes of $request_uri and $request, where there are any.
   ngx_int_t request_uri_variable = NGX_ERROR, request_variable = NGX_ERROR;
-  bool any_on = false;      // some location is on or in shadow
-  bool configured = false;  // any directive of ours at all
+  std::vector<ngx_uint_t> identity_variables;  // the indexes of $http_... of identity fields
+  ngx_int_t notes_variable = NGX_ERROR;        // see request_start.cpp
+  bool any_on = false;                         // some location is on or in shadow
+  bool configured = false;                     // any directive of ours at all
   std::vector<Problem> problems;
   std::vector<LocationConfiguration *> touched;
   std::vector<std::pair<std::string, std::string>> plans_named;    // by a directive, and its place
@@ -220,6 +229,9 @@ struct MainConfiguration {
   std::vector<MergedLocation> merged;
   std::vector<SharedWindow> shared_windows;
   std::vector<std::string> limit_places;  // identities given so far, so that two equal places differ
+
+  std::unique_ptr<DirectiveWatch> watch;      // while the configuration is read
+  std::vector<ngx_uint_t> derived_variables;  // to be read anew where another may ask (computed_variables.hpp)
 
   const ngx_cycle_t *cycle = nullptr;  // the one this configuration is for
   ngx_shm_zone_t *shm_zone = nullptr;
@@ -233,6 +245,8 @@ LocationConfiguration *location_configuration(ngx_conf_t *cf) noexcept;
 const MainConfiguration &main_configuration(ngx_http_request_t *r) noexcept;
 const ServerConfiguration &server_configuration(ngx_http_request_t *r) noexcept;
 const LocationConfiguration &location_configuration(ngx_http_request_t *r) noexcept;
+// Of the request's server outside its locations.
+const LocationConfiguration &server_location(ngx_http_request_t *r) noexcept;
 // The running cycle's, or nullptr if it has no http block.
 MainConfiguration *main_configuration(ngx_cycle_t *cycle) noexcept;
 
@@ -245,7 +259,7 @@ void *create_location(ngx_conf_t *cf) noexcept;
 char *merge_location(ngx_conf_t *cf, void *parent, void *child) noexcept;
 
 // Everything that can only be judged once all is read; false after having logged an error.
-bool check_configuration(ngx_conf_t *cf) noexcept;
+bool check_configuration(ngx_conf_t *cf, const DirectiveWatch &watch) noexcept;
 
 // All directives (directives.cpp), ended by ngx_null_command.
 extern ngx_command_t directives[];

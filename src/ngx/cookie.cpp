@@ -26,15 +26,6 @@ struct OneField {
   }
 };
 
-bool is_over_tls(const ngx_http_request_t *r) noexcept {
-#if (NGX_HTTP_SSL)
-  return r->connection->ssl != nullptr;
-#else
-  static_cast<void>(r);
-  return false;
-#endif
-}
-
 }  // namespace
 
 std::string_view find_cookie(ngx_http_request_t *r, std::string_view name, std::size_t *count) noexcept {

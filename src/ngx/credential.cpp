@@ -91,6 +91,17 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
   *found = FoundCredential();
   Reason reason = Reason::none;
   unsigned seen = 0;  // sources that gave something, bit by bit
+  // What an earlier location took out of the request counts as if it were there.
+  for (std::size_t i = 0; ctx->taken.size() != 0 && i < location.sources->size(); ++i) {
+    const Source &source = (*location.sources)[i];
+    const TakenCredential *taken = source.kind == SourceKind::cookie ? nullptr : ctx->find_taken(source);
+    if (taken != nullptr) {
+      seen |= 1U << i;
+      if (!add_found(found, source, taken->text)) {
+        return Reason::invalid_request;
+      }
+    }
+  }
   std::size_t protocol_fields = 0;
   bool announced = false;
   for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
@@ -120,6 +131,7 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
         return false;
       }
       seen |= bit;
+      found->held_by |= bit;
       if (source.kind == SourceKind::websocket) {
         found->websocket = header;
       } else {
@@ -139,8 +151,9 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
   }
   // Browsers send it unasked, so whatever was given by intent comes first.
   if (location.cookie != nullptr && found->source == nullptr && reason == Reason::none) {
-    std::size_t count;
-    found->text = find_cookie(r, location.cookie->name, &count);
+    const TakenCredential *taken = ctx->find_taken(*location.cookie);
+    std::size_t count = taken == nullptr ? 0 : taken->twice ? 2 : 1;
+    found->text = taken != nullptr ? taken->text : find_cookie(r, location.cookie->name, &count);
     found->source = count != 0 ? location.cookie : nullptr;
     reason = count > 1 ? Reason::invalid_request : reason;
   }
@@ -150,24 +163,18 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
   return reason;
 }
 
-Reason classify_credential(const MainConfiguration &main, FoundCredential *found) noexcept {
-  for (const KeyFormat &format : main.formats) {
-    if (format.claims(found->text)) {
-      found->kind = Kind::key;
-      found->format = &format;
-      if (format.has_frame(found->text)) {
-        return Reason::none;  // no other one has: of prefixes that begin alike keys differ in length
-      }
-    }
-  }
-  if (found->kind == Kind::key) {
-    return Reason::invalid_key;
+Reason classify_credential(const MainConfiguration &main, const Acceptance &acceptance,
+                           FoundCredential *found) noexcept {
+  if (const FormatMatch match = find_format(main.formats, found->text); match.format != nullptr) {
+    found->kind = Kind::key;
+    found->format = match.format;
+    return match.has_frame ? Reason::none : Reason::invalid_key;
   }
   if (has_two_dots(found->text)) {
     found->kind = Kind::token;
     return Reason::none;
   }
-  return Reason::invalid_key;
+  return formless_reason(main, acceptance);
 }
 
 }  // namespace keyward

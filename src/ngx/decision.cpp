@@ -2,12 +2,15 @@
 #include "ngx/decision.hpp"
 
 #include <algorithm>
+#include <optional>
 
+#include "auth/challenge.hpp"
 #include "ngx/cookie.hpp"
 #include "ngx/credential.hpp"
 #include "ngx/header_list.hpp"
 #include "ngx/key_lookup.hpp"
 #include "ngx/limits.hpp"
+#include "ngx/read_variables.hpp"
 #include "ngx/token_lookup.hpp"
 #include "ngx/worker.hpp"
 
@@ -91,32 +94,17 @@ Reason check_scopes(RequestContext *ctx, const LocationConfiguration &location) 
   }
   const std::string needed = needed_text(r, *failed);
   ctx->required_scope = view(copy(r->pool, needed));
-  // Clients replace what they have by what a challenge names (facts.md): so granted and needed together.
-  std::string together = ctx->principal->grants.is_all() ? std::string() : ctx->principal->grants.text();
-  for (const std::string_view scope : split_list(needed, ' ')) {
-    const std::vector<std::string_view> there = split_list(together, ' ');
-    if (std::find(there.begin(), there.end(), scope) == there.end()) {
-      together += (together.empty() ? "" : " ") + std::string(scope);
-    }
-  }
-  ctx->challenge_scope = copy(r->pool, together);
+  // Roles aren't what an authorization server is asked for.
+  const Principal &who = *ctx->principal;
+  const std::string_view granted = who.grants_are_roles ? std::string_view() : std::string_view(who.grants.text());
+  ctx->challenge_scope = copy(r->pool, scopes_to_ask_for(granted, needed));
   return Reason::insufficient_scope;
 }
 
 // Steps 2 and 5: who is it? For nobody reason is none, with ctx->kind anonymous.
 Step identify(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, const Acceptance &acceptance,
               Reason *reason) {
-  const auto accepts_source = [&] {
-    return std::find(location.sources->begin(), location.sources->end(), *ctx->credential.source) !=
-           location.sources->end();
-  };
-  // After a redirect the credential is known already, and its fields may be gone; but the new location has to accept its source.
-  if (!(ctx->credential.source != nullptr && ctx->stripped)) {
-    *reason = find_credential(ctx, location);
-  } else if (!accepts_source()) {
-    *reason = Reason::missing_credential;
-    return Step::decided;
-  }
+  *reason = find_credential(ctx, location);
   if (*reason != Reason::none) {
     return Step::decided;
   }
@@ -128,7 +116,7 @@ Step identify(Worker &worker, RequestContext *ctx, const LocationConfiguration &
     *reason = Reason::cross_site;
     return Step::decided;
   }
-  *reason = classify_credential(worker.configuration, &ctx->credential);
+  *reason = classify_credential(worker.configuration, acceptance, &ctx->credential);
   ctx->kind = ctx->credential.kind;
   if (*reason != Reason::none) {
     return Step::decided;
@@ -167,25 +155,28 @@ Reason judge(Worker &worker, RequestContext *ctx, const LocationConfiguration &l
   return charge_limits(worker, ctx, location);
 }
 
+// For as long as rules are looked at, and no longer, whatever comes of it: a request that waits, or ends here, is of
+// nobody.
+class Deciding {
+ public:
+  explicit Deciding(RequestContext *ctx) noexcept : ctx_(ctx) { ctx_->deciding = true; }
+  ~Deciding() { ctx_->deciding = false; }
+  Deciding(const Deciding &) = delete;
+  Deciding &operator=(const Deciding &) = delete;
+
+ private:
+  RequestContext *ctx_;
+};
+
 }  // namespace
 
-Step decide(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) {
-  ctx->location = &location;
-  if (!ctx->let_go_of_principal()) {
-    ctx->reason = Reason::internal_error;
-    return Step::decided;
+Step decide(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Mode mode) {
+  ctx->begin_decision(location, mode == Mode::shadow);
+  const Deciding deciding(ctx);
+  std::optional<DecisionReads> reads;
+  if (location.reads_variables) {
+    reads.emplace(ctx->r, worker.configuration.derived_variables);
   }
-  // Nothing is known here yet: limits may count by these, and a client that leaves now is logged with them.
-  ctx->decision = Decision::none;
-  ctx->reason = Reason::none;
-  ctx->kind = Kind::none;
-  ctx->has_limit = false;
-  ctx->has_usage_name = false;
-  ctx->refused_key_id = {};
-  ctx->retry_after_s = 0;
-  ctx->token.reset();
-  ctx->issuer = nullptr;
-  ctx->token_cause = jwt::Cause::none;
   const Acceptance &acceptance = acceptance_for(location.acceptances, ctx->r->method);
   Reason reason = Reason::none;
   if (identify(worker, ctx, location, acceptance, &reason) == Step::wait) {

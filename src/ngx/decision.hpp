@@ -1,4 +1,4 @@
-// Whether a location admits a request: the order of spec 2, cheapest first.
+// Whether a location admits a request, looked at in the order of what costs least.
 #pragma once
 
 #include "auth/reason.hpp"
@@ -10,7 +10,7 @@ namespace keyward {
 struct Worker;
 
 // Decides for the location that the request is in. Re-entrant: after a wait everything that may have changed meanwhile is read
-// again. Fills ctx's principal, kind, reason and limit; touches neither request nor answer.
-Step decide(Worker &worker, RequestContext *ctx, const LocationConfiguration &location);
+// again. Makes ctx's outcome anew, but for the decision itself; touches neither request nor answer.
+Step decide(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Mode mode);
 
 }  // namespace keyward

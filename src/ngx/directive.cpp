@@ -44,13 +44,24 @@ constexpr Once kOnce[] = {
     {"keyward_scope_implies", {}, true},
 };
 
+const MethodName *find_method(std::string_view name) {
+  const auto *known =
+      std::find_if(std::begin(kMethods), std::end(kMethods), [&](const MethodName &m) { return m.name == name; });
+  return known == std::end(kMethods) ? nullptr : known;
+}
+
 }  // namespace
+
+bool are_methods(std::string_view list) {
+  const std::vector<std::string_view> names = split_list(list, ',');
+  return !names.empty() &&
+         std::all_of(names.begin(), names.end(), [](std::string_view name) { return find_method(name) != nullptr; });
+}
 
 Wrong parse_methods(std::string_view list, Methods *methods) {
   for (const std::string_view name : split_list(list, ',')) {
-    const auto *known =
-        std::find_if(std::begin(kMethods), std::end(kMethods), [&](const MethodName &m) { return m.name == name; });
-    if (known == std::end(kMethods)) {
+    const MethodName *known = find_method(name);
+    if (known == nullptr) {
       return "unknown method " + quoted(name) + "; write names that nginx knows in capitals, such as methods=GET,POST";
     }
     *methods |= known->bits;
@@ -65,18 +76,6 @@ Wrong parse_size(std::string_view word, std::size_t *bytes) {
     return "invalid size " + quoted(word) + "; write a number with k, m or g, such as 16m";
   }
   *bytes = static_cast<std::size_t>(size);
-  return kGood;
-}
-
-Wrong parse_grants(std::string_view list, std::string *scopes) {
-  std::vector<std::string> grants;
-  for (const std::string_view grant : split_list(list, ',')) {
-    if (!is_grant(grant)) {
-      return quoted(grant) + " is not a scope; write a name such as posts:read, a wildcard such as posts:*, or *";
-    }
-    grants.emplace_back(grant);
-  }
-  *scopes = join(grants, ' ');
   return kGood;
 }
 

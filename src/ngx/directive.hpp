@@ -12,8 +12,8 @@ namespace keyward {
 
 Wrong parse_methods(std::string_view list, Methods *methods);
 Wrong parse_size(std::string_view word, std::size_t *bytes);
-// A list with commas becomes one with blanks.
-Wrong parse_grants(std::string_view list, std::string *scopes);
+// Whether all of a list with commas are methods that parse_methods() knows.
+bool are_methods(std::string_view list);
 // A path as nginx has it: absolute, or relative to its configuration.
 std::string full_path(ngx_conf_t *cf, std::string_view word);
 
@@ -44,8 +44,14 @@ char *directive(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
   });
 }
 
+// The setters of what is demanded of a request (rule_directives.cpp).
+Wrong set_scope(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_limit(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_limit_headers(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+
 // The setters of http and server (http_directives.cpp).
 Wrong set_identity(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf);
+Wrong set_upgrade(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf);
 Wrong set_store(ngx_conf_t *cf, const Words &words, MainConfiguration *conf);
 Wrong set_zone(ngx_conf_t *cf, const Words &words, MainConfiguration *conf);
 Wrong set_key_format(ngx_conf_t *cf, const Words &words, MainConfiguration *conf);

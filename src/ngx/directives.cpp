@@ -1,6 +1,7 @@
 // keyward's directives: each setter reads one, checks it, and says what to write instead.
 #include <algorithm>
 
+#include "auth/challenge.hpp"
 #include "auth/cookie_text.hpp"
 #include "auth/scope.hpp"
 #include "base/time_text.hpp"
@@ -193,218 +194,6 @@ Wrong set_accept(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf
   return kGood;
 }
 
-// A text with variables.
-Wrong compile(ngx_conf_t *cf, std::string_view word, ngx_http_complex_value_t **value) {
-  *value = static_cast<ngx_http_complex_value_t *>(ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t)));
-  ngx_str_t copied = copy(cf->pool, word);
-  if (*value == nullptr || copied.data == nullptr) {
-    throw std::bad_alloc();
-  }
-  ngx_http_compile_complex_value_t compile = {};
-  compile.cf = cf;
-  compile.value = &copied;
-  compile.complex_value = *value;
-  return ngx_http_compile_complex_value(&compile) == NGX_OK ? kGood : Wrong("has a bad variable in " + quoted(word));
-}
-
-Wrong parse_scope(ngx_conf_t *cf, std::string_view word, RequiredScope *scope) {
-  scope->text = word;
-  ngx_str_t text = borrow(word);
-  if (ngx_http_script_variables_count(&text) == 0) {
-    return is_scope(word) ? kGood
-                          : Wrong(quoted(word) +
-                                  " is not a scope that can be required; write a name without blanks, quotes or *, "
-                                  "such as posts:read");
-  }
-  return compile(cf, word, &scope->value);
-}
-
-Wrong set_scope(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
-  const bool first = !conf->scopes;
-  if (first) {
-    conf->scopes.emplace();
-    conf->scopes_place = place_of(cf);
-  }
-  if (words[1] == "none") {
-    return words.size() == 2 && first ? kGood : Wrong("\"none\" must stand alone");
-  }
-  if (!first && conf->scopes->empty()) {
-    return "can't follow \"keyward_scope none\"; remove one of them";
-  }
-  ScopeRule rule;
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    if (const auto methods = option(words[i], "methods")) {
-      if (Wrong wrong = parse_methods(*methods, &rule.methods)) {
-        return wrong;
-      }
-    } else if (const auto match = option(words[i], "match")) {
-      if (*match != "any" && *match != "all") {
-        return "invalid value " + quoted(words[i]) + "; it must be match=any (or match=all, the default)";
-      }
-      rule.any = *match == "any";
-    } else if (words[i] == "none") {
-      return "\"none\" must stand alone";
-    } else if (words[i].find(',') != std::string_view::npos) {
-      return quoted(words[i]) +
-             " holds a comma; write scopes one after the other, such as \"keyward_scope posts:read posts:write;\"";
-    } else {
-      RequiredScope scope;
-      if (Wrong wrong = parse_scope(cf, words[i], &scope)) {
-        return wrong;
-      }
-      rule.scopes.push_back(std::move(scope));
-    }
-  }
-  if (rule.scopes.empty()) {
-    return "names no scope; write \"keyward_scope posts:read;\" or \"keyward_scope none;\"";
-  }
-  conf->scopes->push_back(std::move(rule));
-  return kGood;
-}
-
-Wrong parse_limit_option(ngx_conf_t *cf, std::string_view word, LimitRule *rule) {
-  if (const auto name = option(word, "name")) {
-    if (!is_id(*name)) {
-      return "bad name in " + quoted(word) + "; write letters, digits, \"-\" and \"_\"";
-    }
-    rule->name = *name;
-  } else if (const auto by = option(word, "by")) {
-    if (!by->empty() && by->front() == '$') {
-      rule->by = CountBy::variable;
-      return compile(cf, *by, &rule->variable);
-    }
-    if (*by == "key") {
-      rule->by = CountBy::key;
-    } else if (*by == "subject") {
-      rule->by = CountBy::subject;
-    } else if (*by == "address") {
-      rule->by = CountBy::address;
-    } else if (*by == "failures") {
-      rule->by = CountBy::failures;
-    } else {
-      return "invalid value " + quoted(word) +
-             "; it must be by=key, by=subject, by=address, by=failures or by=$variable";
-    }
-  } else if (const auto window = option(word, "window")) {
-    if (*window != "fixed" && *window != "sliding") {
-      return "invalid value " + quoted(word) + "; it must be window=fixed or window=sliding";
-    }
-    rule->sliding = *window == "sliding";
-  } else if (const auto cost = option(word, "cost")) {
-    const ngx_int_t value = ngx_atoi(borrow(*cost).data, cost->size());
-    if (value < 1 || value > static_cast<ngx_int_t>(kMaxRateCount)) {
-      return "invalid value " + quoted(word) + "; cost= is a whole number from 1 on";
-    }
-    rule->cost = static_cast<std::uint32_t>(value);
-  } else if (const auto methods = option(word, "methods")) {
-    return parse_methods(*methods, &rule->methods);
-  } else if (const auto plan = option(word, "default"); plan && rule->plan) {
-    if (!is_plan_name(*plan)) {
-      return "bad plan in " + quoted(word);
-    }
-    rule->default_plan = *plan;
-    main_configuration(cf)->plans_named.emplace_back(*plan, place_of(cf));
-  } else {
-    return "unknown parameter " + quoted(word) +
-           (rule->plan ? "; after \"plan\" it may be default=PLAN, cost=, methods=, by=, window="
-                       : "; it may be name=, by=, window=, cost=, methods=");
-  }
-  return kGood;
-}
-
-// A window that two limits share is cut to the shorter of their lengths, and would admit more than the longer one says.
-Wrong check_shared_window(ngx_conf_t *cf, const LimitRule &rule, std::string_view rate) {
-  if (rule.name.empty() && !rule.plan) {
-    return kGood;
-  }
-  auto &known = main_configuration(cf)->shared_windows;
-  const auto same = std::find_if(known.begin(), known.end(), [&](const SharedWindow &other) {
-    return other.name == rule.name && other.plan == rule.plan && other.by == rule.by;
-  });
-  if (same == known.end()) {
-    known.push_back({rule.name, rule.plan, rule.by, rule.rate.window_s, rule.sliding, place_of(cf)});
-    return kGood;
-  }
-  if (same->window_s == rule.rate.window_s && same->sliding == rule.sliding) {
-    return kGood;
-  }
-  return quoted(rate) + " shares its counts with the limit " + same->place +
-         ", but has another window; write the same unit and window= in both, or another name=";
-}
-
-Wrong set_limit(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
-  const bool first = !conf->limits;
-  if (first) {
-    conf->limits.emplace();
-    conf->limits_place = place_of(cf);
-  }
-  if (words[1] == "none") {
-    return words.size() == 2 && first ? kGood : Wrong("\"none\" must stand alone");
-  }
-  if (!first && conf->limits->empty()) {
-    return "can't follow \"keyward_limit none\"; remove one of them";
-  }
-  LimitRule rule;
-  rule.plan = words[1] == "plan";
-  std::string error;
-  if (!rule.plan && !parse_rate(words[1], &rule.rate, &error)) {
-    return error;
-  }
-  for (std::size_t i = 2; i < words.size(); ++i) {
-    if (Wrong wrong = parse_limit_option(cf, words[i], &rule)) {
-      return wrong;
-    }
-  }
-  if (!rule.plan && rule.cost > rule.rate.count) {
-    return "\"cost=\" is more than the rate ever admits; write at most cost=" + std::to_string(rule.rate.count);
-  }
-  if (rule.plan && rule.by != CountBy::key && rule.by != CountBy::subject) {
-    return "\"plan\" counts by=key or by=subject only: a plan belongs to a principal";
-  }
-  if (conf->limits->size() == kMaxLimitRules) {
-    return "is there more than " + std::to_string(kMaxLimitRules) + " times here";
-  }
-  if (Wrong wrong = check_shared_window(cf, rule, words[1])) {
-    return wrong;
-  }
-  for (const LimitRule &other : *conf->limits) {
-    if (!rule.name.empty() && rule.name == other.name && rule.by == other.by) {
-      return "has \"name=" + rule.name + "\" twice here, which would count each request twice";
-    }
-    if (rule.plan && other.plan && rule.by == other.by) {
-      return "has \"plan\" twice here";
-    }
-  }
-  conf->limits->push_back(std::move(rule));
-  return kGood;
-}
-
-Wrong set_limit_headers(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
-  if (conf->limit_headers) {
-    return "is duplicate";
-  }
-  LimitHeaderStyle style;
-  if (words[1] == "x") {
-    style.names = LimitHeaders::x;
-  } else if (words[1] == "ietf") {
-    style.names = LimitHeaders::ietf;
-  } else if (words[1] == "both") {
-    style.names = LimitHeaders::both;
-  } else if (words[1] == "off") {
-    style.names = LimitHeaders::off;
-  } else {
-    return "invalid value " + quoted(words[1]) + "; it must be \"x\", \"ietf\", \"both\" or \"off\"";
-  }
-  if (words.size() == 3) {
-    if (words[2] != "reset=unix" && words[2] != "reset=delta") {
-      return "invalid parameter " + quoted(words[2]) + "; it must be reset=unix or reset=delta";
-    }
-    style.reset_is_delta = words[2] == "reset=delta";
-  }
-  conf->limit_headers = style;
-  return kGood;
-}
-
 constexpr std::pair<std::string_view, ErrorField> kErrorFields[] = {
     {"error", ErrorField::error},
     {"code", ErrorField::code},
@@ -458,7 +247,20 @@ Wrong set_errors(ngx_conf_t *, const Words &words, LocationConfiguration *conf) 
   return kGood;
 }
 
-Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *conf) {
+// Whether a refusal that it changes says its message in a challenge, too.
+bool is_told_in_challenge(const MessageRule &rule) noexcept {
+  for (std::size_t i = 1; i < kReasonCount; ++i) {
+    const auto reason = static_cast<Reason>(i);
+    const bool meant = std::find(rule.reasons.begin(), rule.reasons.end(), reason) != rule.reasons.end() ||
+                       std::find(rule.codes.begin(), rule.codes.end(), info(reason).code) != rule.codes.end();
+    if (meant && !info(reason).bearer_error.empty()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Wrong set_message(ngx_conf_t *cf, const Words &all_words, LocationConfiguration *conf) {
   Words words(all_words.begin() + 1, all_words.end());
   MessageRule rule;
   while (words.size() > 2) {
@@ -491,6 +293,11 @@ Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *c
   }
   rule.text = words.back();
   words.pop_back();
+  const auto meant = meant_parameter(rule.text, {"status", "code"});
+  if (meant && rule.text.find(' ') == std::string::npos) {
+    return quoted(rule.text) + " is no text, it looks like a parameter; write the text before it: keyward_message " +
+           "invalid_key \"no such key\" " + *meant + ";";
+  }
   for (auto word = words.begin(); word != words.end(); ++word) {
     const std::string_view name = *word;
     if (std::find(words.begin(), word, name) != word) {
@@ -506,6 +313,14 @@ Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *c
              "; docs/directives.md lists them, for example invalid_key or unauthorized";
     }
   }
+  Challenge challenge;
+  challenge.description = rule.text;
+  if (!fits_challenge(challenge) && is_told_in_challenge(rule)) {
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                       "the text of \"keyward_message\" is too long for WWW-Authenticate, which has at most %uz bytes: "
+                       "it is left out there; write a shorter one",
+                       kMaxChallengeFieldBytes);
+  }
   if (!conf->messages) {
     conf->messages.emplace();
   }
@@ -513,13 +328,26 @@ Wrong set_message(ngx_conf_t *, const Words &all_words, LocationConfiguration *c
   return kGood;
 }
 
-Wrong set_realm(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
+Wrong set_realm(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
   if (conf->realm) {
     return "is duplicate";
   }
   const auto bad = [](char c) { return c < ' ' || c > '~' || c == '"' || c == '\\'; };
   if (words[1].empty() || std::any_of(words[1].begin(), words[1].end(), bad)) {
     return "invalid value " + quoted(words[1]) + "; write printable ASCII without quotes and backslashes";
+  }
+  if (const auto meant = meant_parameter(words[1], {"realm"})) {
+    return quoted(words[1]) + " looks like a parameter; write the realm alone: keyward_realm " +
+           meant->substr(meant->find('=') + 1) + ";";
+  }
+  Challenge challenge;
+  challenge.realm = words[1];
+  if (!fits_challenge(challenge)) {
+    ngx_conf_log_error(
+        NGX_LOG_WARN, cf, 0,
+        "the text of \"keyward_realm\" is too long for WWW-Authenticate, which has at most %uz bytes: it "
+        "is left out there; write a shorter one",
+        kMaxChallengeFieldBytes);
   }
   conf->realm = std::string(words[1]);
   return kGood;
@@ -562,6 +390,8 @@ ngx_command_t directives[] = {
     KEYWARD_LOCATION("keyward_forward_credential", NGX_CONF_TAKE1, set_forward_credential),
     {ngx_string("keyward_identity"), NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_CONF_TAKE1,
      directive<ServerConfiguration, set_identity>, NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
+    {ngx_string("keyward_upgrade"), NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_CONF_1MORE,
+     directive<ServerConfiguration, set_upgrade>, NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
     KEYWARD_MAIN("keyward_store", NGX_CONF_TAKE12, set_store),
     KEYWARD_MAIN("keyward_zone", NGX_CONF_TAKE1, set_zone),
     KEYWARD_MAIN("keyward_key_format", NGX_CONF_2MORE, set_key_format),

@@ -1,10 +1,27 @@
 // Directives of http and server: the store, the zone, key formats, plans, implications, identity, bcrypt.
 #include <algorithm>
 
-#include "auth/scope.hpp"
+#include "auth/policy_rules.hpp"
 #include "ngx/directive.hpp"
 
 namespace keyward {
+namespace {
+
+// A token (RFC 9110, section 5.6.2).
+bool is_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
+// A protocol as in an Upgrade field: NAME or NAME/VERSION (RFC 9110, section 7.8).
+bool is_protocol(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  return is_token(text.substr(0, slash)) && (slash == std::string_view::npos || is_token(text.substr(slash + 1)));
+}
+
+}  // namespace
 
 Wrong set_identity(ngx_conf_t *, const Words &words, ServerConfiguration *conf) {
   if (conf->identity_prefix) {
@@ -24,9 +41,43 @@ Wrong set_identity(ngx_conf_t *, const Words &words, ServerConfiguration *conf) 
   return kGood;
 }
 
+Wrong set_upgrade(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf) {
+  if (conf->upgrades) {
+    return "is duplicate; name all protocols in one";
+  }
+  std::vector<std::string> tokens;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (!is_protocol(words[i])) {
+      return quoted(words[i]) +
+             " is not a protocol; write one as its Upgrade field has it, such as h2c or SPDY/3.1, and several one "
+             "after "
+             "the other";
+    }
+    std::string token(words[i]);
+    std::transform(token.begin(), token.end(), token.begin(), [](char c) { return static_cast<char>(ngx_tolower(c)); });
+    if (std::find(tokens.begin(), tokens.end(), token) != tokens.end()) {
+      return quoted(words[i]) + " is there twice; case makes no difference";
+    }
+    if (token == "h2c") {
+      ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                         "\"keyward_upgrade h2c\" lets clients open a tunnel to a backend that speaks HTTP/2, through "
+                         "which every further request passes unseen, with identity fields of the client's making; let "
+                         "clients speak HTTP/2 to nginx (\"http2\" of \"listen\") and use grpc_pass or proxy_pass "
+                         "instead");
+    }
+    tokens.push_back(std::move(token));
+  }
+  conf->upgrades = std::move(tokens);
+  return kGood;
+}
+
 Wrong set_store(ngx_conf_t *cf, const Words &words, MainConfiguration *conf) {
   if (!conf->store.empty()) {
     return "is duplicate";
+  }
+  if (const auto meant = meant_parameter(words[1], {"map_size"})) {
+    return quoted(words[1]) + " is no folder, it looks like a parameter; write the folder first: keyward_store " +
+           "/var/lib/keyward " + *meant + ";";
   }
   ngx_str_t path = copy(cf->pool, words[1]);
   if (path.data == nullptr || ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) {
@@ -67,98 +118,14 @@ Wrong set_zone(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
 }
 
 Wrong set_key_format(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
-  KeyFormat format;
-  std::string error;
-  if (!parse_key_format(Words(words.begin() + 1, words.end()), &format, &error)) {
-    return error;
-  }
-  for (const KeyFormat &other : conf->formats) {
-    if (other.prefix == format.prefix) {
-      return "is there twice for " + quoted(format.prefix);
-    }
-    if (other.length() == format.length() && (other.claims(format.prefix) || format.claims(other.prefix))) {
-      return quoted(format.prefix) + " and " + quoted(other.prefix) +
-             " begin alike and their keys are of one length; write another prefix or length";
-    }
-  }
-  conf->formats.push_back(std::move(format));
   conf->formats_set = true;
-  return kGood;
+  return add_key_format(words, &conf->formats);
 }
 
-Wrong set_plan(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
-  Plan plan;
-  if (!is_plan_name(words[1])) {
-    return "bad name " + quoted(words[1]) + "; write printable ASCII without blanks, quotes and commas";
-  }
-  plan.name = words[1];
-  if (conf->policy.plans.count(plan.name) != 0) {
-    return "defines " + quoted(words[1]) + " twice";
-  }
-  bool is_default = false;
-  for (std::size_t i = 2; i < words.size(); ++i) {
-    std::string error;
-    if (const auto scopes = option(words[i], "scope"); scopes && !plan.has_scopes) {
-      plan.has_scopes = true;
-      if (Wrong wrong = parse_grants(*scopes, &plan.scopes)) {
-        return wrong;
-      }
-    } else if (const auto limits = option(words[i], "limit"); limits && !plan.has_limits) {
-      plan.has_limits = true;
-      for (const std::string_view text : split_list(*limits, ',')) {
-        Rate rate;
-        if (!parse_rate(text, &rate, &error)) {
-          return error;
-        }
-        plan.limits.push_back(rate);
-      }
-      if (plan.limits.empty() || plan.limits.size() > kMaxLimits) {
-        return "\"limit=\" takes one to " + std::to_string(kMaxLimits) + " rates, such as limit=60r/m,1000r/d";
-      }
-    } else if (const auto max_keys = option(words[i], "max_keys"); max_keys && !plan.has_max_keys) {
-      const ngx_int_t value = ngx_atoi(borrow(*max_keys).data, max_keys->size());
-      if (value < 0 || value > 1000000) {
-        return "invalid value " + quoted(words[i]) + "; max_keys= is a whole number up to 1000000";
-      }
-      plan.has_max_keys = true;
-      plan.max_keys = static_cast<std::uint32_t>(value);
-    } else if (const auto credits = option(words[i], "credits"); credits && plan.credits.window_s == 0) {
-      if (!parse_allowance(*credits, &plan.credits, &error)) {
-        return error;
-      }
-    } else if (words[i] == "no_access") {
-      plan.no_access = true;
-    } else if (words[i] == "default") {
-      is_default = true;
-    } else {
-      return "unknown or repeated parameter " + quoted(words[i]) +
-             "; it may be scope=A,B, limit=RATE,RATE, max_keys=N, credits=N/WINDOW, no_access or default";
-    }
-  }
-  if (is_default) {
-    if (!conf->policy.default_plan.empty()) {
-      return "\"default\" is " + quoted(conf->policy.default_plan) + " already; only one plan can be";
-    }
-    conf->policy.default_plan = plan.name;
-  }
-  conf->policy.plans.emplace(plan.name, std::move(plan));
-  return kGood;
-}
+Wrong set_plan(ngx_conf_t *, const Words &words, MainConfiguration *conf) { return add_plan(words, &conf->policy); }
 
 Wrong set_scope_implies(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
-  Implication implication;
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    if (!is_grant(words[i])) {
-      return quoted(words[i]) + " is not a scope; write a name such as mcp:full, or a wildcard such as mcp:*";
-    }
-    if (i == 1) {
-      implication.grant = words[i];
-    } else {
-      implication.implied.emplace_back(words[i]);
-    }
-  }
-  conf->policy.implications.push_back(std::move(implication));
-  return kGood;
+  return add_implication(words, &conf->policy);
 }
 
 Wrong set_bcrypt_concurrency(ngx_conf_t *, const Words &words, MainConfiguration *conf) {

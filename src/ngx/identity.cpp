@@ -2,69 +2,81 @@
 #include "ngx/identity.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "ngx/cookie.hpp"
 #include "ngx/credential.hpp"
 #include "ngx/header_list.hpp"
-#include "ngx/query_credential.hpp"
-#include "ngx/worker.hpp"
+#include "ngx/read_variables.hpp"
 
 namespace keyward {
 namespace {
 
-constexpr std::string_view kMethodOverrides[] = {"x-http-method-override", "x-http-method", "x-method-override"};
-
 bool remove_identity(ngx_http_request_t *r, const ServerConfiguration &server) noexcept {
-  return remove_request_headers(r, [&](const ngx_table_elt_t *header) {
-    return server.identity_lengths.has(header->key.len) &&
-           std::any_of(server.identity.begin(), server.identity.end(),
-                       [&](const IdentityName &name) { return is_same_name(header, name.lowcase); });
-  });
+  return remove_request_headers(
+      r, [&](const ngx_table_elt_t *header) { return server.watched.find(header) == FieldUse::identity; });
+}
+
+// Takes the credential out of everything that holds it but the fields of its own, which the caller reuses or removes.
+// What each source gave is remembered.
+bool take_credential(RequestContext *ctx) noexcept {
+  ngx_http_request_t *r = ctx->r;
+  const LocationConfiguration &location = *ctx->location;
+  FoundCredential &credential = ctx->credential;
+  for (std::size_t i = 0; i < location.sources->size(); ++i) {
+    if ((credential.held_by >> i & 1) != 0 && !ctx->remember_taken((*location.sources)[i], credential.text)) {
+      return false;
+    }
+  }
+  if (credential.websocket != nullptr && !strip_websocket(r, credential.text)) {
+    return false;
+  }
+  if (location.cookie == nullptr) {
+    return true;
+  }
+  // A location that knows no other source may come yet.
+  std::size_t count;
+  const std::string_view cookie = find_cookie(r, location.cookie->name, &count);
+  return (count == 0 || ctx->remember_taken(*location.cookie, cookie, count > 1)) &&
+         strip_cookie(r, location.cookie->name);
 }
 
 }  // namespace
 
-ngx_int_t on_post_read(ngx_http_request_t *r) noexcept {
-  const ServerConfiguration &server = server_configuration(r);
-  if (!server.guarded) {
-    return NGX_DECLINED;
+bool withdraw_earlier_identity(ngx_http_request_t *r) noexcept {
+  RequestContext *ctx = r->internal ? find_context(r) : nullptr;
+  if (ctx == nullptr || current_context(r) == ctx) {
+    return true;
   }
-  return remove_identity(r, server) && cut_query_credential(r) ? NGX_DECLINED : internal_error(r, "memory was refused");
-}
-
-bool protect_identity(ngx_http_request_t *r) noexcept {
-  const ServerConfiguration &server = server_configuration(r);
-  // With a context, fields under these names may be ours; without one, they aren't.
-  return !r->internal || !server.guarded || find_context(r) != nullptr || remove_identity(r, server);
+  // nginx's log reads what it has kept of a variable, also of one that isn't to be kept.
+  forget_variables(r, main_configuration(r).derived_variables);
+  return withdraw_identity(ctx);
 }
 
 bool withdraw_identity(RequestContext *ctx) noexcept {
   if (!ctx->identity_set) {
     return true;
   }
+  ngx_http_request_t *r = ctx->r;
+  // Whatever has read the fields, and keeps what it read, points into the principal.
+  if (ctx->principal && pool_new<std::shared_ptr<const Principal>>(r->pool, ctx->principal) == nullptr) {
+    return false;
+  }
   ctx->identity_set = false;
-  return remove_identity(ctx->r, server_configuration(ctx->r));
+  forget_variables(r, main_configuration(r).identity_variables);
+  return remove_identity(r, server_configuration(r));
 }
 
 bool set_identity(RequestContext *ctx, bool strip) noexcept {
   ngx_http_request_t *r = ctx->r;
   const ServerConfiguration &server = server_configuration(r);
-  // An earlier location's decision about this request may have been another.
-  if (!withdraw_identity(ctx)) {
+  std::size_t free_fields = strip ? ctx->credential.header_count : 0;
+  if (strip && !take_credential(ctx)) {
     return false;
   }
-  std::size_t free_fields = strip && !ctx->stripped ? ctx->credential.header_count : 0;
-  if (strip && !ctx->stripped && ctx->credential.websocket != nullptr && !strip_websocket(r, ctx->credential.text)) {
-    return false;
-  }
-  if (strip && ctx->location->cookie != nullptr && !strip_cookie(r, ctx->location->cookie->name)) {
-    return false;
-  }
-  ctx->stripped = ctx->stripped || (strip && ctx->credential.source != nullptr);
-
   if (server.identity_on && ctx->kind != Kind::none) {
     ctx->identity_set = true;
-    const Principal *principal = ctx->principal.get();
+    const Principal *principal = ctx->named();
     const std::string_view values[kIdentityFields] = {
         principal != nullptr ? std::string_view(principal->subject) : std::string_view(),
         principal != nullptr ? std::string_view(principal->key_id) : std::string_view(),
@@ -87,7 +99,7 @@ bool set_identity(RequestContext *ctx, bool strip) noexcept {
         return false;
       }
       *header = server.identity[i].field;
-      header->value = borrow(values[i]);  // the request keeps the principal (let_go_of_principal())
+      header->value = borrow(values[i]);  // the request keeps the principal (withdraw_identity())
     }
   }
   if (free_fields == 0) {
@@ -100,11 +112,25 @@ bool set_identity(RequestContext *ctx, bool strip) noexcept {
   });
 }
 
-bool remove_method_overrides(ngx_http_request_t *r) noexcept {
-  return remove_request_headers(r, [](const ngx_table_elt_t *header) {
-    return std::any_of(std::begin(kMethodOverrides), std::end(kMethodOverrides),
-                       [&](std::string_view name) { return is_same_name(header, name); });
-  });
+void find_identity_variables(ngx_conf_t *cf) {
+  auto *core = static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+  std::set<std::string> names;
+  auto *servers = static_cast<ngx_http_core_srv_conf_t **>(core->servers.elts);
+  for (ngx_uint_t i = 0; i < core->servers.nelts; ++i) {
+    const auto *server =
+        static_cast<const ServerConfiguration *>(servers[i]->ctx->srv_conf[ngx_http_keyward_module.ctx_index]);
+    for (const IdentityName &identity : server->identity) {
+      std::string name = "http_" + identity.lowcase;
+      std::replace(name.begin(), name.end(), '-', '_');
+      names.insert(std::move(name));
+    }
+  }
+  auto *variables = static_cast<ngx_http_variable_t *>(core->variables.elts);
+  for (ngx_uint_t i = 0; i < core->variables.nelts; ++i) {
+    if (names.count(std::string(view(variables[i].name))) != 0) {
+      main_configuration(cf)->identity_variables.push_back(i);
+    }
+  }
 }
 
 }  // namespace keyward

@@ -108,6 +108,22 @@ void check_one(MainConfiguration *main, const IssuerConfiguration &issuer) {
   }
 }
 
+// The denylist and blocked subjects are the store's.
+void warn_without_store(ngx_conf_t *cf, const MainConfiguration &main, const std::set<std::size_t> &used) {
+  if (!main.store.empty() || used.empty()) {
+    return;
+  }
+  std::string names;
+  for (const std::size_t i : used) {
+    names += (names.empty() ? "\"" : ", \"") + main.issuers[i]->rules.name + '"';
+  }
+  ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                "tokens of %s are accepted and there is no store, so that they can't be revoked, nor their subjects "
+                "blocked, before they expire; write \"keyward_store /var/lib/keyward;\" in http, and make it with "
+                "\"keyward init\"",
+                names.c_str());
+}
+
 void warn_of_unused(ngx_conf_t *cf, const MainConfiguration &main) {
   std::set<std::size_t> used;
   for (const MergedLocation &merged : main.merged) {
@@ -120,6 +136,7 @@ void warn_of_unused(ngx_conf_t *cf, const MainConfiguration &main) {
       }
     }
   }
+  warn_without_store(cf, main, used);
   for (std::size_t i = 0; i < main.issuers.size(); ++i) {
     if (used.count(i) == 0) {
       ngx_log_error(NGX_LOG_WARN, cf->log, 0, "%s is accepted nowhere; name it in a keyward_accept, or remove it",

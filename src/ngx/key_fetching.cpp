@@ -18,6 +18,7 @@ constexpr std::int64_t kMaxWaitMs = 2000;
 constexpr std::size_t kMaxWaiting = 256;
 // At once; further issuers' fetches queue.
 constexpr std::size_t kMaxThreads = 8;
+static_assert(kNever == jwt::kNeverFetched);
 
 }  // namespace
 
@@ -176,6 +177,7 @@ void KeyFetching::take_for_all(const KeyZone *zone, const KeySetState &state,
 void KeyFetching::take(Issuer *issuer, const KeySetState &state, const std::shared_ptr<const jwt::KeySet> &keys) {
   const bool whole = worker_.issuer_keys.adopt(issuer->configured->issuer, keys);
   issuer->left_out_at = whole ? 0 : worker_.issuer_keys.changes();
+  issuer->whole = whole && keys->is_whole();
   issuer->in_use = true;
   issuer->generation = state.generation;
   note_attempts(issuer, state);
@@ -282,6 +284,26 @@ Step KeyFetching::await(RequestContext *ctx, const std::vector<std::size_t> &iss
   start_waiting(&waiting_, ctx, static_cast<ngx_msec_t>(ctx->key_wait->until_ms - now));
   set_timer();
   return Step::wait;
+}
+
+void KeyFetching::want(const std::vector<std::size_t> &issuers) {
+  const std::int64_t now = moment_ms();
+  for (const std::size_t place : issuers) {
+    Issuer *issuer = running_ ? find(place) : nullptr;
+    if (issuer != nullptr && may_want(issuer->configured->zone->set->state().wanted_ms, now)) {
+      begin_fetch(static_cast<std::size_t>(issuer - issuers_.data()), SharedKeySet::Why::wanted, now);
+    }
+  }
+}
+
+std::int64_t KeyFetching::fetched_at_s(std::size_t place, std::int64_t now_s) noexcept {
+  const Issuer *issuer = running_ ? find(place) : nullptr;
+  if (issuer == nullptr || !issuer->in_use || !issuer->whole) {
+    return jwt::kNeverFetched;
+  }
+  // Where another worker has fetched a newer set, its time says nothing of this one.
+  const KeySetState state = issuer->configured->zone->set->state();
+  return state.generation == issuer->generation ? fetch_time_s(state, {moment_ms(), now_s}) : jwt::kNeverFetched;
 }
 
 KeyFetching::Issuer *KeyFetching::find(std::size_t configured_issuer) noexcept {

@@ -8,6 +8,7 @@
 
 #include "base/thread_pool.hpp"
 #include "jwt/key_set.hpp"
+#include "jwt/verify.hpp"
 #include "ngx/key_zones.hpp"
 #include "ngx/ngx.hpp"
 #include "ngx/pool_watch.hpp"
@@ -36,6 +37,13 @@ class KeyFetching {
   // else keys_unavailable.
   Step await(RequestContext *ctx, const std::vector<std::size_t> &issuers, Reason *reason);
 
+  // For a token whose key these issuers' sets should have (jwt::Verdict::late): begins to fetch them, unless that was done
+  // for an unknown key too short a time ago. Nobody waits.
+  void want(const std::vector<std::size_t> &issuers);
+
+  // jwt::AcceptedIssuer::fetched_at_s of what this worker verifies with.
+  std::int64_t fetched_at_s(std::size_t issuer, std::int64_t now_s) noexcept;
+
  private:
   class FetchJob;
   class ReadJob;
@@ -46,7 +54,8 @@ class KeyFetching {
     std::int64_t fetched_ms = kNever;        // of the set in use
     bool in_use = false;
     std::uint64_t left_out_at =
-        0;  // IssuerKeys::changes() when the set that was last read wasn't adopted whole; 0: it was
+        0;               // IssuerKeys::changes() when the set that was last read wasn't adopted whole; 0: it was
+    bool whole = false;  // the set in use is all that the issuer published
     bool reading = false, fetching = false;  // by a thread of ours
   };
 

@@ -12,6 +12,10 @@ namespace {
 // Failed verifiers of one plain prefix of legacy keys that are run for in a minute (spec 4).
 constexpr Rate kLegacyFailures = {10, 60};
 constexpr std::uint64_t kLegacyFailuresName = 0x6c65676163790001;
+// And of all prefixes together, as there may be thousands: more than two runs a second are more than one place of the gate
+// has time for, beside others.
+constexpr Rate kAllLegacyFailures = {120, 60};
+constexpr std::uint64_t kAllLegacyFailuresName = 0x6c65676163790002;
 
 // Looks up the principal of a key. Holds what one look-up needs, so that its steps can be small.
 class KeyLookup {
@@ -160,26 +164,41 @@ class KeyLookup {
     return step;
   }
 
-  // A failure is counted before the run, so that requests of several workers at once can't fail more often than that, and forgiven when
-  // there was none. false: there were enough.
+  // A failure is counted before the run, so that requests of several workers at once can't fail more often than that, and
+  // forgiven when there was none. false: there were enough, of this prefix or of all.
   bool count_failure(std::string_view prefix) noexcept {
-    auto &counted = ctx_->legacy_failure;
-    if (counted.charged_ms != 0) {
+    const DigestKey &secret = *worker_.zone.secret;
+    Charge own, all;
+    own.name = keyed_digest(secret, "legacy-prefix failures", prefix);
+    own.limit_name = kLegacyFailuresName;
+    own.rate = kLegacyFailures;
+    all.name = keyed_digest(secret, "all legacy-prefix failures");
+    all.limit_name = kAllLegacyFailuresName;
+    all.rate = kAllLegacyFailures;
+    if (count(own, &ctx_->legacy_failure) && count(all, &ctx_->any_legacy_failure)) {
       return true;
     }
-    counted.charge.name = keyed_digest(*worker_.zone.secret, "legacy-prefix failures", prefix);
-    counted.charge.limit_name = kLegacyFailuresName;
-    counted.charge.rate = kLegacyFailures;
-    const WindowState state = worker_.zone.addresses->charge(counted.charge, ngx_current_msec);
-    counted.charged_ms = state.admitted ? std::max<std::uint64_t>(state.charged_ms, 1) : 0;
+    forgive_failure();
+    return false;
+  }
+
+  // Once for a request.
+  bool count(const Charge &charge, CountedFailure *counted) noexcept {
+    if (counted->charged_ms != 0) {
+      return true;
+    }
+    counted->charge = charge;
+    const WindowState state = worker_.zone.addresses->charge(charge, ngx_current_msec);
+    counted->charged_ms = state.admitted ? std::max<std::uint64_t>(state.charged_ms, 1) : 0;
     return state.admitted;
   }
 
   void forgive_failure() noexcept {
-    auto &counted = ctx_->legacy_failure;
-    if (counted.charged_ms != 0) {
-      worker_.zone.addresses->give_back(counted.charge, counted.charged_ms, ngx_current_msec);
-      counted.charged_ms = 0;
+    for (CountedFailure *counted : {&ctx_->legacy_failure, &ctx_->any_legacy_failure}) {
+      if (counted->charged_ms != 0) {
+        worker_.zone.addresses->give_back(counted->charge, counted->charged_ms, ngx_current_msec);
+        counted->charged_ms = 0;
+      }
     }
   }
 
@@ -204,7 +223,7 @@ class KeyLookup {
     return own->matched ? Verdict::matched : Verdict::not_matched;
   }
 
-  Step verify(const CredentialReader::FoundKey &found, const Digest &name, bool exclusive, Reason *reason) {
+  Step verify(const CredentialReader::FoundKey &found, const Digest &name, bool candidate, Reason *reason) {
     if (!fits_bcrypt(key_)) {
       *reason = Reason::invalid_key;
       return Step::decided;
@@ -221,7 +240,7 @@ class KeyLookup {
     request.tag = found.tag;
     request.usage_name = found.usage_name;
     request.name = name;
-    request.exclusive = exclusive;
+    request.candidate = candidate;
     if (start_verification(worker_, ctx_, request) == Started::busy) {
       *reason = Reason::busy;
       return Step::decided;

@@ -14,8 +14,8 @@ namespace {
 struct Due {
   Charge charge;
   WindowTable *table = nullptr;
-  std::string_view name;  // for RateLimit-Policy
-  bool paid = false;      // by an earlier location of this request
+  std::string_view name;    // for RateLimit-Policy
+  std::uint32_t taken = 0;  // here, and not by an earlier location of this request
   std::uint64_t charged_ms = 0;
 };
 
@@ -79,11 +79,6 @@ Found find_who(const Worker &worker, RequestContext *ctx, const LimitRule &rule,
   return Found::one;
 }
 
-bool already_paid(const RequestContext *ctx, const Digest &window) noexcept {
-  const auto end = ctx->charged.begin() + static_cast<std::ptrdiff_t>(ctx->charged_count);
-  return std::find(ctx->charged.begin(), end, window) != end;
-}
-
 // false when there is no room: a limit that can't be applied must refuse.
 bool add_due(Worker &worker, RequestContext *ctx, const LimitRule &rule, std::uint64_t identity, const Rate &rate,
              std::string_view name, DueList *list) noexcept {
@@ -103,7 +98,6 @@ bool add_due(Worker &worker, RequestContext *ctx, const LimitRule &rule, std::ui
   due->charge.sliding = rule.sliding;
   due->table = who.known ? worker.zone.principals : worker.zone.addresses;
   due->name = name;
-  due->paid = already_paid(ctx, due->charge.name);
   return true;
 }
 
@@ -122,12 +116,12 @@ Reason collect(Worker &worker, RequestContext *ctx, const LocationConfiguration 
     }
     const Principal *principal = ctx->principal.get();
     const std::vector<Rate> *limits = principal != nullptr && principal->has_limits ? &principal->limits : nullptr;
-    std::string_view name = "plan";
+    std::string_view name = rule.name.empty() ? "plan" : std::string_view(rule.name);
     if (limits == nullptr && !rule.default_plan.empty()) {
       const auto plan = worker.configuration.policy.plans.find(rule.default_plan);
       if (plan != worker.configuration.policy.plans.end()) {
         limits = &plan->second.limits;
-        name = plan->second.name;
+        name = rule.name.empty() ? plan->second.name : name;
       }
     }
     if (limits == nullptr) {
@@ -147,22 +141,70 @@ Reason collect(Worker &worker, RequestContext *ctx, const LocationConfiguration 
   return Reason::none;
 }
 
-// The tightest of those that were looked at: what is left of it, then what takes longest to come back.
+// Of two limits that admit, the one that leaves less, then the one whose window closes later; of two that don't, the one
+// that keeps the client waiting longer: who comes back when it is over meets no other.
+bool is_tighter(const WindowState &state, const WindowState &other) noexcept {
+  if (state.admitted != other.admitted) {
+    return !state.admitted;
+  }
+  if (!state.admitted) {
+    return state.retry_ms > other.retry_ms;
+  }
+  return state.remaining < other.remaining || (state.remaining == other.remaining && state.reset_ms > other.reset_ms);
+}
+
+// The tightest of those that were looked at.
 void note_tightest(RequestContext *ctx, const Due &due, const WindowState &state) noexcept {
-  const bool tighter = !ctx->has_limit || (ctx->limit.admitted && !state.admitted) ||
-                       (ctx->limit.admitted == state.admitted &&
-                        (state.remaining < ctx->limit.remaining ||
-                         (state.remaining == ctx->limit.remaining && state.reset_ms > ctx->limit.reset_ms)));
-  if (tighter) {
+  if (!ctx->has_limit || is_tighter(state, ctx->limit)) {
     ctx->has_limit = true;
     ctx->limit = state;
+    ctx->limit_at_ms = ngx_current_msec;
     ctx->limit_window_s = due.charge.rate.window_s;
     ctx->limit_name = due.name;
   }
 }
 
-std::uint32_t to_seconds_up(std::uint64_t ms) noexcept {
-  return std::max<std::uint32_t>(1, static_cast<std::uint32_t>((ms + 999) / 1000));
+std::uint64_t seconds_up(std::uint64_t ms) noexcept { return (ms + 999) / 1000; }
+
+// Of Retry-After: at least 1.
+std::uint32_t wait_s(std::uint64_t ms) noexcept {
+  return static_cast<std::uint32_t>(std::max<std::uint64_t>(1, seconds_up(ms)));
+}
+
+// What was paid by now counts, by earlier locations and by this one: so two limits that share a window charge it once.
+WindowState charge(RequestContext *ctx, Due *due, std::uint64_t now_ms) noexcept {
+  due->charge.paid = ctx->paid.find(due->charge.name);
+  const WindowState state = due->table->charge(due->charge, now_ms);
+  due->taken = state.taken;
+  due->charged_ms = state.charged_ms;
+  if (state.taken != 0) {
+    ctx->paid.note(due->charge.name, {state.paid, state.overflow, state.charged_ms});
+  }
+  return state;
+}
+
+WindowState look(const RequestContext *ctx, Due *due, std::uint64_t now_ms) noexcept {
+  due->charge.paid = ctx->paid.find(due->charge.name);
+  return due->table->look(due->charge, now_ms);
+}
+
+// What the first `count` took doesn't count as paid from now on.
+void forget(RequestContext *ctx, DueList *list, std::size_t count) noexcept {
+  while (count-- > 0) {
+    if ((*list)[count].taken != 0) {
+      ctx->paid.note((*list)[count].charge.name, (*list)[count].charge.paid);
+    }
+  }
+}
+
+void give_back(DueList *list, std::size_t count, std::uint64_t now_ms) noexcept {
+  for (std::size_t i = 0; i < count; ++i) {
+    Due &due = (*list)[i];
+    if (due.taken != 0) {
+      due.charge.cost = due.taken;
+      due.table->give_back(due.charge, due.charged_ms, now_ms);
+    }
+  }
 }
 
 }  // namespace
@@ -176,45 +218,33 @@ Reason charge_limits(Worker &worker, RequestContext *ctx, const LocationConfigur
   if (reason != Reason::none) {
     return reason;
   }
+  ctx->paid.reserve(list.size());
   const std::uint64_t now_ms = ngx_current_msec;
   std::size_t refused = list.size();
   for (std::size_t i = 0; i < list.size() && refused == list.size(); ++i) {
-    Due &due = list[i];
-    const WindowState state = due.paid ? due.table->look(due.charge, now_ms) : due.table->charge(due.charge, now_ms);
-    due.charged_ms = state.charged_ms;
+    const WindowState state = charge(ctx, &list[i], now_ms);
     if (state.overflow) {
-      worker.note_overflow(due.name);
+      worker.note_overflow(list[i].name);
     }
-    if (!due.paid && !state.admitted) {
+    if (!state.admitted) {
       refused = i;
       ctx->has_limit = false;
-      ctx->retry_after_s = to_seconds_up(state.retry_ms);
     }
-    WindowState seen = state;
-    seen.admitted = seen.admitted || due.paid;
-    note_tightest(ctx, due, seen);
+    note_tightest(ctx, list[i], state);
   }
   if (refused == list.size()) {
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      if (!list[i].paid && ctx->charged_count < ctx->charged.size()) {
-        ctx->charged[ctx->charged_count++] = list[i].charge.name;
-      }
+    if (ctx->in_shadow) {
+      forget(ctx, &list, list.size());
     }
     return Reason::none;
   }
-  for (std::size_t i = 0; i < refused; ++i) {
-    if (!list[i].paid) {
-      list[i].table->give_back(list[i].charge, list[i].charged_ms, now_ms);
-    }
-  }
+  forget(ctx, &list, refused);
+  give_back(&list, refused, now_ms);
   // A client that waits for the one that refused may meet another: it is told the longest.
   for (std::size_t i = refused + 1; i < list.size(); ++i) {
-    const WindowState state = list[i].table->look(list[i].charge, now_ms);
-    if (!list[i].paid && !state.admitted) {
-      note_tightest(ctx, list[i], state);
-      ctx->retry_after_s = std::max(ctx->retry_after_s, to_seconds_up(state.retry_ms));
-    }
+    note_tightest(ctx, list[i], look(ctx, &list[i], now_ms));
   }
+  ctx->retry_after_s = wait_s(ctx->limit.retry_ms);
   return Reason::rate_limited;
 }
 
@@ -242,10 +272,10 @@ void for_each_failure_limit(Worker &worker, RequestContext *ctx, const LocationC
 
 std::uint32_t failures_exhausted(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) noexcept {
   std::uint32_t retry_after_s = 0;
-  for_each_failure_limit(worker, ctx, location, [&](const Due &due) {
-    const WindowState state = due.table->look(due.charge, ngx_current_msec);
+  for_each_failure_limit(worker, ctx, location, [&](Due &due) {
+    const WindowState state = look(ctx, &due, ngx_current_msec);
     if (!state.admitted) {
-      retry_after_s = std::max(retry_after_s, to_seconds_up(state.retry_ms));
+      retry_after_s = std::max(retry_after_s, wait_s(state.retry_ms));
     }
     return true;
   });
@@ -253,9 +283,13 @@ std::uint32_t failures_exhausted(Worker &worker, RequestContext *ctx, const Loca
 }
 
 void charge_failure(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) noexcept {
-  for_each_failure_limit(worker, ctx, location, [&](const Due &due) {
-    if (due.table->charge(due.charge, ngx_current_msec).overflow) {
+  for_each_failure_limit(worker, ctx, location, [&](Due &due) {
+    const Payment before = ctx->paid.find(due.charge.name);
+    if (charge(ctx, &due, ngx_current_msec).overflow) {
       worker.note_overflow(due.name);
+    }
+    if (ctx->in_shadow && due.taken != 0) {
+      ctx->paid.note(due.charge.name, before);
     }
     return true;
   });
@@ -267,8 +301,26 @@ void look_at_limits(Worker &worker, RequestContext *ctx, const LocationConfigura
     return;
   }
   for (std::size_t i = 0; i < list.size(); ++i) {
-    note_tightest(ctx, list[i], list[i].table->look(list[i].charge, ngx_current_msec));
+    note_tightest(ctx, list[i], look(ctx, &list[i], ngx_current_msec));
   }
+}
+
+namespace {
+
+// From now on: an answer may come long after its decision.
+std::uint64_t reset_ms(const RequestContext &ctx) noexcept {
+  const std::uint64_t then_ms = ctx.limit.admitted ? ctx.limit.reset_ms : ctx.limit.retry_ms;
+  const std::uint64_t since_ms = ngx_current_msec - ctx.limit_at_ms;
+  return then_ms > since_ms ? then_ms - since_ms : 0;
+}
+
+}  // namespace
+
+std::uint64_t reset_in_s(const RequestContext &ctx) noexcept { return seconds_up(reset_ms(ctx)); }
+
+std::uint64_t reset_at_s(const RequestContext &ctx) noexcept {
+  const ngx_time_t *now = ngx_timeofday();
+  return seconds_up(static_cast<std::uint64_t>(now->sec) * 1000 + now->msec + reset_ms(ctx));
 }
 
 }  // namespace keyward

@@ -6,6 +6,7 @@
 #include "ngx/identity.hpp"
 #include "ngx/ngx.hpp"
 #include "ngx/query_credential.hpp"
+#include "ngx/request_start.hpp"
 #include "ngx/store_check.hpp"
 #include "ngx/variables.hpp"
 #include "ngx/worker.hpp"
@@ -29,7 +30,11 @@ bool check_store(ngx_cycle_t *cycle, const MainConfiguration &main) {
   if (main.store.empty()) {
     return true;
   }
-  const StoreStatus status = check_store_as_worker(cycle, main.store);
+  std::vector<std::string> warnings;
+  const StoreStatus status = check_store_as_worker(cycle, main.store, &warnings);
+  for (const std::string &warning : warnings) {
+    ngx_log_error(NGX_LOG_WARN, cycle->log, 0, "keyward_store: %s %s", warning.c_str(), main.store_place.c_str());
+  }
   if (status.ok()) {
     return true;
   }
@@ -104,15 +109,22 @@ ngx_int_t on_init_zone(ngx_shm_zone_t *shm_zone, void *old_data) noexcept {
   });
 }
 
-ngx_int_t preconfigure(ngx_conf_t *cf) noexcept { return add_variables(cf); }
+ngx_int_t preconfigure(ngx_conf_t *cf) noexcept {
+  return guarded(static_cast<ngx_int_t>(NGX_ERROR), [&] {
+    // Until everything is read, or the configuration is given up and its pool destroyed.
+    main_configuration(cf)->watch = std::make_unique<DirectiveWatch>(cf);
+    return add_variables(cf);
+  });
+}
 
 ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
   return guarded(static_cast<ngx_int_t>(NGX_ERROR), [&]() -> ngx_int_t {
     MainConfiguration *main = main_configuration(cf);
+    const std::unique_ptr<DirectiveWatch> watch = std::move(main->watch);
     if (!main->configured) {
       return NGX_OK;
     }
-    if (!check_configuration(cf)) {
+    if (watch->failed || !check_configuration(cf, *watch)) {
       return NGX_ERROR;
     }
     main->cycle = cf->cycle;
@@ -127,17 +139,26 @@ ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
       return NGX_ERROR;
     }
     take_remote_user(cf);
+    find_identity_variables(cf);
     const bool added = add_handler(cf, NGX_HTTP_POST_READ_PHASE, on_post_read) &&
                        add_handler(cf, NGX_HTTP_PREACCESS_PHASE, on_preaccess) &&
                        add_handler(cf, NGX_HTTP_ACCESS_PHASE, on_access) &&
                        add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, on_precontent) &&
                        add_handler(cf, NGX_HTTP_CONTENT_PHASE, on_content);
-    return added && (!main->any_query || keep_query_from_logs(cf)) ? NGX_OK : NGX_ERROR;
+    return added && prepare_request_start(cf) && (main->query_names.empty() || keep_query_from_logs(cf)) ? NGX_OK
+                                                                                                         : NGX_ERROR;
   });
 }
 
 ngx_int_t postconfigure_filters(ngx_conf_t *cf) noexcept {
-  return main_configuration(cf)->configured ? install_filters(cf) : NGX_OK;
+  if (!main_configuration(cf)->configured) {
+    return NGX_OK;
+  }
+  // Handlers of a phase run from the last to the first: in here rewrite's own are there already, and come after these.
+  return add_handler(cf, NGX_HTTP_SERVER_REWRITE_PHASE, on_rewrite) &&
+                 add_handler(cf, NGX_HTTP_REWRITE_PHASE, on_rewrite)
+             ? install_filters(cf)
+             : NGX_ERROR;
 }
 
 ngx_http_module_t access_context = {

@@ -44,6 +44,15 @@ inline ngx_str_t copy(ngx_pool_t *pool, std::string_view text) noexcept {
   return out;
 }
 
+inline bool is_over_tls(const ngx_http_request_t *r) noexcept {
+#if (NGX_HTTP_SSL)
+  return r->connection->ssl != nullptr;
+#else
+  static_cast<void>(r);
+  return false;
+#endif
+}
+
 // Constructs an object in a pool that destroys it: nullptr when memory was refused. The destructor is armed only once the object
 // is whole.
 template <typename T, typename... Args>

@@ -24,6 +24,9 @@ class LogText {
   const char *end_;
 };
 
+constexpr const char *kUndivided =
+    "; its scope_claim is a string with blanks, which is one value and no scope: let the issuer write an array";
+
 // What a token says of itself is told only where its signature holds; its issuer's name is the configuration's.
 void log_token_refusal(ngx_uint_t level, const RequestContext *ctx, const char *verb) noexcept {
   const ngx_str_t name = borrow(info(ctx->reason).name);
@@ -31,8 +34,9 @@ void log_token_refusal(ngx_uint_t level, const RequestContext *ctx, const char *
   if (ctx->token) {
     const LogText text(ctx->token->identity.subject);
     const ngx_str_t subject = text.shown();
-    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, issuer \"%V\", subject \"%V\"", verb, &name,
-                  &issuer, &subject);
+    const bool undivided = ctx->reason == Reason::insufficient_scope && ctx->token->identity.has_undivided_scopes;
+    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, issuer \"%V\", subject \"%V\"%s", verb, &name,
+                  &issuer, &subject, undivided ? kUndivided : "");
     return;
   }
   const bool known = ctx->token_cause != jwt::Cause::none;
@@ -62,7 +66,10 @@ void log_refusal(Worker &worker, const RequestContext *ctx, const char *verb) no
   } else if (ctx->refused_key_id.len != 0) {
     ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, key \"%V\"", verb, &name, &ctx->refused_key_id);
   } else {
-    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V", verb, &name);
+    const bool formless = ctx->kind == Kind::none && ctx->credential.source != nullptr &&
+                          (ctx->reason == Reason::invalid_key || ctx->reason == Reason::invalid_token);
+    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V%s", verb, &name,
+                  formless ? ": it has the form of no configured key, and of no token" : "");
   }
 }
 

@@ -1,6 +1,8 @@
 // The life of a request's context: made at the first decision, found again after redirects, destroyed with the pool.
 #include "ngx/request.hpp"
 
+#include <algorithm>
+
 #include "ngx/waiting.hpp"
 
 namespace keyward {
@@ -56,11 +58,21 @@ std::uint64_t KeyWait::first(std::size_t issuer, std::uint64_t now_begun) {
   return now_begun;
 }
 
-bool RequestContext::let_go_of_principal() noexcept {
-  if (identity_set && principal && pool_new<std::shared_ptr<const Principal>>(r->pool, principal) == nullptr) {
+const TakenCredential *RequestContext::find_taken(const Source &source) const noexcept {
+  const auto *found =
+      std::find_if(taken.begin(), taken.end(), [&](const TakenCredential &one) { return *one.source == source; });
+  return found == taken.end() ? nullptr : found;
+}
+
+bool RequestContext::remember_taken(const Source &source, std::string_view text, bool twice) noexcept {
+  if (find_taken(source) != nullptr) {
+    return true;
+  }
+  TakenCredential *one = taken.push();
+  if (one == nullptr) {
     return false;
   }
-  principal.reset();
+  *one = {&source, text, twice};
   return true;
 }
 

@@ -21,6 +21,7 @@ constexpr int kCheckTimeoutMs = 10000;
 // In the child: never returns.
 [[noreturn]] void look(const ngx_core_conf_t *core, const std::string &folder, int out) noexcept {
   StoreStatus status;
+  std::vector<std::string> warnings;
   const bool become = geteuid() == 0 && core->user != static_cast<ngx_uid_t>(NGX_CONF_UNSET_UINT);
   if (become && (setgid(core->group) != 0 || initgroups(core->username, core->group) != 0 || setuid(core->user) != 0)) {
     status = {StoreCode::permission, "can't become the worker's user"};
@@ -28,15 +29,20 @@ constexpr int kCheckTimeoutMs = 10000;
     status = {StoreCode::io, "libsodium can't be used"};
   } else {
     guarded(false, [&] {
-      status = probe_store(folder);
+      status = probe_store(folder, &warnings);
       return true;
     });
   }
-  const auto code = static_cast<char>(status.code);
-  if (write(out, &code, 1) == 1 && !status.text.empty()) {
-    const ssize_t written = write(out, status.text.data(), status.text.size());
+  guarded(false, [&] {
+    std::string said(1, static_cast<char>(status.code));
+    said += status.text;
+    for (const std::string &warning : warnings) {
+      said.append(1, '\0').append(warning);
+    }
+    const ssize_t written = write(out, said.data(), said.size());
     (void)written;
-  }
+    return true;
+  });
   _exit(0);
 }
 
@@ -60,7 +66,8 @@ std::string read_all(int in) {
 
 }  // namespace
 
-StoreStatus check_store_as_worker(ngx_cycle_t *cycle, const std::string &folder) {
+StoreStatus check_store_as_worker(ngx_cycle_t *cycle, const std::string &folder, std::vector<std::string> *warnings) {
+  warnings->clear();
   const auto *core = reinterpret_cast<ngx_core_conf_t *>(ngx_get_conf(cycle->conf_ctx, ngx_core_module));
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) {
@@ -88,10 +95,17 @@ StoreStatus check_store_as_worker(ngx_cycle_t *cycle, const std::string &folder)
   if (said.empty()) {
     return {StoreCode::damaged, "the store at " + folder + " can't be read: looking at it crashed or took too long"};
   }
-  StoreStatus status{static_cast<StoreCode>(said[0]), said.substr(1)};
+  // The first byte is the code; the text and each warning end at a NUL.
+  StoreStatus status{static_cast<StoreCode>(said[0]), said.substr(1, said.find('\0', 1) - 1)};
+  for (std::size_t at = said.find('\0', 1); at != std::string::npos;) {
+    const std::size_t end = said.find('\0', at + 1);
+    warnings->push_back(said.substr(at + 1, end - at - 1));
+    at = end;
+  }
   if (status.code == StoreCode::permission && core->username != nullptr) {
     status.text += std::string("; workers run as \"") + core->username +
-                   "\", to whom the store must belong: chown -R " + core->username + ' ' + folder;
+                   "\", to whom all of the store must belong: chown -R " + core->username + ' ' + folder +
+                   ", and chmod a+x for folders above it that this user can't enter";
   }
   return status;
 }

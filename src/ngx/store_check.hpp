@@ -2,14 +2,16 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "ngx/ngx.hpp"
 #include "store/status.hpp"
 
 namespace keyward {
 
+// warnings: what doesn't keep workers from using it.
 // Opens the store as a worker would, in a child process that has become the worker's user and creates nothing: LMDB opened in the
-// master would reset the readers' table under the running workers (facts.md).
-StoreStatus check_store_as_worker(ngx_cycle_t *cycle, const std::string &folder);
+// master would reset the readers' table under the running workers.
+StoreStatus check_store_as_worker(ngx_cycle_t *cycle, const std::string &folder, std::vector<std::string> *warnings);
 
 }  // namespace keyward

@@ -4,6 +4,7 @@
 #include "auth/credential_text.hpp"
 #include "auth/token_principal.hpp"
 #include "jwt/verify.hpp"
+#include "ngx/credential.hpp"
 #include "ngx/limits.hpp"
 #include "ngx/worker.hpp"
 #include "store/reader.hpp"
@@ -48,7 +49,7 @@ class TokenLookup {
       return Step::decided;
     }
     if (issuers_.empty()) {
-      *reason = is_token() ? Reason::invalid_token : Reason::invalid_key;
+      *reason = is_token() ? Reason::invalid_token : formless_reason(worker_.configuration, acceptance_);
       return Step::decided;
     }
     TokenCache &cache = worker_.tokens;
@@ -56,7 +57,7 @@ class TokenLookup {
     TokenCache::Entry *entry = cache.find(name, &issuers_, worker_.issuer_keys.changes(), now_s_);
     if (entry == nullptr) {
       if (!is_token()) {
-        *reason = Reason::invalid_key;
+        *reason = formless_reason(worker_.configuration, acceptance_);
         return Step::decided;
       }
       std::shared_ptr<const VerifiedToken> token;
@@ -64,10 +65,12 @@ class TokenLookup {
       if (step == Step::wait || *reason != Reason::none) {
         return step;
       }
+      ctx_->token = token;
       entry = cache.put(name, &issuers_, worker_.issuer_keys.changes(), now_s_, std::move(token));
+    } else {
+      ctx_->token = entry->token;
     }
-    ctx_->token = entry->token;
-    ctx_->issuer = &rules_of(entry->token->issuer);
+    ctx_->issuer = &rules_of(ctx_->token->issuer);
     *reason = identify(entry);
     return Step::decided;
   }
@@ -98,13 +101,15 @@ class TokenLookup {
       const KeyPlace &keys = issuer(place).keys;
       const bool fetched = keys.from == KeyPlace::From::jwks_uri;
       accepted.push_back({&rules_of(place), worker_.issuer_keys.current(place).get(),
-                          fetched ? std::string_view(keys.where) : std::string_view()});
+                          fetched ? std::string_view(keys.where) : std::string_view(),
+                          fetched ? worker_.fetching->fetched_at_s(place, now_s_) : jwt::kNeverFetched});
     }
     jwt::Verdict verdict = jwt::verify_token(accepted, ctx_->credential.text, now_s_);
     *reason = reason_of(verdict.outcome);
     ctx_->token_cause = verdict.cause;
     if (*reason == Reason::keys_unavailable) {
-      return await_keys(verdict.awaited, reason);
+      worker_.fetching->want(places_of(std::move(verdict.late)));
+      return await_keys(places_of(std::move(verdict.awaited)), reason);
     }
     if (verdict.issuer != jwt::kNoIssuer) {
       ctx_->issuer = accepted[verdict.issuer].issuer;
@@ -115,15 +120,23 @@ class TokenLookup {
           verified_token(place, rules_of(place), worker_.configuration.policy.implications, std::move(verdict)));
     } else if (verdict.cause == jwt::Cause::bad_signature || verdict.cause == jwt::Cause::too_many_keys) {
       charge_failure(worker_, ctx_, location_);
+    } else if (!verdict.late.empty()) {
+      charge_failure(worker_, ctx_, location_);
+      worker_.fetching->want(places_of(std::move(verdict.late)));
     }
     return Step::decided;
   }
 
-  // By another set of these issuers it may be good.
-  Step await_keys(std::vector<std::size_t> awaited, Reason *reason) {
-    for (std::size_t &place : awaited) {
+  // Places among the accepted issuers, as places among the configured ones.
+  std::vector<std::size_t> places_of(std::vector<std::size_t> accepted) const {
+    for (std::size_t &place : accepted) {
       place = issuers_[place];
     }
+    return accepted;
+  }
+
+  // By another set of these issuers it may be good.
+  Step await_keys(const std::vector<std::size_t> &awaited, Reason *reason) {
     const Step step = worker_.fetching->await(ctx_, awaited, reason);
     if (step == Step::decided && *reason == Reason::invalid_token) {
       charge_failure(worker_, ctx_, location_);
@@ -131,7 +144,7 @@ class TokenLookup {
     return step;
   }
 
-  // Subject, denylist and plan, as the store has them now.
+  // Subject, denylist and plan, as the store has them now. entry: nullptr where the token isn't remembered.
   Reason identify(TokenCache::Entry *entry) {
     if (worker_.configuration.store.empty()) {
       return identify_in(nullptr, Generation(), entry);
@@ -145,31 +158,37 @@ class TokenLookup {
   }
 
   Reason identify_in(CredentialReader *reader, const Generation &generation, TokenCache::Entry *entry) {
-    if (!entry->principal || entry->generation != generation) {
-      entry->principal.reset();
-      const Reason reason = build(reader, entry);
+    std::shared_ptr<const Principal> principal;
+    if (entry != nullptr && entry->generation == generation) {
+      principal = entry->principal;
+    }
+    if (!principal) {
+      const Reason reason = build(reader, &principal);
+      if (entry != nullptr) {
+        worker_.tokens.set_principal(entry, generation, principal);
+      }
       if (reason != Reason::none) {
         return reason;
       }
-      entry->generation = generation;
     }
     // What another location accepts says nothing about this one.
-    const bool may_be_unknown = acceptance_.unprovisioned && entry->token->identity.has_subject;
-    if (!entry->principal->provisioned && ctx_->issuer->subject_required && !may_be_unknown) {
+    const bool may_be_unknown = acceptance_.unprovisioned && ctx_->token->identity.has_subject;
+    if (!principal->provisioned && ctx_->issuer->subject_required && !may_be_unknown) {
       return Reason::unprovisioned;
     }
-    ctx_->principal = entry->principal;
+    ctx_->principal = std::move(principal);
     return Reason::none;
   }
 
-  Reason build(CredentialReader *reader, TokenCache::Entry *entry) {
+  // Fills built only where the reason is none.
+  Reason build(CredentialReader *reader, std::shared_ptr<const Principal> *built) {
     auto principal = std::make_shared<Principal>();
-    const IssuerConfiguration &own = issuer(entry->token->issuer);
-    switch (build_token_principal(reader, *entry->token, own.rules, own.reach, worker_.configuration.policy, now_s_,
+    const IssuerConfiguration &own = issuer(ctx_->token->issuer);
+    switch (build_token_principal(reader, *ctx_->token, own.rules, own.reach, worker_.configuration.policy, now_s_,
                                   principal.get())) {
       case BuiltToken::ok:
         name_counts(*worker_.zone.secret, principal.get());
-        entry->principal = std::move(principal);
+        *built = std::move(principal);
         return Reason::none;
       case BuiltToken::blocked_subject:
         return Reason::blocked_subject;

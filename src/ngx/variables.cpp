@@ -2,6 +2,8 @@
 #include "ngx/variables.hpp"
 
 #include "base/digits.hpp"
+#include "ngx/early_read.hpp"
+#include "ngx/limits.hpp"
 #include "ngx/request.hpp"
 
 namespace keyward {
@@ -25,6 +27,7 @@ struct Definition {
   const char *name;
   Variable variable;
 };
+// In the order of Variable.
 constexpr Definition kVariables[] = {
     {"keyward_decision", Variable::decision}, {"keyward_reason", Variable::reason},
     {"keyward_kind", Variable::kind},         {"keyward_key_id", Variable::key_id},
@@ -40,8 +43,9 @@ constexpr std::string_view kClaim = "keyward_claim_";
 // subrequest: its main request's.
 const RequestContext *speaking_context(ngx_http_request_t *r) noexcept {
   if (const RequestContext *ctx = current_context(r->main)) {
-    // While limits are looked at nothing is decided yet, but it is known by whom: by=$keyward_plan.
-    return ctx->decision == Decision::none && !ctx->principal ? nullptr : ctx;
+    // While its rules are looked at nothing is decided yet, but they may ask: by=$keyward_plan. While it waits there is
+    // nothing to say.
+    return ctx->decision == Decision::none && !ctx->deciding ? nullptr : ctx;
   }
   const RequestContext *earlier = r->main->internal ? find_context(r->main) : nullptr;
   return earlier != nullptr && earlier->refused_for_good() ? earlier : nullptr;
@@ -79,11 +83,12 @@ ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, 
   const auto variable = static_cast<Variable>(data);
   const RequestContext *ctx = speaking_context(r);
   if (ctx == nullptr) {
+    note_early_read(r, kVariables[data].name);
     const bool off =
         variable == Variable::decision && location_configuration(r->main).enforcement->at(ngx_time()) == Mode::off;
     return off ? give(r, value, to_text(Decision::off)) : empty(value);
   }
-  const Principal *principal = ctx->principal.get();
+  const Principal *named = ctx->named();
   switch (variable) {
     case Variable::decision:
       return give(r, value, to_text(ctx->decision));
@@ -96,19 +101,17 @@ ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, 
     case Variable::remaining:
       return ctx->has_limit ? give(r, value, std::uint64_t{ctx->limit.remaining}) : empty(value);
     case Variable::reset:
-      return ctx->has_limit
-                 ? give(r, value, static_cast<std::uint64_t>(ngx_time()) + (ctx->limit.reset_ms + 999) / 1000)
-                 : empty(value);
-    case Variable::key_id:
-      return give(r, value, principal != nullptr ? std::string_view(principal->key_id) : view(ctx->refused_key_id));
+      return ctx->has_limit ? give(r, value, reset_at_s(*ctx)) : empty(value);
+    case Variable::key_id:  // for logs: also of a key that was refused
+      return give(r, value, ctx->recognised_key_id());
     case Variable::subject:
-      return principal != nullptr ? give(r, value, principal->subject) : empty(value);
+      return named != nullptr ? give(r, value, named->subject) : empty(value);
     case Variable::plan:
-      return principal != nullptr ? give(r, value, principal->plan) : empty(value);
+      return named != nullptr ? give(r, value, named->plan) : empty(value);
     case Variable::scopes:
-      return principal != nullptr ? give(r, value, principal->grants.text()) : empty(value);
+      return named != nullptr ? give(r, value, named->grants.text()) : empty(value);
     case Variable::issuer:
-      return ctx->issuer != nullptr ? give(r, value, ctx->issuer->name) : empty(value);
+      return named != nullptr ? give(r, value, named->issuer) : empty(value);
   }
   return empty(value);
 }
@@ -117,8 +120,11 @@ ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, 
 ngx_int_t get_claim(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data) noexcept {
   const std::string_view name = view(*reinterpret_cast<const ngx_str_t *>(data));
   const RequestContext *ctx = speaking_context(r);
-  // A token that led to nobody has nothing to say.
-  return ctx != nullptr && ctx->principal && ctx->token
+  if (ctx == nullptr) {
+    note_early_read(r, name);
+  }
+  // A token whose bearer isn't named has nothing to say.
+  return ctx != nullptr && ctx->named() != nullptr && ctx->token
              ? give(r, value, ctx->token->claims.find(name.substr(kClaim.size())))
              : empty(value);
 }
@@ -126,11 +132,18 @@ ngx_int_t get_claim(ngx_http_request_t *r, ngx_http_variable_value_t *value, uin
 ngx_http_get_variable_pt basic_remote_user;
 
 ngx_int_t get_remote_user(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data) noexcept {
-  const RequestContext *ctx = speaking_context(r);
-  if (ctx != nullptr && ctx->principal && !ctx->principal->subject.empty() && !ctx->passed_otherwise) {
-    return give(r, value, ctx->principal->subject);
+  const RequestContext *waiting = current_context(r->main);
+  const RequestContext *ctx = waiting != nullptr ? waiting : speaking_context(r);
+  if (ctx == nullptr) {
+    return basic_remote_user(r, value, data);
   }
-  return basic_remote_user(r, value, data);
+  const Principal *named = ctx->named();
+  if (named != nullptr && !named->subject.empty()) {
+    return give(r, value, named->subject);
+  }
+  // Nobody was admitted, or nobody yet: a name that came by Basic is what a client says of itself.
+  const bool admitted = ctx->decision != Decision::none && !ctx->refused_for_good();
+  return admitted ? basic_remote_user(r, value, data) : empty(value);
 }
 
 }  // namespace

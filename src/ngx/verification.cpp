@@ -21,15 +21,19 @@ class BcryptJob final : public Job {
         tag_(request.tag),
         usage_name_(request.usage_name),
         name_(request.name),
-        work_(keyed_digest(*worker.zone.secret, view_of(name_))) {}
+        work_(keyed_digest(*worker.zone.secret, view_of(name_))),
+        candidate_(request.candidate),
+        until_ms_(now_ms() + kMaxWaitMs) {}
 
   ~BcryptJob() override { wipe(key_.data(), key_.size()); }
 
   void run() noexcept override {
     // Whoever held a place under the same name may have proved this very key, in whatever worker.
     bool shared = false;
-    const auto closing = [](void *context) { return static_cast<Worker *>(context)->closing.load(); };
-    const Gate::Place place = worker_.zone.gate->enter(worker_.bcrypt_concurrency, work_, &shared, closing, &worker_);
+    Gate &gate = *worker_.zone.gate;
+    const std::size_t places = worker_.bcrypt_concurrency;
+    const Gate::Place place = candidate_ ? gate.enter_spare(places, work_, &shared, is_in_vain, this)
+                                         : gate.enter(places, work_, &shared, is_in_vain, this);
     if (!place) {
       return;
     }
@@ -61,10 +65,24 @@ class BcryptJob final : public Job {
   }
 
  private:
+  // A candidate may never have its turn: then nobody waits for it any more at some time.
+  static bool is_in_vain(void *context) noexcept {
+    const auto *job = static_cast<const BcryptJob *>(context);
+    return job->worker_.closing.load() || (job->candidate_ && now_ms() >= job->until_ms_);
+  }
+
+  static ngx_msec_t now_ms() noexcept {
+    struct timespec now = {};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return static_cast<ngx_msec_t>(now.tv_sec) * 1000 + static_cast<ngx_msec_t>(now.tv_nsec / 1000000);
+  }
+
   Worker &worker_;
   std::string key_, hash_;
   Sha256 sha_;
   Digest tag_, usage_name_, name_, work_;
+  const bool candidate_;
+  const ngx_msec_t until_ms_;
   Match match_ = Match::failed;
 };
 
@@ -80,7 +98,7 @@ Started start_verification(Worker &worker, RequestContext *ctx, const Verificati
   }
   const auto found = worker.verifications.runs.find(request.name);
   if (found != worker.verifications.runs.end()) {
-    if (request.exclusive && (found->second->tag != request.tag || found->second->sha != request.sha)) {
+    if (request.candidate && (found->second->tag != request.tag || found->second->sha != request.sha)) {
       return Started::busy;
     }
     start_waiting(&found->second->waiters, ctx, kMaxWaitMs);
@@ -98,7 +116,8 @@ Started start_verification(Worker &worker, RequestContext *ctx, const Verificati
     worker.verifications.runs.erase(entry);
     throw;
   }
-  if (!worker.bcrypt_pool || !worker.bcrypt_pool->post(job)) {
+  ThreadPool *pool = request.candidate ? worker.candidate_pool() : worker.bcrypt_pool.get();
+  if (pool == nullptr || !pool->post(job)) {
     worker.verifications.runs.erase(entry);
     return Started::busy;
   }

@@ -1,6 +1,8 @@
 // Opening what a worker needs after the fork, looking after it once a second, and closing it.
 #include "ngx/worker.hpp"
 
+#include <algorithm>
+
 #include "base/digest.hpp"
 #include "ngx/store_jobs.hpp"
 #include "store/files.hpp"
@@ -17,10 +19,14 @@ constexpr std::uint64_t kFlushLeaseMs = 3000;
 constexpr int kBcryptNiceness = 19;
 // Runs that no thread has taken yet, for each thread: two seconds of work at cost 10. What is beyond gets 503 at once.
 constexpr std::size_t kQueuePerThread = 32;
+// Threads and queue of candidates are such a part of that.
+constexpr std::size_t kCandidatesPart = 4;
 // About 600 bytes each where a principal has scopes and limits; a set of these is what a busy edge sees in a minute.
 constexpr std::size_t kPrincipals = 16384;
-// Bounded by what a token of 8 KiB may say; one of 500 bytes takes 1 KB.
 constexpr std::size_t kTokens = 8192;
+// For tokens, and for principals of keys: so that all of the usual ones find room, and long lists of scopes don't take
+// the machine. docs/performance.md has both numbers.
+constexpr std::size_t kRememberedBytes = 32U << 20;
 // Times a second that a starting worker waits for another one, which names windows or takes them in.
 constexpr int kWindowTries = 20;
 
@@ -32,8 +38,8 @@ Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
     : configuration(conf),
       cycle(running_cycle),
       zone(conf.zone),
-      principals(kPrincipals),
-      tokens(conf.issuers.empty() ? 0 : kTokens),
+      principals(kPrincipals, kRememberedBytes),
+      tokens(conf.issuers.empty() ? 0 : kTokens, kRememberedBytes),
       issuer_keys(conf, running_cycle->log),
       bcrypt_concurrency(conf.bcrypt_concurrency),
       windows_(&zone, &usage_, conf.store, conf.usage_map_bytes != 0 ? conf.usage_map_bytes : kDefaultMapBytes) {
@@ -74,6 +80,26 @@ void Worker::open_store() {
   refresh_store();
 }
 
+ThreadPool *Worker::candidate_pool() noexcept {
+  if (candidate_pool_ || !bcrypt_pool) {
+    return candidate_pool_.get();
+  }
+  const std::size_t threads = std::max<std::size_t>(1, bcrypt_concurrency / kCandidatesPart);
+  const std::size_t queue = bcrypt_concurrency * kQueuePerThread / kCandidatesPart;
+  candidate_pool_ = ThreadPool::create(threads, queue, "keyward old", kBcryptNiceness);
+  if (!candidate_pool_ || !candidate_watch_.begin(candidate_pool_.get(), cycle->log)) {
+    if (may_log_trouble()) {
+      ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
+                    "keyward: can't start threads; keys that are known by a plain prefix only are refused with 503");
+    }
+    if (candidate_pool_) {
+      candidate_watch_.end();
+    }
+    candidate_pool_.reset();
+  }
+  return candidate_pool_.get();
+}
+
 Worker::~Worker() {
   closing = true;
   if (tick_.timer_set) {
@@ -83,6 +109,10 @@ Worker::~Worker() {
   if (bcrypt_pool) {
     bcrypt_watch_.end();
     bcrypt_pool.reset();
+  }
+  if (candidate_pool_) {
+    candidate_watch_.end();
+    candidate_pool_.reset();
   }
   abandon_runs(&verifications);
   if (store_pool) {

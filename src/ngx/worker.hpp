@@ -48,10 +48,20 @@ struct Worker {
   std::unique_ptr<ThreadPool> bcrypt_pool, store_pool;
   std::unique_ptr<KeyFetching> fetching;  // once begin_keys() was called
 
+  // For candidates of legacy prefixes; started when the first one comes. nullptr: it can't be.
+  ThreadPool *candidate_pool() noexcept;
+
   // Whether a trouble of ours may go to the log at its own level: once a second, so that nobody can flood it.
   bool may_log_trouble() noexcept {
     const bool may = last_trouble_s_ != ngx_time();
     last_trouble_s_ = ngx_time();
+    return may;
+  }
+
+  // The same for what is read before its time (early_read.hpp): once in ten seconds, as it may be so for every request.
+  bool may_tell_early_read() noexcept {
+    const bool may = ngx_current_msec >= next_early_read_ms_;
+    next_early_read_ms_ = may ? ngx_current_msec + 10000 : next_early_read_ms_;
     return may;
   }
 
@@ -92,8 +102,10 @@ struct Worker {
   bool flushing_ = false;
   time_t last_trouble_s_ = 0;
   ngx_msec_t next_overflow_note_ms_ = 0;
+  ngx_msec_t next_early_read_ms_ = 0;
   std::string key_set_failure_;
-  PoolWatch bcrypt_watch_, store_watch_;
+  PoolWatch bcrypt_watch_, store_watch_, candidate_watch_;
+  std::unique_ptr<ThreadPool> candidate_pool_;
   ngx_event_t tick_ = {};
   ngx_connection_t tick_connection_ = {};  // what nginx's debug log looks at
 };

@@ -13,40 +13,11 @@
 #include "base/digest.hpp"
 #include "store/data_file.hpp"
 #include "store/failure.hpp"
+#include "store/rights.hpp"
 
 namespace keyward {
 
 namespace {
-
-// While LMDB opens its files by name, root is whoever the folder belongs to: that user may have put links in their place, which lead to
-// what only root may write.
-class AsOwner {
- public:
-  explicit AsOwner(const std::string &folder) noexcept {
-    struct stat st = {};
-    if (geteuid() == 0 && stat(folder.c_str(), &st) == 0 && st.st_uid != 0) {
-      group_ = getegid();
-      changed_ = setegid(st.st_gid) == 0;
-      if (changed_ && seteuid(st.st_uid) != 0) {
-        restore();
-      }
-    }
-  }
-  ~AsOwner() { restore(); }
-  AsOwner(const AsOwner &) = delete;
-  AsOwner &operator=(const AsOwner &) = delete;
-
- private:
-  void restore() noexcept {
-    // Becoming root again can't fail for who was root; whoever it does fail for goes on with less.
-    if (changed_ && seteuid(0) == 0 && setegid(group_) == 0) {
-      changed_ = false;
-    }
-  }
-
-  gid_t group_ = 0;
-  bool changed_ = false;
-};
 
 // How long LMDB makes lock.mdb: the table of readers behind its header.
 constexpr std::uint64_t kReaderBytes = 64, kLockHeaderBytes = 192;
@@ -146,7 +117,8 @@ StoreStatus Environment::open_checked(std::size_t map_bytes) {
   for (int i = 0; i < kTries; ++i) {
     DataFile file;
     if (access_ != Access::create) {
-      status = look_at_data_file(data_path_, store_, &file);
+      status = look_at_rights(store_).status;
+      status = status.ok() ? look_at_data_file(data_path_, store_, &file) : status;
       status = status.ok() ? claim(file.identity) : status;
     }
     status = status.ok() ? open_environment(map_bytes) : status;
@@ -202,7 +174,6 @@ StoreStatus Environment::open_environment(std::size_t map_bytes) {
     return status;
   }
   int rc = env_.create();
-  const AsOwner as_owner(folder_);
   rc = rc == 0 ? mdb_env_set_maxreaders(env_.get(), kMaxReaders) : rc;
   rc = rc == 0 ? mdb_env_set_maxdbs(env_.get(), kMaxTables) : rc;
   rc = rc == 0 && access_ == Access::create ? mdb_env_set_mapsize(env_.get(), map_bytes) : rc;
@@ -222,37 +193,33 @@ StoreStatus Environment::open_environment(std::size_t map_bytes) {
   struct stat lock = {};
   has_lock_file_ = (flags & MDB_NOLOCK) == 0 && ::stat(lock_path_.c_str(), &lock) == 0;
   lock_ = identity_of(lock);
-  status = keep_owner();
-  return status.ok() ? check_size() : status;
+  return check_size();
 }
 
-// The worker that comes after root's command needs lock.mdb, so that is made beforehand with the right owner. All of it: LMDB makes a file
-// of holes, and whoever writes into one through the map while the disk is full gets SIGBUS.
-StoreStatus Environment::prepare_lock_file(unsigned *flags) const {
+// It is made beforehand, and all of it: LMDB makes a file of holes, and whoever writes into one through the map while
+// the disk is full gets SIGBUS. On a mount that is read-only nobody here can be in the table of readers: what is read
+// then has to be looked at once more (CredentialReader::State::settle()).
+StoreStatus Environment::prepare_lock_file(unsigned *flags) {
   struct stat st = {};
+  unlisted_ = is_read_only_mount(folder_);
+  if (unlisted_ && (access_ == Access::write || access_ == Access::create)) {
+    return failure_of(EROFS, "write " + data_path_);
+  }
+  if (unlisted_) {
+    *flags |= MDB_NOLOCK;
+    return {};
+  }
   if (stat(lock_path_.c_str(), &st) == 0) {
     return {};
   }
   if (access_ != Access::probe && access_ != Access::backup) {
-    Owner owner;
-    StoreStatus status = owner_of(folder_, &owner);
-    return status.ok() ? create_if_missing(lock_path_, owner, nullptr, kLockFileBytes) : status;
+    return create_if_missing(lock_path_, nullptr, kLockFileBytes);
   }
   if (access_ == Access::probe && faccessat(AT_FDCWD, folder_.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
     return failure(StoreCode::permission, lock_path_ + " is missing and can't be created");
   }
   *flags |= MDB_NOLOCK;
   return {};
-}
-
-StoreStatus Environment::keep_owner() const {
-  if (geteuid() != 0 || access_ == Access::probe || access_ == Access::backup) {
-    return {};
-  }
-  Owner owner;
-  StoreStatus status = owner_of(folder_, &owner);
-  status = status.ok() ? give_to(data_path_, owner) : status;
-  return status.ok() && has_lock_file_ ? give_to(lock_path_, owner) : status;
 }
 
 // Before any transaction: touching a page behind the file's end is SIGBUS.
@@ -396,6 +363,12 @@ std::uint64_t Environment::map_bytes() const noexcept {
   MDB_envinfo info = {};
   mdb_env_info(env_.get(), &info);
   return info.me_mapsize;
+}
+
+std::uint64_t Environment::last_txn_id() const noexcept {
+  MDB_envinfo info = {};
+  mdb_env_info(env_.get(), &info);
+  return info.me_last_txnid;
 }
 
 std::uint64_t Environment::used_bytes() const noexcept {

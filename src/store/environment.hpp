@@ -54,6 +54,8 @@ class Environment {
   bool is_open() const noexcept { return static_cast<bool>(env_); }
   // Whether the last open() failed because another environment has taken this one's place.
   bool retired() const noexcept { return retired_; }
+  // Read-only mounted: no writer knows of its readers, and may write over what one of them reads.
+  bool unlisted() const noexcept { return unlisted_; }
   bool inherited() const noexcept { return guard_ != nullptr && guard_->inherited(); }
 
   // Compares what is open with what lies on the disk. ok and !*replaced: the same files, whole. ok and *replaced: others lie there by
@@ -83,7 +85,8 @@ class Environment {
   const std::string &folder() const noexcept { return folder_; }
   const std::string &data_path() const noexcept { return data_path_; }
   std::uint64_t map_bytes() const noexcept;
-  std::uint64_t used_bytes() const noexcept;  // up to the last page
+  std::uint64_t last_txn_id() const noexcept;  // as the file says
+  std::uint64_t used_bytes() const noexcept;   // up to the last page
   std::uint64_t file_bytes() const noexcept;
 
  private:
@@ -95,8 +98,7 @@ class Environment {
   StoreStatus open_schema();
   StoreStatus read_schema(MDB_txn *txn);
   StoreStatus create_schema(MDB_txn *txn);
-  StoreStatus prepare_lock_file(unsigned *flags) const;
-  StoreStatus keep_owner() const;
+  StoreStatus prepare_lock_file(unsigned *flags);
   int resize(std::uint64_t bytes, std::mutex *gate);
   int create_tables(std::mutex *gate);
   int commit(lmdb::Txn *txn, const WriteScope &scope);
@@ -114,6 +116,7 @@ class Environment {
   SecretStamp secret_;
   FileIdentity data_, lock_;
   bool has_lock_file_ = false;
+  bool unlisted_ = false;
   bool claimed_ = false;
   bool retired_ = false;
   std::uint64_t page_size_ = 0;

@@ -21,7 +21,7 @@ namespace {
 // Workers compare their files with the disk once a second: whoever could not be told has seen it by then.
 constexpr std::chrono::milliseconds kAllHaveLooked(2500);
 
-// Never through a symbolic link: whoever the store belongs to may have put one there, and this may be root's process.
+// Never through a symbolic link: what it leads to isn't the store's.
 StoreStatus remove_environment(const std::string &folder) {
   const File files(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!files) {
@@ -100,8 +100,6 @@ StoreStatus NextEnvironment::begin(const std::string &store, EnvironmentKind kin
   }
   const std::string folder = place_ + kMakingSuffix;
   StoreStatus status = remove_environment(folder);
-  Owner owner;
-  status = status.ok() ? owner_of(is_there(place_) ? place_ : store, &owner) : status;
   if (status.ok() && mkdir(folder.c_str(), 0700) != 0) {
     status = failure_of(errno, "create " + folder);
   }
@@ -109,8 +107,7 @@ StoreStatus NextEnvironment::begin(const std::string &store, EnvironmentKind kin
     return status;
   }
   made_ = true;
-  status = give_to(folder, owner);
-  status = status.ok() ? environment_.open(store, kind, Access::create, map_bytes, kMakingSuffix) : status;
+  status = environment_.open(store, kind, Access::create, map_bytes, kMakingSuffix);
   if (!status.ok()) {
     return status;
   }

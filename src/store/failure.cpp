@@ -35,8 +35,9 @@ StoreCode store_code(int rc) noexcept {
       return StoreCode::missing;
     case EACCES:
     case EPERM:
-    case EROFS:
       return StoreCode::permission;
+    case EROFS:
+      return StoreCode::read_only;
     default:
       return StoreCode::io;
   }

@@ -2,6 +2,7 @@
 #include "store/files.hpp"
 
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,45 +12,13 @@
 
 namespace keyward {
 
-StoreStatus owner_of(const std::string &path, Owner *owner) {
-  struct stat st = {};
-  if (stat(path.c_str(), &st) != 0) {
-    return failure_of(errno, "look at " + path);
-  }
-  *owner = {st.st_uid, st.st_gid};
-  return {};
-}
-
-StoreStatus give_to(const std::string &path, const Owner &owner) {
-  struct stat st = {};
-  if (geteuid() != 0) {
-    return {};
-  }
-  if (lstat(path.c_str(), &st) != 0) {
-    return failure_of(errno, "look at " + path);
-  }
-  if (st.st_uid == owner.user && st.st_gid == owner.group) {
-    return {};
-  }
-  if (!S_ISDIR(st.st_mode) && (!S_ISREG(st.st_mode) || st.st_nlink != 1)) {
-    return failure(StoreCode::permission, path + " is a link, or has a second name: its owner stays as it is");
-  }
-  if (lchown(path.c_str(), owner.user, owner.group) != 0) {
-    return failure_of(errno, "change the owner of " + path);
-  }
-  return {};
-}
-
-StoreStatus create_if_missing(const std::string &path, const Owner &owner, bool *created, std::uint64_t bytes) {
+StoreStatus create_if_missing(const std::string &path, bool *created, std::uint64_t bytes) {
   const File file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (created != nullptr) {
     *created = static_cast<bool>(file);
   }
   if (!file) {
     return errno == EEXIST ? StoreStatus() : failure_of(errno, "create " + path);
-  }
-  if (geteuid() == 0 && fchown(file.get(), owner.user, owner.group) != 0) {
-    return failure_of(errno, "change the owner of " + path);
   }
   if (const int rc = bytes != 0 ? posix_fallocate(file.get(), 0, static_cast<off_t>(bytes)) : 0; rc != 0) {
     unlink(path.c_str());
@@ -77,10 +46,10 @@ StoreStatus read_secret(const std::string &path, Bytes<kSecretBytes> *secret, Se
   return {};
 }
 
-StoreStatus write_secret(const std::string &path, const Bytes<kSecretBytes> &secret, const Owner &owner) {
+StoreStatus write_secret(const std::string &path, const Bytes<kSecretBytes> &secret) {
   const std::string made = path + ".making";
   unlink(made.c_str());
-  StoreStatus status = create_if_missing(made, owner, nullptr);
+  StoreStatus status = create_if_missing(made, nullptr);
   if (!status.ok()) {
     return status;
   }
@@ -92,6 +61,11 @@ StoreStatus write_secret(const std::string &path, const Bytes<kSecretBytes> &sec
     unlink(made.c_str());
   }
   return status;
+}
+
+bool is_read_only_mount(const std::string &path) noexcept {
+  struct statvfs disk = {};
+  return statvfs(path.c_str(), &disk) == 0 && (disk.f_flag & ST_RDONLY) != 0;
 }
 
 StoreStatus sync_folder(const std::string &path) {

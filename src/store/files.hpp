@@ -1,4 +1,4 @@
-// What the store needs of the file system: who a file is, whose it is, reading the secret, syncing folders.
+// What the store needs of the file system: who a file is, reading the secret, syncing folders.
 #pragma once
 
 #include <sys/stat.h>
@@ -25,20 +25,9 @@ struct FileIdentity {
 };
 inline FileIdentity identity_of(const struct stat &st) noexcept { return {st.st_dev, st.st_ino}; }
 
-struct Owner {
-  uid_t user = 0;
-  gid_t group = 0;
-};
-
-// Of the folder that path is.
-StoreStatus owner_of(const std::string &path, Owner *owner);
-// Gives a file to owner if this process is root's and the file isn't owner's already. Never through a symbolic link, and never a file
-// that has a second name. Opens nothing.
-StoreStatus give_to(const std::string &path, const Owner &owner);
-
-// Creates a file of mode 0600 that is owner's if there is none at path, with so many bytes of zero that have their room on the disk.
+// Creates a file of mode 0600 if there is none at path, with so many bytes of zero that have their room on the disk.
 // *created tells (may be nullptr).
-StoreStatus create_if_missing(const std::string &path, const Owner &owner, bool *created, std::uint64_t bytes = 0);
+StoreStatus create_if_missing(const std::string &path, bool *created, std::uint64_t bytes = 0);
 
 // When and how large the secret was when it was read.
 struct SecretStamp {
@@ -53,7 +42,10 @@ SecretStamp stamp_of(const struct stat &st) noexcept;
 StoreStatus read_secret(const std::string &path, Bytes<kSecretBytes> *secret, SecretStamp *stamp);
 
 // Makes a file of mode 0600 with this content, on the disk when it returns, in the place of one that is there.
-StoreStatus write_secret(const std::string &path, const Bytes<kSecretBytes> &secret, const Owner &owner);
+StoreStatus write_secret(const std::string &path, const Bytes<kSecretBytes> &secret);
+
+// Whether nothing can be written there, whoever asks.
+bool is_read_only_mount(const std::string &path) noexcept;
 
 StoreStatus sync_folder(const std::string &path);
 

@@ -1,6 +1,5 @@
 // Making a store: all of it, or nothing.
 #include <fcntl.h>
-#include <pwd.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,27 +13,12 @@
 #include "store/failure.hpp"
 #include "store/files.hpp"
 #include "store/layout.hpp"
+#include "store/rights.hpp"
 #include "store/writer.hpp"
 
 namespace keyward {
 
 namespace {
-
-StoreStatus find_user(const std::string &name, Owner *owner) {
-  std::vector<char> buffer(1024);
-  struct passwd entry = {};
-  struct passwd *found = nullptr;
-  int rc = 0;
-  while ((rc = getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found)) == ERANGE) {
-    buffer.resize(buffer.size() * 2);
-  }
-  if (found == nullptr) {
-    return rc == 0 ? failure(StoreCode::not_found, "there is no user '" + name + "'")
-                   : failure_of(rc, "look up user '" + name + "'");
-  }
-  *owner = {found->pw_uid, found->pw_gid};
-  return {};
-}
 
 // What this call has made so far; removed again unless keep() was reached.
 class Made {
@@ -59,22 +43,15 @@ class Made {
   std::vector<std::string> paths_;
 };
 
-StoreStatus own(const std::string &path, const Owner &owner) {
-  const bool own_already = geteuid() != 0 && owner.user == geteuid();
-  return own_already || lchown(path.c_str(), owner.user, owner.group) == 0
-             ? StoreStatus()
-             : failure_of(errno, "change the owner of " + path);
-}
-
-StoreStatus make_folder(const std::string &path, const Owner &owner, Made *made) {
+StoreStatus make_folder(const std::string &path, Made *made) {
   if (mkdir(path.c_str(), 0700) != 0) {
     return failure_of(errno, "create " + path);
   }
   made->add(path);
-  return own(path, owner);
+  return {};
 }
 
-StoreStatus make_secret(const std::string &path, const Owner &owner, Made *made) {
+StoreStatus make_secret(const std::string &path, Made *made) {
   const File file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) {
     return failure_of(errno, "create " + path);
@@ -86,13 +63,12 @@ StoreStatus make_secret(const std::string &path, const Owner &owner, Made *made)
   if (n != static_cast<ssize_t>(secret.size()) || fsync(file.get()) != 0) {
     return failure_of(n >= 0 && errno == 0 ? ENOSPC : errno, "write " + path);
   }
-  return own(path, owner);
+  return {};
 }
 
-StoreStatus make_environment(const std::string &store, EnvironmentKind kind, std::size_t map_bytes, const Owner &owner,
-                             Made *made) {
+StoreStatus make_environment(const std::string &store, EnvironmentKind kind, std::size_t map_bytes, Made *made) {
   const std::string folder = kind == EnvironmentKind::credentials ? credentials_folder(store) : usage_folder(store);
-  StoreStatus status = make_folder(folder, owner, made);
+  StoreStatus status = make_folder(folder, made);
   if (!status.ok()) {
     return status;
   }
@@ -101,8 +77,6 @@ StoreStatus make_environment(const std::string &store, EnvironmentKind kind, std
   Environment environment;
   status = environment.open(store, kind, Access::create, map_bytes);
   environment.close();
-  status = status.ok() ? own(folder + "/data.mdb", owner) : status;
-  status = status.ok() ? own(folder + "/lock.mdb", owner) : status;
   return status.ok() ? sync_folder(folder) : status;
 }
 
@@ -123,26 +97,25 @@ StoreStatus look_for_store(const std::string &folder) {
   return {};
 }
 
-StoreStatus make_store(const std::string &folder, const Owner &owner, std::size_t map_bytes, Made *made) {
-  StoreStatus status = make_secret(secret_file(folder), owner, made);
+StoreStatus make_store(const std::string &folder, std::size_t map_bytes, Made *made) {
+  StoreStatus status = make_secret(secret_file(folder), made);
   if (status.ok()) {
     bool created = false;
-    status = create_if_missing(lock_file(folder), owner, &created);
+    status = create_if_missing(lock_file(folder), &created);
     if (created) {
       made->add(lock_file(folder));
     }
   }
-  status = status.ok() ? make_environment(folder, EnvironmentKind::credentials, map_bytes, owner, made) : status;
-  status = status.ok() ? make_environment(folder, EnvironmentKind::usage, map_bytes, owner, made) : status;
+  status = status.ok() ? make_environment(folder, EnvironmentKind::credentials, map_bytes, made) : status;
+  status = status.ok() ? make_environment(folder, EnvironmentKind::usage, map_bytes, made) : status;
   return status.ok() ? sync_folder(folder) : status;
 }
 
 }  // namespace
 
-StoreStatus init_store(const std::string &folder, const InitOptions &options) {
-  Owner owner = {geteuid(), getegid()};
-  StoreStatus status = options.user.empty() ? StoreStatus() : find_user(options.user, &owner);
-  status = status.ok() ? look_for_store(folder) : status;
+StoreStatus init_store(const std::string &folder, std::size_t map_bytes) {
+  StoreStatus status = look_for_store(folder);
+  status = status.ok() ? look_at_rights(folder).status : status;
   if (!status.ok()) {
     return status;
   }
@@ -153,16 +126,10 @@ StoreStatus init_store(const std::string &folder, const InitOptions &options) {
   Made made;
   if (mkdir(path.c_str(), 0700) == 0) {
     made.add(path);
-    status = own(path, owner);
   } else if (errno != EEXIST) {
     return failure_of(errno, "create " + path);
-  } else if (!options.user.empty()) {
-    status = own(path, owner);
-  } else if (geteuid() == 0) {
-    status = owner_of(path, &owner);
   }
-  status = status.ok() ? make_store(folder, owner, options.map_bytes != 0 ? options.map_bytes : kDefaultMapBytes, &made)
-                       : status;
+  status = make_store(folder, map_bytes != 0 ? map_bytes : kDefaultMapBytes, &made);
   if (status.ok()) {
     sync_folder(folder_of(path));  // as far as it may be read
     made.keep();

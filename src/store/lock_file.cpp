@@ -65,9 +65,7 @@ StoreStatus LockFile::get(const std::string &folder, std::shared_ptr<LockFile> *
 }
 
 StoreStatus LockFile::open_current() {
-  Owner owner;
-  StoreStatus status = owner_of(folder_, &owner);
-  status = status.ok() ? create_if_missing(path_, owner, nullptr) : status;
+  StoreStatus status = create_if_missing(path_, nullptr);
   if (!status.ok()) {
     return status;
   }

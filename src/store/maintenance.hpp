@@ -13,9 +13,12 @@ namespace keyward {
 struct BackupReport {
   std::uint64_t keys = 0, bytes = 0;
 };
-// A consistent copy of both environments, and the secret, into `target`, which must be empty or not there. It is a store's folder itself,
-// and whole as soon as the secret is in it. Takes no lock of ours.
-StoreStatus backup_store(const std::string &folder, const std::string &target, BackupReport *report);
+// A consistent copy of both environments, and the secret, into `target`, which must be empty or not there, or
+// `replaces` says so and it is a backup of this store: that one is good until the new one is whole. It is a store's
+// folder itself, and whole as soon as the secret is in it. Takes no lock of ours.
+StoreStatus backup_store(const std::string &folder, const std::string &target, bool replaces, BackupReport *report);
+// Whether a backup's folder lies outside of the store, whatever links lead there; else `exists`.
+StoreStatus check_outside(const std::string &target, const std::string &folder);
 
 struct CompactReport {
   std::uint64_t bytes_before = 0, bytes_after = 0;  // of both environments' files
@@ -37,6 +40,7 @@ struct RestoreOptions {
 
 struct RestoreReport {
   bool was_there = false;  // a present store that could be opened
+  bool was_empty = false;  // nothing of a store was there
   std::uint64_t keys = 0;  // in the backup
   // Taken over from the present store.
   std::uint64_t revoked = 0, suspended = 0, purged = 0, rotated = 0, blocked = 0, denied = 0;
@@ -53,7 +57,7 @@ struct RestoreReport {
 //  - a key that was revoked and purged doesn't come back;
 //  - a suspended key stays suspended, a blocked subject blocked, a denied token denied;
 //  - a rotated key keeps the end of its overlap, and its successors are kept as they are now.
-// Everything else that was made since is gone. Where there is no store, one is made, with the backup's secret and its owner.
+// Everything else that was made since is gone. Where there is no store, one is made, with the backup's secret.
 StoreStatus restore_store(const std::string &folder, const std::string &backup, const RestoreOptions &options,
                           const MoveProgress &progress, RestoreReport *report);
 

@@ -2,15 +2,20 @@
 #include "store/reader.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
+#include <utility>
 
 #include "base/hex.hpp"
 #include "store/failure.hpp"
 #include "store/reader_state.hpp"
+#include "store/rights.hpp"
 
 namespace keyward {
 
@@ -222,6 +227,7 @@ void CredentialReader::end() noexcept {
   State &state = *state_;
   if (state.in_snapshot) {
     state.in_snapshot = false;
+    state.copies.clear();
     mdb_txn_reset(state.txn.get());
     state.unlock_gate();
   }
@@ -268,12 +274,47 @@ StoreStatus CredentialReader::stats(Stats *stats) {
   return {};
 }
 
+std::vector<pid_t> CredentialReader::other_processes() {
+  std::vector<pid_t> processes;
+  if (!is_open()) {
+    return processes;
+  }
+  state_->environment.clear_stale_readers();
+  processes.reserve(kMaxReaders);
+  // LMDB calls it with a heading, then with "PID THREAD TRANSACTION" for each reader.
+  const auto note = [](const char *line, void *list) noexcept {
+    auto *known = static_cast<std::vector<pid_t> *>(list);
+    const auto process = static_cast<pid_t>(std::strtol(line, nullptr, 10));
+    if (process > 0 && process != getpid() && known->size() < known->capacity() &&
+        std::find(known->begin(), known->end(), process) == known->end()) {
+      known->push_back(process);
+    }
+    return 0;
+  };
+  mdb_reader_list(state_->environment.get(), note, &processes);
+  return processes;
+}
+
 // A worker reads credentials, and writes usage under the lock.
-StoreStatus probe_store(const std::string &folder) {
+StoreStatus probe_store(const std::string &folder, std::vector<std::string> *warnings) {
+  std::vector<std::string> found = look_at_rights(folder).warnings;
+  struct stat st = {};
+  if (stat(folder.c_str(), &st) == 0 && st.st_uid != geteuid() && geteuid() != 0 && st.st_uid != 0) {
+    found.push_back(folder + " belongs to user " + std::to_string(st.st_uid) + ", and workers run as user " +
+                    std::to_string(geteuid()) + ": the former decides who is let in");
+  }
   Environment credentials, usage;
   StoreStatus status = credentials.open(folder, EnvironmentKind::credentials, Access::probe, 0);
   status = status.ok() ? usage.open(folder, EnvironmentKind::usage, Access::probe, 0) : status;
-  if (!status.ok()) {
+  if (status.ok() && credentials.unlisted()) {
+    found.push_back(folder +
+                    " is on a read-only mount: keys that are in it are served; use counts and the windows of "
+                    "limits are not kept over a restart, and keys with a plain prefix are not filed anew");
+  }
+  if (warnings != nullptr) {
+    *warnings = std::move(found);
+  }
+  if (!status.ok() || credentials.unlisted()) {
     return status;
   }
   const std::string lock = lock_file(folder);

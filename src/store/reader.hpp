@@ -2,11 +2,14 @@
 // one read transaction that is renewed and reset; nothing is copied.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "store/denial.hpp"
@@ -74,7 +77,9 @@ class CredentialReader {
   StoreCode find_token_denial(std::string_view issuer, std::string_view subject, std::string_view jti,
                               std::int64_t now_s, TokenDenial *denial) noexcept;
   // Keys of the legacy-prefix kind under this plain prefix, in order of id; stops when visit answers false.
-  StoreCode for_each_candidate(std::string_view prefix, const std::function<bool(const FoundKey &)> &visit);
+  // damaged (may be empty) gets the id of an entry that is, or whose key is.
+  StoreCode for_each_candidate(std::string_view prefix, const std::function<bool(const FoundKey &)> &visit,
+                               const std::function<void(std::string_view id)> &damaged = {});
   // Whether any legacy-prefix entry exists; and how long their plain prefixes are: bit i set for length i (up to 63).
   std::uint64_t legacy_prefix_lengths() noexcept;
 
@@ -97,7 +102,7 @@ class CredentialReader {
   // isn't there (`missing`), or of one that is another's. Where the entry itself is damaged the id is empty. Entries of damaged keys
   // are left to for_each_key().
   enum class Stray : std::uint8_t { damaged, missing, foreign };
-  using StrayVisitor = std::function<void(Table table, std::string_view id, Stray stray)>;
+  using StrayVisitor = std::function<void(Table table, std::string_view entry, std::string_view id, Stray stray)>;
   StoreCode for_each_stray_entry(const StrayVisitor &visit);
 
   const Seal &seal() const noexcept;
@@ -110,6 +115,10 @@ class CredentialReader {
     std::int64_t created_at_s = 0;
   };
   StoreStatus stats(Stats *stats);
+
+  // The other processes that have a place in the table of readers, each once: a process takes one when it opens the
+  // store, and loses it when it ends. Their ids are those of the container that they run in.
+  std::vector<pid_t> other_processes();
 
  private:
   friend class CredentialWriter;  // which shares the environment
@@ -137,6 +146,7 @@ class Snapshot {
 
 // Whether a process that may become `uid`/`gid` could use the store as a worker does: opened, schema checked, nothing created.
 // For a child process only (it opens LMDB): `nginx -t`, and `keyward store check`.
-StoreStatus probe_store(const std::string &folder);
+// warnings (may be nullptr): what doesn't keep it from that.
+StoreStatus probe_store(const std::string &folder, std::vector<std::string> *warnings = nullptr);
 
 }  // namespace keyward

@@ -1,5 +1,8 @@
 // Look-ups in a snapshot. The hot one is find_key(): two searches, two checksums, nothing copied.
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <new>
 
 #include "base/little_endian.hpp"
 #include "store/failure.hpp"
@@ -7,6 +10,25 @@
 #include "store/reader_state.hpp"
 
 namespace keyward {
+
+// With one commit more than the snapshot's, another may be under way, which leaves the snapshot's pages alone: a page that
+// is freed by one commit is written over by the second one after it at the earliest.
+int CredentialReader::State::settle(int rc, std::string_view *key, std::string_view *stored) const noexcept {
+  if (!environment.unlisted() || (rc != MDB_SUCCESS && rc != MDB_NOTFOUND)) {
+    return rc;
+  }
+  try {
+    for (std::string_view *bytes : {key, stored}) {
+      if (rc == MDB_SUCCESS && bytes != nullptr) {
+        *bytes = copies.emplace_back(*bytes);
+      }
+    }
+  } catch (const std::bad_alloc &) {
+    return ENOMEM;
+  }
+  std::atomic_thread_fence(std::memory_order_acquire);
+  return environment.last_txn_id() <= generation.txn_id + 1 ? rc : EBUSY;
+}
 
 // What can't be a key of LMDB's isn't found; everything else that goes wrong is told.
 StoreCode CredentialReader::State::get(Table table, std::string_view key, std::string_view *content,
@@ -19,7 +41,7 @@ StoreCode CredentialReader::State::get(Table table, std::string_view key, std::s
     return StoreCode::not_found;
   }
   std::string_view stored;
-  const int rc = lmdb::get(txn.get(), environment.handle(table), key, &stored);
+  const int rc = settle(lmdb::get(txn.get(), environment.handle(table), key, &stored), nullptr, &stored);
   if (rc != 0) {
     return store_code(rc);
   }
@@ -65,6 +87,7 @@ StoreCode CredentialReader::find_key_by_id(std::string_view id, FoundKey *found)
   std::string_view key = id, stored;
   int rc = cursor.open(state_->txn.get(), state_->environment.handle(Table::keys));
   rc = rc == 0 ? cursor.get(&key, &stored, MDB_SET_KEY) : rc;
+  rc = state_->settle(rc, &key, &stored);
   return rc == 0 ? state_->key_by_id(key, found) : store_code(rc);
 }
 
@@ -75,12 +98,13 @@ StoreCode CredentialReader::State::confirm_absence(Table table, std::string_view
   std::string_view found = key, stored, content;
   int rc = cursor.open(txn.get(), environment.handle(table));
   rc = rc == 0 ? cursor.get(&found, &stored, MDB_SET_RANGE) : rc;
+  rc = settle(rc, &found, &stored);
   const bool last = rc == MDB_NOTFOUND;
   if (rc == 0 && !environment.seal().open(table, found, stored, &content)) {
     return StoreCode::damaged;
   }
   if (rc == 0 || last) {
-    rc = cursor.get(&found, &stored, last ? MDB_LAST : MDB_PREV);
+    rc = settle(cursor.get(&found, &stored, last ? MDB_LAST : MDB_PREV), &found, &stored);
   }
   if (rc == 0 && !environment.seal().open(table, found, stored, &content)) {
     return StoreCode::damaged;
@@ -111,8 +135,9 @@ StoreCode CredentialReader::State::count_denials() noexcept {
     return code;
   }
   MDB_stat stat = {};
-  const int rc =
+  int rc =
       environment.has(Table::denials) ? mdb_stat(txn.get(), environment.handle(Table::denials), &stat) : MDB_SUCCESS;
+  rc = settle(rc, nullptr, nullptr);
   if (rc != MDB_SUCCESS || stat.ms_entries != count) {
     return rc != MDB_SUCCESS ? store_code(rc) : StoreCode::damaged;
   }

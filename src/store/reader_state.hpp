@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -13,6 +14,7 @@
 #include "store/environment.hpp"
 #include "store/lmdb.hpp"
 #include "store/reader.hpp"
+#include "store/walk.hpp"
 
 namespace keyward {
 
@@ -27,6 +29,7 @@ struct CredentialReader::State {
   std::uint64_t denials = 0;         // how many entries the denylist has
   Generation generation;
   unsigned refreshes = 0;
+  mutable std::deque<std::string> copies;  // of what this snapshot has read on a read-only mount
 
   bool shared = false;  // with a writer; doesn't change once it is open
   std::mutex gate;
@@ -49,6 +52,19 @@ struct CredentialReader::State {
   void unlock_gate() noexcept;
   // Whether this very thread is between begin() and end().
   bool reads_here() const noexcept { return shared && snapshot_thread.load() == std::this_thread::get_id(); }
+
+  // On a read-only mount no writer knows of this snapshot, and from the third commit behind it on one may write over its
+  // pages. So what is read is copied, key and stored (each may be nullptr) become views of the copies, and it counts only
+  // if no such commit can have begun by then. Elsewhere nothing happens.
+  int settle(int rc, std::string_view *key, std::string_view *stored) const noexcept;
+  Walk walk(Table table) const {
+    Walk walk(txn.get(), environment.handle(table));
+    if (environment.unlisted()) {
+      walk.settle_by(
+          [this](int rc, std::string_view *key, std::string_view *stored) { return settle(rc, key, stored); });
+    }
+    return walk;
+  }
 
   // Look-ups, in the snapshot.
   StoreCode get(Table table, std::string_view key, std::string_view *content, Digest *tag = nullptr) const noexcept;

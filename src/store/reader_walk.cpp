@@ -27,7 +27,7 @@ StoreCode CredentialReader::for_each_key(std::string_view after, const std::func
     return StoreCode::io;
   }
   bool any_damaged = false;
-  const Walk walk(state.txn.get(), state.environment.handle(Table::keys));
+  const Walk walk = state.walk(Table::keys);
   const StoreCode code = walk.after(after, [&](std::string_view id, std::string_view stored) {
     FoundKey found;
     std::string_view content;
@@ -51,7 +51,7 @@ StoreCode CredentialReader::for_each_key_of(std::string_view subject,
     return StoreCode::io;
   }
   bool any_damaged = false;
-  const Walk walk(state.txn.get(), state.environment.handle(Table::subject_keys));
+  const Walk walk = state.walk(Table::subject_keys);
   const StoreCode code = walk.under(subject, [&](std::string_view entry, std::string_view id, std::string_view stored) {
     FoundKey found;
     std::string_view content;
@@ -67,19 +67,21 @@ StoreCode CredentialReader::for_each_key_of(std::string_view subject,
 }
 
 StoreCode CredentialReader::for_each_candidate(std::string_view prefix,
-                                               const std::function<bool(const FoundKey &)> &visit) {
+                                               const std::function<bool(const FoundKey &)> &visit,
+                                               const DamagedVisitor &damaged) {
   State &state = *state_;
   if (!state.in_snapshot) {
     return StoreCode::io;
   }
   bool any_damaged = false;
-  const Walk walk(state.txn.get(), state.environment.handle(Table::prefixes));
+  const Walk walk = state.walk(Table::prefixes);
   const StoreCode code = walk.under(prefix, [&](std::string_view entry, std::string_view id, std::string_view stored) {
     FoundKey found;
     std::string_view content;
     if (!state.environment.seal().open(Table::prefixes, entry, stored, &content) ||
         state.key_by_id(id, &found) != StoreCode::ok || found.key.legacy_prefix != prefix || found.key.indexed) {
       any_damaged = true;
+      tell(damaged, id);
       return true;
     }
     return visit(found);
@@ -94,26 +96,25 @@ StoreCode CredentialReader::for_each_stray_entry(const StrayVisitor &visit) {
   }
   // asks(found, front): whether the key's record asks for this entry, of which front is the part that isn't the id.
   const auto walk = [&](Table table, auto asks) {
-    return Walk(state.txn.get(), state.environment.handle(table))
-        .after({}, [&](std::string_view key, std::string_view stored) {
-          std::string_view content;
-          if (!state.environment.seal().open(table, key, stored, &content)) {
-            visit(table, {}, Stray::damaged);
-            return true;
-          }
-          // LOCATOR -> ID, else PREFIX \0 ID -> nothing.
-          const std::size_t end = table == Table::index ? key.size() : std::min(key.rfind('\0'), key.size());
-          const std::string_view front = key.substr(0, end);
-          const std::string_view id = table == Table::index ? content : key.substr(std::min(end + 1, key.size()));
-          FoundKey found;
-          const StoreCode code = state.key_by_id(id, &found);
-          if (code == StoreCode::not_found) {
-            visit(table, id, Stray::missing);
-          } else if (code == StoreCode::ok && !asks(found.key, front)) {
-            visit(table, id, Stray::foreign);
-          }
-          return true;
-        });
+    return state.walk(table).after({}, [&](std::string_view key, std::string_view stored) {
+      std::string_view content;
+      if (!state.environment.seal().open(table, key, stored, &content)) {
+        visit(table, key, {}, Stray::damaged);
+        return true;
+      }
+      // LOCATOR -> ID, else PREFIX \0 ID -> nothing.
+      const std::size_t end = table == Table::index ? key.size() : std::min(key.rfind('\0'), key.size());
+      const std::string_view front = key.substr(0, end);
+      const std::string_view id = table == Table::index ? content : key.substr(std::min(end + 1, key.size()));
+      FoundKey found;
+      const StoreCode code = state.key_by_id(id, &found);
+      if (code == StoreCode::not_found) {
+        visit(table, key, id, Stray::missing);
+      } else if (code == StoreCode::ok && !asks(found.key, front)) {
+        visit(table, key, id, Stray::foreign);
+      }
+      return true;
+    });
   };
   StoreCode code = walk(
       Table::index, [](const KeyView &key, std::string_view locator) { return key.indexed && key.locator == locator; });
@@ -136,7 +137,7 @@ StoreCode CredentialReader::for_each_subject(const std::function<bool(std::strin
     return StoreCode::io;
   }
   bool any_damaged = false;
-  const Walk walk(state.txn.get(), state.environment.handle(Table::subjects));
+  const Walk walk = state.walk(Table::subjects);
   const StoreCode code = walk.after({}, [&](std::string_view subject, std::string_view stored) {
     SubjectView view;
     std::string_view content;
@@ -157,7 +158,7 @@ StoreCode CredentialReader::for_each_plan(const std::function<bool(std::string_v
     return StoreCode::io;
   }
   bool any_damaged = false;
-  const Walk walk(state.txn.get(), state.environment.handle(Table::plans));
+  const Walk walk = state.walk(Table::plans);
   const StoreCode code = walk.after({}, [&](std::string_view name, std::string_view stored) {
     PlanView view;
     std::string_view content;
@@ -181,7 +182,7 @@ StoreCode CredentialReader::for_each_denial(const std::function<bool(const Denia
     return state.count_denials();
   }
   bool any_damaged = false;
-  const Walk walk(state.txn.get(), state.environment.handle(Table::denials));
+  const Walk walk = state.walk(Table::denials);
   const StoreCode code = walk.after({}, [&](std::string_view key, std::string_view stored) {
     DenialRecord record;
     std::string_view content;

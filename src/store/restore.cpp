@@ -1,5 +1,6 @@
 // A restore: the backup's content is made ready beside the store without its lock; under it, what has ended since is carried over and the
 // two exchanged.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,6 +37,7 @@ class Restore {
   StoreStatus carry_over(Environment *to);
   StoreStatus take_place();
   StoreStatus refuse_damage();
+  bool is_place_empty() const;
 
   const std::string &folder_, &from_;
   const RestoreOptions &options_;
@@ -68,11 +70,8 @@ StoreStatus Restore::open_backup() {
 }
 
 StoreStatus Restore::prepare_folder() {
-  Owner owner;
-  StoreStatus status = owner_of(credentials_folder(from_), &owner);
-  if (status.ok() && mkdir(folder_.c_str(), 0700) == 0) {
-    status = give_to(folder_, owner);
-  } else if (status.ok() && errno != EEXIST) {
+  StoreStatus status;
+  if (mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST) {
     status = failure_of(errno, "create " + folder_);
   }
   status = status.ok() ? LockFile::get(folder_, &lock_) : status;
@@ -99,10 +98,8 @@ StoreStatus Restore::prepare_secret() {
   SecretStamp stamp;
   StoreStatus status = read_secret(secret_file(folder_), &secret, &stamp);
   if (!status.ok() && !present_.is_open()) {
-    Owner owner;
-    status = owner_of(folder_, &owner);
-    status = status.ok() ? read_secret(secret_file(from_), &secret, &stamp) : status;
-    status = status.ok() ? write_secret(secret_file(folder_), secret, owner) : status;
+    status = read_secret(secret_file(from_), &secret, &stamp);
+    status = status.ok() ? write_secret(secret_file(folder_), secret) : status;
   }
   wipe(secret.data(), secret.size());
   return status;
@@ -177,7 +174,18 @@ StoreStatus Restore::take_place() {
   return status;
 }
 
+bool Restore::is_place_empty() const {
+  struct stat st = {};
+  for (const std::string &part : {secret_file(folder_), credentials_folder(folder_), usage_folder(folder_)}) {
+    if (lstat(part.c_str(), &st) == 0 || (errno != ENOENT && errno != ENOTDIR)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 StoreStatus Restore::run() {
+  report_->was_empty = is_place_empty();
   StoreStatus status = open_backup();
   if (options_.dry_run) {
     status = status.ok() ? open_present() : status;

@@ -16,6 +16,8 @@ enum class StoreCode : std::uint8_t {
   truncated,      // the file is shorter than its own last page
   no_secret,      // the secret is missing, unreadable or of the wrong size
   permission,     // EACCES, EPERM
+  read_only,      // mounted so
+  exposed,        // others may write it, or it is another's
   damaged,        // a record whose checksum or form doesn't hold
   busy,           // another writer held the lock too long
   full,           // the disk is full

@@ -16,12 +16,9 @@
 
 namespace keyward {
 
-struct InitOptions {
-  std::string user;           // owner of all files; empty: whoever runs this
-  std::size_t map_bytes = 0;  // 0: kDefaultMapBytes
-};
-// Makes a new store. Refused with `exists` if anything of a store is there already (also a file of 0 bytes).
-StoreStatus init_store(const std::string &folder, const InitOptions &options);
+// Makes a new store; map_bytes 0: kDefaultMapBytes. Refused with `exists` if anything of a store is there already (also
+// a file of 0 bytes).
+StoreStatus init_store(const std::string &folder, std::size_t map_bytes);
 
 // Who names a plan: a key by its id, or a subject.
 struct PlanUser {
@@ -95,8 +92,7 @@ class CredentialWriter {
   CredentialWriter();
   ~CredentialWriter();
 
-  // Opens an existing store for writing (never creates one; the same checks as CredentialReader::open). When root runs it, whatever
-  // files come into being keep the folder's owner.
+  // Opens an existing store for writing (never creates one; the same checks as CredentialReader::open).
   StoreStatus open(const std::string &folder);
 
   // Runs `body` in one write transaction under the lock and commits if it returned ok; else nothing has changed. On MAP_FULL the map

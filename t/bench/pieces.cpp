@@ -125,7 +125,7 @@ void principal_cache_finds(benchmark::State &state) {
   const Generation generation{1, 1};
   auto principal = std::make_shared<Principal>();
   principal->stands_until_s = INT64_MAX;
-  PrincipalCache cache(16384);
+  PrincipalCache cache(16384, 32U << 20);
   for (const Digest &name : names) {
     cache.put(name, generation, kNow_s, principal);
   }
@@ -138,7 +138,7 @@ BENCHMARK(principal_cache_finds)->Arg(1)->Arg(kMany);
 
 void principal_cache_misses(benchmark::State &state) {
   const std::vector<Digest> names = digests(kMany);
-  PrincipalCache cache(16384);
+  PrincipalCache cache(16384, 32U << 20);
   std::size_t i = 0;
   for (auto _ : state) {
     benchmark::DoNotOptimize(cache.find(names[i++ & (kMany - 1)], Generation{1, 1}, kNow_s));

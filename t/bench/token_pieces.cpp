@@ -145,7 +145,7 @@ void token_first_seen(benchmark::State &state, Algorithm algorithm) {
   issuer.name = "auth";
   issuer.issuer = "https://auth.example.com";
   issuer.audiences = {"api"};
-  TokenCache cache(8192);
+  TokenCache cache(8192, 32U << 20);
   std::uint64_t round = 0;
   for (auto _ : state) {
     ++round;  // another state of the key sets: nothing is remembered
@@ -160,7 +160,7 @@ void token_first_seen(benchmark::State &state, Algorithm algorithm) {
 
 void token_remembered(benchmark::State &state) {
   const std::string token = token_of(Algorithm::eddsa);
-  TokenCache cache(8192);
+  TokenCache cache(8192, 32U << 20);
   auto verified = std::make_shared<VerifiedToken>();
   verified->times.valid_until_s = kNow_s + 900;
   const int accepted = 0;

@@ -36,6 +36,9 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "load: needs the machine; one such test at a time")
     config.addinivalue_line("markers", "thorough: goes further with KEYWARD_THOROUGH=1, which make check sets")
     config.addinivalue_line("markers", "release_only: shows nothing more under sanitizers")
+    # A script's background job ignores this signal, and so would all that tests start: a script that was told to ignore it can't trap it.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.getuid() == 0:
         # bcrypt's threads yield to whatever else runs: beside three other tests hardly anything would be left for them.
         Edge.before = ("nice", "-n", "-9")

@@ -91,7 +91,7 @@ def make_keys(store):
         "invalid_key": {"Authorization": "Bearer kw_wrong"},
         "revoked_key": bearer(revoked),
         "suspended_key": bearer(suspended),
-        "pending_key": bearer(key(pkce_challenge="E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")),
+        "pending_key": bearer(store.pending_key(verifier="sha256", scope=["posts:read"])),
         "expired_key": {"Authorization": f"Bearer {expired}"},
         "invalid_token": {"Authorization": "Bearer eyJh.eyJz.c2ln"},
         "no_access": bearer(key(plan="nothing")),
@@ -393,7 +393,7 @@ def pages(build):
             location /named/ { error_page 401 @named; proxy_pass @BACKEND@; }
             location @named { default_type text/plain; return 402 "named"; }
             location /named-static/ { error_page 401 @static; proxy_pass @BACKEND@; }
-            location @static { root @HTML@; try_files /page.html =404; }
+            location @static { root @HTML@; rewrite ^ /page.html break; }
             location /static/ { error_page 401 /page.html; proxy_pass @BACKEND@; }
             location = /page.html { internal; }
             location /open/ { error_page 401 /open-page; proxy_pass @BACKEND@; }

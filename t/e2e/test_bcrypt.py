@@ -400,9 +400,17 @@ def test_a_graceful_stop_during_bcrypt_answers_first(start):
     e.stop()
 
 
+def hurry(e):
+    """Lets the runs under way end soon, also on a busy machine: nginx's master kills a worker that takes a second to end."""
+    for worker in e.workers():
+        for thread in os.listdir(f"/proc/{worker}/task"):
+            os.setpriority(os.PRIO_PROCESS, int(thread), -15 if os.getuid() == 0 else 19)
+
+
 def test_a_fast_stop_during_bcrypt_is_clean(start):
     e = start(workers=1)
     waiting = begin(e, with_key("slow0"))
+    hurry(e)
     e.stop(graceful=False)
     with pytest.raises(Closed):
         waiting.read_response()

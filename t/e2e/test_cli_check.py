@@ -3,8 +3,6 @@
 import pytest
 from cli_helper import bcrypt, lines, on_terminal, refuses, sha256, strong
 
-CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-
 
 def check(kw, key):
     run = kw.run("key", "check", "--json", input=key)
@@ -51,12 +49,116 @@ def test_states(kw, store):
     assert reason(key) is None
     kw("key", "revoke", key["id"])
     assert reason(key) == "revoked_key"
-    assert reason(store.key(verifier="sha256", pkce_challenge=CHALLENGE)) == "pending_key"
+    assert reason(store.pending_key(verifier="sha256")) == "pending_key"
     kw("plan", "set", "shut", "--no-access")
     assert reason(store.key(verifier="sha256", plan="shut")) == "no_access"
     missing = store.key(verifier="sha256", plan="elsewhere")
     assert reason(missing) == "no_access"
     assert "nginx's configuration may have it" in kw("key", "check", input=missing["key"], json=False, ok=False)
+
+
+@pytest.fixture
+def conf(folder, store):
+    """conf(directives): --conf with a configuration that has them."""
+
+    def write(text, *, name="nginx.conf", store_line=True):
+        lines = f"http {{ {f'keyward_store {store.path};' if store_line else ''}\n{text}\n}}\n"
+        (folder / name).write_text(f"# configuration file /etc/nginx/nginx.conf:\n{lines}\n")
+        return ["--conf", folder / name]
+
+    return write
+
+
+def judged(kw, key, arguments):
+    run = kw.run("key", "check", "--json", *arguments, input=key["key"])
+    answer = run.json()
+    assert run.rc == (0 if answer["valid"] else 1) and run.stderr == ""
+    return answer
+
+
+def test_report_U18(kw, store, conf, edge, backend):
+    """A plan of nginx.conf: nginx lets the key in, and so does the command that is told of it."""
+    plan = "keyward_plan gold scope=posts:*;\nkeyward_scope_implies posts:* posts:read media:read;"
+    key = store.key(plan="gold", verifier="sha256")
+    assert edge(http=plan, location="keyward on;").get("/", {"X-API-Key": key["key"]}).status == 200
+    answer = judged(kw, key, conf(plan))
+    assert (answer["valid"], answer["reason"], answer["plan"], answer["scopes"], answer["configuration"]) == (True, None, "gold", "posts:*", True)
+    unknown = judged(kw, key, [])
+    assert (unknown["valid"], unknown["reason"], unknown["configuration"]) == (False, "no_access", False)
+    assert unknown["remark"] == ('plan "gold" is not in the store; nginx\'s configuration may have it, and then nginx lets the key in: --conf FILE, '
+                                 "with what `nginx -T` prints, tells")
+    missing = judged(kw, key, conf("keyward_plan silver;"))
+    assert (missing["reason"], missing["remark"]) == ("no_access", 'neither the configuration nor the store has the plan "gold"')
+
+
+def test_report_U18_the_configuration_owns_its_plans(kw, store, conf):
+    kw("plan", "set", "pro", "--scope", "a")
+    key = store.key(plan="pro", verifier="sha256")
+    assert judged(kw, key, [])["scopes"] == "a"
+    assert judged(kw, key, conf("keyward_plan pro scope=b,c;"))["scopes"] == "b c"
+    assert judged(kw, key, conf("keyward_plan pro no_access;"))["reason"] == "no_access"
+    assert judged(kw, key, conf("keyward_plan other scope=b default;"))["scopes"] == "a"
+    free = store.key(verifier="sha256")
+    assert judged(kw, free, conf("keyward_plan other scope=b default;"))["plan"] == "other"
+
+
+def test_report_U18_implied_scopes(kw, store, conf):
+    kw("plan", "set", "pro", "--scope", "posts:read")
+    key = store.key(plan="pro", scope="all", verifier="sha256")
+    assert judged(kw, key, [])["scopes"] is None
+    assert judged(kw, key, conf("keyward_scope_implies all posts:read;"))["scopes"] == "posts:read"
+
+
+def test_report_U18_formats(kw, store, conf, edge, backend):
+    """A key that none of the configuration's formats admits is refused by nginx before the store is asked."""
+    formats = "keyward_key_format nrp_ hex=64;\nkeyward_key_format kw_ base62=50;"
+    ours, theirs = store.key(verifier="sha256"), store.key(verifier="sha256", format="nrp_ hex=64")
+    e = edge(http=formats, location="keyward on;")
+    for key, remark in [(ours, 'it begins as keys of keyward_key_format "kw_" do, and isn\'t of that form: nginx refuses it without asking the store'),
+                        (theirs, None)]:
+        answer = judged(kw, key, conf(formats))
+        assert answer["valid"] == (e.get("/", {"X-API-Key": key["key"]}).status == 200)
+        assert (answer["reason"], answer["remark"], answer["id"]) == ("invalid_key" if remark else None, remark, key["id"])
+    answer = judged(kw, ours, conf("keyward_key_format nrp_ hex=64;"))
+    assert (answer["reason"], answer["remark"]) == (
+        "invalid_key", "no keyward_key_format of the configuration admits it: nginx refuses it without asking the store")
+    assert judged(kw, theirs, conf(""))["reason"] == "invalid_key", "the default format"
+    unknown = judged(kw, theirs, [])
+    assert unknown["valid"] and unknown["remark"].startswith("it isn't of the form that nginx takes by default") and "--conf FILE" in unknown["remark"]
+    assert judged(kw, ours, [])["remark"] is None
+
+
+def test_report_U18_includes_are_followed(kw, store, folder):
+    key = store.key(plan="gold", verifier="sha256")
+    (folder / "dump.txt").write_text(
+        f"# configuration file /etc/nginx/nginx.conf:\nhttp {{ keyward_store {store.path}; include plans/*.conf; }}\n\n"
+        "# configuration file /etc/nginx/plans/a.conf:\nkeyward_plan gold scope=a;\n\n")
+    assert judged(kw, key, ["--conf", folder / "dump.txt"])["scopes"] == "a"
+    (folder / "alone.conf").write_text(f"http {{ keyward_store {store.path}; include plans/*.conf; }}\n")
+    answer = judged(kw, key, ["--conf", folder / "alone.conf"])
+    assert answer["reason"] == "no_access" and "wasn't looked at" in answer["remark"]
+
+
+def test_report_U18_what_is_wrong_with_the_file(kw, store, folder, conf):
+    key = store.key(verifier="sha256")
+
+    def refused(arguments, says):
+        refuses(kw, "key", "check", *arguments, status=2, says=says, input=key["key"])
+
+    refused(["--conf", "-"], "the key is on standard input; name a file")
+    refused(["--conf", folder / "none"], "No such file")
+    refused(conf("keyward_plan p limit=60;"), '"keyward_plan" directive:')
+    refused(conf("keyward_key_format x;"), '"keyward_key_format" directive:')
+    refused(conf("keyward_plan p"), "--conf: ")
+
+
+def test_report_U18_another_store(kw, store, folder, conf):
+    key = store.key(verifier="sha256")
+    assert "has no keyward_store" in judged(kw, key, conf("", store_line=False))["remark"]
+    remark = judged(kw, key, conf("keyward_store /srv/another;", store_line=False))["remark"]
+    assert remark == f'the configuration has keyward_store "/srv/another", and the store that was asked is "{store.path}"'
+    (folder / "link").symlink_to(store.path)
+    assert judged(kw, key, conf(f"keyward_store {folder}/link/;", store_line=False))["remark"] is None
 
 
 def test_expired(kw):

@@ -139,7 +139,7 @@ SHA = {"sha256": sha256("x")}
         ({**SHA, "expires_at": 1e300}, "expires_at is not a time"),
         ({**SHA, "last_used_at": "2026-02-30"}, "last_used_at is not a time"),
         ({**SHA, "state": "dead"}, "state has to be"),
-        ({**SHA, "state": "pending"}, "needs pkce_challenge"),
+        ({**SHA, "state": "pending"}, "logins are not there yet"),
         ({**SHA, "uses": -1}, "uses has to be a whole number"),
     ],
 )
@@ -275,6 +275,32 @@ def test_shapes_of_files(kw, folder):
     assert list(bad(kw, "x" * 3000000, {}, "y" * 65537)) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("count", [49, 50, 51, 999, 1000, 1001, 2500])
+def test_report_U20(kw, count):
+    """However many lines are bad, one number is told."""
+    bad_lines = "".join(f'{{"colour":{i}}}\n' for i in range(count))
+    run = kw.run("key", "import", "-", input=bad_lines)
+    assert run.rc == 1 and run.stderr.splitlines()[-1] == f"keyward: nothing was imported: {count} bad lines"
+    shown = [line for line in run.stderr.splitlines() if line.startswith("keyward: line ")]
+    assert len(shown) == min(count, 50)
+    assert (f"keyward: and {count - 50} more bad line{'s' if count > 51 else ''}\n" in run.stderr) == (count > 50)
+    error = json.loads(kw.run("key", "import", "-", "--json", input=bad_lines).stderr)
+    assert (error["bad_lines"], len(error["lines"])) == (count, min(count, 50))
+    assert error["error"] == f"nothing was imported: {count} bad lines"
+
+
+def test_report_U20_a_line_with_two_mistakes_is_one(kw):
+    line = {"id": "a", "sha256": sha256("a")}
+    run = kw.run("key", "import", "-", input=lines(line, line))
+    assert run.stderr == ("keyward: line 2: its key is that of line 1, too\n"
+                          "keyward: nothing was imported: 1 bad line\n")
+
+
+def test_report_U20_ids_on_standard_input(kw):
+    run = kw.run("key", "revoke", "--stdin", input="".join(f"nope{i}\n" for i in range(1200)))
+    assert run.rc == 1 and "keyward: and 1150 more bad lines\nkeyward: 0 keys are revoked; 1200 lines are not done\n" in run.stderr
+
+
 def test_round_trip(kw, make_store):
     other = make_store("other").kw
     kw("plan", "set", "pro")
@@ -282,8 +308,9 @@ def test_round_trip(kw, make_store):
             for i, (v, more) in enumerate([
                 ("bcrypt:4", ["--subject", "alice", "--plan", "pro", "--scope", "a:*,b"]),
                 ("sha256", ["--scope", "", "--limit", "60r/m,5r/s", "--expires", "90d"]),
-                ("sha256", ["--pkce-challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"]),
+                ("sha256", []),
                 ("bcrypt:4", [])])]
+    kw("key", "suspend", keys[2]["id"])
     kw("key", "revoke", keys[3]["id"])
     imports(
         kw,
@@ -299,7 +326,7 @@ def test_round_trip(kw, make_store):
     assert other("key", "list") == kw("key", "list")
     for key in kw("key", "list"):
         assert other("key", "show", key["id"]) == kw("key", "show", key["id"])
-    for text, reason in [(keys[0]["key"], "no_access"), (keys[1]["key"], None), (keys[2]["key"], "pending_key"), (keys[3]["key"], "revoked_key"),
+    for text, reason in [(keys[0]["key"], "no_access"), (keys[1]["key"], None), (keys[2]["key"], "suspended_key"), (keys[3]["key"], "revoked_key"),
                          ("legacy_key_of_someone", None), ("legacy_key_refiled", "suspended_key"), ("new", None)]:
         assert other("key", "check", input=text, ok=False)["reason"] == reason
     assert other("store", "check")["ok"]

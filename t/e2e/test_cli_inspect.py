@@ -106,7 +106,7 @@ def test_what_nobody_has_vouched_for(kw, keys, signer):
         answer = json.loads(run.stdout)
         assert run.rc == 1 and cause in answer["cause"], broken[:40]
         # As requests are told.
-        reason = "invalid_request" if len(broken) > 8192 else "invalid_token" if cause in ("alg, kid or typ", "header is not a strict JSON object") else "invalid_key"
+        reason = "invalid_request" if len(broken) > 8192 else "invalid_token"
         assert answer["reason"] == reason
     assert kw.run("token", "inspect", "--public-key", keys / "auth.pem", input=f" {mint(signer)} \t\n").rc == 0, "as HTTP takes blanks away"
     hostile = mint(signer, note="a\x1b[2Jb")
@@ -325,3 +325,22 @@ def test_wrong_usage(kw, keys, signer):
     ):
         refuses(kw, "token", "inspect", *arguments, status=2, says=says, input="a.b.c")
     refuses(kw, "token", "inspect", *pem, status=2, says="no token on standard input", input="")
+
+
+def test_report_U18_plans_of_the_configuration(kw, keys, store, signer):
+    """What it may do is told by the configuration's plans and implied scopes, which nginx has, too."""
+    kw("subject", "set", "alice", "--plan", "gold")
+    token = mint(signer, scope="all other")
+    dump = keys / "plans.conf"
+
+    def judged(plans, *arguments, rc=0):
+        dump.write_text(f"keyward_issuer auth {{ public_key {keys}/auth.pem; subject shared; }}\n{plans}\n")
+        return inspect(kw, token, "--conf", dump, *arguments, rc=rc)
+
+    assert judged("keyward_plan gold scope=posts:read; keyward_scope_implies all posts:read;")["scopes"] == "posts:read"
+    assert judged("keyward_plan gold no_access;", rc=1)["reason"] == "no_access"
+    assert judged("keyward_plan silver;", rc=1)["reason"] == "no_access"
+    kw("plan", "set", "gold", "--scope", "other")
+    assert judged("keyward_plan silver;")["scopes"] == "other"
+    (remark,) = [remark for remark in inspect(kw, token, "--public-key", keys / "auth.pem", rc=0)["remarks"] if "plan" in remark] or [None]
+    assert remark is None

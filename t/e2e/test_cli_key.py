@@ -6,13 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from cli_helper import lines, refuses, sha256
 
-CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
 def test_create_as_json(kw):
     key = kw("key", "create", "--name", "laptop")
-    assert list(key) == ["id", "key", "preview", "name", "subject", "plan", "scopes", "limits", "state", "created_at", "expires_at"]
+    assert list(key) == ["id", "key", "preview", "name", "subject", "plan", "scopes", "limits", "state", "created_at", "expires_at", "new_subject"]
     assert re.fullmatch(r"kw_[0-9A-Za-z]{49}", key["key"])
     assert re.fullmatch(r"key_[0-9A-Za-z]{22}", key["id"])
     assert key["preview"] == f"{key['key'][:11]}...{key['key'][-4:]}"
@@ -48,9 +47,9 @@ def test_the_formats_verifier_is_the_default(kw):
     assert kw("key", "show", key["id"])["verifier"] == "bcrypt"
 
 
-def test_a_pending_key(kw):
-    key = kw("key", "create", "--name", "x", "--verifier", "bcrypt:4", "--pkce-challenge", CHALLENGE)
-    assert key["state"] == "pending"
+def test_a_pending_key(kw, store):
+    key = store.pending_key()
+    assert kw("key", "show", key["id"])["state"] == "pending"
     assert kw("key", "show", key["id"])["is_active"] is False
 
 
@@ -72,8 +71,6 @@ def test_a_pending_key(kw):
         (["--name", "x", "--verifier", "md5"], "--verifier: "),
         (["--name", "x", "--verifier", "bcrypt:31"], "--verifier: "),
         (["--name", "x", "--format", "a_ hex=80 verifier=sha256", "--verifier", "bcrypt"], "bcrypt reads only 72 bytes"),
-        (["--name", "x", "--pkce-challenge", "short"], "43 characters"),
-        (["--name", "x", "--pkce-challenge", CHALLENGE + "="], "43 characters"),
     ],
 )
 def test_what_is_wrong_is_told(kw, arguments, says):
@@ -98,7 +95,7 @@ def test_max_keys(kw, store):
         return kw.run("key", "create", "--name", "x", "--verifier", "sha256", "--subject", "alice", *more)
 
     first = store.key(subject="alice", verifier="sha256")
-    assert create("--pkce-challenge", CHALLENGE).rc == 0
+    store.pending_key(subject="alice", verifier="sha256")
     run = create()
     assert run.rc == 1 and 'plan "two" allows 2; revoke one first' in run.stderr and run.stdout == ""
     assert create("--plan", "wide").rc == 0  # a key's own plan counts before its subject's
@@ -178,7 +175,7 @@ def test_show(kw, store):
 
 def test_revoke(kw, store):
     key = store.key(verifier="sha256")
-    assert kw("key", "revoke", key["id"]) == {"id": key["id"], "state": "revoked", "changed": True, "also_revoked": []}
+    assert kw("key", "revoke", key["id"]) == {"id": key["id"], "state": "revoked", "changed": True, "also_revoked": [], "workers": 0}
     changed_at = kw("key", "show", key["id"])["changed_at"]
     assert kw("key", "revoke", key["id"])["changed"] is False
     assert kw("key", "show", key["id"])["changed_at"] == changed_at
@@ -207,8 +204,8 @@ def test_suspend_and_resume(kw, store):
     assert kw("key", "suspend", key["id"])["state"] == "suspended"
     assert kw("key", "suspend", key["id"])["changed"] is False
     assert kw("key", "show", key["id"])["is_active"] is False
-    assert kw("key", "resume", key["id"]) == {"id": key["id"], "state": "active", "changed": True, "also_revoked": []}
-    pending = kw("key", "create", "--name", "x", "--verifier", "sha256", "--pkce-challenge", CHALLENGE)
+    assert kw("key", "resume", key["id"]) == {"id": key["id"], "state": "active", "changed": True, "also_revoked": [], "workers": 0}
+    pending = store.pending_key(verifier="sha256")
     refuses(kw, "key", "resume", pending["id"], says="is pending")
     refuses(kw, "key", "suspend", pending["id"], says="is pending")
 

@@ -230,26 +230,3 @@ def test_fish_completes(script):
     assert "--expires" in offered("keyward key create --e")
     assert offered("keyward --store x key rev") == ["revoke"]
     assert sorted(offered("keyward --completion ")) == ["bash", "fish", "zsh"]
-
-
-# --- installed ---------------------------------------------------------------------------------------------------------
-
-
-def test_make_install_puts_them_where_they_are_looked_for(build, folder, kw):
-    if build.sanitized:
-        pytest.skip("the same for both builds")
-    run = subprocess.run(["make", "-n", "install", "DEPS=", "DESTDIR=/dest", "PREFIX=/usr", "BUILD=out"], cwd=PROJECT, text=True, capture_output=True)
-    assert run.returncode == 0, run.stderr
-    commands = [line for line in run.stdout.splitlines() if re.match(r"install -D|out/keyward ", line)]
-    for command in commands:
-        # The command itself, not what building it takes.
-        done = subprocess.run(command.replace("/dest", f"{folder}/dest").replace("out/page", f"{folder}/page").replace("out/", f"{build.folder}/"),
-                              shell=True, cwd=PROJECT, text=True, capture_output=True)
-        assert done.returncode == 0, done.stderr
-    share = folder / "dest/usr/share"
-    assert (share / "man/man1/keyward.1").read_text() == kw.run("--man").stdout
-    places = {"bash": "bash-completion/completions/keyward", "zsh": "zsh/site-functions/_keyward", "fish": "fish/vendor_completions.d/keyward.fish"}
-    for shell, place in places.items():
-        assert (share / place).read_text() == kw.run("--completion", shell).stdout
-        assert (share / place).stat().st_mode & 0o777 == 0o644
-    assert os.access(folder / "dest/usr/bin/keyward", os.X_OK)

@@ -1,20 +1,21 @@
 """keyward plan."""
 
+import subprocess
+
 import pytest
 from cli_helper import refuses
-
-NOTHING = {"scopes": None, "limits": None, "max_keys": None, "credits": None, "no_access": False, "default": False}
-
+from harness.older import give_plan_credits
 
 def test_set_and_show(kw):
     plan = kw("plan", "set", "pro", "--scope", "posts:*,media:read", "--scope", "a b", "--limit", "60r/m", "--limit", "1000r/d",
-              "--max-keys", "5", "--credits", "1000/30d", "--default")
+              "--max-keys", "5", "--default")
+    assert plan.pop("created") is True
     assert plan == {
         "name": "pro",
         "scopes": ["posts:*", "media:read", "a", "b"],
         "limits": ["60r/m", "1000r/d"],
         "max_keys": 5,
-        "credits": "1000/30d",
+        "credits": None,
         "no_access": False,
         "default": True,
     }
@@ -23,10 +24,52 @@ def test_set_and_show(kw):
     assert "posts:*" in kw("plan", "list", json=False)
 
 
-def test_a_set_replaces_the_plan_whole(kw):
-    kw("plan", "set", "pro", "--scope", "a", "--limit", "1r/s", "--max-keys", "2", "--credits", "5/1d", "--no-access", "--default")
-    assert kw("plan", "set", "pro") == {"name": "pro", **NOTHING}
-    assert kw("plan", "show", "pro") == {"name": "pro", **NOTHING}
+def test_report_S17(kw, store):
+    """A plan whose limits change keeps its scopes: without them it would grant everything."""
+    kw("plan", "set", "pro", "--scope", "posts:read", "--limit", "60r/m", "--max-keys", "5", "--no-access", "--default")
+    plan = kw("plan", "set", "pro", "--limit", "600r/m")
+    assert plan == {"name": "pro", "scopes": ["posts:read"], "limits": ["600r/m"], "max_keys": 5, "credits": None, "no_access": True,
+                    "default": True, "created": False}
+    del plan["created"]
+    assert kw("plan", "show", "pro") == plan
+    kw("plan", "set", "pro", "--access")
+    key = store.key(plan="pro", verifier="sha256")
+    assert kw("key", "check", input=key["key"])["scopes"] == "posts:read"
+
+
+@pytest.mark.parametrize("option, member, value", [
+    ("--no-scopes", "scopes", None), ("--no-limits", "limits", None), ("--no-max-keys", "max_keys", None), ("--no-credits", "credits", None),
+    ("--access", "no_access", False), ("--no-default", "default", False),
+])
+def test_report_S17_each_is_taken_away_alone(kw, store, option, member, value):
+    whole = kw("plan", "set", "pro", "--scope", "a", "--limit", "1r/s", "--max-keys", "2", "--no-access", "--default")
+    give_plan_credits(store, "pro", 5, 86400)
+    assert kw("plan", "set", "pro", option) == {**whole, "credits": "5/d", member: value, "created": False}
+
+
+def test_report_S17_nothing_given_changes_nothing(kw):
+    whole = kw("plan", "set", "pro", "--scope", "a", "--limit", "1r/s", "--max-keys", "2", "--no-access", "--default")
+    assert kw("plan", "set", "pro") == {**whole, "created": False}
+
+
+@pytest.mark.parametrize("one, other", [
+    (["--scope", "a"], "--no-scopes"), (["--limit", "1r/s"], "--no-limits"), (["--max-keys", "1"], "--no-max-keys"),
+    (["--credits", "1/d"], "--no-credits"), (["--no-access"], "--access"), (["--default"], "--no-default"),
+])
+def test_report_S17_contradictions(kw, one, other):
+    for arguments in ([*one, other], [other, *one]):
+        refuses(kw, "plan", "set", "pro", *arguments, status=2, says="contradict each other")
+    assert kw("plan", "list") == []
+
+
+def test_report_S17_two_at_once(kw, build, store):
+    """Each reads the plan where it writes it: neither takes the other's change back."""
+    kw("plan", "set", "pro", "--scope", "a")
+    changes = [["--limit", "1r/s"], ["--max-keys", "3"], ["--default"], ["--no-access"], ["--scope", "b"]]
+    running = [subprocess.Popen([build.command, "plan", "set", "pro", *change], env=build.environment(KEYWARD_STORE=store.path),
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for change in changes]
+    assert [one.wait() for one in running] == [0] * len(changes)
+    assert kw("plan", "show", "pro") == {"name": "pro", "scopes": ["b"], "limits": ["1r/s"], "max_keys": 3, "credits": None, "no_access": True, "default": True}
 
 
 def test_an_empty_list_is_not_no_list(kw):
@@ -49,21 +92,27 @@ def told(kw, *arguments):
     return run.stderr
 
 
-def test_what_a_set_drops_or_changes_is_told(kw):
-    assert told(kw, "pro", "--scope", "a,b", "--limit", "1r/s", "--max-keys", "2", "--credits", "5/1d") == ""
-    assert told(kw, "pro", "--scope", "a,b", "--limit", "1r/s", "--max-keys", "2", "--credits", "5/1d") == ""
-    assert told(kw, "pro", "--scope", "a", "--limit", "1r/s", "--max-keys", "3", "--credits", "5/1d") == (
-        "Plan pro was there and is replaced whole: scopes a (was a b), max keys 3 (was 2).\n")
-    assert told(kw, "pro", "--no-access") == (
-        "Plan pro was there and is replaced whole: scopes - (was a), limits - (was 1r/s), max keys - (was 3), credits - (was 5/d), no access yes (was no).\n")
-    assert told(kw, "pro", "--scope", "") == "Plan pro was there and is replaced whole: scopes (nothing) (was -), no access no (was yes).\n"
+def test_what_a_set_changes_is_told(kw):
+    assert told(kw, "pro", "--scope", "a,b", "--limit", "1r/s", "--max-keys", "2") == "Plan pro is new.\n"
+    assert told(kw, "pro", "--scope", "a,b", "--limit", "1r/s") == "Plan pro was so already.\n"
+    assert told(kw, "pro", "--scope", "a", "--max-keys", "3") == "Plan pro is changed: scopes a (was a b), max keys 3 (was 2).\n"
+    assert told(kw, "pro", "--no-access", "--no-limits") == "Plan pro is changed: limits - (was 1r/s), no access yes (was no).\n"
+    assert told(kw, "pro", "--scope", "", "--access") == "Plan pro is changed: scopes (nothing) (was a), no access no (was yes).\n"
+
+
+def test_report_S16_a_new_plan_is_told(kw):
+    """A misspelt name makes a plan that nobody has."""
+    kw("plan", "set", "premium")
+    assert told(kw, "premuim", "--limit", "1r/s") == 'Plan premuim is new; did you mean "premium"?\n'
+    assert kw("plan", "set", "other")["created"] is True
+    assert kw("plan", "set", "other")["created"] is False
 
 
 def test_a_default_that_is_taken_away_is_told(kw):
-    assert told(kw, "a", "--default") == ""
-    assert told(kw, "b", "--default") == "Plan a was the default one, and isn't any more.\n"
-    assert told(kw, "b") == "Plan b was there and is replaced whole: default no (was yes).\n"
-    assert told(kw, "a", "--default") == "Plan a was there and is replaced whole: default yes (was no).\n"
+    assert told(kw, "a", "--default") == "Plan a is new.\n"
+    assert told(kw, "b", "--default") == "Plan b is new.\nPlan a was the default one, and isn't any more.\n"
+    assert told(kw, "b", "--no-default") == "Plan b is changed: default no (was yes).\n"
+    assert told(kw, "a", "--default") == "Plan a is changed: default yes (was no).\n"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +129,7 @@ def test_a_default_that_is_taken_away_is_told(kw):
         (["p", *(part for i in range(9) for part in ("--limit", f"{i + 1}r/s"))], "more than 8 limits"),
         (["p", "--max-keys", "-1"], "a whole number"),
         (["p", "--max-keys", "1x"], "a whole number"),
-        (["p", "--credits", "many"], "--credits: "),
+        (["p", "--credits", "many"], "--credits: credits are not there yet"),
     ],
 )
 def test_what_is_wrong_is_told(kw, arguments, says):

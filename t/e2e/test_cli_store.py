@@ -70,6 +70,56 @@ def test_a_damaged_record_is_named(kw, store):
     assert len(run.json()) == 20  # the others
 
 
+def test_report_U17(kw, store):
+    """One damaged key is one problem, not one more for its table and one for its subject."""
+    fill(kw, store)
+    (key,) = [key for key in kw("key", "list") if key["name"] == "n7"]
+    damage(store, b"\x02n7", b"\x02m7")
+    run = kw.run("store", "check", "--json")
+    assert run.json()["damaged"] == [{"what": "key", "name": key["id"], "problem": "its record's checksum or form doesn't hold"}]
+    assert "1 problem;" in run.stderr
+
+
+def rewrite(store, table, change):
+    """change(the table's name and value pairs, as a list of those to be put in their place) in the store as it lies there."""
+    with lmdb.open(str(store.path / "credentials"), max_dbs=32) as environment, environment.begin(write=True) as transaction:
+        db = environment.open_db(table.encode(), txn=transaction, create=False)
+        for name, value in [(bytes(name), bytes(value)) for name, value in transaction.cursor(db=db)]:
+            new = change(name, value)
+            if new is not None:
+                transaction.put(name, new, db=db)
+
+
+def flipped(value):
+    return value[:-1] + bytes([value[-1] ^ 1])
+
+
+@pytest.mark.parametrize("table, name, problems", [
+    ("keys", b"old", [("key", "old")]),
+    ("index", None, [("index", None)]),
+    ("subject_keys", None, [("subject_keys", "alice")]),
+    ("prefixes", None, [("prefixes", "abcd")]),
+    ("plans", b"pro", [("plan", "pro")]),
+    ("subjects", b"alice", [("subject", "alice")]),
+])
+def test_report_U17_one_damaged_entry_of_each_table(kw, store, table, name, problems):
+    fill(kw, store)
+    done = []
+
+    def change(entry, value):
+        if done or (name is not None and entry != name):
+            return None
+        done.append(entry)
+        return flipped(value)
+
+    rewrite(store, table, change)
+    assert done
+    damaged = kw("store", "check", ok=False)["damaged"]
+    assert [(item["what"], item["name"]) for item in damaged if name is not None or table != "index"] == [
+        problem for problem in problems if problem[1] is not None]
+    assert len(damaged) == 1, damaged
+
+
 def test_an_index_entry_that_leads_nowhere(kw, store):
     fill(kw, store)
     listed = kw("key", "list")

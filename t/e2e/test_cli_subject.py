@@ -2,24 +2,98 @@
 
 import pytest
 from cli_helper import refuses
+from harness.older import give_credits
+
+
+TIMES = ("created_at", "changed_at")
 
 
 def without_times(subject):
-    return {name: value for name, value in subject.items() if name not in ("created_at", "changed_at")}
+    return {name: value for name, value in subject.items() if name not in (*TIMES, "created")}
 
 
-def test_only_what_is_given_changes(kw):
+def test_only_what_is_given_changes(kw, store):
     kw("plan", "set", "pro")
-    first = kw("subject", "set", "alice", "--plan", "pro", "--scope", "a:*,b", "--credits", "100")
+    kw("subject", "set", "alice", "--plan", "pro", "--scope", "a:*,b")
+    give_credits(store, "alice", 100)
+    first = kw("subject", "show", "alice")
+    del first["keys"]
     assert without_times(first) == {"id": "alice", "state": "active", "plan": "pro", "scopes": ["a:*", "b"], "credits": 100}
     blocked = kw("subject", "set", "alice", "--state", "blocked")
     assert without_times(blocked) == {**without_times(first), "state": "blocked"}
     assert blocked["created_at"] == first["created_at"]
-    assert kw("subject", "set", "alice", "--credits", "7")["state"] == "blocked"
+    assert kw("subject", "set", "alice", "--scope", "a:*,b")["state"] == "blocked"
     bare = kw("subject", "set", "alice", "--plan", "", "--no-scopes", "--no-credits", "--state", "active")
     assert without_times(bare) == {"id": "alice", "state": "active", "plan": None, "scopes": None, "credits": None}
     assert kw("subject", "set", "alice", "--scope", "")["scopes"] == []
     assert [subject["id"] for subject in kw("subject", "list")] == ["alice"]
+
+
+def test_report_S16(kw, store):
+    """A misspelt name is not blocked: it would look as if alice were."""
+    key = store.key(subject="alice", verifier="sha256")
+    for command in ("block", "unblock"):
+        error = refuses(kw, "subject", command, "alcie", status=1, says='there is no subject "alcie": neither a record nor a key has it')
+        assert "--create" in error and error.endswith('did you mean "alice"?\n')
+    assert kw("subject", "list") == []
+    assert kw("key", "check", input=key["key"])["valid"]
+    blocked = kw("subject", "block", "alice")
+    assert blocked == {"id": "alice", "state": "blocked", "changed": True, "created": True, "workers": 0}
+    assert kw("key", "check", input=key["key"], ok=False)["reason"] == "blocked_subject"
+    assert kw("subject", "block", "alice") == {**blocked, "changed": False, "created": False}
+    assert kw("subject", "unblock", "alice") == {**blocked, "state": "active", "created": False}
+    assert kw("key", "check", input=key["key"])["valid"]
+
+
+def test_report_S16_set_says_when_it_makes_one(kw, store):
+    run = kw.run("subject", "set", "alcie", "--state", "blocked")
+    assert run.rc == 0 and run.stderr.startswith("Subject alcie is new: no record and no key had it.\n")
+    assert kw("subject", "set", "bob")["created"] is True
+    assert kw("subject", "set", "bob")["created"] is False
+    assert kw.run("subject", "set", "bob").stderr == ""
+    store.key(subject="carol", verifier="sha256")
+    run = kw.run("subject", "set", "carol", "--scope", "a")
+    assert run.rc == 0 and run.stderr == "Subject carol had keys, but no record of its own; now it has one.\n"
+    run = kw.run("subject", "set", "caroll")
+    assert run.stderr == 'Subject caroll is new: no record and no key had it; did you mean "carol"?\n'
+
+
+def test_report_S16_create(kw):
+    """For a subject that only tokens have, which the store doesn't know."""
+    assert kw("subject", "block", "token-user", "--create")["created"] is True
+    assert kw("subject", "show", "token-user")["state"] == "blocked"
+    assert kw("subject", "unblock", "other", "--create") == {"id": "other", "state": "active", "changed": False, "created": True, "workers": 0}
+
+
+def test_report_S16_unblocking_makes_no_record(kw, store):
+    store.key(subject="alice", verifier="sha256")
+    assert kw("subject", "unblock", "alice") == {"id": "alice", "state": "active", "changed": False, "created": False, "workers": 0}
+    assert kw("subject", "list") == []
+    assert kw("subject", "unblock", "alice", json=False) == "subject alice is active already\n"
+
+
+def test_report_S16_blocking_keeps_the_rest(kw):
+    kw("plan", "set", "pro")
+    kw("subject", "set", "alice", "--plan", "pro", "--scope", "a")
+    kw("subject", "block", "alice")
+    assert without_times(kw("subject", "show", "alice")) == {"id": "alice", "state": "blocked", "plan": "pro", "scopes": ["a"], "credits": None, "keys": {}}
+    assert kw("subject", "unblock", "alice", json=False) == "subject alice is active\n"
+
+
+def test_report_S16_a_new_subject_of_a_key_is_told(kw, store):
+    first = kw.run("key", "create", "--name", "x", "--verifier", "sha256", "--subject", "alice", "--scope", "a")
+    assert "Subject alice is new: no record and no key had it.\n" in first.stderr
+    again = kw.run("key", "create", "--name", "x", "--verifier", "sha256", "--subject", "alice", "--scope", "a")
+    assert "is new" not in again.stderr
+    assert store.key(subject="alcie", verifier="sha256")["new_subject"] is True
+    assert store.key(subject="alice", verifier="sha256")["new_subject"] is False
+    assert store.key(verifier="sha256")["new_subject"] is False
+    assert kw.run("key", "create", "--name", "x", "--verifier", "sha256", "--subject", "another", "-q").stderr == ""
+
+
+def test_wrong_names_of_subjects(kw):
+    for command in ("block", "unblock"):
+        refuses(kw, "subject", command, " a", status=2, says="can't be a subject")
 
 
 def test_many(kw):
@@ -36,7 +110,7 @@ def test_many(kw):
         (["a\nb"], "can't be a subject"),
         (["x" * 257], "can't be a subject"),
         (["a", "--state", "gone"], '"gone" is not a subject\'s state; write active or blocked'),
-        (["a", "--credits", "-1"], "a whole number"),
+        (["a", "--credits", "-1"], "--credits: credits are not there yet"),
         (["a", "--scope", "x", "--no-scopes"], "contradict"),
         (["a", "--credits", "1", "--no-credits"], "contradict"),
         (["a", "--plan", "b c"], "can't be a plan's name"),
@@ -52,7 +126,8 @@ def test_an_unknown_plan_is_a_warning(kw):
     kw("plan", "set", "pro")
     run = kw.run("subject", "set", "alice", "--plan", "gold")
     assert run.rc == 0
-    assert run.stderr == 'keyward: warning: the store has no plan "gold" (nginx\'s configuration may have it); it has free, pro\n'
+    assert run.stderr == "Subject alice is new: no record and no key had it.\n" \
+        'keyward: warning: the store has no plan "gold" (nginx\'s configuration may have it); it has free, pro\n'
     assert kw("subject", "show", "alice")["plan"] == "gold"
     assert kw.run("subject", "set", "alice", "--plan", "pro").stderr == ""
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -11,7 +12,7 @@ from harness.tokens import Signer
 COMMANDS = [
     "init",
     *(f"plan {command}" for command in ("set", "list", "show", "remove")),
-    *(f"subject {command}" for command in ("set", "list", "show", "remove")),
+    *(f"subject {command}" for command in ("set", "block", "unblock", "list", "show", "remove")),
     *(f"key {command}" for command in ("create", "list", "show", "rotate", "revoke", "suspend", "resume", "check", "import", "export", "purge")),
     *(f"token {command}" for command in ("revoke", "inspect")),
     "store check",
@@ -83,6 +84,56 @@ def test_all_commands_are_tested_here(kw):
 )
 def test_wrong_usage(kw, arguments, says):
     refuses(kw, *arguments, status=2, says=says)
+
+
+@pytest.mark.parametrize("arguments, of", [
+    (["help"], []), (["help", "key"], ["key"]), (["help", "key", "create"], ["key", "create"]), (["key", "help"], ["key"]),
+    (["key", "help", "create"], ["key", "create"]), (["help", "init"], ["init"]), (["--json", "help", "plan", "set"], ["plan", "set"]),
+    (["--store", "key", "help", "token"], ["token"]), (["help", "help"], []), (["store", "help"], ["store"]), (["help", "key", "create", "more"], ["key", "create"]),
+])
+def test_report_U22(kw, arguments, of):
+    """`help` as a word."""
+    run = kw.run(*arguments)
+    assert (run.rc, run.stderr) == (0, "")
+    assert run.stdout == kw.run(*of, "--help").stdout
+
+
+def test_report_U22_version(kw):
+    assert kw.run("-V").rc == 0
+    assert kw.run("-V").stdout == kw.run("--version").stdout
+
+
+@pytest.mark.parametrize("typed, meant", [
+    ("key delete ID", "key revoke"), ("key remove ID", "key revoke"), ("key rm ID", "key revoke"), ("key ls", "key list"), ("key add", "key create"),
+    ("key new", "key create"), ("key get ID", "key show"), ("key disable ID", "key suspend"), ("key enable ID", "key resume"), ("key block ID", "key suspend"),
+    ("subject delete ID", "subject remove"), ("subject add ID", "subject set"), ("subject disable ID", "subject block"), ("subject enable ID", "subject unblock"),
+    ("subject create ID", "subject set"), ("plan create p", "plan set"), ("plan delete p", "plan remove"), ("plan update p", "plan set"), ("plan ls", "plan list"),
+    ("token delete", "token revoke"), ("token verify", "token inspect"), ("store info", "store stats"), ("store verify", "store check"),
+    ("kye list", "key list"), ("kye", "key"), ("keys list", "key list"), ("key creat", "key create"), ("kye creat", "key create"), ("key lst", "key list"),
+    ("key rev ID", "key revoke"), ("subjet set a", "subject set"), ("user list", "subject list"), ("users delete a", "subject remove"), ("strore check", "store check"),
+    ("token inspct", "token inspect"), ("create --name x", "key create"), ("revoke ID", "key revoke"), ("delete ID", "key revoke"), ("initt", "init"),
+    ("help kye", "key"), ("help key creat", "key create"), ("--json key delete ID", "key revoke"),
+])
+def test_report_U22_the_nearest_command_is_named(kw, typed, meant):
+    run = kw.run(*typed.split())
+    assert (run.rc, run.stdout) == (2, "")
+    assert f"did you mean `keyward {meant}`?" in run.stderr and "--help`" in run.stderr
+    assert "key_" not in run.stderr
+
+
+@pytest.mark.parametrize("typed", ["frob", "key frob", "key x", "x", "plan zzzzz"])
+def test_report_U22_nothing_is_like_it(kw, typed):
+    error = refuses(kw, *typed.split(), status=2, says="there is no command")
+    assert "did you mean" not in error and "there are " in error
+
+
+@pytest.mark.parametrize("typed, meant", [
+    ("key create --name a --scopes b", "--scope"), ("key create --nmae a", "--name"), ("key create --name a --limits 1r/s", "--limit"),
+    ("key list --subjects=alice", "--subject"), ("plan set p --no-scope", "--no-scopes"), ("plan set p --maxkeys 1", "--max-keys"),
+    ("plan list --jsn", "--json"), ("plan list --stor x", "--store"), ("token revoke --isuer a", "--issuer"),
+])
+def test_report_U22_the_nearest_option_is_named(kw, typed, meant):
+    refuses(kw, *typed.split(), status=2, says=f"did you mean `{meant}`? See `keyward {' '.join(typed.split()[:2])} --help`")
 
 
 def test_an_error_repeats_no_key(kw):
@@ -180,13 +231,49 @@ def test_what_turns_the_writing_direction_is_not_shown(build, kw, store):
     assert "\u202e" not in text
 
 
-def test_a_closed_pipe_is_an_error(build, kw, store):
-    for i in range(3):
-        store.key(f"key {i}", verifier="sha256")
+def to_a_closed_pipe(build, store, *command, **options):
     read, write = os.pipe()
     os.close(read)
-    run = raw(build, store.path, "key", "list", stdout=write)
+    run = raw(build, store.path, *command, stdout=write, **options)
     os.close(write)
+    return run
+
+
+def test_report_U21(build, kw, store):
+    """Whoever reads has enough: the command ends as `ls | head -1` does, and says nothing."""
+    kw("key", "import", "-", input=lines(*({"id": f"k{i:05}", "sha256": sha256(f"{i}"), "name": "x" * 100} for i in range(6000))))
+    for command in ("key list", "key list --json", "key export"):
+        run = subprocess.run(["bash", "-c", f'"$0" {command} | head -1; echo "${{PIPESTATUS[0]}}"', build.command], capture_output=True, text=True,
+                             env=build.environment(KEYWARD_STORE=store.path))
+        assert run.stderr == "" and run.stdout.splitlines()[-1] == str(128 + signal.SIGPIPE), (command, run)
+
+
+@pytest.mark.parametrize("command", ["key list", "key list --json", "key export", "plan list", "subject list --json", "store check", "store stats", "--help",
+                                     "--man", "key create --help", "token revoke --jti a"])
+def test_report_U21_nobody_reads(build, kw, store, command):
+    store.key(verifier="sha256")
+    kw("plan", "set", "p")
+    run = to_a_closed_pipe(build, store, *command.split())
+    assert run.returncode == -signal.SIGPIPE
+    assert run.stderr == b"" or command.startswith("token")
+
+
+def test_report_U21_a_change_is_whole(build, kw, store):
+    """The signal comes when there is nothing left to do."""
+    key = store.key(subject="alice", verifier="sha256")
+    for command in (["plan", "set", "p", "--scope", "a"], ["key", "suspend", key["id"]], ["subject", "block", "alice"],
+                    ["store", "compact"]):
+        assert to_a_closed_pipe(build, store, *command).returncode == -signal.SIGPIPE
+    assert kw("plan", "show", "p")["scopes"] == ["a"]
+    assert kw("key", "show", key["id"])["state"] == "suspended"
+    assert kw("subject", "show", "alice")["state"] == "blocked"
+    assert kw("store", "check")["ok"]
+
+
+def test_report_U21_a_caller_that_ignores_the_signal_is_told(build, store):
+    store.key(verifier="sha256")
+    ignored = {"restore_signals": False, "preexec_fn": lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN)}
+    run = to_a_closed_pipe(build, store, "key", "list", **ignored)
     assert run.returncode == 3 and b"Broken pipe" in run.stderr
 
 

@@ -500,7 +500,7 @@ CASES = {
     "/plain/subjectless": ("subjectless", {"decision": "allowed", **NOBODYS}),
     "/plain/missing": ("", {"decision": "refused", "reason": "missing_credential", "kind": "anonymous"}),
     "/plain/bad": ("bad", {"decision": "refused", "reason": "invalid_key", "kind": "key"}),
-    "/scope/x": ("key", {"decision": "refused", "reason": "insufficient_scope", **ACME}),
+    "/scope/x": ("key", {"decision": "refused", "reason": "insufficient_scope", "kind": "key", "key_id": "KEY"}),
     "/off/x": ("key", {"decision": "off"}),
     "/denied/x": ("key", {}),
     "/basic/both": ("key basic", {"decision": "allowed", **ACME}),
@@ -585,7 +585,8 @@ def test_pipelined_requests_keep_their_variables_apart(variables):
 
 def test_what_was_told_outlives_the_principal(edge, store, kw, backend):
     """Identity fields point into the principal, which the worker forgets when the store changes: here between the
-    first location's decision and the second's, while nginx keeps a variable that it read from such a field."""
+    first location's decision and the second's. nginx keeps what it has read of a field in a variable. That pointed to
+    freed memory once, and named at the second location whom that one had refused."""
     key = store.key(subject="a-subject-that-is-long-enough-to-be-allocated")
     format = '''log_format who '$uri who=$http_x_keyward_subject';'''
     e = edge(http=format, server="""keyward on; access_log @PREFIX@/who.log who;
@@ -601,4 +602,4 @@ def test_what_was_told_outlives_the_principal(edge, store, kw, backend):
     assert e.get("/first", {"X-API-Key": key["key"]}).status == 401
     who = e.prefix / "who.log"
     until(lambda: who.exists() and who.read_text().count("\n") == 2, what="two lines")
-    assert f"/second who={key['subject']}" in who.read_text().splitlines()
+    assert "/second who=-" in who.read_text().splitlines()

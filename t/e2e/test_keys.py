@@ -161,8 +161,8 @@ def test_states_hold_at_once(verifier, remembered, guard, store, kw, backend):
 
 
 def test_a_pending_key_is_refused(guard, store, backend):
+    key = store.pending_key(verifier="sha256")
     e = guard()
-    key = store.key(verifier="sha256", pkce_challenge="E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")
     assert ask(e, key["key"]) == (401, "pending_key")
     assert backend.count() == 0
 

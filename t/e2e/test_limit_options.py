@@ -266,3 +266,62 @@ def test_limits_may_share_with_another_number(config_test, one, other):
 def test_a_default_plan_without_access_is_no_default(config_test):
     test = config_test(http="keyward_plan none no_access;", server=at(("/", "keyward on; keyward_limit plan default=none;")))
     assert test.rc == 1 and "no_access" in test.output and "nginx.conf:" in test.output
+
+
+# keyward's own variables.
+
+MAP = 'map $keyward_kind $anon { anonymous $binary_remote_addr; default ""; }\n'
+
+
+def test_report_U2(guard, key):
+    """While limits were looked at, an anonymous request had no kind, so that such a limit never counted."""
+    headers = key()
+    e = guard(at(("/", "keyward_accept key anonymous; keyward_limit 3r/m by=$anon;")), http=MAP)
+    assert ask(e, {}, count=5) == [200] * 3 + [429] * 2
+    assert ask(e, headers, count=5) == [200] * 5
+
+
+@pytest.mark.parametrize("variable", ["$keyward_kind", "${keyward_kind}x$keyward_subject$keyward_key_id"])
+def test_report_U2_variables(guard, key, variable):
+    headers = key(subject="acme")
+    e = guard(at(("/", f"keyward_accept key anonymous; keyward_limit 3r/m by={variable};")))
+    assert ask(e, {}, count=5) == [200] * 3 + [429] * 2
+    assert ask(e, headers, count=5) == [200] * 3 + [429] * 2
+
+
+def test_report_U2_after_a_redirect(guard, key):
+    """What the earlier location had decided isn't what the next one counts by."""
+    headers = key(subject="acme")
+    e = guard("location / { keyward_limit none; keyward_accept key anonymous; try_files /nonexistent @next; }"
+              " location @next { keyward_accept key anonymous; keyward_limit 3r/m by=$keyward_decision-$keyward_kind; empty_gif; }")
+    assert ask(e, {}, count=5) == [200] * 3 + [429] * 2
+    assert ask(e, headers, count=5) == [200] * 3 + [429] * 2
+
+
+def test_report_U2_nobody_is_named_while_it_isnt_known(guard, key):
+    """A request whose credential is no good is told by nothing, whatever its kind."""
+    e = guard("location / { keyward_accept key anonymous; keyward_limit 3r/m by=$anon; add_header X-Kind $keyward_kind always; empty_gif; }", http=MAP)
+    assert ask(e, {"X-API-Key": "kw_nonsense"}, count=5) == [401] * 5
+    assert ask(e, {}, count=4) == [200] * 3 + [429]
+
+
+# The policy's name.
+
+
+@pytest.mark.parametrize("limit, name", [
+    ("plan name=r1", "r1"), ("plan", "plan"), ("plan default=house", "plan"), ("plan name=r1 default=house", "r1"),
+    ("60r/m name=r2", "r2"), ("60r/m", "default"),
+])
+def test_report_U14(guard, key, limit, name):
+    headers = key(plan="basic")
+    plans = "keyward_plan basic limit=60r/m; keyward_plan house limit=30r/m;"
+    e = guard(at(("/", f"keyward_limit {limit}; keyward_limit_headers ietf;")), http=plans)
+    response = e.get("/", headers)
+    assert response.header("RateLimit-Policy") == f'"{name}";q=60;w=60'
+    assert response.header("RateLimit").startswith(f'"{name}";r=59;t=')
+
+
+@pytest.mark.parametrize("limit, name", [("plan default=house", "house"), ("plan name=r1 default=house", "r1")])
+def test_report_U14_of_a_default(guard, key, limit, name):
+    e = guard(at(("/", f"keyward_limit {limit}; keyward_limit_headers ietf;")), http="keyward_plan house limit=30r/m;")
+    assert e.get("/", key()).header("RateLimit-Policy") == f'"{name}";q=30;w=60'

@@ -218,8 +218,9 @@ def test_expired_is_told_apart(strict, signer):
     assert (response.status, response.json()) == (401, {"error": "token expired", "code": "unauthorized"})
     assert response.header("X-Reason") == "expired_token"
     assert 'error="invalid_token"' in response.header("WWW-Authenticate")
-    # Whose it is holds; but it leads to nobody.
-    assert response.header("X-Who") == "auth/"
+    # Whose it is holds, and the error log says so; but it leads to nobody.
+    strict.wait_log('keyward refused: expired_token.*issuer "auth"')
+    assert response.header("X-Who") == "/"
     assert who(strict, signer.bearer(TYPE, **{**GOOD, "iat": now - 100, "exp": now - 1})) == "auth/u1", "within the leeway"
     # One that is no good otherwise isn't told that it expired.
     assert outcome(strict, bearer(flipped(expired, 0))) == (401, "invalid_token")
@@ -430,7 +431,8 @@ def test_subject_required_and_unprovisioned(edge, issuers, store, kw, backend):
     token = signer.bearer()
     response = e.get(headers=token)
     assert (response.status, response.json()) == (401, {"error": "user not provisioned", "code": "unauthorized"})
-    assert response.header("X-Who") == "auth/"
+    e.wait_log('keyward refused: unprovisioned, issuer "auth", subject "u1"')
+    assert response.header("X-Who") == "/"
     assert who(e, token, "/provision") == "auth/u1"
     assert backend.last.header("X-Keyward-Subject") == "u1"
     # Having been admitted there opens nothing else.

@@ -234,7 +234,7 @@ class Denylist : public StoreTest {
   int backup() {
     return maintain([this] {
       BackupReport report;
-      return backup_store(store_, backup_, &report);
+      return backup_store(store_, backup_, false, &report);
     });
   }
   // `news`: how many entries were carried over.

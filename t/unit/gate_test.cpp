@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <random>
 #include <thread>
 #include <utility>
@@ -129,6 +130,105 @@ TEST_F(GateTest, NoMoreThanItsPlacesWorkAtOnce) {
   }
   EXPECT_LE(most, kPlaces);
   EXPECT_EQ(gate_->held(), 0U);
+}
+
+// Spare work: what anybody can make us do, and what must not keep the rest waiting.
+
+TEST_F(GateTest, SpareWorkHasAQuarterOfThePlaces) {
+  bool shared = false;
+  const auto spare = [&](std::size_t places, std::uint64_t work) {
+    return gate_->enter_spare(places, name_of(work), &shared, always, nullptr);
+  };
+  std::vector<Gate::Place> held;
+  held.push_back(spare(12, 1));
+  held.push_back(spare(12, 2));
+  held.push_back(spare(12, 3));
+  EXPECT_TRUE(held.back());
+  EXPECT_FALSE(spare(12, 4));
+  for (std::uint64_t work = 10; work < 19; ++work) {
+    held.push_back(try_enter(12, work));
+    EXPECT_TRUE(held.back());
+  }
+  EXPECT_FALSE(try_enter(12, 20));
+  held.clear();
+  // Of few places at least one.
+  for (std::size_t places = 1; places < 4; ++places) {
+    const Gate::Place one = spare(places, 1);
+    EXPECT_TRUE(one);
+    EXPECT_FALSE(spare(places, 2));
+  }
+  EXPECT_EQ(gate_->held(), 0U);
+}
+
+TEST_F(GateTest, SpareWorkWaitsWhereTheSameIsDone) {
+  bool shared = false;
+  const Gate::Place place = gate_->enter_spare(8, name_of(1), &shared, always, nullptr);
+  EXPECT_TRUE(place);
+  EXPECT_FALSE(shared);
+  EXPECT_FALSE(gate_->enter_spare(8, name_of(1), &shared, always, nullptr));
+  EXPECT_TRUE(shared);
+}
+
+TEST_F(GateTest, SpareWorkHasNoTurnWhileOthersWait) {
+  Gate::Place place = try_enter(1, 1);
+  bool shared = false;
+  std::atomic<int> asked{0};
+  std::atomic<bool> may_end{false};
+  const auto note = [](void *count) noexcept {
+    ++*static_cast<std::atomic<int> *>(count);
+    return false;
+  };
+  std::thread other([&] {
+    bool other_shared = false;
+    const Gate::Place entered = gate_->enter(1, name_of(2), &other_shared, note, &asked);
+    EXPECT_TRUE(entered);
+    EXPECT_TRUE(test::poll_until([&] { return may_end.load(); }));
+  });
+  // Twice asked: it has said that it waits.
+  EXPECT_TRUE(test::poll_until([&] { return asked >= 2; }));
+  EXPECT_FALSE(gate_->enter_spare(64, name_of(3), &shared, always, nullptr)) << "63 places are free";
+  place = Gate::Place();
+  EXPECT_TRUE(test::poll_until([&] {
+    return static_cast<bool>(gate_->enter_spare(64, name_of(3), &shared, always, nullptr));
+  })) << "nobody waits any more";
+  may_end = true;
+  other.join();
+}
+
+// While others wait for the only place, whatever comes and goes of spare work leaves them three quarters of its time.
+TEST_F(GateTest, SpareWorkRestsWhereOthersWaited) {
+  bool shared = false;
+  Gate::Place spare = gate_->enter_spare(1, name_of(1), &shared, always, nullptr);
+  ASSERT_TRUE(spare);
+  EXPECT_FALSE(try_enter(1, 2));
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_TRUE(
+      test::poll_until([&] { return std::chrono::steady_clock::now() - began > std::chrono::milliseconds(50); }));
+  spare = Gate::Place();
+  const auto ended = std::chrono::steady_clock::now();
+  EXPECT_TRUE(try_enter(1, 2)) << "others don't rest";
+  EXPECT_TRUE(gate_->enter_spare(1, name_of(3), &shared, never, nullptr));
+  EXPECT_GE(std::chrono::steady_clock::now() - ended, std::chrono::milliseconds(150));
+  // Nobody waited for that one.
+  EXPECT_TRUE(gate_->enter_spare(1, name_of(4), &shared, always, nullptr));
+}
+
+TEST_F(GateTest, AKilledWaiterHoldsNoSpareWorkUp) {
+  test::Shared<std::atomic<int>> asked;
+  Gate::Place place = try_enter(1, 1);
+  const pid_t child = test::spawn([&] {
+    const auto note = [](void *count) noexcept {
+      ++*static_cast<std::atomic<int> *>(count);
+      return false;
+    };
+    bool shared = false;
+    gate_->enter(1, name_of(2), &shared, note, &*asked);
+  });
+  EXPECT_TRUE(test::poll_until([&] { return *asked >= 2; }));
+  bool shared = false;
+  EXPECT_FALSE(gate_->enter_spare(8, name_of(3), &shared, always, nullptr));
+  test::kill_and_reap(child);
+  EXPECT_TRUE(gate_->enter_spare(8, name_of(3), &shared, always, nullptr));
 }
 
 // Each piece of work is wanted by all at the same moment; one does it, the others find it done.

@@ -33,7 +33,7 @@ class PrincipalCacheTest : public testing::Test {
     return found ? found->key_id : std::string();
   }
 
-  PrincipalCache cache_{64};
+  PrincipalCache cache_{64, 1U << 20};
 };
 
 TEST_F(PrincipalCacheTest, RemembersWhoItWasTold) {
@@ -107,11 +107,33 @@ TEST_F(PrincipalCacheTest, WhatIsPutTwiceIsTheLatter) {
 }
 
 TEST(PrincipalCacheNames, AreOfTheWholeCredentialUnderASecretOfTheProcess) {
-  const PrincipalCache one(8), other(8);
+  const PrincipalCache one(8, 1U << 20), other(8, 1U << 20);
   EXPECT_EQ(one.name_of("key"), one.name_of("key"));
   EXPECT_NE(one.name_of("key"), one.name_of("kez"));
   EXPECT_NE(one.name_of("key"), one.name_of(std::string_view("key\0", 4)));
   EXPECT_NE(one.name_of("key"), other.name_of("key"));
+}
+
+TEST(PrincipalCacheBytes, AreBounded) {
+  constexpr std::size_t kMost = 1U << 20;
+  PrincipalCache cache(16384, kMost);
+  std::string scopes;
+  for (int i = 0; i < 500; ++i) {
+    scopes += (i == 0 ? "" : " ") + std::to_string(i + 100);
+  }
+  const auto put = [&](int i, const std::string &list) {
+    auto principal = std::make_shared<Principal>();
+    principal->grants = Grants(list, {});
+    principal->stands_until_s = INT64_MAX;
+    cache.put(cache.name_of(std::to_string(i)), Generation(), 1, std::move(principal));
+    return cache.find(cache.name_of(std::to_string(i)), Generation(), 1) != nullptr;
+  };
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_TRUE(put(i, scopes));
+    EXPECT_LE(cache.bytes(), kMost);
+  }
+  EXPECT_GT(cache.bytes(), kMost / 2);
+  EXPECT_FALSE(put(1000, scopes + ' ' + std::string(kMost / 16, 's'))) << "too large";
 }
 
 }  // namespace

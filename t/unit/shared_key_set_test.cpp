@@ -106,6 +106,19 @@ TEST_F(SharedKeySetTest, OneAttemptAtATime) {
   EXPECT_EQ("in time", text());
 }
 
+TEST(FetchTime, IsTheEarlierOneOfBothClocks) {
+  KeySetState state;
+  EXPECT_EQ(fetch_time_s(state, {5000, 1000}), kNever);
+  state.fetched_at_s = 1000;
+  EXPECT_EQ(fetch_time_s(state, {5000, 1000}), kNever);
+  state.history.fetched_ms = 5000;
+  EXPECT_EQ(fetch_time_s(state, {5000, 1000}), 1000);
+  EXPECT_EQ(fetch_time_s(state, {65000, 1060}), 1000);
+  EXPECT_EQ(fetch_time_s(state, {65001, 1060}), 999);
+  EXPECT_EQ(fetch_time_s(state, {65000, 4660}), 1000) << "the wall clock was stepped ahead since";
+  EXPECT_EQ(fetch_time_s(state, {65000, 700}), kNever) << "it was stepped back: either may be wrong";
+}
+
 TEST_F(SharedKeySetTest, UnknownKeysLeadToOneAttemptInHalfAMinute) {
   ASSERT_EQ(Begin::begun, begin(Why::due, 1000));
   ASSERT_TRUE(succeed("one"));

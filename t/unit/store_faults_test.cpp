@@ -41,7 +41,7 @@ class StoreFaults : public StoreTest, public ::testing::WithParamInterface<Case>
     backup_ = folder_.path() + "/backup";
     ASSERT_EQ(0, add_elsewhere(0, kBefore));
     BackupReport report;
-    ASSERT_STORE_OK(backup_store(store_, backup_, &report));
+    ASSERT_STORE_OK(backup_store(store_, backup_, false, &report));
     ASSERT_EQ(0, add_elsewhere(kBefore, kAfter));
     ASSERT_EQ(0, revoke(kGone));
     ASSERT_EQ(0, in_child([&] {
@@ -79,7 +79,7 @@ class StoreFaults : public StoreTest, public ::testing::WithParamInterface<Case>
     }
     if (GetParam().move == Move::backup) {
       BackupReport report;
-      return backup_store(store_, target, &report);
+      return backup_store(store_, target, false, &report);
     }
     RestoreReport report;
     return restore_store(store_, backup_, {}, kQuiet, &report);

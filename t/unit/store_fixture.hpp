@@ -97,7 +97,7 @@ class Child {
       }
       const struct rlimit no_core = {0, 0};
       setrlimit(RLIMIT_CORE, &no_core);
-      alarm(60);
+      alarm(600);
       _exit(main());
     }
   }
@@ -138,9 +138,7 @@ class StoreTest : public ::testing::Test {
   void SetUp() override { make_store(store_); }
 
   static void make_store(const std::string &path, std::size_t map_bytes = std::size_t{1} << 24) {
-    InitOptions options;
-    options.map_bytes = map_bytes;
-    const StoreStatus status = init_store(path, options);
+    const StoreStatus status = init_store(path, map_bytes);
     ASSERT_TRUE(status.ok()) << status.text;
   }
 

@@ -87,7 +87,7 @@ class Maintenance : public StoreTest {
 
   StoreStatus back_up() {
     BackupReport report;
-    return backup_store(store_, backup_, &report);
+    return backup_store(store_, backup_, false, &report);
   }
   StoreStatus restore(RestoreReport *report, Present present = Present::whole, bool dry_run = false) {
     RestoreOptions options;

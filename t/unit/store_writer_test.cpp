@@ -580,7 +580,7 @@ TEST_F(StoreWriter, AFullDiskIsTold) {
     }
     const std::string store = disk + "/store", ballast = disk + "/ballast";
     CredentialWriter writer;
-    if (!init_store(store, {}).ok() || !writer.open(store).ok() || !add(writer, 0, 100).ok()) {
+    if (!init_store(store, 0).ok() || !writer.open(store).ok() || !add(writer, 0, 100).ok()) {
       return 1;
     }
     write_file(ballast, std::string(std::size_t{1} << 20, 'x'));
@@ -644,12 +644,12 @@ TEST_F(StoreInit, MakesAStoreForItsOwnerOnly) {
 TEST_F(StoreInit, NeverTouchesAStoreThatIsThere) {
   make_store(store_);
   const std::string secret = read_file(store_ + "/secret");
-  EXPECT_EQ(StoreCode::exists, init_store(store_, {}).code);
+  EXPECT_EQ(StoreCode::exists, init_store(store_, 0).code);
   EXPECT_EQ(secret, read_file(store_ + "/secret"));
   const std::string part = folder_.path() + "/part";
   ASSERT_EQ(0, mkdir(part.c_str(), 0700));
   write_file(part + "/secret", "");
-  const StoreStatus status = init_store(part, {});
+  const StoreStatus status = init_store(part, 0);
   EXPECT_EQ(StoreCode::exists, status.code);
   EXPECT_EQ("there is a store at " + part + " already (" + part + "/secret)", status.text);
   EXPECT_NE(0, access((part + "/credentials").c_str(), F_OK));
@@ -657,70 +657,23 @@ TEST_F(StoreInit, NeverTouchesAStoreThatIsThere) {
 
 TEST_F(StoreInit, UsesAFolderThatIsThere) {
   ASSERT_EQ(0, mkdir(store_.c_str(), 0750));
-  ASSERT_STORE_OK(init_store(store_ + "/", {}));
+  ASSERT_STORE_OK(init_store(store_ + "/", 0));
   EXPECT_EQ(0750U, mode_of(store_));
 }
 
 TEST_F(StoreInit, MakesOneFolderAtMost) {
-  const StoreStatus status = init_store(folder_.path() + "/a/b", {});
+  const StoreStatus status = init_store(folder_.path() + "/a/b", 0);
   EXPECT_EQ(StoreCode::missing, status.code);
   EXPECT_NE(0, access((folder_.path() + "/a").c_str(), F_OK));
 }
 
-TEST_F(StoreInit, AnUnknownUserCreatesNothing) {
-  InitOptions options;
-  options.user = "nobody-of-this-name";
-  const StoreStatus status = init_store(store_, options);
-  EXPECT_FALSE(status.ok());
-  EXPECT_EQ("there is no user 'nobody-of-this-name'", status.text);
-  EXPECT_NE(0, access(store_.c_str(), F_OK));
-}
-
 // 4 KB are too few for LMDB: it fails when most is done.
 TEST_F(StoreInit, AFailureLeavesNothing) {
-  InitOptions options;
-  options.map_bytes = 4096;
-  const StoreStatus status = init_store(store_, options);
+  const StoreStatus status = init_store(store_, 4096);
   EXPECT_FALSE(status.ok());
   EXPECT_NE("", status.text);
   EXPECT_NE(0, access(store_.c_str(), F_OK));
   make_store(store_);
-}
-
-// What root's command makes in a store of www-data's, the worker must be able to use.
-TEST_F(StoreInit, RootKeepsTheOwner) {
-  const struct passwd *user = getpwnam("www-data");
-  if (geteuid() != 0 || user == nullptr) {
-    GTEST_SKIP() << "needs root and the user www-data";
-  }
-  InitOptions options;
-  options.user = "www-data";
-  ASSERT_EQ(0, chmod((std::string(store_).substr(0, store_.rfind('/'))).c_str(),
-                     0711));  // root opens the files as their owner, who has to get there
-  ASSERT_STORE_OK(init_store(store_, options));
-  const auto expect_owner = [&] {
-    std::vector<std::string> all = files();
-    all.insert(all.end(), {store_, store_ + "/credentials", store_ + "/usage"});
-    for (const std::string &path : all) {
-      struct stat st = {};
-      ASSERT_EQ(0, stat(path.c_str(), &st)) << path;
-      EXPECT_EQ(user->pw_uid, st.st_uid) << path;
-      EXPECT_EQ(user->pw_gid, st.st_gid) << path;
-    }
-  };
-  expect_owner();
-  for (const char *file : {"/lock", "/credentials/lock.mdb", "/usage/lock.mdb"}) {
-    ASSERT_EQ(0, std::remove((store_ + file).c_str()));
-  }
-  EXPECT_EQ(0, in_child([this] {
-              Environment usage;
-              CredentialWriter writer;
-              return usage.open(store_, EnvironmentKind::usage, Access::read, 0).ok() && writer.open(store_).ok() &&
-                             add(writer, 0, 1).ok()
-                         ? 0
-                         : 1;
-            }));
-  expect_owner();
 }
 
 }  // namespace

@@ -47,6 +47,42 @@ TEST(TokenScopes, AreTheFirstClaimThatIsThere) {
   EXPECT_EQ(scopes_of(R"({"scp":"a"})", issuer), "");
 }
 
+// A string is a list in scope, scp and permissions only, by the claim's whole name; elsewhere it is one value.
+TEST(TokenScopes, OfOtherClaimsAreOneValue) {
+  Issuer issuer;
+  for (const char *claim :
+       {"roles", "realm_access.scope", "scope.roles", "https://e.example/scope", "Scope", "scopes"}) {
+    issuer.scope_claims = {ClaimPath(claim)};
+    std::string before = "{";
+    std::string after = "}";
+    for (const std::string &name : issuer.scope_claims[0].names()) {
+      before += '"' + name + "\":" + (&name == &issuer.scope_claims[0].names().back() ? "" : "{");
+      after += &name == &issuer.scope_claims[0].names().back() ? "" : "}";
+    }
+    Identity identity;
+    EXPECT_EQ(read(issuer, before + R"("Billing Admin")" + after, &identity), Cause::none);
+    EXPECT_EQ(identity.scopes, "") << claim;
+    EXPECT_FALSE(identity.scopes_are_roles);
+    EXPECT_TRUE(identity.has_undivided_scopes);
+    identity = Identity();
+    EXPECT_EQ(read(issuer, before + R"("Admin")" + after, &identity), Cause::none);
+    EXPECT_EQ(identity.scopes, "Admin") << claim;
+    EXPECT_TRUE(identity.scopes_are_roles);
+    EXPECT_FALSE(identity.has_undivided_scopes);
+    EXPECT_EQ(scopes_of(before + R"(["Billing Admin","Admin"])" + after, issuer), "Admin") << claim;
+    EXPECT_EQ(scopes_of(before + R"(["Billing Admin"])" + after, issuer), "") << claim;
+    EXPECT_EQ(scopes_of(before + R"(" Admin")" + after, issuer), "") << claim;
+  }
+  for (const char *claim : {"scope", "scp", "permissions"}) {
+    issuer.scope_claims = {ClaimPath(claim)};
+    Identity identity;
+    EXPECT_EQ(read(issuer, std::string("{\"") + claim + R"(":"Billing Admin"})", &identity), Cause::none);
+    EXPECT_EQ(identity.scopes, "Billing Admin");
+    EXPECT_FALSE(identity.scopes_are_roles);
+    EXPECT_FALSE(identity.has_undivided_scopes);
+  }
+}
+
 TEST(TokenScopes, AreScopeTokens) {
   EXPECT_EQ(scopes_of(R"({"scope":["a b","c"]})"), "c");  // one element isn't two
   EXPECT_EQ(scopes_of(R"({"scope":["a",1,null,true,["b"],{"c":1},"","d"]})"), "a d");

@@ -319,7 +319,7 @@ class Edge:
         """Waits for the end. A graceful one, where no request is left running, also shows connections that leaked."""
         process = self._process
         if process.poll() is None:
-            for number, seconds in ((signal.SIGQUIT, 3), (signal.SIGTERM, 5))[0 if graceful else 1 :]:
+            for number, seconds in ((signal.SIGQUIT, 3), (signal.SIGTERM, 30))[0 if graceful else 1 :]:
                 process.send_signal(number)
                 try:
                     process.wait(seconds * self.build.patience)

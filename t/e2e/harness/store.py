@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .build import SANITIZER_EXIT
+from .older import make_pending
 
 
 @dataclass
@@ -90,3 +91,7 @@ class Store:
             for one in value if isinstance(value, (list, tuple)) else [value]:
                 arguments += [f"--{option.replace('_', '-')}", one]
         return self.kw("key", "create", *arguments)
+
+    def pending_key(self, **options):
+        """A key that waits for a login, which only older versions made. Not while nginx has the store open."""
+        return make_pending(self, self.key(**options))

@@ -3,8 +3,12 @@
 import time
 
 
-def until(condition, timeout=10, what="the condition"):
-    """Polls until condition() is true and returns what it answered; AssertionError after timeout seconds."""
+LEAST = 30  # seconds: a bound only ends what hangs, and must not tell a busy machine from a fault
+
+
+def until(condition, timeout=LEAST, what="the condition"):
+    """Polls until condition() is true and returns what it answered; AssertionError after timeout seconds, or LEAST where that is more."""
+    timeout = max(timeout, LEAST)
     deadline = time.monotonic() + timeout
     while True:
         answer = condition()

@@ -2,19 +2,20 @@
 
 from bisect import bisect_right
 from collections import defaultdict, namedtuple
+from itertools import product
 from math import floor
 
+from .asks import COOKIE, credentials, names
 from .counts import Event, check_counts
-from .principals import NOBODY
-from .rules import LOCATIONS, STATUS, Scene, decide, edges
+from .route import ON_THE_WAY, Paid, decide
+from .rules import Scene, edges
 
-# start, end: monotonic. status 0: no answer came, and then end is when that was known.
-Seen = namedtuple("Seen", "number ask start end status reason")
-# What the backend says of it. identity: as in rules.Verdict. credential: whether one was left in the request. cookie: the field, or "".
-Reached = namedtuple("Reached", "at identity credential cookie")
+# start, end: monotonic. status 0: no answer came, and then end is when that was known. named: whom the answer tells of.
+Seen = namedtuple("Seen", "number ask start end status reason named", defaults=("",))
+# What the backend says of it, as in route.Arrival. cookie: the field, or "".
+Reached = namedtuple("Reached", "at path identity names user left cookie")
 Problem = namedtuple("Problem", "number text")
 
-WITH_COOKIES = ("cookie", "page", "ambient")
 OTHER_COOKIES = "a=b; c=d"  # what is around the credential
 
 # nginx's clock stands still while a worker handles a round of events, and a busy machine may stop it there; it is never ahead.
@@ -31,7 +32,7 @@ class Checker:
         self.tokens, self.wall_s = tokens, wall_s
         self.lag_s = LAG_S * patience
         self.resized, self.broken, self.model = resized, broken, model
-        self._known, self._edges = {}, {}
+        self._known, self._edges = {}, {}  # what the model said of situations; when something changes by itself
         self.expired_or_not = 0  # requests about which the clock left a doubt
         self.in_between = 0  # requests that a change overlapped
 
@@ -48,25 +49,25 @@ class Checker:
         problems += check_counts(events, self.resized, self.lag_s)
         return sorted(problems, key=lambda problem: "ADMITTED" not in problem.text)  # what must not be comes first
 
-    def verdicts(self, ask, start, end):
-        """Every verdict that may have been right at some instant of it."""
+    def outcomes(self, ask, start, end):
+        """Every one that may have been right, where each location decided at some instant of it."""
         stores, variants = self.stores.between(start, end), self.configurations.between(start, end)
-        sets = self.sets.between(start, end) if ask.key in self.tokens else [0]
+        sets = self.sets.between(start, end) if any(name in self.tokens for name in names(ask)) else [0]
         self.in_between += len(stores) > 1 or len(sets) > 1
-        for store in stores:
-            for variant in variants:
-                moments = self.moments(store, variant, ask, start, end)
-                self.expired_or_not += len(moments) > 1
-                for now_s in moments:
-                    for keys in sets:
-                        yield self.verdict(store, variant, keys, ask, now_s)
+        situations = []
+        for store, variant in product(stores, variants):
+            moments = self.moments(store, variant, ask, start, end)
+            self.expired_or_not += len(moments) > 1
+            situations += product([store], [variant], sets, moments)
+        return self.known(tuple(situations), ask)
 
     def moments(self, store, variant, ask, start, end):
         """The seconds (Unix time) that a worker may have gone by, one for each span in which nothing changes by itself."""
-        name = store, variant, ask.key
+        name = store, variant, names(ask)
         if name not in self._edges:
-            world, token = self.stores.states[store], self.tokens.get(ask.key)
-            self._edges[name] = edges(world, self.configurations.states[variant], ask, token)
+            world, variant = self.stores.states[store], self.configurations.states[variant]
+            found = {moment for one in names(ask) for moment in edges(world, variant, one, self.tokens.get(one))}
+            self._edges[name] = sorted(found)
         changes = self._edges[name]
         if not changes:
             return [0]
@@ -74,87 +75,99 @@ class Checker:
         last = bisect_right(changes, floor(end + self.wall_s))
         return [changes[i - 1] if i else changes[0] - 1 for i in range(first, last + 1)]
 
-    def verdict(self, store, variant, keys, ask, now_s):
-        name = store, variant, keys, ask, now_s
-        known = self._known.get(name)
-        if known is None:
-            scene = Scene(self.configurations.states[variant], self.sets.states[keys], self.tokens)
-            known = self._known[name] = self.model(self.stores.states[store], scene, ask, now_s)
-        return known
+    def known(self, situations, ask):
+        name = situations, ask
+        found = self._known.get(name)
+        if found is None:
+            worlds = []
+            for store, variant, keys, now_s in situations:
+                scene = Scene(self.configurations.states[variant], self.sets.states[keys], self.tokens)
+                worlds.append((self.stores.states[store], scene, now_s))
+            found = self._known[name] = self.model(worlds, ask)
+        return found
 
     def look(self, seen, came, events):
         """What is wrong, or None; notes what was charged."""
-        ask = seen.ask
-        if len(came) > 1:
-            return "it reached the backend twice"
-        end = seen.end if not came else min(seen.end, came[0].at) if seen.status else came[0].at
-        verdicts = list(self.verdicts(ask, seen.start, end))
-        self.note(seen, came, verdicts, events)
-        wrong = None
-        if came:
-            wrong = self.look_at_admitted(ask, came[0], verdicts)
-        elif seen.status == 200:
-            wrong = "200, and it never reached the backend"
-        elif seen.status == 0 and ask.kind != "double" and not self.cut(seen):
-            wrong = "no answer came, and nothing cut the connection"
-        if wrong or seen.status == 0:
-            return wrong
-        if came:
-            return None if seen.status == 200 else f"it reached the backend, and the answer was {seen.status} {seen.reason}"
-        if STATUS.get(seen.reason) != seen.status:
-            return f"{seen.status} with the reason {seen.reason!r}"
-        for verdict in verdicts:
-            if seen.reason == verdict.reason and (not verdict.waits or self.answers(seen)):
-                return None
-            if seen.reason == "rate_limited" and verdict.charges:
-                return None
-            if seen.reason == "busy" and verdict.bcrypt:
-                return None
-            if seen.reason == "keys_unavailable" and verdict.waits:
-                return None
-        return f"refused with {seen.reason}, but {told(verdicts)}"
+        # What was decided last was so before it reached the last backend, unless that only led on to another location.
+        ended = bool(came) and not is_on_the_way(came[-1].path)
+        end = min(seen.end, came[-1].at) if ended else seen.end
+        outcomes = self.outcomes(seen.ask, seen.start, end)
+        matching = [outcome for outcome in outcomes if self.matches(outcome, seen, came)]
+        self.note(seen, came, matching or outcomes, bool(matching), events)
+        return None if matching else self.complaint(seen, came, outcomes)
+
+    def matches(self, outcome, seen, came):
+        arrivals = outcome.arrivals
+        if not all(is_same(seen.ask, arrival, one) for arrival, one in zip(arrivals, came)):
+            return False
+        if seen.status == 0:
+            return len(came) <= len(arrivals) and (len(came) > 0 or self.cut(seen))
+        if len(came) != len(arrivals) or (outcome.status, outcome.reason, outcome.named) != (seen.status, seen.reason, seen.named):
+            return False
+        return not outcome.fetched or self.answers(seen)
 
     def answers(self, seen):
         """Whether the key server may have said meanwhile that there is no such key."""
         return any(self.servers.states[number] for number in self.servers.between(seen.start, seen.end))
 
+    def complaint(self, seen, came, outcomes):
+        """Why no outcome is what was seen."""
+        told = told_of(outcomes)
+        if any(came[n].path not in {outcome.arrivals[n].path for outcome in outcomes if n < len(outcome.arrivals)}
+               for n in range(len(came))):  # fmt: skip
+            return f"ADMITTED WITHOUT A REASON: {told}"
+        if seen.status == 0 and not came:
+            return "no answer came, and nothing cut the connection"
+        if came and not any(all(is_same(seen.ask, *pair) for pair in zip(outcome.arrivals, came)) for outcome in outcomes):
+            return f"the backend was told otherwise than it should have been: {told}"
+        return f"the answer was {seen.status} {seen.reason} of {seen.named!r}, but {told}"
+
     def cut(self, seen):
         return any(start <= seen.end and seen.start <= end + self.lag_s for start, end in self.broken)
 
-    def look_at_admitted(self, ask, came, verdicts):
-        possible = [verdict for verdict in verdicts if not verdict.reason]
-        if not possible:
-            return f"ADMITTED WITHOUT A REASON: {told(verdicts)}"
-        # Where a limit is used up, shadow lets it pass and sets no identity.
-        unknown = came.identity == NOBODY and LOCATIONS[ask.location].mode == "shadow"
-        if not any(came.identity == verdict.identity or unknown and verdict.charges for verdict in possible):
-            return f"the backend was told {came.identity}, but {told(possible)}"
-        if came.credential and LOCATIONS[ask.location].mode == "on" and any(v.identity != NOBODY for v in possible):
-            return "the backend saw the credential"
-        if LOCATIONS[ask.location].cookie and came.cookie != (OTHER_COOKIES if ask.kind in WITH_COOKIES else ""):
-            return "the backend saw other cookies than it should have"
-        return None
-
-    def note(self, seen, came, verdicts, events):
-        """For each window that it may have been charged in, what is known of that."""
-        location = LOCATIONS[seen.ask.location]
-        found = {}
-        for verdict in verdicts:
-            for counter, limit, cost in verdict.charges:
-                found.setdefault(counter, set()).add((limit, cost))
-        certain = bool(came) and all(verdict.charges == verdicts[0].charges for verdict in verdicts)
-        if location.mode == "shadow":
-            certain = certain and came[0].identity != NOBODY
-            maybe = bool(came)
-        else:
-            # What an earlier location took stays taken; of several limits, what was taken is given back in a moment.
-            maybe = came or seen.status == 0 or seen.reason == "busy" or location.then is not None
-        state = "certain" if certain else "maybe" if maybe else "passing" if len(found) > 1 else "no"
-        refused = tuple(found) if seen.reason == "rate_limited" and seen.status == 429 else ()
-        for counter, terms in found.items():
-            events[counter].append(Event(seen.number, seen.start, seen.end, state, terms, refused))
+    def note(self, seen, came, outcomes, certain, events):
+        """For each window that it may have been charged in, what is known of that. certain: one of these outcomes is what happened."""
+        if seen.status == 0:
+            certain = certain and bool(came) and not is_on_the_way(came[-1].path)
+        counters = dict.fromkeys(counter for outcome in outcomes for counter in (*outcome.paid, *(one[0] for one in outcome.refused)))
+        for counter in counters:
+            paid = [outcome.paid[counter] if counter in outcome.paid else NOTHING for outcome in outcomes]
+            least = min(one.amount for one in paid) if certain else 0
+            passing = [amount for outcome in outcomes for name, amount in outcome.passing if name == counter]
+            refused = [demand for outcome in outcomes for name, *demand in outcome.refused if name == counter]
+            events[counter].append(Event(seen.number, seen.start, seen.end, least, max(one.amount for one in paid), max(passing, default=0),
+                                         tuple(one.demands for one in paid) if certain else (),
+                                         refused if seen.reason == "rate_limited" and seen.status == 429 else ()))  # fmt: skip
 
 
-def told(verdicts):
-    texts = dict.fromkeys(verdict.reason or f"admitted as {verdict.identity}" for verdict in verdicts)
+NOTHING = Paid()
+
+
+def is_on_the_way(path):
+    return path.startswith(tuple(ON_THE_WAY.values()))
+
+
+def is_same(ask, arrival, came):
+    """Whether a request is as the model has it; kind None is any."""
+    (expected, *others), (told, *rest) = arrival.names, came.names
+    kinds = expected[3] in (None, told[3])
+    return (arrival.path == came.path and arrival.identity == came.identity and others == rest and kinds
+            and expected[:3] == told[:3] and expected[4:] == told[4:] and came.user in arrival.users
+            and arrival.left == came.left and are_cookies_good(ask, arrival, came.cookie))  # fmt: skip
+
+
+def are_cookies_good(ask, arrival, cookie):
+    """The credential is gone where it had to go, and nothing else."""
+    if COOKIE in arrival.left:
+        return cookie.startswith("a=b; session=") and cookie.endswith("; c=d")
+    return cookie == (OTHER_COOKIES if COOKIE in credentials(ask) else "")
+
+
+def told_of(outcomes):
+    texts = dict.fromkeys(told_of_one(outcome) for outcome in outcomes)
     return "the model says " + ", or ".join(texts)
+
+
+def told_of_one(outcome):
+    answer = outcome.reason or str(outcome.status)
+    return f"{answer} of {outcome.named!r}" + "".join(f", having come to {tuple(arrival)}" for arrival in outcome.arrivals)

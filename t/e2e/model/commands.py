@@ -132,7 +132,8 @@ def subject(site, op):
 
 def plan(site, op):
     plan = Plan(tuple_of(op["scopes"]), tuple(op["limits"]), op["no_access"])
-    arguments = options(scope=op["scopes"], limit=op["limits"]) + ["--no-access"] * op["no_access"] + ["--default"] * op["default"]
+    arguments = (options(scope=op["scopes"]) or ["--no-scopes"]) + (options(limit=op["limits"]) or ["--no-limits"])
+    arguments += ["--no-access" if op["no_access"] else "--access", "--default" if op["default"] else "--no-default"]
     return Command(["plan", "set", op["plan"], *arguments], lambda world, run: world.with_plan(op["plan"], plan, op["default"]))
 
 

@@ -4,19 +4,35 @@ import random
 import select
 import socket
 import time
+from base64 import b64encode
 
 from harness.client import encode_request
 
+from .asks import basic_user, credentials
 from .check import OTHER_COOKIES, Seen
+
+
+class Unknown(dict):
+    """By name."""
+
+    def __init__(self, make):
+        self._make = make
+
+    def __missing__(self, name):
+        self[name] = self._make()
+        return self[name]
+
 
 class Driver:
     """connections: kept over volleys, but for some that are closed at random.
 
-    secrets: a function from a key's or token's name in the journal to what a client sends. unknown: a key of the right form that nobody has.
+    secrets: a function from a key's or token's name in the journal to what a client sends. unknown: makes a key of the right form that
+    nobody has. passwords: of Basic, {"good": ..., "bad": ...}.
     """
 
-    def __init__(self, port, secrets, unknown, timeout):
-        self._port, self._secrets, self._unknown, self._timeout = port, secrets, unknown, timeout
+    def __init__(self, port, secrets, unknown, passwords, timeout):
+        self._port, self._secrets, self._passwords, self._timeout = port, secrets, passwords, timeout
+        self._unknown = Unknown(unknown)
         self._connections = {}
         self._number = 0
         self.seen = []
@@ -31,19 +47,26 @@ class Driver:
         first = len(self.seen)
         lanes = [Lane(self._connection(i, rng.random() < fresh)) for i in range(connections)]
         for i, lane in enumerate(lanes):
-            # nginx closes a connection after its 400, so those come last.
-            mine = sorted(asks[i::connections], key=lambda ask: ask.kind == "double")
+            mine = asks[i::connections]
             numbers = range(self._number, self._number + len(mine))
             self._number += len(mine)
-            lane.send(list(zip(numbers, mine)), b"".join(self._encode(n, ask) for n, ask in zip(numbers, mine)))
+            lane.send(list(zip(numbers, mine)), self._encode)
         waiting = {lane.socket: lane for lane in lanes if lane.waiting}
         while waiting:
             ready = select.select(list(waiting), [], [], self._timeout)[0]
             assert ready, f"no answer in {self._timeout} s to {[lane.waiting[0][1] for lane in waiting.values()]}"
             for one in ready:
                 lane = waiting[one]
-                if not lane.receive(self.seen):
-                    del waiting[one]
+                if lane.receive(self.seen):
+                    continue
+                del waiting[one]
+                if lane.waiting:  # nginx ends a connection after its 400: what came behind that was never looked at
+                    i = lanes.index(lane)
+                    lane.socket.close()
+                    del self._connections[i]
+                    lanes[i] = Lane(self._connection(i, False))
+                    lanes[i].send(lane.waiting, self._encode)
+                    waiting[lanes[i].socket] = lanes[i]
         for i, lane in enumerate(lanes):
             if lane.closed:
                 lane.socket.close()
@@ -64,32 +87,42 @@ class Driver:
         headers = [("X-Number", str(number)), ("X-From", ask.address)]
         if ask.spoof:
             headers += [("X-Keyward-Subject", "admin"), ("X_Keyward_Key_Id", "key_admin"), ("X-Keyward-Kind", "key")]
-        secret = self._secrets(ask.key) or self._unknown
-        match ask.kind:
-            case "key":
-                headers.append(("X-API-Key", secret) if number % 3 else ("Authorization", f"bEarer  {secret}"))
-            case "unknown":
-                headers.append(("X-API-Key", self._unknown))
-            case "malformed":
-                at = -9 if "." in secret else -1  # a token's last character has bits that aren't the signature's
-                other = "a" if secret[at] != "a" else "b"
-                headers.append(("X-API-Key", f"{secret[:at]}{other}{secret[at:][1:]}"))
-            case "foreign":
-                headers.append(("X-API-Key", "sk_live_0123456789abcdef"))
-            case "token":
-                headers.append(("Authorization", "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.YQ"))
-            case "cookie":
-                headers.append(cookie(secret))
-            case "page":
-                headers += [cookie(secret), ("Sec-Fetch-Site", "same-origin")]
-            case "ambient":
-                headers += [("Authorization", f"Bearer {secret}"), cookie(self._unknown)]
-            case "double":
-                headers += [("X-API-Key", secret), ("Authorization", f"Bearer {self._unknown}x")]
-            case "same":
-                headers += [("X-API-Key", secret), ("Authorization", f"Bearer {secret}")]
+        texts = {}
+        for source, credential in credentials(ask).items():
+            if credential not in texts:
+                texts[credential] = self._text(credential)
+            headers.append(field(source, texts[credential], number))
+        if ask.kind == "page":
+            headers.append(("Sec-Fetch-Site", "same-origin"))
+        if user := basic_user(ask):
+            headers.append(("Authorization", f"Basic {b64encode(f'{user}:{self._passwords[ask.basic]}'.encode()).decode()}"))
         body = "" if ask.method in ("POST", "PUT") else None
         return encode_request(ask.method, ask.location, headers, body)
+
+    def _text(self, credential):
+        """What a client sends. A key or token that was never made is one that nobody has."""
+        what, name = credential
+        secret = (self._secrets(name) if name else None) or self._unknown[name]
+        match what:
+            case "malformed":
+                at = -9 if "." in secret else -1  # a token's last character has bits that aren't the signature's
+                return f"{secret[:at]}{'a' if secret[at] != 'a' else 'b'}{secret[at:][1:]}"
+            case "foreign":
+                return "sk_live_0123456789abcdef"
+            case "token":
+                return "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.YQ"
+            case "strange":
+                return f"{secret}x"
+        return secret
+
+
+def field(source, text, number):
+    match source:
+        case "bearer":
+            return "Authorization", f"{('Bearer ', 'bEarer  ')[number % 2]}{text}"
+        case "cookie":
+            return cookie(text)
+    return source, text
 
 
 def cookie(secret):
@@ -102,27 +135,32 @@ class Lane:
 
     def __init__(self, connection):
         self.socket, self.waiting, self.closed = connection, [], False
+        self.refused = False  # with 400
         self._buffer, self._sent = b"", 0.0
 
-    def send(self, waiting, data):
+    def send(self, waiting, encode):
+        """waiting: (number, ask)s."""
         self.waiting = waiting
-        self._sent = time.monotonic()
+        self._sent = time.monotonic()  # before encode() looks at what keys there are
         try:
-            self.socket.sendall(data)
+            self.socket.sendall(b"".join(encode(number, ask) for number, ask in waiting))
         except ConnectionError:
             pass  # receive() finds out
 
     def receive(self, seen):
-        """Takes what there is; False when nothing more will come."""
+        """Takes what there is; False when nothing more will come. What is waiting then has to be sent anew."""
         try:
             data = self.socket.recv(1 << 18)
         except ConnectionError:
             data = b""
         now = time.monotonic()
         self._buffer += data
-        while self.waiting and (answer := self._take(self.waiting[0][1].method)):
+        while self.waiting and not self.refused and (answer := self._take(self.waiting[0][1].method)):
             number, ask = self.waiting.pop(0)
             seen.append(Seen(number, ask, self._sent, now, *answer))
+            self.refused = self.closed and answer[0] == 400
+        if self.refused:
+            return False
         if not data:
             self.closed = True
             seen += [Seen(number, ask, self._sent, now, 0, "") for number, ask in self.waiting]
@@ -133,14 +171,14 @@ class Lane:
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             return None
-        status, reason, length = 0, "", 0
+        reason, named, length = "", "", 0
         lines = self._buffer[:end].split(b"\r\n")
         status = int(lines[0][9:12])
         for line in lines[1:]:
             name, _, value = line.partition(b": ")
             name = name.lower()
             if name == b"x-reason":
-                reason = value.decode()
+                reason, _, named = value.decode().partition(" ")
             elif name == b"content-length" and method != "HEAD":
                 length = int(value)
             elif name == b"connection" and value == b"close":
@@ -148,4 +186,4 @@ class Lane:
         if len(self._buffer) < end + 4 + length:
             return None
         self._buffer = self._buffer[end + 4 + length :]
-        return status, reason
+        return status, reason, named

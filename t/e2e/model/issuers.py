@@ -36,9 +36,10 @@ PARTNER = Issuer("partner", "auth", EDDSA, require=(("tenant", ("partner",)),), 
 OAUTH = Issuer("oauth", "oauth", ("ES256",), type="at+jwt", require=(("use.kind", ("access", "delegated")),), leeway_s=0,
                max_lifetime_s=3600, subject_claim="uid", prefix="o:", scope_claims=("roles.list", "scp"), wildcards=True,
                grant=("media:read",), plan_claim="tier")  # fmt: skip
-INTERNAL = Issuer("internal", "internal", HMAC, require_exp=False, shared=True, grant=("posts:write",), plan="fallback")
+INTERNAL = Issuer("internal", "internal", HMAC, require_exp=False, shared=True, grant=("posts:write",), plan="fallback",
+                  scope_claims=("roles", "scope", "scp"))  # fmt: skip
 FETCHED = Issuer("fetched", "fetched", EDDSA, "https://fetched.example", leeway_s=2, shared=True, plan_claim="https://e.example/plan",
-                 fetched=True)  # fmt: skip
+                 fetched=True, scope_claims=("roles", "scope", "permissions"))  # fmt: skip
 
 # By variant of the configuration, in the order in which they are declared.
 ISSUERS = (

@@ -7,15 +7,18 @@ made them was taken out, as shrinking does: then the key is unknown.
 import random
 
 from .issuers import FIRST_SETS, ISSUERS, KIDS, SETS, SOURCES, algorithms_of
-from .rules import FRIEND, LOCATIONS, Ask
+from .asks import Ask
+from .locations import ASKED, FRIEND
 
-SCOPES = ("posts:read", "posts:write", "posts:*", "media:read", "mcp:read", "mcp:analytics", "mcp:full", "mcp:*", "*", "other:read")
+SCOPES = ("posts:read", "posts:write", "posts:*", "media:read", "mcp:read", "mcp:analytics", "mcp:full", "mcp:*", "*", "other:read", "Admin")
 SUBJECTS = ("s0", "s1", "s2", "s3", "s4", "s5")
 OWN_SUBJECTS = ("o:s0", "o:s1")  # of the issuer with this prefix
 PLANS = ("free", "gold", "team", "closed", "nowhere")
 NAMED = (*PLANS[:3] * 3, *PLANS)
-KINDS = {"key": 80, "none": 4, "unknown": 4, "malformed": 3, "foreign": 2, "token": 2, "double": 0.3, "same": 5, "cookie": 4, "page": 3,
+KINDS = {"key": 45, "bearer": 35, "none": 4, "unknown": 4, "malformed": 3, "foreign": 2, "token": 2, "double": 0.3, "same": 5, "cookie": 4, "page": 3,
          "ambient": 3}  # fmt: skip
+SERVICES = ("",) * 7 + ("same", "another", "another")
+BASICS = ("",) * 6 + ("good", "good", "bad")
 METHODS = {"GET": 60, "POST": 25, "PUT": 5, "DELETE": 5, "HEAD": 5}
 ADDRESSES = ("192.0.2.7", "192.0.2.8", "2001:db8::7", FRIEND)
 FEW = 12  # keys made at the start
@@ -32,6 +35,7 @@ ODDITIES = (
     ("typ", (None, "jwt", "AT+JWT", "application/at+jwt", "JWT", "x")),
     ("flaw", ("flipped", "crit", "twice", "own-key")),
 )
+ROLES = ("Billing Admin", "Billing Admin", ["Billing Admin", "posts:read"], ["Admin"])  # a role may have a blank in it
 ODD_CLAIMS = {
     "iss": (None, "https://auth.example", "https://auth.example/", "https://auth.exampl", "https://fetched.example", 5, ["https://auth.example"]),
     "aud": (None, "api", "web", "other", "ap", [], ["other"], ["other", "web"], ["api", 5], ["web", ["api"]], {"api": 1}),
@@ -43,7 +47,8 @@ ODD_CLAIMS = {
     "scope": ("", "posts:read", "posts:read  media:read", "posts:readx", "posts:* *", ["posts:write", 5, "a b"], 'media:read "', 5, {"a": 1}),
     "scp": ("posts:write", ["posts:*"], ["*"], "mcp:full", []),
     "permissions": (["posts:read", "mcp:read"], "posts:write media:read"),
-    "roles": ({"list": ["media:read"]}, {"list": "posts:*"}, {"list": "*"}, {}, "list", []),
+    "roles": ({"list": ["media:read"]}, {"list": "posts:*"}, {"list": "*"}, {}, "list", [], *ROLES, "Admin", "posts:read Admin",
+              {"list": "Billing Admin"}),
     "tier": ("free", "gold", "team", "closed", "nowhere", 5),
     "https://e.example/plan": ("free", "gold", "nowhere", 5),
 }
@@ -58,14 +63,16 @@ def asks_of(op):
     if "asks" in op:
         return [Ask(*ask) for ask in op["asks"]]
     rng = random.Random(op["seed"])
-    locations = rng.sample([place for place in LOCATIONS if place != "/inner"], rng.choice((1, 4, 12)))
+    locations = rng.sample(ASKED, rng.choice((1, 4, 12)))
     kinds, methods = list(KINDS), list(METHODS)
     some_kinds = rng.choices(kinds, list(KINDS.values()), k=op["count"])
     some_methods = rng.choices(methods, list(METHODS.values()), k=op["count"])
+    some_services, some_basics = rng.choices(SERVICES, k=op["count"]), rng.choices(BASICS, k=op["count"])
     return [
-        Ask(rng.choice(locations), method, kind, rng.choice(op["keys"]), rng.choice(ADDRESSES), rng.random() < 0.05)
-        for kind, method in zip(some_kinds, some_methods)
-    ]
+        Ask(rng.choice(locations), method, kind, rng.choice(op["keys"]), rng.choice(ADDRESSES), rng.random() < 0.05,
+            rng.choice(op["keys"]) if service == "another" else service, basic)
+        for kind, method, service, basic in zip(some_kinds, some_methods, some_services, some_basics)
+    ]  # fmt: skip
 
 
 class Maker:
@@ -140,8 +147,8 @@ class Maker:
         if issuer.name == "partner" or (issuer.source in SETS and rng.random() < 0.4):
             claims["tenant"] = "partner"
         if rng.random() < 0.7:
-            scopes = rng.choice(("posts:read", "posts:read posts:write media:read", ["posts:write", "media:read"], ["mcp:read", "posts:read"]))
-            name, *inner = rng.choice(issuer.scope_claims).split(".")
+            scopes = rng.choice(("posts:read", "posts:read posts:write media:read", ["posts:write", "media:read"], ["mcp:read", "posts:read"], *ROLES))
+            name, *inner = rng.choice((issuer.scope_claims[0], *issuer.scope_claims)).split(".")
             claims[name] = {inner[0]: scopes} if inner else scopes
         op = {"do": "mint", "token": f"t{self.tokens - 1}", "key": key, "kid": KIDS[key], "alg": algorithms_of(key)[0], "flaw": "",
               "typ": issuer.type or "JWT", "claims": claims, "iat": -60, "nbf": None, "exp": 200}  # fmt: skip

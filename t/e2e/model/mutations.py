@@ -1,162 +1,237 @@
-"""Models that err in one way each, to show that the comparison finds it and the shrinking ends with what matters."""
+"""Models that err in one way each, to show that the comparison finds it and the shrinking ends with what matters.
+
+Each is made of another model, so that a product with known faults can be searched for more: the model has them too then.
+"""
 
 from dataclasses import replace
+from functools import reduce
 from unittest.mock import patch
 
-from . import rules, tokens
-from .issuers import ISSUERS, KIDS, SOURCES
-from .rules import EVERY, Location, decide
+from . import route, rules, tokens
+
+from .issuers import ISSUERS, KIDS, SOURCES, Issuer
+from .locations import EVERY, LOCATIONS, Location
+from .route import decide
 from .world import ACTIVE, REVOKED, SUSPENDED
 
 ENDLESS = 1e12
 
 
-def state(was, is_now):
-    """Takes keys in one state for keys in another."""
-
-    def model(world, scene, ask, now_s):
-        key = world.keys.get(ask.key)
-        if key is not None and key.state == was:
-            world = world.with_key(replace(key, state=is_now))
-        return decide(world, scene, ask, now_s)
-
-    return model
-
-
-def never_expires(world, scene, ask, now_s):
-    return decide(world, scene, ask, now_s if ask.key in scene.tokens else 0)
-
-
-def rotation_ends_at_once(world, scene, ask, now_s):
-    key = world.keys.get(ask.key)
-    return decide(world, scene, ask, ENDLESS if key and key.overlap_s is not None else now_s)
-
-
-def needs_more(world, scene, ask, now_s):
-    """Takes /read to need media:read besides."""
-    verdict = decide(world, scene, ask, now_s)
-    if ask.location == "/read" and not verdict.reason:
-        return decide(world, scene, ask._replace(location="/both", method="GET"), now_s)
-    return verdict
-
-
-def subjects_are_never_blocked(world, scene, ask, now_s):
-    subjects = {name: replace(subject, state=ACTIVE) for name, subject in world.subjects.items()}
-    return decide(replace(world, subjects=subjects), scene, ask, now_s)
-
-
-def old_configuration(world, scene, ask, now_s):
-    return decide(world, scene._replace(variant=0), ask, now_s)
-
-
-def limit_of(location, change):
-    """Takes the limits of one location for others."""
-
-    def model(world, scene, ask, now_s):
-        verdict = decide(world, scene, ask, now_s)
-        if ask.location == location and verdict.charges:
-            taken = tuple((counter, change(limit), cost) for counter, limit, cost in verdict.charges)
-            verdict = verdict._replace(charges=taken)
-        return verdict
-
-    return model
-
-
-def anothers_identity(world, scene, ask, now_s):
-    verdict = decide(world, scene, ask, now_s)
-    return verdict._replace(identity=("key_other", *verdict.identity[1:])) if ask.location == "/key" and verdict.identity else verdict
-
-
-# Of tokens.
+def mutated(*names):
+    """The model with these mutations, all at once."""
+    return reduce(lambda model, name: MUTATIONS[name](model), names, decide)
 
 
 def with_(module, **functions):
     """Has other functions in place of these. Each is given the one whose place it takes, and then what that one would be given."""
 
-    def model(world, scene, ask, now_s):
-        with patch.multiple(module, **others):
-            return decide(world, scene, ask, now_s)
-
     def instead_of(was, function):
-        return lambda *given: function(was, *given)
+        return lambda *given, **more: function(was, *given, **more)
 
-    others = {name: instead_of(getattr(module, name), function) for name, function in functions.items()}
-    return model
+    def mutation(model):
+        def wrong(situations, ask):
+            others = {name: instead_of(getattr(module, name), function) for name, function in functions.items()}
+            with patch.multiple(module, **others):
+                return model(situations, ask)
+
+        return wrong
+
+    return mutation
+
+
+def everywhere(change):
+    """Takes each situation for another one. change(world, scene, now_s, ask): (world, scene, now_s)."""
+    return lambda model: lambda situations, ask: model([change(*situation, ask) for situation in situations], ask)
+
+
+def state(was, is_now):
+    """Takes keys in one state for keys in another."""
+    return with_(rules, find_key=lambda find_key, world, scene, key, now_s: find_key(
+        world, scene, replace(key, state=is_now) if key.state == was else key, now_s))  # fmt: skip
+
+
+def never_expires(find_key, world, scene, key, now_s):
+    return find_key(world, scene, key, 0)
+
+
+def rotation_ends_at_once(find_key, world, scene, key, now_s):
+    return find_key(world, scene, key, ENDLESS if key.overlap_s is not None else now_s)
+
+
+def needs_more(scope_reason, location, principal, method):
+    """Takes /read to need media:read besides."""
+    reason = scope_reason(location, principal, method)
+    return reason or (scope_reason(LOCATIONS["/both"], principal, "GET") if location is LOCATIONS["/read"] else "")
+
+
+def subjects_are_never_blocked(world, scene, now_s, ask):
+    subjects = {name: replace(subject, state=ACTIVE) for name, subject in world.subjects.items()}
+    return replace(world, subjects=subjects), scene, now_s
+
+
+def limit_of(place, change):
+    """Takes the limits of one location for others."""
+
+    def other(charges, location, *given):
+        taken = charges(location, *given)
+        if location is LOCATIONS[place] and taken:
+            return tuple((counter, change(limit), cost) for counter, limit, cost in taken)
+        return taken
+
+    return with_(rules, charges=other)
+
+
+def anothers_identity(of_key, world, variant, key):
+    principal = of_key(world, variant, key)
+    principal.identity = ("key_other", *principal.identity[1:])
+    return principal
+
+
+# Of redirects, and of whom others admit.
+
+
+def paid_is_paid(due, at, counter, limit, cost):
+    """Takes a window that was charged for paid, whatever it costs now and whoever charged it."""
+    return (0, None) if counter in at.paid else due(at, counter, limit, cost)
+
+
+def every_cost_is_paid_anew(due, at, counter, limit, cost):
+    return due(at._replace(before={}), counter, limit, cost)
+
+
+def refusing_gives_all_back(end, route_, at, status, *given, **more):
+    return end(route_, at._replace(paid={}) if status == 429 else at, status, *given, **more)
+
+
+def shadow_pays(remembered, at, location, amounts):
+    return remembered(at, LOCATIONS["/open"], amounts)
+
+
+def refused_are_named(unnamed, verdict):
+    if verdict.principal:
+        return route.named(verdict.principal)
+    (*identity, issuer, scopes), *claims = unnamed(verdict)
+    return (*identity, verdict.known.name if isinstance(verdict.known, Issuer) else issuer, scopes), *claims
+
+
+def users_of_the_refused(users, subject, decision, admitted, sent):
+    return (*users(subject, decision, admitted, sent), subject, sent, admitted)
+
+
+def off_keeps_identity(go_on, route_, at, identity, names, decision, *given, **more):
+    """Where keyward is off, takes the fields to be there that an earlier location has set."""
+    identity = at.arrivals[-1].identity if decision == "off" and at.arrivals else identity
+    return go_on(route_, at, identity, names, decision, *given, **more)
+
+
+def nor_are_ids_of_the_refused(unnamed, verdict):
+    identity, *claims = unnamed(verdict)
+    return ("", *identity[1:]), *claims
+
+
+def first_source_is_the_only_one(verdicts, route_, at, location):
+    """Once a credential was taken out, takes it for all that there is."""
+    if at.taken is None:
+        return verdicts(route_, at, location)
+    source, credential = at.taken
+    if source not in location.sources:
+        return [rules.Verdict("missing_credential")]
+    with patch.object(route_, "sent", {source: credential}):
+        return verdicts(route_, at, location)
+
+
+def stripped_once(stripped, at, location, sent):
+    return at if at.taken else stripped(at, location, sent)
+
+
+def page_is_decided_anew(enter, route_, at):
+    return enter(route_, at._replace(refusal=None))
+
+
+def of_the_first_method(enter, route_, at):
+    return enter(route_, at._replace(method=route_.ask.method))
+
+
+# Of tokens.
 
 
 def issuers_with(**rules_):
     """Takes every issuer to have these rules."""
     changed = tuple(tuple(replace(issuer, **rules_) for issuer in issuers) for issuers in ISSUERS)
 
-    def model(world, scene, ask, now_s):
-        with patch.object(rules, "ISSUERS", changed):
-            return decide(world, scene, ask, now_s)
+    def mutation(model):
+        def wrong(situations, ask):
+            with patch.object(rules, "ISSUERS", changed):
+                return model(situations, ask)
 
-    return model
+        return wrong
+
+    return mutation
+
+
+def tokens_with(change):
+    """Takes every token for another one."""
+
+    def other(find_token, world, scene, token, *given):
+        return find_token(world, scene, change(token), *given)
+
+    return with_(rules, find_token=other)
 
 
 def claims_with(**claims):
     """Takes every token to say that; None: not to say it."""
 
-    def model(world, scene, ask, now_s):
-        token = scene.tokens.get(ask.key)
-        if token is None:
-            return decide(world, scene, ask, now_s)
+    def change(token):
         said = {name: value for name, value in {**token.claims, **claims}.items() if value is not None}
-        return decide(world, scene._replace(tokens={ask.key: replace(token, claims=said)}), ask, now_s)
+        return replace(token, claims=said)
 
-    return model
-
-
-def every_key_is_in_its_set(world, scene, ask, now_s):
-    return decide(world, scene._replace(sets=SOURCES), ask, now_s)
+    return tokens_with(change)
 
 
-def signatures_are_good(world, scene, ask, now_s):
+def every_key_is_in_its_set(world, scene, now_s, ask):
+    return world, scene._replace(sets=SOURCES), now_s
+
+
+def signed_by_its_kid(token):
     """Takes an unsigned token for one that the key of its kid has signed."""
-    token = scene.tokens.get(ask.key)
-    if token is not None and not token.key and token.kid in KIDS:
-        token = replace(token, key=token.kid)
-        return decide(world, scene._replace(tokens={ask.key: token}), ask, now_s)
-    return decide(world, scene, ask, now_s)
+    return replace(token, key=token.kid) if not token.key and token.kid in KIDS else token
 
 
 def without_kid(is_signed, keys, token):
     return is_signed(keys, replace(token, kid=None))
 
 
-def whose_but_not_finally(whose, issuers, sets, token):
+def whose_but_not_finally(whose, issuers, sets, token, now_s):
     """Passes over an issuer that the token is for, where a claim is wrong for it."""
-    return whose([issuer for issuer in issuers if tokens.are_claims_good(issuer, token.claims)], sets, token)
+    return whose([issuer for issuer in issuers if tokens.are_claims_good(issuer, token.claims)], sets, token, now_s)
 
 
-def whose_without_a_set(whose, issuers, sets, token):
+def whose_without_a_set(whose, issuers, sets, token, now_s):
     """Takes an issuer without keys for one whose keys don't fit."""
-    return whose(issuers, {source: keys or () for source, keys in sets.items()}, replace(token, kid=None))
+    return whose(issuers, {source: keys or () for source, keys in sets.items()}, replace(token, kid=None), now_s)
 
 
-def whose_of_those_with_keys(whose, issuers, sets, token):
+def whose_of_those_with_keys(whose, issuers, sets, token, now_s):
     """Passes over an issuer without keys, where another one takes the token."""
-    found = whose([issuer for issuer in issuers if sets[issuer.source] is not None], sets, token)
-    return found if found[0] else whose(issuers, sets, token)
+    found = whose([issuer for issuer in issuers if sets[issuer.source] is not None], sets, token, now_s)
+    return found if found[0] else whose(issuers, sets, token, now_s)
 
 
 def denied(change):
     """Takes denials for others. change(name, denial): (name, denial)."""
 
-    def model(world, scene, ask, now_s):
+    def other(world, scene, now_s, ask):
         denials = dict(change(name, denial) for name, denial in world.denials.items())
-        return decide(replace(world, denials=denials), scene, ask, now_s)
+        return replace(world, denials=denials), scene, now_s
 
-    return model
+    return everywhere(other)
 
 
-def by_each_token(world, scene, ask, now_s):
+def counted_by_jti(of_token, *given):
     """Counts every token by itself."""
-    verdict = decide(world, scene, ask, now_s)
-    if ask.key not in scene.tokens:
-        return verdict
-    return verdict._replace(charges=tuple(((*counter, ask.key), limit, cost) for counter, limit, cost in verdict.charges))
+    principal = of_token(*given)
+    principal.counter = (*principal.counter, principal.claims.get("jti"))
+    return principal
 
 
 def not_without_iat(is_denied, world, issuer, token, subject, now_s):
@@ -170,10 +245,6 @@ def counted_apart(of_token, *given):
     return principal
 
 
-def cookies_are_like_fields(world, scene, ask, now_s):
-    return decide(world, scene, ask._replace(kind="page") if ask.kind == "cookie" else ask, now_s)
-
-
 def plan_of_the_token_first(of_token, world, variant, issuer, token, subject, record, own_name):
     plan = issuer.plan_claim and tokens.claim_of(token.claims, issuer.plan_claim)
     record = replace(record, plan=plan) if record and plan else record
@@ -184,17 +255,17 @@ MUTATIONS = {
     "revoked-is-active": state(REVOKED, ACTIVE),
     "active-is-revoked": state(ACTIVE, REVOKED),
     "suspended-is-active": state(SUSPENDED, ACTIVE),
-    "never-expires": never_expires,
-    "rotation-ends-at-once": rotation_ends_at_once,
-    "needs-more-scopes": needs_more,
-    "never-blocked": subjects_are_never_blocked,
-    "old-configuration": old_configuration,
+    "never-expires": with_(rules, find_key=never_expires),
+    "rotation-ends-at-once": with_(rules, find_key=rotation_ends_at_once),
+    "needs-more-scopes": with_(rules, scope_reason=needs_more),
+    "never-blocked": everywhere(subjects_are_never_blocked),
+    "old-configuration": everywhere(lambda world, scene, now_s, ask: (world, scene._replace(variant=0), now_s)),
     "lower-limit": limit_of("/key", lambda limit: limit - 1),
     "higher-limit": limit_of("/key", lambda limit: limit + 1),
     "lower-short-limit": limit_of("/short", lambda limit: limit // 4),
-    "anothers-identity": anothers_identity,
-    "token-signatures-are-good": signatures_are_good,
-    "token-of-any-key": every_key_is_in_its_set,
+    "anothers-identity": with_(rules, of_key=anothers_identity),
+    "token-signatures-are-good": tokens_with(signed_by_its_kid),
+    "token-of-any-key": everywhere(every_key_is_in_its_set),
     "token-kid-says-nothing": with_(tokens, is_signed=without_kid),
     "token-of-an-algorithm-turned-off": issuers_with(algorithms=("EdDSA", "Ed25519", "ES256", "HS256", "HS384", "HS512")),
     "token-verdict-is-not-final": with_(tokens, whose=whose_but_not_finally),
@@ -236,7 +307,22 @@ MUTATIONS = {
     "token-needs-no-set": with_(tokens, whose=whose_without_a_set),
     "token-is-anothers-without-a-set": with_(tokens, whose=whose_of_those_with_keys),
     "token-is-accepted-anywhere": with_(Location, accepts=lambda accepts, *given: (*accepts(*given), *EVERY)),
-    "token-counts-by-itself": by_each_token,
+    "token-counts-by-itself": with_(rules, of_token=counted_by_jti),
     "token-counts-with-no-key": with_(rules, of_token=counted_apart),
-    "cookie-is-like-a-field": cookies_are_like_fields,
+    "cookie-is-like-a-field": with_(rules, is_cross_site=lambda is_cross_site, *given: False),
+    "redirect-is-paid-once": with_(route, due=paid_is_paid, remembered=shadow_pays),
+    "redirect-is-paid-anew": with_(route, due=every_cost_is_paid_anew),
+    "redirect-in-shadow-pays": with_(route, remembered=shadow_pays),
+    "redirect-refused-gives-all-back": with_(route.Route, end=refusing_gives_all_back),
+    "redirect-keeps-its-method": with_(route.Route, enter=of_the_first_method),
+    "redirect-knows-one-credential": with_(route.Route, verdicts=first_source_is_the_only_one),
+    "redirect-strips-once": with_(route, stripped=stripped_once),
+    "basic-needs-no-password": with_(route.Route, has_password=lambda has_password, route_: route_.user != ""),
+    "page-is-decided-anew": with_(route.Route, enter=page_is_decided_anew),
+    "refused-are-named": with_(route, unnamed=refused_are_named, users=users_of_the_refused),
+    "off-keeps-identity": with_(route.Route, go_on=off_keeps_identity),
+    "refused-have-no-id": with_(route, unnamed=nor_are_ids_of_the_refused),
+    "what-has-no-form-is-a-key": with_(rules, unformed=lambda unformed, accepted: "invalid_key"),
+    "role-is-split": with_(tokens, words_of=lambda words_of, path, claim: words_of("scope", claim)),
+    "role-of-a-scope-claim-is-whole": with_(tokens, words_of=lambda words_of, path, claim: words_of("roles", claim)),
 }

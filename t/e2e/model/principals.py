@@ -16,7 +16,7 @@ CONFIGURED = (
 NOBODY = ("", "", "", "", "", frozenset())
 ANONYMOUS = ("", "", "", "anonymous", "", frozenset())
 # Scopes by which two lists of grants are told apart.
-UNIVERSE = ("posts:read", "posts:write", "posts:x", "media:read", "mcp:read", "mcp:analytics", "mcp:full", "other:read", "rare")
+UNIVERSE = ("posts:read", "posts:write", "posts:x", "media:read", "mcp:read", "mcp:analytics", "mcp:full", "other:read", "rare", "Admin", "Billing")
 
 
 def covers(grants, scope):
@@ -43,7 +43,8 @@ def identity_of(key_id, subject, plan, kind, issuer, scopes):
 class Principal:
     """Whoever has a plan and may do something: a key or a token that stands. own: its own scopes, None: not narrowed. record: the subject's.
 
-    counter, subject_counter: who is counted, by key and by subject.
+    counter, subject_counter: who is counted, by key and by subject. identity: (key id, subject, plan, kind, issuer, scopes held
+    of UNIVERSE). claims: what variables say of the token.
     """
 
     def __init__(self, world, variant, own, own_plan, record, counter, subject_counter, kind):
@@ -53,6 +54,12 @@ class Principal:
         self.no_access = bool(self.plan_name) and (plan is None or plan.no_access)
         self.lists = (own, plan.scopes if plan else None, record.scopes if record else None)
         self.limits = plan.limits if plan else None
+
+    claims = {}
+
+    @property
+    def id(self):
+        return self.identity[0]
 
     def may(self, scope):
         return all(covers(grants, scope) for grants in self.lists)
@@ -79,4 +86,5 @@ def of_token(world, variant, issuer, token, subject, record, own_name):
     by_subject = ("subject", subject) if subject and own_name else counter
     principal = Principal(world, variant, tokens.scopes_of(issuer, token), plan, record, counter, by_subject, "token")
     principal.identity = ("", subject, principal.plan_name, "token", issuer.name, held(*principal.lists))
+    principal.claims = token.claims
     return principal

@@ -1,4 +1,5 @@
-"""The backend: a thread that answers every request with `ok`, and notes its number, when it came and for whom it says it is."""
+"""The backend: a thread that answers every request with `ok`, or leads on to another location, and notes the request's number, when
+it came and for whom it says it is."""
 
 import asyncio
 import threading
@@ -7,11 +8,12 @@ from collections import defaultdict
 
 from harness.wait import until
 
+from .asks import API_KEY, BEARER, COOKIE, SERVICE_KEY
 from .check import Reached
 from .principals import identity_of
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\n%sContent-Length: 2\r\n\r\n"
+MISSING = b"HTTP/1.1 404 Not Found\r\n%sContent-Length: 2\r\n\r\n"
 FIELDS = [b"x-keyward-key-id", b"x-keyward-subject", b"x-keyward-plan", b"x-keyward-kind", b"x-keyward-issuer", b"x-keyward-scopes"]
 
 
@@ -43,14 +45,35 @@ class Recorder:
         self._loop.close()
 
     def note(self, head):
+        """Answers with the head of the answer."""
+        line, *lines = head.split(b"\r\n")
+        path = line.split(b" ")[1].decode()
         fields = {}
-        for line in head.split(b"\r\n")[1:]:
-            name, _, value = line.partition(b":")
+        for one in lines:
+            name, _, value = one.partition(b":")
             fields.setdefault(name.lower(), []).append(value.strip())
-        identity = identity_of(*(b",".join(fields.get(name, ())).decode("latin-1") for name in FIELDS))
-        cookie = b",".join(fields.get(b"cookie", ())).decode("latin-1")
-        credential = b"x-api-key" in fields or b"authorization" in fields
-        self.reached[int(fields[b"x-number"][0])].append(Reached(time.monotonic(), identity, credential, cookie))
+
+        def value(name):
+            return b",".join(fields.get(name, ())).decode("latin-1")
+
+        *who, scopes, decision, jti, tenant, user = value(b"x-seen").split("|")
+        names = (identity_of(*who, scopes), decision, jti, tenant)
+        left = frozenset(source for source, there in SOURCES.items() if there(value))
+        reached = Reached(time.monotonic(), path, identity_of(*map(value, FIELDS)), names, user, left, value(b"cookie"))
+        self.reached[int(fields[b"x-number"][0])].append(reached)
+        if path.startswith("/accel"):
+            return OK % b"X-Accel-Redirect: %s\r\n" % path.removeprefix("/accel").encode()
+        return (MISSING if path == "/missing" else OK) % b""
+
+
+# Where a credential is, or a user of Basic.
+SOURCES = {
+    API_KEY: lambda value: value(b"x-api-key"),
+    SERVICE_KEY: lambda value: value(b"x-service-key"),
+    COOKIE: lambda value: "session=" in value(b"cookie"),
+    "basic": lambda value: value(b"authorization").startswith("Basic "),
+    BEARER: lambda value: value(b"authorization") and not value(b"authorization").startswith("Basic "),
+}
 
 
 class Exchange(asyncio.Protocol):
@@ -67,5 +90,5 @@ class Exchange(asyncio.Protocol):
     def data_received(self, data):
         *heads, self._buffer = (self._buffer + data).split(b"\r\n\r\n")
         for head in heads:
-            self._recorder.note(head)
-            self._transport.write(HEAD if head.startswith(b"HEAD") else ANSWER)
+            answer = self._recorder.note(head)
+            self._transport.write(answer if head.startswith(b"HEAD") else answer + b"ok")

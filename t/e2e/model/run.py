@@ -4,7 +4,8 @@
     t/e2e/model/run.py --decisions 1000000          as `make check` does
     t/e2e/model/run.py --seed 7 --decisions 20000   the same again, as far as a race can be
     t/e2e/model/run.py --replay FILE                a journal that failed
-    t/e2e/model/run.py --mutate NAME                with a model that errs: it has to find that
+    t/e2e/model/run.py --mutate NAME                with a model that errs: it has to find that. Repeated, with all of them: a
+                                                    build with known faults can be searched for others
 
 It prints its seed. A failure is shrunk to the shortest journal that still fails, written to a file, and the exit status is 1.
 """
@@ -21,8 +22,8 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from harness.build import PROJECT, Build  # noqa: E402
 from model.journal import journal  # noqa: E402
-from model.mutations import MUTATIONS  # noqa: E402
-from model.rules import decide  # noqa: E402
+from model.mutations import MUTATIONS, mutated  # noqa: E402
+from model.route import decide  # noqa: E402
 from model.shrink import shrink  # noqa: E402
 from model.site import Site  # noqa: E402
 
@@ -101,12 +102,12 @@ def main():
     parser.add_argument("--seed", default=None)
     parser.add_argument("--replay", metavar="FILE")
     parser.add_argument("--file", help="where a failing journal goes")
-    parser.add_argument("--mutate", choices=MUTATIONS)
+    parser.add_argument("--mutate", choices=MUTATIONS, action="append", default=[])
     parser.add_argument("--build-dir", default=PROJECT / "build")
     parser.add_argument("--nginx", default="nginx")
     options = parser.parse_args()
     build = Build(options.build_dir, options.nginx)
-    model = MUTATIONS[options.mutate] if options.mutate else decide
+    model = mutated(*options.mutate)
     if options.replay:
         problems, site = play(build, json.loads(Path(options.replay).read_text())["ops"], model)
         describe(problems, site)

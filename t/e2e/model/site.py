@@ -1,5 +1,6 @@
 """The real thing: nginx with two workers, the command on its store, and what each operation of a journal does to them."""
 
+import secrets
 import shutil
 import tempfile
 import threading
@@ -11,15 +12,17 @@ from pathlib import Path
 from harness.edge import Edge
 from harness.store import Store
 
+from .asks import USERS, Ask
 from .check import LAG_S, Checker, Problem
 from .commands import COMMANDS, unknown_key
-from .conf import CONF, PLANS, ZONES
+from .conf import BASIC, CONF, PLANS, SEEN, ZONES
 from .driver import Driver
 from .history import History
 from .journal import ADDRESSES, asks_of
 from .key_sets import KeySets
 from .recorder import Recorder
-from .rules import Ask, decide, edges
+from .route import decide
+from .rules import edges
 from .signers import Signers
 from .world import World, expects
 
@@ -35,6 +38,10 @@ class Site:
         self.wall_s = time.time() - time.monotonic()
         self.secrets, self.tokens, self.backups = {}, {}, {}
         self.signers = Signers(self.folder)
+        self.passwords = {which: secrets.token_hex(8) for which in USERS}
+        self.users = self.folder / "users"
+        self.users.write_text(f"{USERS['good']}:{{PLAIN}}{self.passwords['good']}\n{USERS['bad']}:{{PLAIN}}another\n")
+        self.users.chmod(0o644)
         self.resized, self.broken = [], []  # spans in which the zone was exchanged; in which connections may have been cut
         self.problems, self.zone = [], ZONES[0]
         values = {"BACKEND": self.backend.url, "STORE": lambda: self.store.path}
@@ -42,11 +49,12 @@ class Site:
         self.edge = Edge(build, self.folder / "edge", values, http=self._conf(0), workers=2, log_level="warn")
         self.key_sets = KeySets(build, self.edge, self.signers)
         timeout = 30 * build.patience
-        self.driver = Driver(self.edge.port, self.secrets.get, unknown_key(), timeout)
+        self.driver = Driver(self.edge.port, self.secrets.get, unknown_key, self.passwords, timeout)
 
     def _conf(self, variant):
         backend = self.backend.url.removeprefix("http://")
-        return CONF % {"zone": self.zone, "plans": PLANS[variant], "backend": backend, "issuers": self.signers.blocks(variant)}
+        return CONF % {"zone": self.zone, "plans": PLANS[variant], "backend": backend, "issuers": self.signers.blocks(variant),
+                       "seen": SEEN, "basic": BASIC % self.users}  # fmt: skip
 
     def close(self):
         self.driver.close()
@@ -109,8 +117,7 @@ class Site:
         now_s = time.monotonic() + self.wall_s
         soon = {}
         for name in (*self.stores.last.keys, *self.tokens):
-            asked = Ask("", "", "", name, "", False)
-            moments = edges(self.stores.last, self.configurations.last, asked, self.tokens.get(name))
+            moments = edges(self.stores.last, self.configurations.last, name, self.tokens.get(name))
             if moments := [moment for moment in moments if now_s < moment < now_s + 3]:
                 soon[name] = min(moments)
         if not soon:

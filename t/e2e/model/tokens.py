@@ -9,6 +9,8 @@ from .issuers import ISSUERS, KIDS, algorithms_of
 
 SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 
+LISTS = ("scope", "scp", "permissions")
+
 
 @dataclass(frozen=True)
 class Token:
@@ -72,24 +74,6 @@ def is_awaited(issuer, keys, token):
     return keys is None or (token.kid is not None and token.kid not in {KIDS[key] for key in keys})
 
 
-def whose(issuers, sets, token):
-    """(issuer, reason, waits): the one whose verdict is final, or None and why; whether a fetch may bring a key that nobody has yet.
-
-    Where one has no keys, and asks for what the token says, the token may be its own, so none that comes later may take it."""
-    if not token.sound:
-        return None, "invalid_token", False
-    waits = False
-    for issuer in issuers:
-        keys = sets[issuer.source]
-        if is_awaited(issuer, keys, token):
-            if keys is None:
-                return None, "keys_unavailable", False
-            waits = True
-        elif is_for(issuer, keys or (), token):
-            return issuer, "", False
-    return None, "invalid_token", waits
-
-
 def has_audience(issuer, audience):
     return not issuer.audience or any(one in issuer.audience for one in (audience if isinstance(audience, list) else [audience]))
 
@@ -122,6 +106,32 @@ def complaint(issuer, token, now_s):
     return "expired_token" if "exp" in claims and now_s >= claims["exp"] + issuer.leeway_s else ""
 
 
+def whose(issuers, sets, token, now_s):
+    """(issuer, reason, waits): the one whose verdict is final, or None and why; whether a fetch may bring a key that nobody has yet.
+
+    Where one has no keys, and asks for what the token says, the token may be its own, so none that comes later may take it. Nobody waits for
+    a fetch where all that the token may be for would refuse it all the same, by what it says."""
+    if not token.sound:
+        return None, "invalid_token", False
+    awaited, taker = [], None
+    for issuer in issuers:
+        keys = sets[issuer.source]
+        if is_awaited(issuer, keys, token):
+            awaited.append(issuer)
+        elif is_for(issuer, keys or (), token):
+            taker = issuer
+            break
+    without_keys = [issuer for issuer in awaited if sets[issuer.source] is None]
+    if taker is not None and not without_keys:
+        return taker, "", False
+    complaints = [complaint(issuer, token, now_s) for issuer in (*awaited, *([taker] if taker else []))]
+    if all(complaints):
+        return None, "expired_token" if "expired_token" in complaints else "invalid_token", False
+    if without_keys:
+        return None, "keys_unavailable", False
+    return None, "invalid_token", True
+
+
 def edges(variant, token):
     """The seconds at which something may be said otherwise than before."""
     found = set()
@@ -137,10 +147,26 @@ def subject_of(issuer, token):
     return "" if claim is None else issuer.prefix + claim
 
 
+def words_of(path, claim):
+    """A string is one value, but in the claims that hold lists by their definition: a role may have a blank in it."""
+    if isinstance(claim, str):
+        return claim.split(" ") if path in LISTS else [claim]
+    return claim if isinstance(claim, list) else []
+
+
+def text_of(value):
+    """As a variable tells a claim."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return " ".join(text_of(one) for one in value)
+    return str(value) if isinstance(value, (str, int, float)) else ""
+
+
 def scopes_of(issuer, token):
     """Its own, and what its issuer grants."""
-    claim = next((found for found in (claim_of(token.claims, path) for path in issuer.scope_claims) if found is not None), [])
-    words = claim.split(" ") if isinstance(claim, str) else claim if isinstance(claim, list) else []
+    claims = ((path, claim_of(token.claims, path)) for path in issuer.scope_claims)
+    words = next((words_of(path, claim) for path, claim in claims if claim is not None), [])
     words = [word for word in words if isinstance(word, str) and SCOPE_TOKEN.fullmatch(word)]
     return (*(word for word in words if issuer.wildcards or "*" not in word), *issuer.grant)
 

@@ -1,0 +1,78 @@
+// Challenges: what stands in one, and what is left out of a long one.
+#include "auth/challenge.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
+#include "auth/scope.hpp"
+
+namespace keyward {
+namespace {
+
+constexpr std::string_view kLongestError = "insufficient_scope";
+
+// RFC 6750, section 3: %x20-21 / %x23-5B / %x5D-7E.
+void add(const char *name, std::string_view value, std::string *text) {
+  if (value.empty()) {
+    return;
+  }
+  *text += text->empty() ? "Bearer " : ", ";
+  *text += name;
+  *text += "=\"";
+  std::copy_if(value.begin(), value.end(), std::back_inserter(*text),
+               [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+  *text += '"';
+}
+
+// The official MCP clients read this by regular expressions: Bearer first, no blank after '=', error_description last and
+// without quotes, "scope=" or "error=" in it.
+std::string write(const Challenge &challenge) {
+  std::string text;
+  add("realm", challenge.realm, &text);
+  add("error", challenge.error, &text);
+  add("scope", challenge.scope, &text);
+  const bool misread = challenge.description.find("scope=") != std::string_view::npos ||
+                       challenge.description.find("error=") != std::string_view::npos;
+  if (!misread) {
+    add("error_description", challenge.description, &text);
+  }
+  return text.empty() ? "Bearer" : text;
+}
+
+}  // namespace
+
+std::string to_text(const Challenge &challenge) {
+  Challenge shorter = challenge;
+  std::string text = write(shorter);
+  for (std::string_view *part : {&shorter.description, &shorter.realm, &shorter.scope}) {
+    if (text.size() <= kMaxChallengeFieldBytes) {
+      break;
+    }
+    *part = {};
+    text = write(shorter);
+  }
+  return text;
+}
+
+bool fits_challenge(const Challenge &challenge) {
+  Challenge whole = challenge;
+  whole.error = kLongestError;
+  return write(whole).size() <= kMaxChallengeFieldBytes;
+}
+
+std::string scopes_to_ask_for(std::string_view granted, std::string_view needed) {
+  std::string together;
+  if (granted != "*" && granted.size() <= kMaxGrantedScopeBytes) {
+    together = granted;
+    const std::vector<std::string_view> there = split_list(granted, ' ');
+    for (const std::string_view scope : split_list(needed, ' ')) {
+      if (std::find(there.begin(), there.end(), scope) == there.end()) {
+        together += (together.empty() ? "" : " ") + std::string(scope);
+      }
+    }
+  }
+  return together.empty() || together.size() > kMaxGrantedScopeBytes ? std::string(needed) : together;
+}
+
+}  // namespace keyward

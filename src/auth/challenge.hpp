@@ -1,0 +1,33 @@
+// The challenge of a refusal (RFC 6750, section 3), kept short enough for whatever stands in front of nginx.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace keyward {
+
+// A proxy in front reads an answer's fields into a buffer of 4 KiB or so, and answers 502 where they don't fit.
+inline constexpr std::size_t kMaxChallengeFieldBytes = 1024;
+// Of what was granted, together with what is needed.
+inline constexpr std::size_t kMaxGrantedScopeBytes = 512;
+
+struct Challenge {
+  std::string_view realm, error, scope, description;  // empty: left out
+};
+
+// `Bearer realm="...", error="...", scope="...", error_description="..."`, or "Bearer". Values are quoted-strings: what
+// may not stand in one is left out. At most kMaxChallengeFieldBytes: where all is longer, the description goes, then the
+// realm, then the scope, each as a whole: half a list of scopes would lead a client to ask for these alone, and fail
+// again.
+std::string to_text(const Challenge &challenge);
+
+// Whether these fit into a challenge together with the longest error.
+bool fits_challenge(const Challenge &challenge);
+
+// The scopes that a client should ask for: what it was granted and what it needs, as clients replace the one by the
+// other. needed alone where granted is empty, "*", or both are longer than kMaxGrantedScopeBytes. Both are lists
+// separated by single spaces.
+std::string scopes_to_ask_for(std::string_view granted, std::string_view needed);
+
+}  // namespace keyward

@@ -1,0 +1,130 @@
+// Plans, implied scopes and key formats, from the words of nginx's configuration.
+#include "auth/policy_rules.hpp"
+
+#include <cstdint>
+#include <utility>
+
+#include "base/digits.hpp"
+#include "base/text_rules.hpp"
+
+namespace keyward {
+
+Wrong parse_grants(std::string_view list, std::string *scopes) {
+  std::vector<std::string> grants;
+  for (const std::string_view grant : split_list(list, ',')) {
+    if (const auto meant = meant_parameter(grant, {"scope", "limit", "max_keys", "credits", "concurrency"})) {
+      return quoted(grant) +
+             " among the scopes looks like a parameter; write a blank before it, not a comma: " + *meant;
+    }
+    if (!is_grant(grant)) {
+      return quoted(grant) + " is not a scope; write a name such as posts:read, a wildcard such as posts:*, or *";
+    }
+    grants.emplace_back(grant);
+  }
+  *scopes = join(grants, ' ');
+  return kGood;
+}
+
+Wrong add_key_format(const Words &words, std::vector<KeyFormat> *formats) {
+  KeyFormat format;
+  std::string error;
+  if (!parse_key_format(Words(words.begin() + 1, words.end()), &format, &error)) {
+    return error;
+  }
+  for (const KeyFormat &other : *formats) {
+    if (other.prefix == format.prefix) {
+      return "is there twice for " + quoted(format.prefix);
+    }
+    if (other.length() == format.length() && (other.claims(format.prefix) || format.claims(other.prefix))) {
+      return quoted(format.prefix) + " and " + quoted(other.prefix) +
+             " begin alike and their keys are of one length; write another prefix or length";
+    }
+  }
+  formats->push_back(std::move(format));
+  return kGood;
+}
+
+Wrong add_plan(const Words &words, Policy *policy) {
+  Plan plan;
+  if (!is_plan_name(words[1])) {
+    return "bad name " + quoted(words[1]) + "; write printable ASCII without blanks, quotes and commas";
+  }
+  if (meant_parameter(words[1], {"name", "plan", "scope", "limit", "max_keys", "credits", "concurrency"})) {
+    return quoted(words[1]) + " is no plan's name, it looks like a parameter; write the name first, such as " +
+           "\"keyward_plan pro limit=60r/m;\"";
+  }
+  plan.name = words[1];
+  if (policy->plans.count(plan.name) != 0) {
+    return "defines " + quoted(words[1]) + " twice";
+  }
+  bool is_default = false;
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    std::string error;
+    if (const auto scopes = option(words[i], "scope"); scopes && !plan.has_scopes) {
+      plan.has_scopes = true;
+      if (Wrong wrong = parse_grants(*scopes, &plan.scopes)) {
+        return wrong;
+      }
+    } else if (const auto limits = option(words[i], "limit"); limits && !plan.has_limits) {
+      plan.has_limits = true;
+      for (const std::string_view text : split_list(*limits, ',')) {
+        Rate rate;
+        if (!parse_rate(text, &rate, &error)) {
+          return error;
+        }
+        plan.limits.push_back(rate);
+      }
+      if (plan.limits.empty() || plan.limits.size() > kMaxLimits) {
+        return "\"limit=\" takes one to " + std::to_string(kMaxLimits) + " rates, such as limit=60r/m,1000r/d";
+      }
+    } else if (const auto max_keys = option(words[i], "max_keys"); max_keys && !plan.has_max_keys) {
+      std::string_view digits = *max_keys;
+      std::uint64_t value = 0;
+      if (!take_digits(&digits, 1000000, &value) || !digits.empty()) {
+        return "invalid value " + quoted(words[i]) + "; max_keys= is a whole number up to 1000000";
+      }
+      plan.has_max_keys = true;
+      plan.max_keys = static_cast<std::uint32_t>(value);
+    } else if (option(words[i], "credits")) {
+      return quoted(words[i]) +
+             ": credits are not there yet, so that nothing would be taken from a balance; leave it out";
+    } else if (words[i] == "no_access") {
+      plan.no_access = true;
+    } else if (words[i] == "default") {
+      is_default = true;
+    } else {
+      return "unknown or repeated parameter " + quoted(words[i]) +
+             "; it may be scope=A,B, limit=RATE,RATE, max_keys=N, no_access or default";
+    }
+  }
+  if (is_default) {
+    if (!policy->default_plan.empty()) {
+      return "\"default\" is " + quoted(policy->default_plan) + " already; only one plan can be";
+    }
+    policy->default_plan = plan.name;
+  }
+  policy->plans.emplace(plan.name, std::move(plan));
+  return kGood;
+}
+
+Wrong add_implication(const Words &words, Policy *policy) {
+  Implication implication;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (meant_parameter(words[i], {"methods", "match", "scope", "scopes"})) {
+      return quoted(words[i]) + " looks like a parameter, and there are none; write scopes alone, such as " +
+             "\"keyward_scope_implies mcp:full mcp:read;\"";
+    }
+    if (!is_grant(words[i])) {
+      return quoted(words[i]) + " is not a scope; write a name such as mcp:full, or a wildcard such as mcp:*";
+    }
+    if (i == 1) {
+      implication.grant = words[i];
+    } else {
+      implication.implied.emplace_back(words[i]);
+    }
+  }
+  policy->implications.push_back(std::move(implication));
+  return kGood;
+}
+
+}  // namespace keyward

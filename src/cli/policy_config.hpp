@@ -1,0 +1,23 @@
+// What nginx's configuration says about keys: plans, implied scopes, formats and where the store is.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/principal.hpp"
+#include "cli/outcome.hpp"
+#include "key/key_format.hpp"
+
+namespace keyward::cli {
+
+struct ConfiguredPolicy {
+  Policy policy;
+  std::vector<KeyFormat> formats;  // never empty once read
+  std::string store;               // of keyward_store, as it is written there; empty: there is none
+};
+
+// Out of what `nginx -T` prints, or a file of nginx's configuration by itself (nginx_walk.hpp).
+Outcome read_policy(std::string_view text, ConfiguredPolicy *configured, std::vector<std::string> *remarks);
+
+}  // namespace keyward::cli
