@@ -171,6 +171,11 @@ Outcome Run::check_folder() {
     if (const auto status = check_outside(folder_.path(), store_.path()); store_.is_there() && !status.ok()) {
       return from_store(status);
     }
+    if (folder_.is_there() && folder_.user() != owner_.user && folder_.user() != 0) {
+      return store_failed(folder_.path() + " belongs to " + name_of_user(folder_.user()) + ", and the store to " +
+                          name_of_user(owner_.user) + ": name a folder of " + name_of_user(owner_.user) +
+                          "'s, or one that isn't there yet");
+    }
     return can && (owner_.user == 0 || folder_.only_root_leads_here()) ? make(&folder_) : done();
   }
   return !folder_.is_there() || folder_.user() == owner_.user || folder_.user() == 0

@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 #include "store/failure.hpp"
 
@@ -17,6 +19,15 @@ namespace keyward::cli {
 namespace {
 
 constexpr mode_t kOthersWrite = S_IWGRP | S_IWOTH;
+constexpr std::size_t kMostLinks = 40;  // as the kernel has it
+
+std::string joined(const std::vector<std::string> &names) {
+  std::string path;
+  for (const std::string &name : names) {
+    path.append("/").append(name);
+  }
+  return path;
+}
 
 // Empty: there is nothing.
 std::string real_path(const std::string &path) {
@@ -45,62 +56,98 @@ StoreStatus is_empty(int folder, const std::string &path) {
 }  // namespace
 
 StoreStatus Place::find(const std::string &given) {
-  std::string path = given;
-  while (path.size() > 1 && path.back() == '/') {
-    path.pop_back();
+  above_.close();
+  folder_.close();
+  others_.clear();
+  path_ = given;
+  std::string rest = given;
+  if (rest.empty() || rest.front() != '/') {
+    const std::string here = real_path(".");
+    if (here.empty()) {
+      return failure_of(errno, "look at the working directory");
+    }
+    rest = here + '/' + rest;
   }
-  path_ = real_path(path);
-  if (path_.empty() && errno != ENOENT) {
-    return failure_of(errno, "look at " + given);
-  }
-  if (path_.empty()) {
-    const std::string above = real_path(folder_of(path));
-    const std::string last = path.substr(path.rfind('/') + 1);
-    if (above.empty()) {
-      path_ = path;
-      others_ = folder_of(path);
+  File at(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  std::vector<std::string> way;  // from "/" to where this has come
+  std::size_t links = 0;
+  while (true) {
+    const std::size_t begin = rest.find_first_not_of('/');
+    if (begin == std::string::npos) {
+      return failure(StoreCode::io, "/ can't be a store's folder");
+    }
+    const std::size_t end = std::min(rest.find('/', begin), rest.size());
+    const std::string name = rest.substr(begin, end - begin);
+    rest.erase(0, end);
+    const bool last = rest.find_first_not_of('/') == std::string::npos;
+    if (name == ".." && !way.empty()) {
+      way.pop_back();
+    }
+    if (name == "." || name == "..") {
+      at = File(openat(at.get(), name.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+      if (!at) {
+        return failure_of(errno, "open " + given);
+      }
+      if (!last) {
+        continue;
+      }
+      if (way.empty()) {
+        return failure(StoreCode::io, "/ can't be a store's folder");
+      }
+      rest = "/" + way.back();  // the folder under its own name
+      way.pop_back();
+      at = File(openat(at.get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
+      continue;
+    }
+    struct stat around = {}, about = {};
+    if (!at || fstat(at.get(), &around) != 0) {
+      return failure_of(errno, "look at " + given);
+    }
+    File next(openat(at.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!next && errno != ENOENT) {
+      return failure_of(errno, "open " + given);
+    }
+    if (next && fstat(next.get(), &about) != 0) {
+      return failure_of(errno, "look at " + given);
+    }
+    // Whoever can put something else here leads the way: to another folder, and by another link. In a folder such as
+    // /tmp nobody takes away what is root's.
+    const bool kept = next && (around.st_mode & S_ISVTX) != 0 && about.st_uid == 0;
+    if (others_.empty() && (around.st_uid != 0 || ((around.st_mode & kOthersWrite) != 0 && !kept))) {
+      others_ = way.empty() ? "/" : joined(way);
+    }
+    if (next && S_ISLNK(about.st_mode)) {
+      std::string target(PATH_MAX, '\0');
+      const ssize_t size = readlinkat(next.get(), "", target.data(), target.size());
+      if (size < 0 || ++links > kMostLinks) {
+        return failure_of(size < 0 ? errno : ELOOP, "open " + given);
+      }
+      target.resize(static_cast<std::size_t>(size));
+      if (target.front() == '/') {
+        at = File(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+        way.clear();
+      }
+      rest = target + rest;
+      continue;
+    }
+    if (next && !S_ISDIR(about.st_mode)) {
+      return failure_of(ENOTDIR, "open " + given);
+    }
+    way.push_back(name);
+    if (!next && !last) {  // what is above isn't there either
+      others_ = folder_of(given);
       return {};
     }
-    path_ = above == "/" ? "/" + last : above + "/" + last;
-  }
-  return walk();
-}
-
-StoreStatus Place::walk() {
-  others_.clear();
-  folder_.close();
-  File at(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  struct stat around = {};
-  std::string so_far;
-  for (std::size_t begin = 1; begin < path_.size();) {
-    const std::size_t end = std::min(path_.find('/', begin), path_.size());
-    name_ = path_.substr(begin, end - begin);
-    begin = end + 1;
-    if (!at || fstat(at.get(), &around) != 0) {
-      return failure_of(errno, "look at " + path_);
-    }
-    File next(openat(at.get(), name_.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    const bool last = end == path_.size();
-    if (!next && !(last && errno == ENOENT)) {
-      return failure_of(errno, "open " + path_);
-    }
-    if (next && fstat(next.get(), &about_) != 0) {
-      return failure_of(errno, "look at " + path_);
-    }
-    // In a folder such as /tmp nobody takes away what is root's.
-    const bool kept = next && (around.st_mode & S_ISVTX) != 0 && about_.st_uid == 0;
-    if (others_.empty() && (around.st_uid != 0 || ((around.st_mode & kOthersWrite) != 0 && !kept))) {
-      others_ = so_far.empty() ? "/" : so_far;
-    }
     if (last) {
+      path_ = joined(way);
+      name_ = name;
+      about_ = about;
       above_ = std::move(at);
       folder_ = std::move(next);
       return {};
     }
     at = std::move(next);
-    so_far.append("/").append(name_);
   }
-  return failure(StoreCode::io, "/ can't be a store's folder");
 }
 
 bool Place::only_root_writes() const noexcept { return about_.st_uid == 0 && (about_.st_mode & kOthersWrite) == 0; }
@@ -109,8 +156,9 @@ StoreStatus Place::make(uid_t user, gid_t group) {
   if (mkdirat(above_.get(), name_.c_str(), 0700) != 0) {
     return failure_of(errno, "create " + path_);
   }
-  StoreStatus status = walk();
-  if (status.ok() && !(is_there() && only_root_writes() && only_root_leads_here())) {
+  const std::string made = path_;
+  StoreStatus status = find(made);
+  if (status.ok() && !(path_ == made && is_there() && only_root_writes() && only_root_leads_here())) {
     status = failure(StoreCode::io, path_ + " was replaced while it was made");
   }
   return status.ok() ? hand_over(user, group) : status;

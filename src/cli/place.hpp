@@ -37,7 +37,6 @@ class Place {
   void remove() noexcept;
 
  private:
-  StoreStatus walk();
   StoreStatus hand_over(uid_t user, gid_t group);
 
   std::string path_, name_, others_;

@@ -132,6 +132,40 @@ def test_report_S5_links_that_lie_there_already(world, build, kw, folder):
             assert fingerprint(world.canary) == world.safe, (name, what)
 
 
+@pytest.mark.parametrize("way", ["the folder", "above", "dots", "backup"])
+def test_report_S5_nobody_elses_link_leads_root(way, kw, store, folder, owner):
+    """What root owns isn't given away because somebody has put a link to it where root was told to go."""
+    theirs, roots = folder / "theirs", folder / "roots"
+    for path in (theirs, roots, roots / "keyward"):
+        path.mkdir(mode=0o755)
+    os.chown(theirs, owner.pw_uid, owner.pw_gid)
+    os.symlink(roots / "keyward" if way == "the folder" else roots, theirs / "link")
+    if way == "backup":
+        run = kw.run("--store", store.path, "store", "backup", theirs / "link/new")
+    else:
+        path = {"the folder": theirs / "link", "above": theirs / "link/new", "dots": theirs / "link/../roots/keyward"}[way]
+        run = kw.run("--store", path, "init", "--user", owner.pw_name)
+    assert run.rc != 0, run
+    assert owners(roots) == {(0, 0)} and [path.name for path in roots.iterdir()] == ["keyward"]
+
+
+def test_report_S5_roots_own_links_are_followed(kw, folder, owner):
+    (folder / "real").mkdir(mode=0o755)
+    os.symlink("real", folder / "link")
+    os.symlink(folder / "link", folder / "links")
+    kw("--store", folder / "links/store", "init", "--user", owner.pw_name)
+    assert (folder / "real/store/secret").stat().st_uid == owner.pw_uid
+    kw("--store", folder / "links/../real/./store/", "key", "create", "--name", "x", "--verifier", "sha256")
+
+
+def test_report_S5_no_backup_into_somebody_elses_folder(kw, store, folder):
+    (folder / "theirs").mkdir()
+    os.chown(folder / "theirs", STRANGER, STRANGER)
+    run = kw.run("--store", store.path, "store", "backup", folder / "theirs")
+    assert run.rc == 3 and "name a folder of" in run.stderr
+    assert list((folder / "theirs").iterdir()) == []
+
+
 def test_report_S5_inputs_are_opened_before(kw, store, folder, owner):
     """The file is root's, and the process that imports it isn't."""
     given = folder / "keys"
