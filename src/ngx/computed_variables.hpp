@@ -24,4 +24,7 @@ bool is_own_variable(std::string_view name);
 // Once all is read: the indexes of variables that may come down to who asks, our own and computed ones.
 std::vector<ngx_uint_t> find_derived_variables(ngx_conf_t *cf, const DirectiveWatch &watch);
 
+// The indexes of variables that hold the query or a part of it, and of those that are computed from them.
+std::vector<ngx_uint_t> find_query_variables(ngx_conf_t *cf, const DirectiveWatch &watch);
+
 }  // namespace keyward

@@ -436,6 +436,9 @@ bool check_configuration(ngx_conf_t *cf, const DirectiveWatch &watch) noexcept {
       warn_of_early_counting(cf, watch);
       main->derived_variables = find_derived_variables(cf, watch);
     }
+    if (!main->query_names.empty()) {
+      main->query_variables = find_query_variables(cf, watch);
+    }
     const auto same = [](const Problem &a, const Problem &b) { return a.text == b.text; };
     main->problems.erase(std::unique(main->problems.begin(), main->problems.end(), same), main->problems.end());
     const ngx_uint_t level = main->any_on ? NGX_LOG_EMERG : NGX_LOG_WARN;

@@ -216,8 +216,8 @@ struct MainConfiguration {
   std::size_t bcrypt_concurrency = 0;        // 0: the default; never 0 once read
 
   std::vector<std::string> query_names;  // of arguments that are a credential in some server
-  // The indexes of $request_uri and $request, where there are any.
-  ngx_int_t request_uri_variable = NGX_ERROR, request_variable = NGX_ERROR;
+  // The indexes of variables that hold the query, where there are such names (computed_variables.hpp).
+  std::vector<ngx_uint_t> query_variables;
   std::vector<ngx_uint_t> identity_variables;  // the indexes of $http_... of identity fields
   ngx_int_t notes_variable = NGX_ERROR;        // see request_start.cpp
   bool any_on = false;                         // some location is on or in shadow

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "auth/credential_text.hpp"
+#include "ngx/read_variables.hpp"
 #include "ngx/request_start.hpp"
 
 namespace keyward {
@@ -121,15 +122,9 @@ bool replace_query(ngx_http_request_t *r, const ngx_str_t &rest) noexcept {
   return true;
 }
 
-// nginx keeps the first $request_uri and the first $request that it reads.
-void forget_request_uri(ngx_http_request_t *r) noexcept {
-  const MainConfiguration &main = main_configuration(r);
-  for (const ngx_int_t index : {main.request_uri_variable, main.request_variable}) {
-    if (index != NGX_ERROR && r->variables != nullptr) {
-      r->variables[index].valid = 0;
-      r->variables[index].not_found = 0;
-    }
-  }
+// nginx keeps what it reads of these, and its log reads what was kept.
+void forget_query_variables(ngx_http_request_t *r) noexcept {
+  forget_variables(r, main_configuration(r).query_variables);
 }
 
 // Of a request line that nginx could not take apart, $request is the bytes as they came: without what may be a query.
@@ -167,7 +162,7 @@ bool erase_query_credentials(ngx_http_request_t *r) noexcept {
       return false;
     }
   }
-  forget_request_uri(r);
+  forget_query_variables(r);
   return true;
 }
 
@@ -177,7 +172,7 @@ ngx_int_t on_log(ngx_http_request_t *r) noexcept {
   if (!hidden) {
     // No memory: rather nothing than a secret.
     r->args = r->unparsed_uri = r->request_line = borrow("");
-    forget_request_uri(r);
+    forget_query_variables(r);
   }
   return NGX_OK;
 }
@@ -256,7 +251,7 @@ bool cut_query_credential(ngx_http_request_t *r) noexcept {
     }
     query.cut_args = r->args;
     query.cut_uri = r->unparsed_uri;
-    forget_request_uri(r);  // from 1.31.5 on, client_body_early_read looks at variables before this phase
+    forget_query_variables(r);  // from 1.31.5 on, client_body_early_read looks at variables before this phase
   }
   return true;
 }
@@ -269,7 +264,7 @@ bool restore_query_credential(ngx_http_request_t *r) noexcept {
   QueryCredential &query = ctx->query;
   query.given_back = true;
   r->unparsed_uri = query.sent_uri;
-  forget_request_uri(r);
+  forget_query_variables(r);
   if (is_same(r->args, query.cut_args) || is_same(r->args, query.sent_args)) {
     r->args = query.sent_args;
     return true;
@@ -290,7 +285,7 @@ bool hide_query_credential(ngx_http_request_t *r) noexcept {
   }
   const QueryCredential &query = ctx->query;
   r->unparsed_uri = query.cut_uri;
-  forget_request_uri(r);
+  forget_query_variables(r);
   if (is_same(r->args, query.sent_args) || is_same(r->args, query.cut_args)) {
     r->args = query.cut_args;
     return true;
@@ -306,14 +301,9 @@ bool hide_query_credential(ngx_http_request_t *r) noexcept {
 }
 
 bool keep_query_from_logs(ngx_conf_t *cf) noexcept {
-  ngx_str_t uri = ngx_string("request_uri"), line = ngx_string("request");
-  MainConfiguration *main = main_configuration(cf);
-  main->request_uri_variable = ngx_http_get_variable_index(cf, &uri);
-  main->request_variable = ngx_http_get_variable_index(cf, &line);
   auto *core = static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
   ngx_array_t *handlers = &core->phases[NGX_HTTP_LOG_PHASE].handlers;
-  if (main->request_uri_variable == NGX_ERROR || main->request_variable == NGX_ERROR ||
-      ngx_array_push(handlers) == nullptr) {
+  if (ngx_array_push(handlers) == nullptr) {
     return false;
   }
   // Log handlers are called in their order in this list: ours comes first.

@@ -301,3 +301,18 @@ def test_report_S10_over_http2(site, case, port):
     wanted = lambda: mark in logs(site)["all.log"]
     until(wanted, 10, "the line in the log")
     assert all(key[3:] not in text for text in logs(site).values())
+
+
+@pytest.mark.parametrize("directives", ["keyward off;", "keyward shadow;", "keyward on; keyward_forward_credential on;"])
+def test_report_S10_what_a_location_was_given_back_is_in_no_log(directives, edge, store, backend):
+    """nginx's log reads what nginx has kept of a variable, also of one that isn't to be kept."""
+    key = store.key()["key"]
+    e = edge(http="map $args $mapped { default $args; }\nlog_format all '$args|$query_string|$arg_key|$mapped|$request_uri|$request';\naccess_log @PREFIX@/all.log all;\n", server=f"""
+        keyward_credential query=key;
+        location / {{ {directives} proxy_set_header X-Mapped $mapped; proxy_set_header X-Arg $arg_key; proxy_pass @BACKEND@$uri$is_args$args; }}
+    """)
+    assert e.get(f"/?a=1&key={key}").status == 200
+    assert key in backend.last.target
+    e.stop()
+    log = (e.prefix / "all.log").read_text()
+    assert "a=1" in log and key not in log
