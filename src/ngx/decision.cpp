@@ -175,7 +175,8 @@ Step decide(Worker &worker, RequestContext *ctx, const LocationConfiguration &lo
   const Deciding deciding(ctx);
   std::optional<DecisionReads> reads;
   if (location.reads_variables) {
-    reads.emplace(ctx->r, worker.configuration.derived_variables);
+    // Of the request's own configuration, after which its array of variables was made.
+    reads.emplace(ctx->r, main_configuration(ctx->r).derived_variables);
   }
   const Acceptance &acceptance = acceptance_for(location.acceptances, ctx->r->method);
   Reason reason = Reason::none;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ngx/header_list.hpp"
+#include "ngx/identity.hpp"
 #include "ngx/query_credential.hpp"
 #include "ngx/worker.hpp"
 
@@ -90,7 +91,8 @@ ngx_int_t on_post_read(ngx_http_request_t *r) noexcept {
 }
 
 ngx_int_t on_rewrite(ngx_http_request_t *r) noexcept {
-  return ensure_started(r) ? NGX_DECLINED : internal_error(r, "memory was refused");
+  return ensure_started(r) && (r != r->main || withdraw_earlier_identity(r)) ? NGX_DECLINED
+                                                                             : internal_error(r, "memory was refused");
 }
 
 bool prepare_request_start(ngx_conf_t *cf) noexcept {

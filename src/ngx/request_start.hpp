@@ -13,7 +13,7 @@ unsigned notes_of(ngx_http_request_t *r) noexcept;
 // Post-read handler: nothing has been able to read or keep a field by then.
 ngx_int_t on_post_read(ngx_http_request_t *r) noexcept;
 
-// Handler of the rewrite phases, the first there: does the same for a request that error_page has taken on from before
+// Handler of the rewrite phases, the first there: takes out what an earlier location told of its principal, and does the same for a request that error_page has taken on from before
 // post-read, as nginx's own 400 about a bad Host. Does nothing for any other.
 ngx_int_t on_rewrite(ngx_http_request_t *r) noexcept;
 

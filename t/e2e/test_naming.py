@@ -316,3 +316,16 @@ def test_report_S3_what_a_rule_has_read_is_kept_for_nobody(edge, folder, store, 
     assert backend.last.header("X-Seen") == "some some kept"
     assert e.get("/", {"X-API-Key": narrow["key"], **BOB}).status == 200
     assert backend.last.header("X-Seen") == "none none kept"
+
+
+@pytest.mark.parametrize("then", ["keyward off;", "keyward on; keyward_accept anonymous; keyward_credential header=X-Other;"])
+def test_report_S3_fields_of_an_earlier_location_are_in_no_map(then, edge, store, backend):
+    """Identity fields are request fields: a map over one, or a set in the next location, must not know who was there before."""
+    key = store.key(subject="alice")["key"]
+    e = edge(http="map $http_x_keyward_subject $who { default $http_x_keyward_subject; '' ''; }\n", server=f"""
+        location / {{ keyward on; proxy_set_header X-Who "[$who]"; proxy_pass http://127.0.0.1:1; error_page 502 = @next; }}
+        location @next {{ {then} set $early $http_x_keyward_subject; proxy_set_header X-Who "[$who]"; proxy_set_header X-Early "[$early]"; proxy_pass @BACKEND@; }}
+    """)
+    e.allow_log(r"connect\(\) failed")
+    assert e.get("/", {"X-API-Key": key}).status == 200
+    assert (backend.last.header("X-Who"), backend.last.header("X-Early")) == ("[]", "[]")
