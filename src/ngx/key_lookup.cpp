@@ -182,9 +182,9 @@ class KeyLookup {
     return false;
   }
 
-  // Once for a request.
+  // Once for a request and a window: a key may begin with several prefixes.
   bool count(const Charge &charge, CountedFailure *counted) noexcept {
-    if (counted->charged_ms != 0) {
+    if (counted->charged_ms != 0 && counted->charge.name == charge.name) {
       return true;
     }
     counted->charge = charge;
