@@ -196,7 +196,7 @@ def keys(store, *plans):
 
 
 @pytest.mark.parametrize("early", {
-    "a limit_req": ("limit_req_zone $pool zone=z:1m rate=1000r/s;\n", "limit_req zone=z;"),
+    "a limit_req": ("limit_req_zone $pool zone=z:1m rate=1000r/s;\n", "limit_req zone=z burst=1000 nodelay;"),
     "a limit_conn": ("limit_conn_zone $pool zone=z:1m;\n", "limit_conn z 100;"),
     "a set": ("", "set $copy $pool;"),
     "an if": ("", "if ($pool) { return 403; }"),
@@ -214,7 +214,7 @@ def test_report_U12(edge, store, early):
 
 def test_report_U12_scopes(edge, store):
     http = "map $keyward_subject $area { alice a; bob b; default none; }\nlimit_req_zone $area zone=z:1m rate=1000r/s;\n"
-    e = edge(http=http, location="keyward on; limit_req zone=z; keyward_scope read:$area;")
+    e = edge(http=http, location="keyward on; limit_req zone=z burst=1000 nodelay; keyward_scope read:$area;")
     alice, bob, wrong = keys(store, *(dict(subject=who, scope=[scope]) for who, scope in (
         ("alice", "read:a"), ("bob", "read:b"), ("alice", "read:none"))))
     assert [e.get("/", who).status for who in (alice, bob, wrong)] == [200, 200, 403]
@@ -226,7 +226,7 @@ def test_report_U12_claims_of_a_token(edge, issuers):
         map $keyward_claim_tenant $pool { default $keyward_claim_tenant; '' none; }
         limit_req_zone $pool zone=z:1m rate=1000r/s;
     """
-    e = edge(http=http, location="keyward on; limit_req zone=z; keyward_limit 1r/m by=$pool; proxy_set_header X-Pool $pool;", store=False)
+    e = edge(http=http, location="keyward on; limit_req zone=z burst=1000 nodelay; keyward_limit 1r/m by=$pool; proxy_set_header X-Pool $pool;", store=False)
     for tenant in "red", "blue":
         headers = {"Authorization": "Bearer " + signer.token(tenant=tenant)}
         assert [e.get("/", headers).status for _ in range(2)] == [200, 429]
@@ -244,7 +244,7 @@ def test_report_U12_claims_of_a_token(edge, issuers):
 def test_report_U12_maps_of_maps(edge, store, folder, maps):
     (folder / "values").write_text("default $keyward_key_id;\n")
     http = maps[1].replace("@PREFIX@", str(folder)) + "limit_req_zone $pool zone=z:1m rate=1000r/s;\n"
-    e = edge(http=http, location="keyward on; limit_req zone=z; keyward_limit 1r/m by=$uri$pool;")
+    e = edge(http=http, location="keyward on; limit_req zone=z burst=1000 nodelay; keyward_limit 1r/m by=$uri$pool;")
     first, second = keys(store, dict(subject="a"), dict(subject="b"))
     expected = 429 if "split" in maps[0] else 200
     assert [e.get("/", first).status, e.get("/", second).status, e.get("/", first).status] == [200, expected, 429]
