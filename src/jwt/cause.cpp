@@ -93,7 +93,8 @@ std::string_view to_text(Cause cause) noexcept {
     case Cause::expired:
       return "it has expired";
     case Cause::too_many_keys:
-      return "more keys would fit it than are tried (16), and it is by none of these: it should name its key's kid";
+      return "it names no kid, and its signature fits none of the 16 keys that are tried then: let the issuer write "
+             "kid";
     case Cause::crypto_failure:
       return "the cryptographic library failed";
   }

@@ -32,7 +32,7 @@ inline constexpr std::size_t kNoIssuer = ~std::size_t{0};
 struct Verdict {
   Outcome outcome = Outcome::invalid_token;
   Cause cause = Cause::none;
-  // The issuer whose verdict it is, by its place among the accepted ones; kNoIssuer: the token is nobody's.
+  // The issuer whose verdict it is, by its place among the accepted ones; kNoIssuer: of no accepted issuer.
   std::size_t issuer = kNoIssuer;
   // Where the outcome is unknown_key or keys_unavailable: the issuers whose next key set may change it, by place, in
   // order.

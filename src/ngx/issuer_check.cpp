@@ -56,14 +56,16 @@ void check_pairs(ngx_conf_t *cf, MainConfiguration *main) {
       const bool same_place = one.keys.from == other.keys.from && one.keys.where == other.keys.where;
       const bool same_keys = one.loaded && other.loaded && one.loaded->shares_keys_with(*other.loaded);
       if ((same_place || same_keys) && !jwt::are_distinct(one.rules, other.rules)) {
-        main->problems.push_back({named(one) + " has a key of issuer \"" + other.rules.name +
-                                  "\", so that nobody could say whose a token is; let the two differ in \"issuer\", "
-                                  "\"type\" or \"require\""});
+        main->problems.push_back(
+            {named(one) + " has a key of issuer \"" + other.rules.name +
+             "\", so that it can't be told which of the two has issued a token; let them differ in \"issuer\", "
+             "\"type\" or \"require\""});
       } else if (may_come_to_share(one, other) && !jwt::are_distinct(one.rules, other.rules)) {
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "nothing but their keys tells tokens of %s from those of issuer \"%s\": a key that both come to "
-                      "publish would be one's only; let the two differ in \"issuer\", \"type\" or \"require\"",
-                      named(one).c_str(), other.rules.name.c_str());
+        ngx_log_error(
+            NGX_LOG_WARN, cf->log, 0,
+            "tokens of %s and of issuer \"%s\" differ in nothing but their keys: if both come to publish the same "
+            "key, it counts for one of them only; let the two differ in \"issuer\", \"type\" or \"require\"",
+            named(one).c_str(), other.rules.name.c_str());
       }
       // Else tokens of the one would be left to the other while only that one still has keys.
       if (same_place && one.keys.from == KeyPlace::From::jwks_uri && one.keys.stale_s != other.keys.stale_s) {

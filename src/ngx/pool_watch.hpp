@@ -1,4 +1,4 @@
-// The event loop's ear at a thread pool.
+// Tells the event loop that a thread pool has finished something.
 #pragma once
 
 #include "base/thread_pool.hpp"

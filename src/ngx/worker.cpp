@@ -300,7 +300,7 @@ void Worker::note_usage(const StoreStatus &status) noexcept {
 
 void Worker::note_loaded(const WindowKeeper::Loaded &loaded) noexcept {
   if (loaded.windows != 0) {
-    ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0, "keyward: limits go on with %uL windows of before the start",
+    ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0, "keyward: restored %uL windows of limits",
                   static_cast<std::uint64_t>(loaded.windows));
   }
   if (loaded.damaged != 0) {

@@ -88,7 +88,7 @@ def test_windows_of_an_hour_survive_a_restart(graceful, edge, key, kw):
     windows = 9 + stop(e, graceful, key, kw)  # two addresses, two limits of the plan
     assert kept(kw) == windows
     e.start()
-    e.wait_log(rf"\[notice\].*keyward: limits go on with {windows} windows")
+    e.wait_log(rf"\[notice\].*keyward: restored {windows} windows of limits")
     for path in paths:
         wanted = 2 if path in ("address", "plan") else 1
         response = e.get(f"/{path}", one)
