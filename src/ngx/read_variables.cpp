@@ -58,9 +58,14 @@ DecisionReads::~DecisionReads() {
   r_->captures_data = captures_data_;
   r_->realloc_captures = realloc_captures_ ? 1 : 0;
 #endif
+  auto *core = static_cast<ngx_http_core_main_conf_t *>(ngx_http_get_module_main_conf(r_, ngx_http_core_module));
+  const auto *variables = static_cast<ngx_http_variable_t *>(core->variables.elts);
   for (std::size_t i = 0; i < count_; ++i) {
-    if ((kept_[i / kWordBits] >> i % kWordBits & 1) == 0) {
-      forget(&r_->variables[i]);
+    ngx_http_variable_value_t *value = &r_->variables[i];
+    const bool read = (kept_[i / kWordBits] >> i % kWordBits & 1) == 0 && (value->valid != 0 || value->not_found != 0);
+    // It would be another one each time that it is computed.
+    if (read && view(variables[i].name) != "request_id") {
+      forget(value);
     }
   }
 }
