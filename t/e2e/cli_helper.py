@@ -51,7 +51,7 @@ def on_terminal(build, store, *arguments, typed=None, env=None, columns=120):
     if pid == 0:
         os.execve(build.command, [str(build.command), *arguments], environment)
     shown = b""
-    deadline = time.monotonic() + 20 * build.patience
+    deadline = time.monotonic() + 90 * build.patience
     while time.monotonic() < deadline:
         if typed is not None and b": " in shown:
             os.write(fd, typed.encode() + b"\n")

@@ -47,12 +47,12 @@ class Demo:
     def text(self):
         return self.out.read_text()
 
-    def wait(self, timeout=90):
+    def wait(self, timeout=110):
         self.process.wait(timeout)
         return self.process.returncode
 
     def wait_text(self, pattern):
-        return until(lambda: re.search(pattern, self.text), 60, f"{pattern!r} in the demo's output")
+        return until(lambda: re.search(pattern, self.text), 110, f"{pattern!r} in the demo's output")
 
     def processes(self):
         """Everything that works in our folder."""
