@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/base64url.hpp"
+#include "base/caseless.hpp"
 #include "json/json.hpp"
 
 namespace keyward::jwt {
@@ -12,15 +13,8 @@ namespace {
 
 constexpr std::string_view kApplication = "application/";
 
-char to_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool equal_without_case(std::string_view a, std::string_view b) noexcept {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return to_lower(x) == to_lower(y); });
-}
-
 std::string_view without_application(std::string_view type) noexcept {
-  const bool has = equal_without_case(type.substr(0, kApplication.size()), kApplication);
+  const bool has = equal_caseless(type.substr(0, kApplication.size()), kApplication);
   // Only where no other '/' follows: "application/a/b" is no short form of anything.
   return has && type.find('/', kApplication.size()) == std::string_view::npos ? type.substr(kApplication.size()) : type;
 }
@@ -78,7 +72,7 @@ Cause parse_jws(std::string_view token, Jws *jws) {
 }
 
 bool is_same_type(std::string_view type, std::string_view wanted) noexcept {
-  return equal_without_case(without_application(type), without_application(wanted));
+  return equal_caseless(without_application(type), without_application(wanted));
 }
 
 }  // namespace keyward::jwt

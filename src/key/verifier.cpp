@@ -129,6 +129,10 @@ Match bcrypt_matches(std::string_view key, std::string_view hash) noexcept {
   return equal_constant_time(computed, setting, kBcryptHashLength) ? Match::yes : Match::no;
 }
 
+bool sha256_matches(const Sha256 &sha, std::string_view verifier) noexcept {
+  return verifier.size() == sha.size() && equal_constant_time(verifier.data(), sha.data(), sha.size());
+}
+
 std::string bcrypt_hash(std::string_view key, int cost) {
   if (!fits_bcrypt(key) || cost < kMinBcryptCost || cost > kMaxBcryptCost) {
     return {};

@@ -41,6 +41,9 @@ enum class Match { yes, no, failed };  // failed: crypt_r could not run (memory)
 // is wiped. key must satisfy fits_bcrypt() and hash is_bcrypt_hash(), else no.
 Match bcrypt_matches(std::string_view key, std::string_view hash) noexcept;
 
+// Whether a verifier of the sha256 kind is this digest of the whole key. Its time doesn't depend on where they differ.
+bool sha256_matches(const Sha256 &sha, std::string_view verifier) noexcept;
+
 // A new $2b$ hash with a random salt; empty if crypt_r failed.
 std::string bcrypt_hash(std::string_view key, int cost);
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "decide/demand.hpp"
 #include "ngx/ngx.hpp"
 
 namespace keyward {
@@ -23,15 +24,9 @@ struct AcceptRule {
   std::vector<std::string> issuers;  // names, in order; "token": all of them
 };
 
-// Issuers in the order in which they are asked, each once, by their places among the configured ones. Equal lists are one object, whose
-// address is what a remembered token is bound to.
-using IssuerList = std::vector<std::size_t>;
-
 // What all rules together accept for some methods.
-struct Acceptance {
+struct Acceptance : Accepted {
   Methods methods = 0;
-  bool key = false, anonymous = false, preflight = false, unprovisioned = false;
-  const IssuerList *issuers = nullptr;  // nullptr: no token is accepted
 };
 
 // Rules that name a method replace those for all methods. What isn't in any of the sets is the last one's, whose methods are 0. Names that

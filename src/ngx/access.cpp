@@ -1,8 +1,8 @@
 // The access phase: one decision for each location that a request comes to.
 #include "ngx/access.hpp"
 
-#include "ngx/credential.hpp"
 #include "ngx/decision.hpp"
+#include "ngx/header_list.hpp"
 #include "ngx/identity.hpp"
 #include "ngx/overrides.hpp"
 #include "ngx/query_credential.hpp"
@@ -14,28 +14,6 @@ namespace keyward {
 namespace {
 
 constexpr const char *kNoMemory = "memory was refused";
-
-// Use counts and refusals of recognised keys go to shared memory, and from there to the store.
-void count(Worker &worker, RequestContext *ctx) noexcept {
-  worker.zone.count_decision(static_cast<std::uint8_t>(ctx->reason));
-  if (!ctx->has_usage_name && ctx->principal && ctx->kind == Kind::key) {
-    ctx->usage_name = ctx->principal->usage_name;
-    ctx->has_usage_name = true;
-  }
-  if (!ctx->has_usage_name || (ctx->reason == Reason::none && ctx->use_counted)) {
-    return;
-  }
-  bool kept;
-  if (ctx->reason == Reason::none) {
-    ctx->use_counted = true;
-    kept = worker.zone.keys->count_use(ctx->usage_name, ngx_time());
-  } else {
-    kept = worker.zone.keys->note_refusal(ctx->usage_name, static_cast<std::uint8_t>(ctx->reason), ngx_time());
-  }
-  if (!kept) {
-    worker.zone.count_lost_usage();
-  }
-}
 
 // Whether the location that the request is in has an error_page for this status, whose URI has no variables. A named
 // location has no URI of its own.
@@ -53,16 +31,31 @@ bool has_literal_page(ngx_http_request_t *r, ngx_int_t status) noexcept {
   return false;
 }
 
+// All Accept fields of the request as one.
+std::string accept_of(ngx_http_request_t *r) {
+  std::string all;
+  for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
+    if (is_same_name(header, "accept")) {
+      all.append(all.empty() ? "" : ",").append(view(header->value));
+    }
+    return true;
+  });
+  return all;
+}
+
 ngx_int_t refuse(RequestContext *ctx, Reason reason) noexcept {
-  ctx->decision = Decision::refused;
-  ctx->reason = reason;
-  ctx->passed_otherwise = false;
-  ctx->answered_elsewhere = false;
-  ctx->refused_uri_changes = ctx->r->uri_changes;
-  ctx->refused_uri = ctx->r->uri;
-  const ngx_int_t status = (*ctx->location->answers)[static_cast<std::size_t>(reason)].status;
-  ctx->literal_page = has_literal_page(ctx->r, status);
-  return status;
+  const LocationConfiguration &location = *ctx->location;
+  ctx->outcome.decision = Decision::refused;
+  ctx->outcome.reason = reason;
+  const RefusalStyle style{*location.answers, *location.errors, location.realm ? *location.realm : std::string_view()};
+  ctx->refused = Refused();
+  // Without memory for it nginx's own page tells the status.
+  ctx->refused.refusal = guarded(Refusal{answer_to(style, reason).status, {}, {}, {}},
+                                 [&] { return make_refusal(ctx->outcome, style, accept_of(ctx->r)); });
+  ctx->refused.uri_changes = ctx->r->uri_changes;
+  ctx->refused.uri = ctx->r->uri;
+  ctx->refused.literal_page = has_literal_page(ctx->r, ctx->refused.refusal.status);
+  return ctx->refused.refusal.status;
 }
 
 // Whether error_page has just brought our own refusal to this location. Only that one redirect counts: where it leads on to (by
@@ -71,13 +64,13 @@ ngx_int_t refuse(RequestContext *ctx, Reason reason) noexcept {
 bool is_own_refusal_redirected(const RequestContext *ctx) noexcept {
   const ngx_http_request_t *r = ctx->r;
   return ctx->refused_for_good() && !r->header_sent && !r->post_action &&
-         r->uri_changes + 1U == ctx->refused_uri_changes;
+         r->uri_changes + 1U == ctx->refused.uri_changes;
 }
 
 // The refusal stands: nginx's page answers, whatever error_page says.
 ngx_int_t refuse_again(RequestContext *ctx) noexcept {
   ctx->r->error_page = 1;
-  return refuse(ctx, ctx->reason);
+  return refuse(ctx, ctx->outcome.reason);
 }
 
 // It isn't decided again, or an error page in a guarded location could never be shown. But a location with a handler of its own
@@ -87,7 +80,7 @@ ngx_int_t answer_refusal_here(RequestContext *ctx) noexcept {
   if (ctx->r->content_handler != nullptr) {
     return refuse_again(ctx);
   }
-  ctx->answered_elsewhere = true;
+  ctx->refused.answered_elsewhere = true;
   return NGX_DECLINED;
 }
 
@@ -98,7 +91,7 @@ Mode mode_of(const LocationConfiguration &location) noexcept { return location.e
 // that error_page led to, and where that leads on to locations in which nothing decides.
 bool is_answering_refusal(ngx_http_request_t *r) noexcept {
   if (const RequestContext *ctx = current_context(r)) {
-    return ctx->answered_elsewhere && ctx->refused_for_good();
+    return ctx->refused.answered_elsewhere && ctx->refused_for_good();
   }
   const RequestContext *ctx = r->internal ? find_context(r) : nullptr;
   return ctx != nullptr && ctx->refused_for_good() &&
@@ -110,13 +103,13 @@ ngx_int_t admit(Worker &worker, RequestContext *ctx, const LocationConfiguration
   // A request that overrides its method would have passed for another one than its site was looked at for.
   const bool by_cookie = ctx->credential.source != nullptr && ctx->credential.source->kind == SourceKind::cookie;
   const bool is_preflight =
-      ctx->kind == Kind::anonymous && acceptance_for(location.acceptances, ctx->r->method).preflight;
+      ctx->outcome.kind == Kind::anonymous && acceptance_for(location.acceptances, ctx->r->method).preflight;
   const bool by_method = location.has_methods || is_preflight;
-  ctx->decision = Decision::allowed;  // from here on it may be told who that is
+  ctx->outcome.decision = Decision::allowed;  // from here on it may be told who that is
   const bool ready = set_identity(ctx, !keep) && (!keep || !location.has_query || restore_query_credential(ctx->r)) &&
                      remove_overrides(ctx, by_method || by_cookie);
   if (!ready) {
-    ctx->reason = Reason::internal_error;
+    ctx->outcome.reason = Reason::internal_error;
     log_refusal(worker, ctx, "refused");
     return refuse(ctx, Reason::internal_error);
   }
@@ -125,13 +118,13 @@ ngx_int_t admit(Worker &worker, RequestContext *ctx, const LocationConfiguration
 
 // Shadow decides, logs and counts, and changes nothing but the identity of whom it would have admitted.
 ngx_int_t shadow(Worker &worker, RequestContext *ctx) noexcept {
-  ctx->decision = Decision::shadow;
+  ctx->outcome.decision = Decision::shadow;
   if (ctx->location->has_query && !restore_query_credential(ctx->r)) {
     return internal_error(ctx->r, kNoMemory);
   }
-  if (ctx->reason == Reason::none) {
+  if (ctx->outcome.reason == Reason::none) {
     if (!set_identity(ctx, false)) {
-      ctx->reason = Reason::internal_error;
+      ctx->outcome.reason = Reason::internal_error;
       return internal_error(ctx->r, kNoMemory);
     }
   } else {
@@ -167,20 +160,19 @@ ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &loca
   if (!withdraw_identity(ctx)) {
     return internal_error(r, kNoMemory);
   }
-  if (decide(*own, ctx, location, mode) == Step::wait) {
+  if (!decide_request(*own, ctx, location, mode)) {
     return NGX_AGAIN;
   }
-  ctx->wait_expired = ctx->wait_failed = false;
+  ctx->state.wait_expired = ctx->state.wait_failed = false;
   ctx->key_wait.reset();
-  count(*own, ctx);
   if (mode == Mode::shadow) {
     return shadow(*own, ctx);
   }
-  if (ctx->reason == Reason::none) {
+  if (ctx->outcome.reason == Reason::none) {
     return admit(*own, ctx, location);
   }
   log_refusal(*own, ctx, "refused");
-  return refuse(ctx, ctx->reason);
+  return refuse(ctx, ctx->outcome.reason);
 }
 
 }  // namespace
@@ -204,7 +196,7 @@ ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
     return NGX_DECLINED;
   }
   const RequestContext *ctx = current_context(r->main);
-  if (ctx != nullptr && ctx->decision == Decision::allowed) {
+  if (ctx != nullptr && ctx->outcome.decision == Decision::allowed) {
     return NGX_DECLINED;
   }
   const ngx_str_t name = borrow(info(Reason::not_accepted).name);
@@ -223,7 +215,7 @@ ngx_int_t on_content(ngx_http_request_t *r) noexcept {
   // configuration names (who asks for that gets it anyway), and it is only read.
   const auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
   const bool reads = (r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) != 0;
-  if (reads && ((!core->named && ctx->literal_page) || view(r->uri) != view(ctx->refused_uri))) {
+  if (reads && ((!core->named && ctx->refused.literal_page) || view(r->uri) != view(ctx->refused.uri))) {
     return NGX_DECLINED;
   }
   set_current_context(r, ctx);
@@ -238,8 +230,8 @@ ngx_int_t on_precontent(ngx_http_request_t *r) noexcept {
     return NGX_OK;  // on to the content
   }
   RequestContext *ctx = current_context(r);
-  if (ctx != nullptr && ctx->decision == Decision::refused) {
-    ctx->passed_otherwise = true;
+  if (ctx != nullptr && ctx->outcome.decision == Decision::refused) {
+    ctx->refused.passed_otherwise = true;
   }
   return NGX_DECLINED;
 }

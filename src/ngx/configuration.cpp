@@ -82,12 +82,10 @@ void name_limits(MainConfiguration *main, std::vector<LimitRule> *limits, std::s
 
 bool drops_all(const std::vector<ScopeRule> &parent, const std::vector<ScopeRule> &child) {
   for (const ScopeRule &old_rule : parent) {
-    for (const RequiredScope &old_scope : old_rule.scopes) {
+    for (const std::string_view old_scope : old_rule.scopes) {
       for (const ScopeRule &rule : child) {
-        for (const RequiredScope &scope : rule.scopes) {
-          if (scope.text == old_scope.text) {
-            return false;
-          }
+        if (std::find(rule.scopes.begin(), rule.scopes.end(), old_scope) != rule.scopes.end()) {
+          return false;
         }
       }
     }
@@ -119,10 +117,7 @@ bool has_plan_limit(const std::vector<LimitRule> &limits) {
 }
 
 bool has_variables(const LocationConfiguration &location) {
-  const auto in_scope = [](const RequiredScope &scope) { return scope.value != nullptr; };
-  const auto in_rule = [&](const ScopeRule &rule) {
-    return std::any_of(rule.scopes.begin(), rule.scopes.end(), in_scope);
-  };
+  const auto in_rule = [](const ScopeRule &rule) { return !rule.values.empty(); };
   const auto in_limit = [](const LimitRule &rule) { return rule.variable != nullptr; };
   return (location.scopes && std::any_of(location.scopes->begin(), location.scopes->end(), in_rule)) ||
          (location.limits && std::any_of(location.limits->begin(), location.limits->end(), in_limit));

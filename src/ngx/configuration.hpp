@@ -8,9 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "answer/refusal.hpp"
 #include "auth/principal.hpp"
 #include "auth/reason.hpp"
 #include "base/rate.hpp"
+#include "decide/credential.hpp"
+#include "decide/demand.hpp"
 #include "key/key_format.hpp"
 #include "limit/zone.hpp"
 #include "ngx/acceptance.hpp"
@@ -38,56 +41,19 @@ struct Enforcement {
   }
 };
 
-enum class SourceKind : std::uint8_t { bearer, header, query, websocket, cookie };
-// One place where a credential may come from (keyward_credential).
-struct Source {
-  SourceKind kind;
-  // Of a header, in lower case and with every character but letters and digits as '-' (also of those that bearer and websocket look
-  // at); of a query's argument and of a cookie, as it is.
-  std::string name;
-  bool cross_site = false;  // a cookie of any site's requests counts (csrf=off)
-
-  // Whether it is a header field of its own.
-  bool is_field() const noexcept { return kind != SourceKind::query && kind != SourceKind::cookie; }
-
-  friend bool operator==(const Source &a, const Source &b) noexcept { return a.kind == b.kind && a.name == b.name; }
-};
-
-// No more sources than fields that FoundCredential can hold.
-inline constexpr std::size_t kMaxSources = 4;
-
-// One scope of keyward_scope; with variables it is computed for each request.
-struct RequiredScope {
-  std::string text;
-  ngx_http_complex_value_t *value = nullptr;  // in the cycle's pool; nullptr: text is it
-};
+// One keyward_scope. Texts are in the cycle's pool.
 struct ScopeRule {
   Methods methods = 0;
   bool any = false;  // match=any
-  std::vector<RequiredScope> scopes;
+  std::vector<std::string_view> scopes;
+  // For those with variables, which are computed for each request; nullptr: the text is it. Empty where none has any.
+  std::vector<ngx_http_complex_value_t *> values;
 };
 
-enum class CountBy : std::uint8_t {
-  key,
-  subject,
-  address,
-  failures,  // wrong secrets from an address
-  variable,
-};
-// How many keyward_limit directives one list may have, and of "plan" one for each way of counting.
-inline constexpr std::size_t kMaxLimitRules = 16;
-// One keyward_limit.
-struct LimitRule {
-  bool plan = false;  // the principal's own limits; else rate
-  Rate rate;
-  CountBy by = CountBy::key;
-  bool sliding = false;
-  std::uint32_t cost = 1;
+// One keyward_limit; its identity is set once its place is known.
+struct LimitRule : LimitTerms {
   Methods methods = 0;
   ngx_http_complex_value_t *variable = nullptr;  // by=$variable; in the cycle's pool
-  std::string name;                              // name=; empty: known by where it is written
-  std::string default_plan;                      // plan only: whose limits apply to a principal without any
-  std::uint64_t identity = 0;                    // what its windows are named after; set once its place is known
 };
 
 enum class LimitHeaders : std::uint8_t { x, ietf, both, off };
@@ -95,21 +61,6 @@ struct LimitHeaderStyle {
   LimitHeaders names = LimitHeaders::x;
   bool reset_is_delta = false;
 };
-
-enum class ErrorFormat : std::uint8_t { automatic, json, problem, off };
-enum class ErrorField : std::uint8_t { error, code, reason, status, required_scope, retry_after };
-struct ErrorStyle {
-  ErrorFormat format = ErrorFormat::automatic;
-  // Which members a json body has, and under which names.
-  std::vector<std::pair<ErrorField, std::string>> fields;
-};
-
-// What a refusal says: a row of the table of reasons, as keyward_message may have changed it.
-struct Answer {
-  std::uint16_t status;
-  std::string code, message;
-};
-using AnswerTable = std::array<Answer, kReasonCount>;
 
 struct MessageRule {
   std::vector<Reason> reasons;  // named one by one

@@ -1,16 +1,14 @@
-// Whether a location admits a request, looked at in the order of what costs least.
+// A decision about a request, in the place where it is: what nginx knows of both goes to the core, which decides.
 #pragma once
 
-#include "auth/reason.hpp"
 #include "ngx/request.hpp"
-#include "ngx/step.hpp"
 
 namespace keyward {
 
 struct Worker;
 
-// Decides for the location that the request is in. Re-entrant: after a wait everything that may have changed meanwhile is read
-// again. Makes ctx's outcome anew, but for the decision itself; touches neither request nor answer.
-Step decide(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Mode mode);
+// Decides for the location that the request is in, and counts the decision unless it waits. Re-entrant: after a wait everything that may have
+// changed meanwhile is read again. Makes ctx's outcome anew, but for what is done with it; touches neither request nor answer.
+Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Mode mode);
 
 }  // namespace keyward

@@ -1,7 +1,7 @@
 // keyward's directives: each setter reads one, checks it, and says what to write instead.
 #include <algorithm>
 
-#include "auth/challenge.hpp"
+#include "answer/challenge.hpp"
 #include "auth/cookie_text.hpp"
 #include "auth/scope.hpp"
 #include "base/time_text.hpp"

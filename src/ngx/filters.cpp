@@ -23,8 +23,8 @@ RequestContext *answering_context(ngx_http_request_t *r) noexcept {
 // Whether this is nginx's own page about our refusal: the request has gone nowhere since (a redirect clears nginx's pointer to the
 // context), and the status is ours.
 bool is_our_page(ngx_http_request_t *r, const RequestContext *ctx) noexcept {
-  return ctx->refused_for_good() && !ctx->answered_elsewhere && current_context(r) == ctx &&
-         r->headers_out.status == (*ctx->location->answers)[static_cast<std::size_t>(ctx->reason)].status;
+  return ctx->refused_for_good() && !ctx->refused.answered_elsewhere && current_context(r) == ctx &&
+         r->headers_out.status == ctx->refused.refusal.status;
 }
 
 ngx_int_t on_header(ngx_http_request_t *r) noexcept {
@@ -35,28 +35,22 @@ ngx_int_t on_header(ngx_http_request_t *r) noexcept {
   if (!add_answer_fields(ctx)) {
     return NGX_ERROR;
   }
-  if (is_our_page(r, ctx)) {
-    ngx_str_t type = {};
-    const bool made = guarded(false, [&] { return make_refusal_body(ctx, &ctx->body, &type); });
-    if (!made) {
-      return NGX_ERROR;
-    }
-    if (ctx->body.len != 0) {
-      ctx->body_replaced = true;
-      r->headers_out.content_type = type;
-      r->headers_out.content_type_len = type.len;
-      r->headers_out.content_type_lowcase = nullptr;
-      r->headers_out.charset.len = 0;
-      ngx_http_clear_content_length(r);
-      r->headers_out.content_length_n = static_cast<off_t>(ctx->body.len);
-    }
+  const Refusal &refusal = ctx->refused.refusal;
+  if (is_our_page(r, ctx) && !refusal.body.empty()) {
+    ctx->answer.body_replaced = true;
+    r->headers_out.content_type = borrow(refusal.content_type);
+    r->headers_out.content_type_len = refusal.content_type.size();
+    r->headers_out.content_type_lowcase = nullptr;
+    r->headers_out.charset.len = 0;
+    ngx_http_clear_content_length(r);
+    r->headers_out.content_length_n = static_cast<off_t>(refusal.body.size());
   }
   return next_header_filter(r);
 }
 
 ngx_int_t on_body(ngx_http_request_t *r, ngx_chain_t *in) noexcept {
   RequestContext *ctx = r == r->main ? current_context(r) : nullptr;
-  if (ctx == nullptr || !ctx->body_replaced || in == nullptr) {
+  if (ctx == nullptr || !ctx->answer.body_replaced || in == nullptr) {
     return next_body_filter(r, in);
   }
   // nginx's page is consumed unread.
@@ -64,16 +58,17 @@ ngx_int_t on_body(ngx_http_request_t *r, ngx_chain_t *in) noexcept {
     link->buf->pos = link->buf->last;
     link->buf->file_pos = link->buf->file_last;
   }
-  if (ctx->body_sent) {
+  if (ctx->answer.body_sent) {
     return NGX_OK;
   }
-  ctx->body_sent = true;
-  ngx_buf_t *buf = static_cast<ngx_buf_t *>(ngx_calloc_buf(r->pool));
+  ctx->answer.body_sent = true;
+  const ngx_str_t body = copy(r->pool, ctx->refused.refusal.body);
+  ngx_buf_t *buf = body.data == nullptr ? nullptr : static_cast<ngx_buf_t *>(ngx_calloc_buf(r->pool));
   if (buf == nullptr) {
     return NGX_ERROR;
   }
-  buf->pos = buf->start = ctx->body.data;
-  buf->last = buf->end = ctx->body.data + ctx->body.len;
+  buf->pos = buf->start = body.data;
+  buf->last = buf->end = body.data + body.len;
   buf->memory = 1;
   buf->last_buf = 1;
   buf->last_in_chain = 1;

@@ -59,7 +59,7 @@ bool withdraw_identity(RequestContext *ctx) noexcept {
   }
   ngx_http_request_t *r = ctx->r;
   // Whatever has read the fields, and keeps what it read, points into the principal.
-  if (ctx->principal && pool_new<std::shared_ptr<const Principal>>(r->pool, ctx->principal) == nullptr) {
+  if (ctx->outcome.principal && pool_new<std::shared_ptr<const Principal>>(r->pool, ctx->outcome.principal) == nullptr) {
     return false;
   }
   ctx->identity_set = false;
@@ -74,15 +74,15 @@ bool set_identity(RequestContext *ctx, bool strip) noexcept {
   if (strip && !take_credential(ctx)) {
     return false;
   }
-  if (server.identity_on && ctx->kind != Kind::none) {
+  if (server.identity_on && ctx->outcome.kind != Kind::none) {
     ctx->identity_set = true;
-    const Principal *principal = ctx->named();
+    const Principal *principal = ctx->outcome.named();
     const std::string_view values[kIdentityFields] = {
         principal != nullptr ? std::string_view(principal->subject) : std::string_view(),
         principal != nullptr ? std::string_view(principal->key_id) : std::string_view(),
         principal != nullptr ? std::string_view(principal->plan) : std::string_view(),
         principal != nullptr ? std::string_view(principal->grants.text()) : std::string_view(),
-        to_text(ctx->kind),
+        to_text(ctx->outcome.kind),
         principal != nullptr ? std::string_view(principal->issuer) : std::string_view(),
         {},
     };

@@ -230,13 +230,12 @@ SharedKeySet::Begin KeyFetching::begin_fetch(std::size_t index, SharedKeySet::Wh
   return begun;
 }
 
-Step KeyFetching::await(RequestContext *ctx, const std::vector<std::size_t> &issuers, Reason *reason) {
+KeysAwaited KeyFetching::await(RequestContext *ctx, const std::vector<std::size_t> &issuers) {
   const std::int64_t now = moment_ms();
   if (!ctx->key_wait) {
     ctx->key_wait = std::make_unique<KeyWait>();
     ctx->key_wait->until_ms = now + kMaxWaitMs;
   }
-  *reason = Reason::keys_unavailable;
   bool answered = !issuers.empty(), under_way = false;
   std::uint32_t retry_after_s = 1;
   for (const std::size_t place : issuers) {
@@ -274,16 +273,14 @@ Step KeyFetching::await(RequestContext *ctx, const std::vector<std::size_t> &iss
     }
   }
   if (answered) {
-    *reason = Reason::invalid_token;
-    return Step::decided;
+    return {Reason::invalid_token, 0};
   }
-  if (!under_way || ctx->wait_expired || now >= ctx->key_wait->until_ms || waiting_.count >= kMaxWaiting) {
-    ctx->retry_after_s = retry_after_s;
-    return Step::decided;
+  if (!under_way || ctx->state.wait_expired || now >= ctx->key_wait->until_ms || waiting_.count >= kMaxWaiting) {
+    return {Reason::keys_unavailable, retry_after_s};
   }
   start_waiting(&waiting_, ctx, static_cast<ngx_msec_t>(ctx->key_wait->until_ms - now));
   set_timer();
-  return Step::wait;
+  return {kWaits, 0};
 }
 
 void KeyFetching::want(const std::vector<std::size_t> &issuers) {

@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "base/thread_pool.hpp"
+#include "decide/deciding.hpp"
 #include "jwt/key_set.hpp"
 #include "jwt/verify.hpp"
 #include "ngx/key_zones.hpp"
 #include "ngx/ngx.hpp"
 #include "ngx/pool_watch.hpp"
-#include "ngx/step.hpp"
 #include "ngx/waiting.hpp"
 
 namespace keyward {
@@ -32,10 +32,8 @@ class KeyFetching {
   // Before anything is decided: takes in what shared memory or a cache has, and sees to it that the rest is fetched.
   void begin();
 
-  // For a token that may be good by the next sets of these issuers (jwt::Verdict::awaited, as places among the configured issuers). wait:
-  // decide again when it goes on. decided: *reason is invalid_token where none of their sets, fetched since the request came, knows its key;
-  // else keys_unavailable.
-  Step await(RequestContext *ctx, const std::vector<std::size_t> &issuers, Reason *reason);
+  // Background::await_keys(), for the request: it waits, or (invalid_token) none of their sets, fetched since it came, knows the token's key.
+  KeysAwaited await(RequestContext *ctx, const std::vector<std::size_t> &issuers);
 
   // For a token whose key these issuers' sets should have (jwt::Verdict::late): begins to fetch them, unless that was done
   // for an unknown key too short a time ago. Nobody waits.

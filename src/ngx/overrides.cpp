@@ -40,9 +40,7 @@ const char *fault_of(ngx_http_request_t *r, const LocationConfiguration &locatio
 // Scopes that are computed from the request may be others for another URL of the same location.
 bool has_computed_scope(ngx_http_request_t *r, const LocationConfiguration &location) noexcept {
   return location.scopes && std::any_of(location.scopes->begin(), location.scopes->end(), [&](const ScopeRule &rule) {
-           return applies(rule.methods, r->method) &&
-                  std::any_of(rule.scopes.begin(), rule.scopes.end(),
-                              [](const RequiredScope &scope) { return scope.value != nullptr; });
+           return applies(rule.methods, r->method) && !rule.values.empty();
          });
 }
 
@@ -76,7 +74,7 @@ bool remove_overrides(RequestContext *ctx, bool by_method) noexcept {
     const char *fault = fault_of_destinations(r, server, location);
     ctx->destination_is_within = fault == nullptr;
     // Whoever needs no credential hasn't shown that he may write anywhere else.
-    const bool told_apart = by_method || (location.scopes && !location.scopes->empty()) || ctx->kind == Kind::anonymous;
+    const bool told_apart = by_method || (location.scopes && !location.scopes->empty()) || ctx->outcome.kind == Kind::anonymous;
     destination = fault != nullptr && told_apart;
     if (destination) {
       // The value isn't logged: a query in it may hold a credential.

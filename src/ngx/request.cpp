@@ -17,37 +17,6 @@ void destroy_context(void *data) noexcept {
 
 }  // namespace
 
-std::string_view to_text(Decision decision) noexcept {
-  switch (decision) {
-    case Decision::allowed:
-      return "allowed";
-    case Decision::refused:
-      return "refused";
-    case Decision::shadow:
-      return "shadow";
-    case Decision::off:
-      return "off";
-    case Decision::none:
-      break;
-  }
-  return "";
-}
-
-const Verdicts::One *Verdicts::find(const Digest &tag) const noexcept {
-  for (std::size_t i = 0; i < count; ++i) {
-    if (items[i].tag == tag) {
-      return &items[i];
-    }
-  }
-  return nullptr;
-}
-
-void Verdicts::add(const Digest &tag, bool matched) noexcept {
-  if (count < kMax) {
-    items[count++] = {tag, matched};
-  }
-}
-
 std::uint64_t KeyWait::first(std::size_t issuer, std::uint64_t now_begun) {
   for (const auto &[known, attempt] : begun) {
     if (known == issuer) {

@@ -31,8 +31,9 @@ Wrong check_is_no_parameter(std::string_view word) {
   return meant ? Wrong(quoted(word) + " is not a scope, it looks like a parameter; write " + *meant) : kGood;
 }
 
-Wrong parse_scope(ngx_conf_t *cf, std::string_view word, RequiredScope *scope) {
-  scope->text = word;
+// A word lies in the cycle's pool.
+Wrong add_scope(ngx_conf_t *cf, std::string_view word, ScopeRule *rule) {
+  rule->scopes.push_back(word);
   ngx_str_t text = borrow(word);
   if (ngx_http_script_variables_count(&text) == 0) {
     return is_scope(word) ? kGood
@@ -40,7 +41,8 @@ Wrong parse_scope(ngx_conf_t *cf, std::string_view word, RequiredScope *scope) {
                                   " is not a scope that can be required; write a name without blanks, quotes or *, "
                                   "such as posts:read");
   }
-  return compile(cf, word, &scope->value);
+  rule->values.resize(rule->scopes.size());
+  return compile(cf, word, &rule->values.back());
 }
 
 Wrong parse_limit_option(ngx_conf_t *cf, std::string_view word, LimitRule *rule) {
@@ -151,17 +153,14 @@ Wrong set_scope(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf)
     } else if (words[i].find(',') != std::string_view::npos) {
       return quoted(words[i]) +
              " holds a comma; write scopes one after the other, such as \"keyward_scope posts:read posts:write;\"";
-    } else {
-      RequiredScope scope;
-      if (Wrong wrong = parse_scope(cf, words[i], &scope)) {
-        return wrong;
-      }
-      rule.scopes.push_back(std::move(scope));
+    } else if (Wrong wrong = add_scope(cf, words[i], &rule)) {
+      return wrong;
     }
   }
   if (rule.scopes.empty()) {
     return "names no scope; write \"keyward_scope posts:read;\" or \"keyward_scope none;\"";
   }
+  rule.values.resize(rule.values.empty() ? 0 : rule.scopes.size());
   conf->scopes->push_back(std::move(rule));
   return kGood;
 }

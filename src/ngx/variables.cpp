@@ -2,8 +2,8 @@
 #include "ngx/variables.hpp"
 
 #include "base/digits.hpp"
+#include "ngx/answer.hpp"
 #include "ngx/early_read.hpp"
-#include "ngx/limits.hpp"
 #include "ngx/request.hpp"
 
 namespace keyward {
@@ -45,7 +45,7 @@ const RequestContext *speaking_context(ngx_http_request_t *r) noexcept {
   if (const RequestContext *ctx = current_context(r->main)) {
     // While its rules are looked at nothing is decided yet, but they may ask: by=$keyward_plan. While it waits there is
     // nothing to say.
-    return ctx->decision == Decision::none && !ctx->deciding ? nullptr : ctx;
+    return ctx->outcome.decision == Decision::none && !ctx->outcome.deciding ? nullptr : ctx;
   }
   const RequestContext *earlier = r->main->internal ? find_context(r->main) : nullptr;
   return earlier != nullptr && earlier->refused_for_good() ? earlier : nullptr;
@@ -88,22 +88,22 @@ ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, 
         variable == Variable::decision && location_configuration(r->main).enforcement->at(ngx_time()) == Mode::off;
     return off ? give(r, value, to_text(Decision::off)) : empty(value);
   }
-  const Principal *named = ctx->named();
+  const Principal *named = ctx->outcome.named();
   switch (variable) {
     case Variable::decision:
-      return give(r, value, to_text(ctx->decision));
+      return give(r, value, to_text(ctx->outcome.decision));
     case Variable::reason:
-      return give(r, value, info(ctx->reason).name);
+      return give(r, value, info(ctx->outcome.reason).name);
     case Variable::kind:
-      return give(r, value, to_text(ctx->kind));
+      return give(r, value, to_text(ctx->outcome.kind));
     case Variable::limit:
-      return ctx->has_limit ? give(r, value, std::uint64_t{ctx->limit.limit}) : empty(value);
+      return ctx->outcome.limit.known ? give(r, value, std::uint64_t{ctx->outcome.limit.state.limit}) : empty(value);
     case Variable::remaining:
-      return ctx->has_limit ? give(r, value, std::uint64_t{ctx->limit.remaining}) : empty(value);
+      return ctx->outcome.limit.known ? give(r, value, std::uint64_t{ctx->outcome.limit.state.remaining}) : empty(value);
     case Variable::reset:
-      return ctx->has_limit ? give(r, value, reset_at_s(*ctx)) : empty(value);
+      return ctx->outcome.limit.known ? give(r, value, reset_at_s(ctx->outcome.limit)) : empty(value);
     case Variable::key_id:  // for logs: also of a key that was refused
-      return give(r, value, ctx->recognised_key_id());
+      return give(r, value, ctx->outcome.recognised_key_id());
     case Variable::subject:
       return named != nullptr ? give(r, value, named->subject) : empty(value);
     case Variable::plan:
@@ -124,8 +124,8 @@ ngx_int_t get_claim(ngx_http_request_t *r, ngx_http_variable_value_t *value, uin
     note_early_read(r, name);
   }
   // A token whose bearer isn't named has nothing to say.
-  return ctx != nullptr && ctx->named() != nullptr && ctx->token
-             ? give(r, value, ctx->token->claims.find(name.substr(kClaim.size())))
+  return ctx != nullptr && ctx->outcome.named() != nullptr && ctx->outcome.token
+             ? give(r, value, ctx->outcome.token->claims.find(name.substr(kClaim.size())))
              : empty(value);
 }
 
@@ -137,12 +137,12 @@ ngx_int_t get_remote_user(ngx_http_request_t *r, ngx_http_variable_value_t *valu
   if (ctx == nullptr) {
     return basic_remote_user(r, value, data);
   }
-  const Principal *named = ctx->named();
+  const Principal *named = ctx->outcome.named();
   if (named != nullptr && !named->subject.empty()) {
     return give(r, value, named->subject);
   }
   // Nobody was admitted, or nobody yet: a name that came by Basic is what a client says of itself.
-  const bool admitted = ctx->decision != Decision::none && !ctx->refused_for_good();
+  const bool admitted = ctx->outcome.decision != Decision::none && !ctx->refused_for_good();
   return admitted ? basic_remote_user(r, value, data) : empty(value);
 }
 

@@ -13,7 +13,7 @@ constexpr ngx_msec_t kMaxWaitMs = 30000;
 
 class BcryptJob final : public Job {
  public:
-  BcryptJob(Worker &worker, const VerificationRequest &request)
+  BcryptJob(Worker &worker, const VerifierRun &request)
       : worker_(worker),
         key_(request.key),
         hash_(request.hash),
@@ -56,9 +56,9 @@ class BcryptJob final : public Job {
     const std::unique_ptr<Verification> run = std::move(found->second);
     worker_.verifications.runs.erase(found);
     while (RequestContext *ctx = take_waiting(&run->waiters)) {
-      ctx->wait_failed = match_ == Match::failed;
+      ctx->state.wait_failed = match_ == Match::failed;
       if (match_ != Match::failed) {
-        ctx->verdicts->add(tag_, match_ == Match::yes);
+        ctx->state.answers->add(tag_, match_ == Match::yes);
       }
       resume(ctx);
     }
@@ -88,21 +88,14 @@ class BcryptJob final : public Job {
 
 }  // namespace
 
-Started start_verification(Worker &worker, RequestContext *ctx, const VerificationRequest &request) {
-  if (!ctx->verdicts) {
-    ctx->verdicts = std::make_unique<Verdicts>();
-  }
-  if (ctx->verdicts->sha != request.sha) {  // after a redirect another source's key may be asked about
-    ctx->verdicts->sha = request.sha;
-    ctx->verdicts->count = 0;
-  }
+bool start_verification(Worker &worker, RequestContext *ctx, const VerifierRun &request) {
   const auto found = worker.verifications.runs.find(request.name);
   if (found != worker.verifications.runs.end()) {
     if (request.candidate && (found->second->tag != request.tag || found->second->sha != request.sha)) {
-      return Started::busy;
+      return false;
     }
     start_waiting(&found->second->waiters, ctx, kMaxWaitMs);
-    return Started::waiting;
+    return true;
   }
   auto run = std::make_unique<Verification>();
   run->tag = request.tag;
@@ -119,10 +112,10 @@ Started start_verification(Worker &worker, RequestContext *ctx, const Verificati
   ThreadPool *pool = request.candidate ? worker.candidate_pool() : worker.bcrypt_pool.get();
   if (pool == nullptr || !pool->post(job)) {
     worker.verifications.runs.erase(entry);
-    return Started::busy;
+    return false;
   }
   start_waiting(&started->waiters, ctx, kMaxWaitMs);
-  return Started::waiting;
+  return true;
 }
 
 void abandon_runs(Verifications *verifications) noexcept {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
+#include "decide/deciding.hpp"
 #include "ngx/request.hpp"
 #include "ngx/waiting.hpp"
 
@@ -27,24 +28,9 @@ struct Verifications {
   std::map<Digest, std::unique_ptr<Verification>> runs;
 };
 
-enum class Started { waiting, busy };
-
-// What a run needs to know; copied.
-struct VerificationRequest {
-  std::string_view key;  // the whole credential
-  Sha256 sha = {};
-  std::string_view hash;   // the record's bcrypt hash
-  Digest tag = {};         // the record's seal
-  Digest usage_name = {};  // the record's, for the shared proof
-  // Runs of one name are one run. For legacy prefixes the name is the prefix's, so that there is one at a time.
-  Digest name = {};
-  // One of those that a legacy prefix names, which anybody can have run: it has a small queue of its own and a small share
-  // of the gate, and under one name only the same key may wait for a run; another is busy.
-  bool candidate = false;
-};
-
-// Makes the request wait for its run: joins one, or starts it. busy when the queue is full.
-Started start_verification(Worker &worker, RequestContext *ctx, const VerificationRequest &request);
+// Makes the request wait for its run: joins one, or starts it; the answer goes to ctx->state.answers, which the caller has made. false: the
+// queue is full.
+bool start_verification(Worker &worker, RequestContext *ctx, const VerifierRun &run);
 
 // Ends all runs of a worker that closes: whoever waits goes on soon, without a verdict.
 void abandon_runs(Verifications *verifications) noexcept;

@@ -35,7 +35,7 @@ void unlink(Waiter *waiter) noexcept {
 void on_wait_expired(ngx_event_t *event) noexcept {
   auto *ctx = static_cast<RequestContext *>(event->data);
   stop_waiting(ctx);
-  ctx->wait_expired = true;
+  ctx->state.wait_expired = true;
   resume(ctx);
 }
 

@@ -13,7 +13,7 @@ struct WaitList {
   std::size_t count = 0;
 };
 
-// Puts the request into the list until it is taken out or leaves. After `most` it goes on by itself, with ctx->wait_expired.
+// Puts the request into the list until it is taken out or leaves. After `most` it goes on by itself, with state.wait_expired.
 void start_waiting(WaitList *list, RequestContext *ctx, ngx_msec_t most) noexcept;
 // Takes the request out of whatever it waits for, if anything. Called when it ends.
 void stop_waiting(RequestContext *ctx) noexcept;
@@ -25,7 +25,7 @@ void resume(RequestContext *ctx) noexcept;
 
 // All go on, and may wait again.
 void resume_all(WaitList *list) noexcept;
-// All go on soon, from the event loop, with ctx->wait_expired: for a worker that closes, where nothing may be decided.
+// All go on soon, from the event loop, with state.wait_expired: for a worker that closes, where nothing may be decided.
 void release_all(WaitList *list) noexcept;
 
 }  // namespace keyward

@@ -1,5 +1,5 @@
 // How long a challenge gets, and what is left out of a long one.
-#include "auth/challenge.hpp"
+#include "answer/challenge.hpp"
 
 #include <gtest/gtest.h>
 

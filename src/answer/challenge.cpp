@@ -1,5 +1,5 @@
 // Challenges: what stands in one, and what is left out of a long one.
-#include "auth/challenge.hpp"
+#include "answer/challenge.hpp"
 
 #include <algorithm>
 #include <iterator>

@@ -1,0 +1,113 @@
+// Credentials: found, and told apart.
+#include "decide/credential.hpp"
+
+#include "auth/credential_text.hpp"
+
+namespace keyward {
+namespace {
+
+// What a field holds, and how many of it.
+std::string_view credential_in(SourceKind kind, std::string_view value, std::size_t *count) noexcept {
+  *count = 1;
+  switch (kind) {
+    case SourceKind::bearer:
+      return bearer_value(value);
+    case SourceKind::websocket:
+      return websocket_credential(value, count);
+    case SourceKind::header:
+      return trim_blanks(value);
+    case SourceKind::query:
+    case SourceKind::cookie:
+      break;
+  }
+  return {};
+}
+
+// As a token has.
+bool has_two_dots(std::string_view text) noexcept {
+  const std::size_t first = text.find('.');
+  const std::size_t second = first == std::string_view::npos ? first : text.find('.', first + 1);
+  return second != std::string_view::npos && text.find('.', second + 1) == std::string_view::npos;
+}
+
+}  // namespace
+
+// A second value of one source, or one that differs: nobody can say who is meant then.
+bool CredentialSearch::add(std::size_t source, std::string_view text) noexcept {
+  const unsigned bit = 1U << source;
+  if ((seen_ & bit) != 0 || (source_ != nullptr && text_ != text)) {
+    refuse();
+    return false;
+  }
+  seen_ |= bit;
+  if (source_ == nullptr) {
+    source_ = &sources_[source];
+    text_ = text;
+  }
+  return true;
+}
+
+bool CredentialSearch::see_field(std::size_t source, std::string_view value) noexcept {
+  const SourceKind kind = sources_[source].kind;
+  if (kind == SourceKind::websocket) {
+    ++protocol_fields_;
+    announced_ = announced_ || announces_beyond(value);
+  }
+  std::size_t count;
+  const std::string_view text = credential_in(kind, value, &count);
+  if (text.empty()) {
+    return false;  // another scheme, or nothing
+  }
+  if (count > 1) {
+    refuse();
+    return false;
+  }
+  if (!add(source, text)) {
+    return false;
+  }
+  held_by_ |= 1U << source;
+  return true;
+}
+
+void CredentialSearch::see_query(std::size_t source, std::string_view value, bool twice) noexcept {
+  if (twice) {
+    refuse();
+  } else {
+    add(source, value);
+  }
+}
+
+void CredentialSearch::see_cookie(const Source &cookie, std::string_view value, std::size_t count) noexcept {
+  if (count > 1) {
+    refuse();
+  }
+  if (count != 0) {
+    source_ = &cookie;
+    text_ = value;
+  }
+}
+
+Reason CredentialSearch::fault() const noexcept {
+  // Whoever joins the fields of a list would find a credential where none was looked for.
+  const bool hidden = announced_ && protocol_fields_ > 1;
+  return hidden || text_.size() > kMaxCredentialBytes ? Reason::invalid_request : fault_;
+}
+
+Credential classify(std::string_view text, const std::vector<KeyFormat> &formats, const Accepted &accepted,
+                    bool has_store) noexcept {
+  Credential credential;
+  credential.text = text;
+  if (const FormatMatch match = find_format(formats, text); match.format != nullptr) {
+    credential.kind = Kind::key;
+    credential.format = match.format;
+    credential.fault = match.has_frame ? Reason::none : Reason::invalid_key;
+  } else if (has_two_dots(text)) {
+    credential.kind = Kind::token;
+  } else {
+    credential.kind = Kind::none;
+    credential.fault = formless_reason(accepted, has_store);
+  }
+  return credential;
+}
+
+}  // namespace keyward

@@ -1,0 +1,301 @@
+// From a key to its principal: by what is remembered, by what was proved, by its verifier.
+#include "decide/key_lookup.hpp"
+
+#include <algorithm>
+
+#include "decide/limits.hpp"
+#include "key/verifier.hpp"
+
+namespace keyward {
+namespace {
+
+// Failed verifiers of one plain prefix of legacy keys that are run for in a minute.
+constexpr Rate kLegacyFailures = {10, 60};
+constexpr std::uint64_t kLegacyFailuresName = 0x6c65676163790001;
+// And of all prefixes together, as there may be thousands: more than two runs a second are more than one place of the gate
+// has time for, beside others.
+constexpr Rate kAllLegacyFailures = {120, 60};
+constexpr std::uint64_t kAllLegacyFailuresName = 0x6c65676163790002;
+
+// Looks up the principal of one key. Holds what that needs, so that its steps can be small.
+class KeyLookup {
+ public:
+  explicit KeyLookup(const Case &one)
+      : one_(one),
+        store_(*one.with.store),
+        zone_(one.with.zone),
+        outcome_(one.outcome),
+        key_(one.asked.credential.text),
+        now_s_(one.asked.now_s) {}
+
+  Conclusion run() {
+    const Snapshot snapshot(store_);
+    if (!snapshot.status().ok()) {
+      one_.background.note_store(snapshot.status());
+      return is_well_formed() ? Reason::store_error : Reason::invalid_key;
+    }
+    PrincipalCache &principals = one_.with.principals;
+    const Digest cache_name = principals.name_of(key_);
+    const Generation generation = store_.generation();
+    outcome_.principal = principals.find(cache_name, generation, now_s_);
+    if (outcome_.principal) {
+      return Reason::none;
+    }
+    // What is remembered was well-formed when it was first seen; looking costs more than remembering.
+    if (!is_well_formed()) {
+      return Reason::invalid_key;
+    }
+    const Conclusion conclusion = find();
+    if (conclusion == Reason::invalid_key) {
+      charge_failure(one_);
+    }
+    if (conclusion && !outcome_.principal) {
+      outcome_.refused_key_id = found_id_;
+    }
+    if (conclusion == Reason::none) {
+      principals.put(cache_name, generation, now_s_, outcome_.principal);
+    }
+    return conclusion;
+  }
+
+ private:
+  bool is_well_formed() const noexcept { return one_.asked.credential.format->has_characters(key_); }
+
+  Conclusion find() {
+    // A key that was proved before isn't held up by the failures of its address, in whatever worker: judge() looks.
+    exhausted_s_ = failures_exhausted(one_);
+    sha_ = sha256(key_);
+    CredentialReader::FoundKey found;
+    switch (store_.find_key(locator_of(sha_), &found)) {
+      case StoreCode::ok:
+        return judge(found);
+      case StoreCode::not_found:
+        return exhausted_s_ != 0 ? refuse_failing() : try_candidates();
+      default:
+        return Reason::store_error;
+    }
+  }
+
+  // A key that was found under its SHA-256: nobody gets here without having the whole key, so its state may be told, and is looked at
+  // first: a revoked key costs no bcrypt.
+  Conclusion judge(const CredentialReader::FoundKey &found) {
+    recognise(found);
+    const Proof proof = proof_of(found);
+    if (exhausted_s_ != 0 && proof != Proof::matched) {
+      return refuse_failing();
+    }
+    if (const Reason reason = reason_of_state(found.key, now_s_); reason != Reason::none) {
+      return reason;
+    }
+    if (found.key.verifier_kind == VerifierKind::sha256) {
+      if (!sha256_matches(sha_, found.key.verifier)) {
+        return Reason::invalid_key;
+      }
+      if (proof != Proof::matched) {
+        // Costs nothing to prove again, but a key that was proved is not held up by others' failures.
+        zone_.keys->remember(found.usage_name, sha_, found.tag);
+      }
+      return build(found);
+    }
+    switch (proof) {
+      case Proof::matched:
+        return build(found);
+      case Proof::not_matched:
+        return Reason::invalid_key;
+      case Proof::unknown:
+        break;
+    }
+    return verify(found, keyed_digest(*zone_.secret, view_of(sha_), view_of(found.tag)), false);
+  }
+
+  Reason refuse_failing() const noexcept {
+    outcome_.retry_after_s = exhausted_s_;
+    return Reason::too_many_failures;
+  }
+
+  // Keys that are known by a plain prefix only, until their first success. Each candidate is a bcrypt run, so they are few, one at a
+  // time, and failures are counted.
+  Conclusion try_candidates() {
+    Conclusion conclusion = Reason::invalid_key;
+    const std::uint64_t lengths = store_.legacy_prefix_lengths();
+    for (std::size_t length = 1;
+         lengths >> length != 0 && length < key_.size() && conclusion && !outcome_.principal; ++length) {
+      if ((lengths >> length & 1) != 0) {
+        try_prefix(key_.substr(0, length), &conclusion);
+      }
+    }
+    return conclusion;
+  }
+
+  // Leaves the conclusion as it is where no candidate decides.
+  void try_prefix(std::string_view prefix, Conclusion *conclusion) {
+    const StoreCode code = store_.for_each_candidate(prefix, [&](const CredentialReader::FoundKey &found) {
+      switch (proof_of(found)) {
+        case Proof::not_matched:
+          return true;
+        case Proof::matched:
+          // Only now may its state be told.
+          forgive_failure();
+          recognise(found);
+          *conclusion = reason_of_state(found.key, now_s_);
+          if (*conclusion == Reason::none) {
+            *conclusion = build(found);
+            one_.background.refile(found.id, found.usage_name, found.tag, sha_);
+          }
+          return false;
+        case Proof::unknown:
+          break;
+      }
+      if (!count_failure(prefix)) {
+        *conclusion = Reason::busy;
+        return false;
+      }
+      *conclusion = verify(found, keyed_digest(*zone_.secret, "legacy-prefix run", prefix), true);
+      if (*conclusion == Reason::busy) {
+        forgive_failure();
+      }
+      return false;
+    });
+    // A damaged candidate matters where none of the others has decided.
+    if (code != StoreCode::ok && code != StoreCode::not_found && *conclusion == Reason::invalid_key) {
+      *conclusion = Reason::store_error;
+    }
+  }
+
+  // A failure is counted before the run, so that requests of several workers at once can't fail more often than that, and
+  // forgiven when there was none. false: there were enough, of this prefix or of all.
+  bool count_failure(std::string_view prefix) noexcept {
+    Charge own, all;
+    own.name = keyed_digest(*zone_.secret, "legacy-prefix failures", prefix);
+    own.limit_name = kLegacyFailuresName;
+    own.rate = kLegacyFailures;
+    all.name = keyed_digest(*zone_.secret, "all legacy-prefix failures");
+    all.limit_name = kAllLegacyFailuresName;
+    all.rate = kAllLegacyFailures;
+    if (count(own, &one_.state.legacy_failure) && count(all, &one_.state.any_legacy_failure)) {
+      return true;
+    }
+    forgive_failure();
+    return false;
+  }
+
+  // Once for a request and a window: a key may begin with several prefixes.
+  bool count(const Charge &charge, CountedFailure *counted) noexcept {
+    if (counted->charged_ms != 0 && counted->charge.name == charge.name) {
+      return true;
+    }
+    counted->charge = charge;
+    const WindowState state = zone_.addresses->charge(charge, one_.asked.now_ms);
+    counted->charged_ms = state.admitted ? std::max<std::uint64_t>(state.charged_ms, 1) : 0;
+    return state.admitted;
+  }
+
+  void forgive_failure() noexcept {
+    for (CountedFailure *counted : {&one_.state.legacy_failure, &one_.state.any_legacy_failure}) {
+      if (counted->charged_ms != 0) {
+        zone_.addresses->give_back(counted->charge, counted->charged_ms, one_.asked.now_ms);
+        counted->charged_ms = 0;
+      }
+    }
+  }
+
+  void recognise(const CredentialReader::FoundKey &found) noexcept {
+    outcome_.usage_name = found.usage_name;
+    outcome_.has_usage_name = true;
+    found_id_ = found.id;
+  }
+
+  enum class Proof { matched, not_matched, unknown };
+
+  // What is known about this key and this record's verifier: proved by any worker at any time, or found out by a run of this request.
+  Proof proof_of(const CredentialReader::FoundKey &found) const noexcept {
+    if (zone_.keys->proven(found.usage_name, sha_, found.tag, now_s_)) {
+      return Proof::matched;
+    }
+    const VerifierAnswers *answers = one_.state.answers.get();
+    const VerifierAnswers::One *own =
+        answers != nullptr && answers->sha == sha_ ? answers->find(found.tag) : nullptr;
+    if (own == nullptr) {
+      return Proof::unknown;
+    }
+    return own->matched ? Proof::matched : Proof::not_matched;
+  }
+
+  Conclusion verify(const CredentialReader::FoundKey &found, const Digest &name, bool candidate) {
+    if (!fits_bcrypt(key_)) {
+      return Reason::invalid_key;
+    }
+    RequestState &state = one_.state;
+    // A run that failed to run, one that took too long, or a record that changes faster than bcrypt runs.
+    if (state.wait_failed || state.wait_expired ||
+        (state.answers && state.answers->count == VerifierAnswers::kMax)) {
+      return Reason::busy;
+    }
+    if (!state.answers) {
+      state.answers = std::make_unique<VerifierAnswers>();
+    }
+    if (state.answers->sha != sha_) {  // after a redirect another source's key may be asked about
+      state.answers->sha = sha_;
+      state.answers->count = 0;
+    }
+    VerifierRun run;
+    run.key = key_;
+    run.sha = sha_;
+    run.hash = found.key.verifier;
+    run.tag = found.tag;
+    run.usage_name = found.usage_name;
+    run.name = name;
+    run.candidate = candidate;
+    return one_.background.verify(run) ? Conclusion(kWaits) : Reason::busy;
+  }
+
+  Reason build(const CredentialReader::FoundKey &found) {
+    auto principal = std::make_shared<Principal>();
+    switch (build_key_principal(store_, found, one_.with.policy, principal.get())) {
+      case Built::ok:
+        name_counts(*zone_.secret, principal.get());
+        outcome_.principal = std::move(principal);
+        return Reason::none;
+      case Built::blocked_subject:
+        return Reason::blocked_subject;
+      case Built::damaged:
+        break;
+    }
+    return Reason::store_error;
+  }
+
+  const Case &one_;
+  CredentialReader &store_;
+  Zone &zone_;
+  Outcome &outcome_;
+  std::string_view key_;
+  std::int64_t now_s_;
+  std::uint32_t exhausted_s_ = 0;  // by=failures: the address may try again in so many seconds
+  Sha256 sha_ = {};
+  std::string_view found_id_;  // in the snapshot
+};
+
+}  // namespace
+
+Reason reason_of_state(const KeyView &key, std::int64_t now_s) noexcept {
+  switch (key.state) {
+    case KeyState::active:
+      break;
+    case KeyState::suspended:
+      return Reason::suspended_key;
+    case KeyState::pending:
+      return Reason::pending_key;
+    case KeyState::revoked:
+      return Reason::revoked_key;
+  }
+  for (const std::int64_t end_s : {key.expires_at_s, key.overlap_until_s}) {
+    if (end_s != 0 && now_s >= end_s) {
+      return Reason::expired_key;
+    }
+  }
+  return Reason::none;
+}
+
+Conclusion look_up_key(const Case &one) { return KeyLookup(one).run(); }
+
+}  // namespace keyward

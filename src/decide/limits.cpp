@@ -1,0 +1,276 @@
+// Which windows a request is counted in, and the all-or-none of several limits.
+#include "decide/limits.hpp"
+
+#include <algorithm>
+
+#include "limit/window_name.hpp"
+
+namespace keyward {
+namespace {
+
+// One window, ready to be charged.
+struct Due {
+  Charge charge;
+  WindowTable *table = nullptr;
+  std::string_view name;    // for RateLimit-Policy
+  std::uint32_t taken = 0;  // here, and not at an earlier place of this request
+  std::uint64_t charged_ms = 0;
+};
+
+// Bounds of the configuration's lists and of a plan's, so that this is enough for all.
+constexpr std::size_t kMaxDue = 32;
+static_assert(kMaxLimitRules - 2 + 2 * kMaxLimits <= kMaxDue);
+using DueList = InlineList<Due, kMaxDue>;
+
+// Whom a limit counts.
+struct Who {
+  Digest name;
+  // What clients can make up at will has a share of the zone of its own.
+  bool known = false;
+};
+
+// false: nobody. As limit_req does, what has no name isn't counted.
+bool find_who(const Case &one, const LimitDemand &limit, Who *who) noexcept {
+  const DigestKey &secret = *one.with.zone.secret;
+  const Principal *principal = one.outcome.principal.get();
+  switch (limit.terms->by) {
+    case CountBy::variable:
+      if (limit.who.empty()) {
+        return false;
+      }
+      who->name = counted_name(secret, Counted::variable, limit.who);
+      return true;
+    case CountBy::failures:
+      who->name = counted_name(secret, Counted::failures, one.asked.address);
+      return true;
+    case CountBy::key:
+    case CountBy::subject:
+      if (principal != nullptr) {
+        who->known = true;
+        who->name = limit.terms->by == CountBy::subject ? principal->subject_name : principal->counter_name;
+        return true;
+      }
+      break;
+    case CountBy::address:
+      break;
+  }
+  who->name = counted_name(secret, Counted::address, one.asked.address);
+  return true;
+}
+
+// false when there is no room: a limit that can't be applied must refuse.
+bool add_due(const Case &one, const LimitDemand &limit, std::uint64_t identity, const Rate &rate, std::string_view name,
+             DueList *list) noexcept {
+  Who who;
+  if (!find_who(one, limit, &who)) {
+    return true;
+  }
+  Due *due = list->push();
+  if (due == nullptr) {
+    return false;
+  }
+  due->charge.name = window_name(who.name, identity);
+  due->charge.limit_name = identity;
+  due->charge.rate = rate;
+  due->charge.cost = limit.cost;
+  due->charge.sliding = limit.terms->sliding;
+  due->table = who.known ? one.with.zone.principals : one.with.zone.addresses;
+  due->name = name;
+  return true;
+}
+
+std::string_view name_or(const LimitTerms &terms, std::string_view otherwise) noexcept {
+  return terms.name.empty() ? otherwise : std::string_view(terms.name);
+}
+
+// The principal's own limits, or those of the plan for whoever has none.
+Reason add_own(const Case &one, const LimitDemand &limit, DueList *list) noexcept {
+  const LimitTerms &terms = *limit.terms;
+  const Principal *principal = one.outcome.principal.get();
+  const std::vector<Rate> *rates = principal != nullptr && principal->has_limits ? &principal->limits : nullptr;
+  std::string_view name = name_or(terms, "plan");
+  if (rates == nullptr && !terms.default_plan.empty()) {
+    const auto plan = one.with.policy.plans.find(terms.default_plan);
+    if (plan != one.with.policy.plans.end()) {
+      rates = &plan->second.limits;
+      name = name_or(terms, plan->second.name);
+    }
+  }
+  if (rates == nullptr) {
+    return Reason::no_access;
+  }
+  // By their windows' lengths, not by their places in the list: a plan that is written in another order keeps its counts, and two keys of
+  // one subject with different plans don't cut each other's windows.
+  for (auto rate = rates->begin(); rate != rates->end(); ++rate) {
+    const auto same =
+        std::count_if(rates->begin(), rate, [&](const Rate &earlier) { return earlier.window_s == rate->window_s; });
+    const std::size_t which = std::size_t{rate->window_s} * kMaxLimits + static_cast<std::size_t>(same);
+    if (!add_due(one, limit, limit_identity(terms.identity, which), *rate, name, list)) {
+      return Reason::internal_error;
+    }
+  }
+  return Reason::none;
+}
+
+// The windows of all limits; no_access where `plan` is demanded and there is nothing that it could mean.
+Reason collect(const Case &one, const LimitDemands &limits, DueList *list) noexcept {
+  for (const LimitDemand &limit : limits) {
+    Reason reason = Reason::none;
+    if (limit.terms->plan) {
+      reason = add_own(one, limit, list);
+    } else if (!add_due(one, limit, limit.terms->identity, limit.terms->rate, name_or(*limit.terms, "default"), list)) {
+      reason = Reason::internal_error;
+    }
+    if (reason != Reason::none) {
+      return reason;
+    }
+  }
+  return Reason::none;
+}
+
+// Of two limits that admit, the one that leaves less, then the one whose window closes later; of two that don't, the one
+// that keeps the client waiting longer: who comes back when it is over meets no other.
+bool is_tighter(const WindowState &state, const WindowState &other) noexcept {
+  if (state.admitted != other.admitted) {
+    return !state.admitted;
+  }
+  if (!state.admitted) {
+    return state.retry_ms > other.retry_ms;
+  }
+  return state.remaining < other.remaining || (state.remaining == other.remaining && state.reset_ms > other.reset_ms);
+}
+
+// The tightest of those that were looked at.
+void note_tightest(const Case &one, const Due &due, const WindowState &state) noexcept {
+  TightestLimit &limit = one.outcome.limit;
+  if (!limit.known || is_tighter(state, limit.state)) {
+    limit.known = true;
+    limit.state = state;
+    limit.seen_ms = one.asked.now_ms;
+    limit.window_s = due.charge.rate.window_s;
+    limit.name = due.name;
+  }
+}
+
+// Of Retry-After: at least 1.
+std::uint32_t wait_s(std::uint64_t ms) noexcept {
+  return static_cast<std::uint32_t>(std::max<std::uint64_t>(1, seconds_up(ms)));
+}
+
+// What was paid by now counts, at earlier places and at this one: so two limits that share a window charge it once.
+WindowState charge(const Case &one, Due *due) noexcept {
+  due->charge.paid = one.state.paid.find(due->charge.name);
+  const WindowState state = due->table->charge(due->charge, one.asked.now_ms);
+  due->taken = state.taken;
+  due->charged_ms = state.charged_ms;
+  if (state.taken != 0) {
+    one.state.paid.note(due->charge.name, {state.paid, state.overflow, state.charged_ms});
+  }
+  if (state.overflow) {
+    one.background.note_overflow(due->name);
+  }
+  return state;
+}
+
+WindowState look(const Case &one, Due *due) noexcept {
+  due->charge.paid = one.state.paid.find(due->charge.name);
+  return due->table->look(due->charge, one.asked.now_ms);
+}
+
+// What the first `count` took doesn't count as paid from now on.
+void forget(const Case &one, DueList *list, std::size_t count) noexcept {
+  while (count-- > 0) {
+    if ((*list)[count].taken != 0) {
+      one.state.paid.note((*list)[count].charge.name, (*list)[count].charge.paid);
+    }
+  }
+}
+
+void give_back(const Case &one, DueList *list, std::size_t count) noexcept {
+  for (std::size_t i = 0; i < count; ++i) {
+    Due &due = (*list)[i];
+    if (due.taken != 0) {
+      due.charge.cost = due.taken;
+      due.table->give_back(due.charge, due.charged_ms, one.asked.now_ms);
+    }
+  }
+}
+
+// Calls visit for each window of the limits by=failures.
+template <typename Visit>
+void for_each_failure_window(const Case &one, Visit &&visit) noexcept {
+  LimitDemands limits;
+  one.place.collect_failure_limits(&limits);
+  for (const LimitDemand &limit : limits) {
+    DueList window;
+    if (add_due(one, limit, limit.terms->identity, limit.terms->rate, name_or(*limit.terms, "failures"), &window)) {
+      visit(&window[0]);
+    }
+  }
+}
+
+}  // namespace
+
+Reason charge_limits(const Case &one, const LimitDemands &limits) {
+  DueList list;
+  if (const Reason reason = collect(one, limits, &list); reason != Reason::none) {
+    return reason;
+  }
+  one.state.paid.reserve(list.size());
+  std::size_t refused = list.size();
+  for (std::size_t i = 0; i < list.size() && refused == list.size(); ++i) {
+    const WindowState state = charge(one, &list[i]);
+    if (!state.admitted) {
+      refused = i;
+      one.outcome.limit.known = false;
+    }
+    note_tightest(one, list[i], state);
+  }
+  if (refused == list.size()) {
+    if (one.outcome.in_shadow) {
+      forget(one, &list, list.size());
+    }
+    return Reason::none;
+  }
+  forget(one, &list, refused);
+  give_back(one, &list, refused);
+  // A client that waits for the one that refused may meet another: it is told the longest.
+  for (std::size_t i = refused + 1; i < list.size(); ++i) {
+    note_tightest(one, list[i], look(one, &list[i]));
+  }
+  one.outcome.retry_after_s = wait_s(one.outcome.limit.state.retry_ms);
+  return Reason::rate_limited;
+}
+
+void look_at_limits(const Case &one, const LimitDemands &limits) {
+  DueList list;
+  if (!one.outcome.principal || collect(one, limits, &list) != Reason::none) {
+    return;
+  }
+  for (Due &due : list) {
+    note_tightest(one, due, look(one, &due));
+  }
+}
+
+std::uint32_t failures_exhausted(const Case &one) noexcept {
+  std::uint32_t retry_after_s = 0;
+  for_each_failure_window(one, [&](Due *due) {
+    const WindowState state = look(one, due);
+    if (!state.admitted) {
+      retry_after_s = std::max(retry_after_s, wait_s(state.retry_ms));
+    }
+  });
+  return retry_after_s;
+}
+
+void charge_failure(const Case &one) noexcept {
+  for_each_failure_window(one, [&](Due *due) {
+    const Payment before = one.state.paid.find(due->charge.name);
+    charge(one, due);
+    if (one.outcome.in_shadow && due->taken != 0) {
+      one.state.paid.note(due->charge.name, before);
+    }
+  });
+}
+
+}  // namespace keyward

@@ -1,0 +1,77 @@
+// What one decision came to: one value, made anew for each.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "auth/principal.hpp"
+#include "auth/reason.hpp"
+#include "auth/verified_token.hpp"
+#include "jwt/cause.hpp"
+#include "jwt/issuer.hpp"
+#include "limit/windows.hpp"
+
+namespace keyward {
+
+// What was done with it.
+enum class Decision : std::uint8_t { none, allowed, refused, shadow, off };
+std::string_view to_text(Decision decision) noexcept;
+
+// How a decision, or a step of it, ended: Reason::none where nothing stands against the request. Without a value it waits (for bcrypt, for
+// an issuer's keys), and is made again from its beginning when that is over.
+using Conclusion = std::optional<Reason>;
+inline constexpr std::nullopt_t kWaits = std::nullopt;
+
+// The tightest of the limits that were looked at.
+struct TightestLimit {
+  bool known = false;
+  WindowState state;
+  std::uint64_t seen_ms = 0;  // by the clock of the windows
+  std::uint32_t window_s = 0;
+  std::string_view name;  // of the configuration, for RateLimit-Policy
+
+  // From now on, as an answer may come long after its decision: until the window closes, or, where the limit doesn't admit, until it will.
+  std::uint64_t reset_ms(std::uint64_t now_ms) const noexcept;
+};
+
+std::uint64_t seconds_up(std::uint64_t ms) noexcept;
+
+struct Outcome {
+  // Its rules are being looked at in this very call, and may ask who it is about: scopes and limits with variables.
+  bool deciding = false;
+  bool in_shadow = false;  // the place only tries: what it charges pays for nobody
+  Decision decision = Decision::none;
+  Reason reason = Reason::none;
+  Kind kind = Kind::none;
+  // Who it turned out to be, whatever became of it, for what decides and counts; nullptr: nobody, or not known yet. Whoever tells somebody
+  // else asks named().
+  std::shared_ptr<const Principal> principal;
+  std::shared_ptr<const VerifiedToken> token;  // one whose signature, times and claims hold, whatever became of it
+  const jwt::Issuer *issuer = nullptr;         // who issued it; of the configuration; nullptr: no accepted issuer
+  jwt::Cause token_cause = jwt::Cause::none;   // why it isn't one that holds
+  bool has_usage_name = false;                 // a key was recognised, whatever became of it
+  Digest usage_name = {};
+  // Of a key that was recognised and has no principal: revoked, expired, its subject blocked.
+  std::string refused_key_id;
+  std::string required_scope;   // insufficient_scope: what was needed
+  std::string challenge_scope;  // and what to ask an authorization server for: what was granted, together with that
+  std::uint32_t retry_after_s = 0;
+  TightestLimit limit;
+
+  // The one place that says who may be named, to backends, in variables and in fields: whom keyward has admitted, also in shadow, and to
+  // the rules of a decision itself whom it is about. nullptr: nobody.
+  const Principal *named() const noexcept {
+    const bool admitted = decision == Decision::allowed || (decision == Decision::shadow && reason == Reason::none);
+    return admitted || deciding ? principal.get() : nullptr;
+  }
+
+  // Public, and never secret: also of a key that was refused.
+  std::string_view recognised_key_id() const noexcept {
+    return principal ? std::string_view(principal->key_id) : std::string_view(refused_key_id);
+  }
+};
+
+}  // namespace keyward

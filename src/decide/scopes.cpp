@@ -1,0 +1,54 @@
+// The scopes of a demand, one after another: the first that isn't met is told.
+#include "decide/scopes.hpp"
+
+#include <algorithm>
+
+#include "answer/challenge.hpp"
+
+namespace keyward {
+namespace {
+
+bool meets(const Grants &grants, const ScopeDemand &demand) {
+  const auto covered = [&](std::string_view scope) { return !scope.empty() && grants.covers(scope); };
+  const std::string_view *end = demand.scopes + demand.count;
+  return demand.any ? std::any_of(demand.scopes, end, covered) : std::all_of(demand.scopes, end, covered);
+}
+
+// As a challenge names them.
+std::string text_of(const ScopeDemand &demand) {
+  std::string text;
+  for (std::size_t i = 0; i < demand.count; ++i) {
+    if (!demand.scopes[i].empty()) {
+      text.append(text.empty() ? "" : " ").append(demand.scopes[i]);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+Reason check_scopes(const Demand &demand, Outcome *outcome) {
+  if (!demand.has_scope_rules) {
+    return Reason::none;
+  }
+  const Principal *who = outcome->principal.get();
+  if (who == nullptr) {
+    return Reason::missing_credential;
+  }
+  if (demand.scope_count == 0) {
+    return Reason::method_not_covered;
+  }
+  const ScopeDemand *end = demand.scopes + demand.scope_count;
+  const ScopeDemand *failed =
+      std::find_if(demand.scopes, end, [&](const ScopeDemand &one) { return !meets(who->grants, one); });
+  if (failed == end) {
+    return Reason::none;
+  }
+  outcome->required_scope = text_of(*failed);
+  // Roles aren't what an authorization server is asked for.
+  const std::string_view granted = who->grants_are_roles ? std::string_view() : std::string_view(who->grants.text());
+  outcome->challenge_scope = scopes_to_ask_for(granted, outcome->required_scope);
+  return Reason::insufficient_scope;
+}
+
+}  // namespace keyward

@@ -1,0 +1,472 @@
+// Decisions, reason by reason, without a server.
+#include "decide/decide.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "auth/subject_reach.hpp"
+#include "decide_fixture.hpp"
+#include "jwt_fixture.hpp"
+
+namespace keyward {
+namespace {
+
+using test::DecideTest;
+
+std::string a_key() { return default_key_format().mint(); }
+
+LimitTerms limit_of(std::uint32_t count, CountBy by = CountBy::key, std::uint64_t identity = 11) {
+  LimitTerms terms;
+  terms.rate = {count, 60};
+  terms.by = by;
+  terms.identity = identity;
+  return terms;
+}
+
+TEST_F(DecideTest, NobodyIsRefusedWhereAnonymousIsNotAccepted) {
+  EXPECT_EQ(ask(""), Reason::missing_credential);
+  EXPECT_EQ(outcome_.kind, Kind::anonymous);
+  accepted_.anonymous = true;
+  EXPECT_EQ(ask(""), Reason::none);
+}
+
+TEST_F(DecideTest, APreflightPassesWithoutScopesAndLimits) {
+  accepted_.preflight = preflight_ = true;
+  place_.has_scope_rules = true;
+  place_.limits = {limit_of(1)};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(ask_anew(""), Reason::none);
+  }
+}
+
+TEST_F(DecideTest, WhatHasNoFormIsToldAsWhatIsAccepted) {
+  EXPECT_EQ(ask("nonsense"), Reason::invalid_key);
+  EXPECT_EQ(outcome_.kind, Kind::none);
+  accepted_.key = false;
+  EXPECT_EQ(ask("nonsense"), Reason::invalid_token);
+}
+
+TEST_F(DecideTest, AKeyThatNobodyHasIsInvalid) {
+  EXPECT_EQ(ask(a_key()), Reason::invalid_key);
+  EXPECT_EQ(outcome_.kind, Kind::key);
+  std::string mistyped = a_key();
+  mistyped.back() = mistyped.back() == 'a' ? 'b' : 'a';
+  EXPECT_EQ(ask(mistyped), Reason::invalid_key);
+}
+
+TEST_F(DecideTest, AKeyIsWhoTheStoreSaysItIs) {
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  record.subject = "alice";
+  put(record);
+  for (int i = 0; i < 2; ++i) {  // looked up, and remembered
+    EXPECT_EQ(ask_anew(key), Reason::none);
+    ASSERT_TRUE(outcome_.principal);
+    EXPECT_EQ(outcome_.principal->subject, "alice");
+    EXPECT_EQ(outcome_.recognised_key_id(), "key_a");
+    EXPECT_EQ(outcome_.named(), nullptr) << "nothing was done with it yet";
+    outcome_.decision = Decision::allowed;
+    EXPECT_NE(outcome_.named(), nullptr);
+  }
+}
+
+TEST_F(DecideTest, AChangeHoldsForTheNextDecision) {
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  put(record);
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  record.state = KeyState::revoked;
+  put(record);
+  EXPECT_EQ(ask_anew(key), Reason::revoked_key);
+  EXPECT_FALSE(outcome_.principal);
+  EXPECT_EQ(outcome_.recognised_key_id(), "key_a");
+  EXPECT_TRUE(background_.runs.empty());
+}
+
+TEST_F(DecideTest, AKeysStateAndTimesAreReasons) {
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  const auto expect = [&](Reason reason) {
+    put(record);
+    EXPECT_EQ(ask_anew(key), reason);
+    record = record_of(key);
+  };
+  record.state = KeyState::suspended;
+  expect(Reason::suspended_key);
+  record.state = KeyState::pending;
+  record.pkce_challenge = std::string(43, 'a');
+  expect(Reason::pending_key);
+  record.expires_at_s = kNow_s;
+  expect(Reason::expired_key);
+  record.expires_at_s = kNow_s + 1;
+  expect(Reason::none);
+  record.overlap_until_s = kNow_s;
+  expect(Reason::expired_key);
+}
+
+TEST_F(DecideTest, ABlockedSubjectsKeyIsRefused) {
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  record.subject = "alice";
+  put(record);
+  SubjectRecord subject;
+  subject.subject = "alice";
+  subject.state = SubjectState::blocked;
+  put(subject);
+  EXPECT_EQ(ask(key), Reason::blocked_subject);
+  EXPECT_EQ(outcome_.recognised_key_id(), "key_a");
+}
+
+TEST_F(DecideTest, APlanThatIsNowhereGivesNoAccess) {
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  record.plan = "gone";
+  put(record);
+  EXPECT_EQ(ask(key), Reason::no_access);
+  ASSERT_TRUE(outcome_.principal) << "it is known who it is";
+}
+
+TEST_F(DecideTest, AGoodKeyIsNotAcceptedWhereOnlyTokensAre) {
+  const std::string key = a_key();
+  put(record_of(key));
+  accepted_.key = false;
+  EXPECT_EQ(ask(key), Reason::not_accepted);
+}
+
+TEST_F(DecideTest, WithoutAStoreNoKeyIsGood) {
+  const std::string key = a_key();
+  put(record_of(key));
+  reader_ = nullptr;
+  EXPECT_EQ(ask(key), Reason::invalid_key);
+}
+
+TEST_F(DecideTest, AStoreThatCannotBeReadRefuses) {
+  CredentialReader closed;
+  reader_ = &closed;
+  EXPECT_EQ(ask(a_key()), Reason::store_error);
+  EXPECT_EQ(outcome_.retry_after_s, 1U);
+  EXPECT_EQ(background_.store_troubles, 1);
+}
+
+TEST_F(DecideTest, BcryptIsWaitedForAndItsAnswerCounts) {
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  record.verifier_kind = VerifierKind::bcrypt;
+  record.verifier = test::kBcryptHash;
+  put(record);
+  EXPECT_EQ(ask(key), kWaits);
+  ASSERT_EQ(background_.runs.size(), 1U);
+  EXPECT_EQ(background_.runs[0].hash, test::kBcryptHash);
+  answer(false);
+  EXPECT_EQ(ask(key), Reason::invalid_key);
+  EXPECT_EQ(ask_anew(key), kWaits) << "a refusal isn't remembered";
+  answer(true);
+  EXPECT_EQ(ask(key), Reason::none);
+  EXPECT_EQ(background_.runs.size(), 2U);
+}
+
+TEST_F(DecideTest, ARunThatCannotBeHadIsBusy) {
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  record.verifier_kind = VerifierKind::bcrypt;
+  record.verifier = test::kBcryptHash;
+  put(record);
+  background_.full = true;
+  EXPECT_EQ(ask(key), Reason::busy);
+  EXPECT_EQ(outcome_.retry_after_s, 1U);
+  background_.full = false;
+  EXPECT_EQ(ask_anew(key), kWaits);
+  state_->wait_expired = true;
+  EXPECT_EQ(ask(key), Reason::busy) << "it has waited as long as it may";
+  EXPECT_EQ(ask_anew(key), kWaits);
+  state_->wait_failed = true;
+  EXPECT_EQ(ask(key), Reason::busy) << "bcrypt had no memory";
+}
+
+// A change of the record during the run: what it said was about another verifier.
+TEST_F(DecideTest, AnAnswerIsAboutTheRecordAsItWas) {
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  record.verifier_kind = VerifierKind::bcrypt;
+  record.verifier = test::kBcryptHash;
+  put(record);
+  EXPECT_EQ(ask(key), kWaits);
+  answer(true);
+  record.name = "another";
+  put(record);
+  EXPECT_EQ(ask(key), kWaits);
+}
+
+TEST_F(DecideTest, ALegacyKeyIsFoundByItsPrefixAndFiledAnew) {
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  record.verifier_kind = VerifierKind::legacy_prefix;
+  record.verifier = test::kBcryptHash;
+  record.indexed = false;
+  record.locator = {};
+  record.legacy_prefix = key.substr(0, 8);
+  put(record);
+  EXPECT_EQ(ask(key), kWaits);
+  EXPECT_TRUE(background_.runs.at(0).candidate);
+  answer(true);
+  EXPECT_EQ(ask(key), Reason::none);
+  EXPECT_EQ(background_.refiled, std::vector<std::string>{"key_a"});
+}
+
+TEST_F(DecideTest, LegacyFailuresAreFewAndForgivenToWhoWasRight) {
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  record.verifier_kind = VerifierKind::legacy_prefix;
+  record.verifier = test::kBcryptHash;
+  record.indexed = false;
+  record.locator = {};
+  record.legacy_prefix = key.substr(0, 8);
+  put(record);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(ask_anew(key), kWaits) << i;
+    answer(false);
+    EXPECT_EQ(ask(key), Reason::invalid_key);
+  }
+  EXPECT_EQ(ask_anew(key), Reason::busy) << "ten wrong ones in a minute";
+  now_ms_ += 61'000;
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(ask_anew(key), kWaits) << i;
+    state_->answers->count = 0;
+    background_.full = true;  // given back
+    EXPECT_EQ(ask(key), Reason::busy);
+    background_.full = false;
+  }
+}
+
+TEST_F(DecideTest, WrongSecretsOfAnAddressAreCounted) {
+  place_.failure_limits = {limit_of(3, CountBy::failures)};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(ask_anew(a_key()), Reason::invalid_key);
+  }
+  EXPECT_EQ(ask_anew(a_key()), Reason::too_many_failures);
+  EXPECT_EQ(outcome_.retry_after_s, 60U);
+  const std::string key = a_key();
+  put(record_of(key));
+  EXPECT_EQ(ask_anew(key), Reason::too_many_failures) << "it was never proved";
+  address_ = "there";
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  address_ = "here";
+  EXPECT_EQ(ask_anew(key), Reason::none) << "a key that was proved isn't held up by others' failures";
+}
+
+TEST_F(DecideTest, ScopesAreAskedOfWhoIsKnown) {
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  record.scopes = {true, {"posts:read"}};
+  put(record);
+  const std::string_view read[] = {"posts:read"}, both[] = {"posts:read", "posts:write"}, broken[] = {""};
+  place_.has_scope_rules = true;
+  EXPECT_EQ(ask_anew(key), Reason::method_not_covered) << "rules, and none of them covers the method";
+  EXPECT_EQ(ask_anew(""), Reason::missing_credential);
+  accepted_.anonymous = true;
+  EXPECT_EQ(ask_anew(""), Reason::missing_credential) << "a scope is a demand for a credential";
+  place_.scopes = {{false, read, 1}};
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  place_.scopes = {{true, both, 2}};
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  place_.scopes = {{false, read, 1}, {false, both, 2}};
+  EXPECT_EQ(ask_anew(key), Reason::insufficient_scope);
+  EXPECT_EQ(outcome_.required_scope, "posts:read posts:write");
+  EXPECT_EQ(outcome_.challenge_scope, "posts:read posts:write");
+  place_.scopes = {{false, broken, 1}};
+  EXPECT_EQ(ask_anew(key), Reason::insufficient_scope) << "what a variable made no scope nobody has";
+}
+
+TEST_F(DecideTest, ADemandThatCannotBeCollectedRefuses) {
+  accepted_.anonymous = true;
+  place_.fails = true;
+  EXPECT_EQ(ask(""), Reason::internal_error);
+}
+
+TEST_F(DecideTest, LimitsAreChargedAllOrNone) {
+  const std::string key = a_key();
+  put(record_of(key));
+  place_.limits = {limit_of(5), limit_of(2, CountBy::address, 12)};
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  EXPECT_EQ(outcome_.limit.state.remaining, 1U) << "the tightest one";
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  for (int i = 0; i < 9; ++i) {
+    EXPECT_EQ(ask_anew(key), Reason::rate_limited);
+    EXPECT_EQ(outcome_.retry_after_s, 60U);
+  }
+  place_.limits.pop_back();
+  EXPECT_EQ(ask_anew(key), Reason::none) << "what the second refused was given back to the first";
+  EXPECT_EQ(outcome_.limit.state.remaining, 2U);
+}
+
+TEST_F(DecideTest, ARequestPaysOnceInAWindow) {
+  const std::string key = a_key();
+  put(record_of(key));
+  place_.limits = {limit_of(2)};
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(ask(key), Reason::none) << "redirected from place to place";
+  }
+  EXPECT_EQ(outcome_.limit.state.remaining, 1U);
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  EXPECT_EQ(ask_anew(key), Reason::rate_limited);
+}
+
+TEST_F(DecideTest, WhatShadowChargesPaysForNobody) {
+  const std::string key = a_key();
+  put(record_of(key));
+  place_.limits = {limit_of(4)};
+  outcome_.in_shadow = true;
+  EXPECT_EQ(ask(key), Reason::none);
+  outcome_.in_shadow = false;
+  EXPECT_EQ(ask(key), Reason::none);
+  EXPECT_EQ(outcome_.limit.state.remaining, 2U) << "counted by both";
+}
+
+TEST_F(DecideTest, ALimitOfPlansWithoutAnyIsNoAccess) {
+  const std::string key = a_key();
+  put(record_of(key));
+  LimitTerms terms = limit_of(1);
+  terms.plan = true;
+  place_.limits = {terms};
+  EXPECT_EQ(ask_anew(key), Reason::no_access);
+  Plan plan;
+  plan.name = "free";
+  plan.limits = {{1, 60}};
+  policy_.plans["free"] = plan;
+  place_.limits[0].default_plan = "free";
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  EXPECT_EQ(outcome_.limit.name, "free");
+  EXPECT_EQ(ask_anew(key), Reason::rate_limited);
+}
+
+TEST_F(DecideTest, ByAVariableWithoutAValueNobodyIsCounted) {
+  accepted_.anonymous = true;
+  place_.limits = {limit_of(1, CountBy::variable)};
+  EXPECT_EQ(ask_anew(""), Reason::none);
+  EXPECT_EQ(ask_anew(""), Reason::none);
+  place_.who = "tenant";
+  EXPECT_EQ(ask_anew(""), Reason::none);
+  EXPECT_EQ(ask_anew(""), Reason::rate_limited);
+}
+
+TEST_F(DecideTest, AKnownPrincipalThatIsRefusedIsToldItsLimitAndPaysNothing) {
+  const std::string key = a_key();
+  put(record_of(key));
+  place_.limits = {limit_of(5)};
+  place_.has_scope_rules = true;
+  EXPECT_EQ(ask_anew(key), Reason::method_not_covered);
+  EXPECT_TRUE(outcome_.limit.known);
+  EXPECT_EQ(outcome_.limit.state.remaining, 5U);
+  place_.has_scope_rules = false;
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  EXPECT_EQ(outcome_.limit.state.remaining, 4U);
+}
+
+TEST_F(DecideTest, UsesAreCountedOnceForARequest) {
+  const std::string key = a_key();
+  put(record_of(key));
+  EXPECT_EQ(ask(key), Reason::none);
+  EXPECT_EQ(ask(key), Reason::none);
+  EXPECT_EQ(zone_.decisions(0), 2U);
+  UsageDelta delta[4];
+  ASSERT_EQ(zone_.keys->drain(delta, 4), 1U);
+  EXPECT_EQ(delta[0].uses, 1U);
+  place_.has_scope_rules = true;
+  EXPECT_EQ(ask_anew(key), Reason::method_not_covered);
+  ASSERT_EQ(zone_.keys->drain(delta, 4), 1U);
+  EXPECT_EQ(delta[0].refusal, static_cast<std::uint8_t>(Reason::method_not_covered));
+}
+
+// --- tokens ----------------------------------------------------------------------------------------------------
+
+class DecideTokenTest : public DecideTest {
+ protected:
+  DecideTokenTest() {
+    init_crypto();
+    test::FakeIssuers::One one;
+    one.rules = test::issuer_named("auth");
+    one.keys = std::make_shared<const jwt::KeySet>(test::set_of(test::Signer::shared(test::KeyType::ed25519)));
+    issuers_.all.push_back(one);
+    every_issuer_ = {0};
+    accepted_.issuers = &every_issuer_;
+    std::vector<const jwt::Issuer *> rules = {&issuers_.all[0].rules};
+    issuers_.all[0].reach = SubjectReach(rules, 0);
+  }
+
+  static std::string token_with(const std::string &claims) {
+    return test::Signer::shared(test::KeyType::ed25519).token(crypto::Algorithm::eddsa, claims);
+  }
+};
+
+TEST_F(DecideTokenTest, ATokenIsWhoItsClaimsSay) {
+  const std::string token = token_with(R"({"sub":"alice","exp":1700003600})");
+  EXPECT_EQ(ask_anew(token), Reason::none);
+  ASSERT_TRUE(outcome_.principal);
+  EXPECT_EQ(outcome_.principal->subject, "alice");
+  EXPECT_EQ(outcome_.kind, Kind::token);
+  EXPECT_EQ(ask_anew(token), Reason::none) << "remembered";
+}
+
+TEST_F(DecideTokenTest, EachFaultOfATokenIsItsReason) {
+  EXPECT_EQ(ask_anew(token_with(R"({"sub":"alice","exp":1699999000})")), Reason::expired_token);
+  EXPECT_EQ(outcome_.issuer, &issuers_.all[0].rules);
+  const test::Signer other = test::Signer::make(test::KeyType::ed25519);
+  EXPECT_EQ(ask_anew(other.token(crypto::Algorithm::eddsa, R"({"sub":"alice","exp":1700003600})")), Reason::invalid_token);
+  EXPECT_EQ(outcome_.issuer, nullptr);
+  EXPECT_NE(outcome_.token_cause, jwt::Cause::none);
+  EXPECT_EQ(ask_anew("a.b"), Reason::invalid_key) << "that has no token's form";
+  EXPECT_EQ(ask_anew("a!.b.c"), Reason::invalid_key);
+  EXPECT_EQ(outcome_.kind, Kind::none);
+}
+
+TEST_F(DecideTokenTest, AGoodTokenIsNotAcceptedWhereOnlyKeysAre) {
+  accepted_.issuers = nullptr;
+  EXPECT_EQ(ask_anew(token_with(R"({"sub":"alice","exp":1700003600})")), Reason::not_accepted);
+  EXPECT_EQ(ask_anew(token_with(R"({"sub":"alice","exp":1699999000})")), Reason::expired_token);
+}
+
+TEST_F(DecideTokenTest, WithoutKeysOfItsIssuerItWaitsForThem) {
+  issuers_.all[0].keys = nullptr;
+  const std::string token = token_with(R"({"sub":"alice","exp":1700003600})");
+  EXPECT_EQ(ask_anew(token), Reason::keys_unavailable);
+  EXPECT_EQ(background_.awaited, std::vector<std::size_t>{0});
+  EXPECT_EQ(outcome_.retry_after_s, 7U);
+  background_.keys.conclusion = kWaits;
+  EXPECT_EQ(ask_anew(token), kWaits);
+  background_.keys = {Reason::invalid_token, 0};
+  EXPECT_EQ(ask_anew(token), Reason::invalid_token);
+}
+
+TEST_F(DecideTokenTest, TheStoreHasTheLastWord) {
+  const std::string token = token_with(R"({"sub":"alice","jti":"t1","iat":1699999999,"exp":1700003600})");
+  EXPECT_EQ(ask_anew(token), Reason::none);
+  SubjectRecord subject;
+  subject.subject = "alice";
+  subject.state = SubjectState::blocked;
+  put(subject);
+  EXPECT_EQ(ask_anew(token), Reason::blocked_subject) << "also of a remembered token";
+  subject.state = SubjectState::active;
+  put(subject);
+  EXPECT_EQ(ask_anew(token), Reason::none);
+  issuers_.all[0].rules.subject_required = true;
+  EXPECT_EQ(ask_anew(token), Reason::none);
+  ASSERT_STORE_OK(writer_.run(1000, [](WriteTxn &txn) { return txn.remove_subject("alice"); }));
+  EXPECT_EQ(ask_anew(token), Reason::unprovisioned);
+  accepted_.unprovisioned = true;
+  EXPECT_EQ(ask_anew(token), Reason::none);
+}
+
+TEST_F(DecideTokenTest, ForgedOnesOfAnAddressAreCounted) {
+  place_.failure_limits = {limit_of(2, CountBy::failures)};
+  const std::string good = token_with(R"({"sub":"alice","exp":1700003600})");
+  std::string forged = good;
+  forged[forged.size() - 4] = forged[forged.size() - 4] == 'A' ? 'B' : 'A';
+  EXPECT_EQ(ask_anew(forged), Reason::invalid_token);
+  EXPECT_EQ(ask_anew(forged), Reason::invalid_token);
+  EXPECT_EQ(ask_anew(forged), Reason::too_many_failures);
+  EXPECT_EQ(ask_anew(good), Reason::too_many_failures);
+}
+
+}  // namespace
+}  // namespace keyward
