@@ -9,19 +9,21 @@
 #include "auth/plan_terms.hpp"
 #include "auth/principal.hpp"
 #include "auth/reason.hpp"
-#include "base/digest.hpp"
+#include "base/bytes.hpp"
 #include "base/quote.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
+#include "cli/listed_issuers.hpp"
 #include "cli/nginx_walk.hpp"
 #include "cli/policy_config.hpp"
 #include "cli/secret.hpp"
-#include "key/verifier.hpp"
+#include "decide/alone.hpp"
 
 namespace keyward::cli {
 namespace {
 
-constexpr std::size_t kMaxKeyBytes = 8192;  // as a request's credential
+constexpr const char *kDamaged =
+    "the key's record, its subject's or its plan's is damaged; `keyward store check` names it";
 
 struct Options {
   Text conf;
@@ -47,61 +49,18 @@ bool is_same_folder(const std::string &one, const std::string &other) {
          (stat(one.c_str(), &a) == 0 && stat(other.c_str(), &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino);
 }
 
-// What may be this key's record: copies, as bcrypt runs outside the snapshot.
-Outcome find_candidates(CredentialReader &reader, std::string_view key, const Sha256 &sha,
-                        std::vector<KeyRecord> *candidates) {
-  Snapshot snapshot(reader);
-  if (!snapshot.status().ok()) {
-    return from_store(snapshot.status());
-  }
-  CredentialReader::FoundKey found;
-  const auto code = reader.find_key(locator_of(sha), &found);
-  if (code == StoreCode::ok) {
-    candidates->push_back(to_record(found.id, found.key));
-    return done();
-  }
-  if (code != StoreCode::not_found) {
-    return store_failed("the key's record is damaged; `keyward store check` names it");
-  }
-  const auto lengths = reader.legacy_prefix_lengths();
-  for (std::size_t length = 1; length < 64 && length < key.size(); ++length) {
-    if ((lengths >> length & 1U) == 0) {
-      continue;
-    }
-    const auto walked =
-        reader.for_each_candidate(key.substr(0, length), [&](const CredentialReader::FoundKey &candidate) {
-          candidates->push_back(to_record(candidate.id, candidate.key));
-          return true;
-        });
-    if (walked != StoreCode::ok && walked != StoreCode::not_found) {
-      return store_failed("a record under this key's prefix is damaged; `keyward store check` names it");
-    }
-  }
-  return done();
-}
+// The one form that only this key has: for asking whose it is, whatever nginx takes.
+class FormOf {
+ public:
+  explicit FormOf(std::string_view key) : formats_(1) { formats_[0].prefix = key; }
+  ~FormOf() { wipe(formats_[0].prefix.data(), formats_[0].prefix.size()); }
+  FormOf(const FormOf &) = delete;
+  FormOf &operator=(const FormOf &) = delete;
+  const std::vector<KeyFormat> &formats() const noexcept { return formats_; }
 
-Match matches(const KeyRecord &record, std::string_view key, const Sha256 &sha) {
-  if (record.verifier_kind == VerifierKind::sha256) {
-    return record.verifier.size() == sha.size() && equal_constant_time(record.verifier.data(), sha.data(), sha.size())
-               ? Match::yes
-               : Match::no;
-  }
-  return bcrypt_matches(key, record.verifier);
-}
-
-Reason state_reason(const KeyRecord &key, std::int64_t now_s) {
-  switch (key.state) {
-    case KeyState::revoked:
-      return Reason::revoked_key;
-    case KeyState::suspended:
-      return Reason::suspended_key;
-    case KeyState::pending:
-      return Reason::pending_key;
-    case KeyState::active:
-      break;
-  }
-  return is_expired(key, now_s) ? Reason::expired_key : Reason::none;
-}
+ private:
+  std::vector<KeyFormat> formats_;
+};
 
 // A plan that is named and nowhere: whose word that is.
 void note_missing_plan(CredentialReader &reader, const Judge &by, Verdict *verdict) {
@@ -119,36 +78,45 @@ void note_missing_plan(CredentialReader &reader, const Judge &by, Verdict *verdi
                                        "the key in: --conf FILE, with what `nginx -T` prints, tells");
 }
 
-// The record as it is now, after the verifier's time.
-Outcome judge(CredentialReader &reader, const KeyRecord &verified, std::int64_t now_s, const Judge &by,
-              Verdict *verdict) {
+// What the store has about the key that was recognised.
+Outcome describe(CredentialReader &reader, std::string_view id, const Judge &by, Verdict *verdict) {
   Snapshot snapshot(reader);
   if (!snapshot.status().ok()) {
     return from_store(snapshot.status());
   }
   CredentialReader::FoundKey found;
-  const auto code = reader.find_key_by_id(verified.id, &found);
-  if (code == StoreCode::not_found || (code == StoreCode::ok && found.key.verifier != verified.verifier)) {
-    return done();  // gone meanwhile: invalid_key
+  const auto code = reader.find_key_by_id(id, &found);
+  if (code == StoreCode::not_found) {
+    return done();  // gone meanwhile
   }
-  const auto built = code == StoreCode::ok
-                         ? build_key_principal(reader, found, by.configured.policy, &verdict->principal)
-                         : Built::damaged;
-  if (built == Built::damaged) {
-    return store_failed("the key's record, its subject's or its plan's is damaged; `keyward store check` names it");
+  if (code != StoreCode::ok ||
+      build_key_principal(reader, found, by.configured.policy, &verdict->principal) == Built::damaged) {
+    return store_failed(kDamaged);
   }
   verdict->key = to_record(found.id, found.key);
-  verdict->reason = state_reason(verdict->key, now_s);
-  if (verdict->reason != Reason::none) {
-    return done();
-  }
-  if (built == Built::blocked_subject) {
-    verdict->reason = Reason::blocked_subject;
-  } else if (verdict->principal.no_access) {
-    verdict->reason = Reason::no_access;
+  if (verdict->reason == Reason::no_access) {
     note_missing_plan(reader, by, verdict);
   }
   return done();
+}
+
+// Whose key it is and what requests are told, whatever its form.
+Outcome judge(CredentialReader &reader, std::string_view key, std::int64_t now_s, const Judge &by, Verdict *verdict) {
+  const FormOf form(key);
+  const ListedIssuers issuers;
+  Accepted accepted;
+  accepted.key = true;
+  LoneDecision decision({by.configured.policy, form.formats(), issuers, issuers.accepted()}, &reader);
+  const auto answer = decision.ask(key, accepted, now_s);
+  if (decision.verifier_failed()) {
+    return store_failed("bcrypt could not run: memory is exhausted");
+  }
+  if (answer.reason == Reason::store_error) {
+    return decision.store_trouble().ok() ? store_failed(kDamaged) : from_store(decision.store_trouble());
+  }
+  verdict->reason = answer.reason;
+  return answer.reason == Reason::invalid_key ? done()
+                                              : describe(reader, answer.recognised_key_id(), by, verdict);
 }
 
 // nginx looks at a key's form before it asks the store.
@@ -244,7 +212,7 @@ void print_fields(Context &context, const Verdict &verdict) {
 
 Outcome check(Context &context, const Judge &by) {
   Secret key;
-  const bool fits = read_secret_line("Key: ", kMaxKeyBytes, &key);
+  const bool fits = read_secret_line("Key: ", kMaxCredentialBytes, &key);
   if (key.empty() && fits) {
     return wrong_usage("no key on standard input; write for example `keyward key check < FILE`");
   }
@@ -254,23 +222,9 @@ Outcome check(Context &context, const Judge &by) {
   }
   Verdict verdict;
   verdict.remarks = by.remarks;
-  std::vector<KeyRecord> candidates;
-  const auto sha = sha256(key.view());
   if (fits) {
-    if (auto outcome = find_candidates(reader, key.view(), sha, &candidates); !outcome.ok()) {
+    if (auto outcome = judge(reader, key.view(), context.now_s, by, &verdict); !outcome.ok()) {
       return outcome;
-    }
-  }
-  for (const auto &candidate : candidates) {
-    const auto match = matches(candidate, key.view(), sha);
-    if (match == Match::failed) {
-      return store_failed("bcrypt could not run: memory is exhausted");
-    }
-    if (match == Match::yes) {
-      if (auto outcome = judge(reader, candidate, context.now_s, by, &verdict); !outcome.ok()) {
-        return outcome;
-      }
-      break;
     }
   }
   judge_form(key.view(), by, &verdict);

@@ -1,20 +1,20 @@
 // keyward token inspect: why a token is accepted or refused, by keys and rules given here or by nginx's configuration.
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "auth/credential_text.hpp"
 #include "auth/reason.hpp"
-#include "auth/token_principal.hpp"
 #include "base/base64url.hpp"
 #include "base/quote.hpp"
 #include "base/time_text.hpp"
 #include "cli/command_line.hpp"
+#include "cli/listed_issuers.hpp"
 #include "cli/secret.hpp"
 #include "cli/token_report.hpp"
 #include "cli/token_rules.hpp"
 #include "cli/token_store.hpp"
+#include "decide/alone.hpp"
 #include "jwt/verify.hpp"
 
 namespace keyward::cli {
@@ -55,75 +55,87 @@ std::string words_of(Reason reason) {
   }
 }
 
+// What is shown of the token beside the decision: the claims' verdict, which says more than a reason.
+jwt::Verdict verdict_of(const ListedIssuers &issuers, std::string_view token, std::int64_t now_s) {
+  std::vector<jwt::AcceptedIssuer> accepted;
+  for (const std::size_t place : issuers.accepted()) {
+    accepted.push_back({&issuers.rules(place), issuers.keys(place).get(), issuers.fetched_from(place)});
+  }
+  return jwt::verify_token(accepted, token, now_s);
+}
+
+// What the store and the plans say of a token that its issuer lets pass.
+void report_decision(const keyward::Outcome &decided, const TokenRules &by, TokenReport *report) {
+  Reason reason = decided.reason;
+  if (reason == Reason::no_access && !(report->store.looked && by.has_configuration)) {
+    reason = Reason::none;
+    report->remarks.push_back(
+        "its plan " + quote(decided.principal->plan) +
+        " refuses everybody, or is not in what was asked here: --conf and a store have all plans");
+  }
+  if (decided.principal) {
+    const Grants &grants = decided.principal->grants;
+    report->grants = grants.is_all() ? "*" : grants.text();
+  }
+  report->accepted = reason == Reason::none;
+  report->reason = report->accepted ? std::string() : std::string(info(reason).name);
+  report->cause = words_of(reason);
+}
+
 Outcome judge(Context &context, const TokenRules &by, std::string_view token, std::int64_t now_s, bool with_store,
               TokenReport *report) {
-  const std::vector<ConfiguredIssuer> &all = by.all, &issuers = by.accepted;
-  std::vector<jwt::AcceptedIssuer> accepted;
-  for (const auto &issuer : issuers) {
-    const bool fetched = issuer.from == KeysFrom::jwks_uri;
-    accepted.push_back(
-        {&issuer.rules, issuer.keys.get(), fetched ? std::string_view(issuer.where) : std::string_view()});
-  }
-  jwt::Verdict verdict = jwt::verify_token(accepted, token, now_s);
-  const bool is_token = has_token_form(token);
+  const ListedIssuers issuers(by.all, by.accepted);
+  const jwt::Verdict verdict = verdict_of(issuers, token, now_s);
   report->has_header = read_part(token, 0, &report->header);
   report->has_claims = read_part(token, 1, &report->claims);
   report->verified = verdict.issuer != jwt::kNoIssuer;
-  report->accepted = verdict.outcome == jwt::Outcome::accepted;
-  // What requests are told: keys that aren't there are no fault of the token's.
-  const bool waits = verdict.outcome == jwt::Outcome::unknown_key;
-  report->reason = report->accepted ? "" : to_text(waits ? jwt::Outcome::keys_unavailable : verdict.outcome);
-  report->cause = report->accepted ? "" : to_text(verdict.cause);
-  if (!is_token) {
+  report->times = verdict.times;
+  report->identity = verdict.identity;
+  if (report->verified) {
+    report->issuer = by.accepted[verdict.issuer].rules.name;
+  }
+  if (!has_token_form(token)) {
     report->remarks.push_back(
         "where keys are accepted as well, the reason is invalid_key: it might have been meant for one");
   }
-  if (!report->verified) {
-    return done();
-  }
-  const ConfiguredIssuer &own = issuers[verdict.issuer];
-  report->issuer = own.rules.name;
-  report->times = verdict.times;
-  if (!report->accepted) {
-    return done();
-  }
-  report->identity = verdict.identity;
-  std::vector<const jwt::Issuer *> rules;
-  std::size_t place = 0;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    rules.push_back(&all[i].rules);
-    place = all[i].rules.name == own.rules.name ? i : place;
-  }
-  const SubjectReach reach(rules, place);
-  const VerifiedToken verified = verified_token(place, own.rules, by.policy.implications, std::move(verdict));
-  Principal principal;
-  Reason reason = Reason::none;
-  if (with_store && is_store_wanted(context)) {
-    if (auto outcome =
-            ask_store(context, own.rules, reach, verified, by.policy, now_s, &report->store, &reason, &principal);
-        !outcome.ok()) {
-      return outcome;
+  CredentialReader store;
+  const bool passes = verdict.outcome == jwt::Outcome::accepted;
+  const bool has_store = passes && with_store && is_store_wanted(context);
+  if (has_store) {
+    if (const auto status = store.open(context.store); !status.ok()) {
+      return from_store(status);
     }
+  }
+  Accepted accepted;
+  accepted.issuers = &issuers.accepted();
+  const std::vector<KeyFormat> no_keys;
+  LoneDecision decision({by.policy, no_keys, issuers, issuers.accepted()}, has_store ? &store : nullptr);
+  const auto decided = decision.ask(token, accepted, now_s);
+  if (!passes) {
+    report->reason = info(decided.reason).name;
+    report->cause = to_text(verdict.cause);
+    return done();
+  }
+  if (has_store) {
+    Snapshot snapshot(store);
+    if (!snapshot.status().ok()) {
+      return from_store(snapshot.status());
+    }
+    look_up(store, *decided.issuer, *decided.token, now_s, &report->store);
   } else {
-    build_token_principal(nullptr, verified, own.rules, reach, by.policy, now_s, &principal);
     report->remarks.push_back("no store was asked whether its subject is blocked or it is on the denylist");
+  }
+  if (decided.reason == Reason::store_error) {
+    return decision.store_trouble().ok()
+               ? store_failed("what the store has about this token is damaged; `keyward store check` names it")
+               : from_store(decision.store_trouble());
   }
   if (report->identity.has_undivided_scopes) {
     report->remarks.push_back(
         "the claim that scope_claim names is a string with blanks, which is one value and no scope: let the issuer "
         "write an array (only scope, scp and permissions are split at blanks)");
   }
-  if (reason == Reason::none && principal.no_access && report->store.looked && by.has_configuration) {
-    reason = Reason::no_access;
-  } else if (reason == Reason::none && principal.no_access) {
-    report->remarks.push_back(
-        "its plan " + quote(principal.plan) +
-        " refuses everybody, or is not in what was asked here: --conf and a store have all plans");
-  }
-  report->grants = principal.grants.is_all() ? "*" : principal.grants.text();
-  report->accepted = reason == Reason::none;
-  report->reason = report->accepted ? std::string() : std::string(info(reason).name);
-  report->cause = words_of(reason);
+  report_decision(decided, by, report);
   return done();
 }
 

@@ -4,8 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "auth/reason.hpp"
-#include "auth/token_principal.hpp"
+#include "auth/verified_token.hpp"
 #include "cli/context.hpp"
 #include "jwt/issuer.hpp"
 
@@ -21,9 +20,8 @@ struct InStore {
 // Where none is named and none lies at the usual place, there is none to ask.
 bool is_store_wanted(const Context &context);
 
-// reason: Reason::none where nothing there stands against it.
-Outcome ask_store(const Context &context, const jwt::Issuer &issuer, const SubjectReach &reach,
-                  const VerifiedToken &token, const Policy &policy, std::int64_t now_s, InStore *answer, Reason *reason,
-                  Principal *principal);
+// What the store has about this token, for people to look at: the decision looks for itself.
+void look_up(CredentialReader &reader, const jwt::Issuer &issuer, const VerifiedToken &token, std::int64_t now_s,
+             InStore *answer);
 
 }  // namespace keyward::cli

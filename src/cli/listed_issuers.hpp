@@ -1,0 +1,43 @@
+// The issuers of a configuration, as decisions see them.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "auth/subject_reach.hpp"
+#include "cli/issuer_config.hpp"
+#include "decide/deciding.hpp"
+
+namespace keyward::cli {
+
+// Keys are those that were loaded; none is fetched.
+class ListedIssuers final : public TokenIssuers {
+ public:
+  ListedIssuers() = default;
+  // all: as the configuration has them. chosen: some of these, perhaps with other keys, in the order in which they are asked. Both outlive
+  // this object.
+  ListedIssuers(const std::vector<ConfiguredIssuer> &all, const std::vector<ConfiguredIssuer> &chosen);
+
+  // Those that were chosen, by their places.
+  const IssuerList &accepted() const noexcept { return accepted_; }
+
+  const jwt::Issuer &rules(std::size_t place) const noexcept override { return issuers_[place]->rules; }
+  const SubjectReach &reach(std::size_t place) const noexcept override { return reaches_[place]; }
+  const std::shared_ptr<const jwt::KeySet> &keys(std::size_t place) const noexcept override {
+    return issuers_[place]->keys;
+  }
+  std::string_view fetched_from(std::size_t place) const noexcept override {
+    const ConfiguredIssuer &issuer = *issuers_[place];
+    return issuer.from == KeysFrom::jwks_uri ? std::string_view(issuer.where) : std::string_view();
+  }
+  std::int64_t fetched_at_s(std::size_t, std::int64_t) const noexcept override { return jwt::kNeverFetched; }
+  std::uint64_t changes() const noexcept override { return 0; }
+
+ private:
+  std::vector<const ConfiguredIssuer *> issuers_;
+  std::vector<SubjectReach> reaches_;
+  IssuerList accepted_;
+};
+
+}  // namespace keyward::cli
