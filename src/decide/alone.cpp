@@ -95,7 +95,7 @@ Outcome LoneDecision::ask(std::string_view text, const Accepted &accepted, std::
     const Match match = bcrypt_matches(my.background.key, my.background.hash);
     state.wait_failed = my.verifier_failed = match == Match::failed;
     if (match != Match::failed) {
-      state.answers->add(my.background.tag, match == Match::yes);
+      state.verifying->add(my.background.tag, match == Match::yes);
     }
   }
 }

@@ -84,7 +84,7 @@ class Background {
  public:
   virtual ~Background() = default;
 
-  // Runs a verifier; the answer goes to RequestState::answers. true: the request waits for it. false: too many do.
+  // Runs a verifier; the answer goes to RequestState::verifying. true: the request waits for it. false: too many do.
   virtual bool verify(const VerifierRun &run) = 0;
   // Files a legacy-prefix key under its SHA-256, where its record is still the one with this seal.
   virtual void refile(std::string_view id, const Digest &usage_name, const Digest &tag, const Sha256 &sha) = 0;

@@ -164,7 +164,7 @@ class KeyLookup {
 
   // A failure is counted before the run, so that requests of several workers at once can't fail more often than that, and
   // forgiven when there was none. false: there were enough, of this prefix or of all.
-  bool count_failure(std::string_view prefix) noexcept {
+  bool count_failure(std::string_view prefix) {
     Charge own, all;
     own.name = keyed_digest(*zone_.secret, "legacy-prefix failures", prefix);
     own.limit_name = kLegacyFailuresName;
@@ -172,7 +172,7 @@ class KeyLookup {
     all.name = keyed_digest(*zone_.secret, "all legacy-prefix failures");
     all.limit_name = kAllLegacyFailuresName;
     all.rate = kAllLegacyFailures;
-    if (count(own, &one_.state.legacy_failure) && count(all, &one_.state.any_legacy_failure)) {
+    if (count(own, &obtain_verifying().legacy_failure) && count(all, &obtain_verifying().any_legacy_failure)) {
       return true;
     }
     forgive_failure();
@@ -191,12 +191,23 @@ class KeyLookup {
   }
 
   void forgive_failure() noexcept {
-    for (CountedFailure *counted : {&one_.state.legacy_failure, &one_.state.any_legacy_failure}) {
+    Verifying *verifying = one_.state.verifying.get();
+    if (verifying == nullptr) {
+      return;
+    }
+    for (CountedFailure *counted : {&verifying->legacy_failure, &verifying->any_legacy_failure}) {
       if (counted->charged_ms != 0) {
         zone_.addresses->give_back(counted->charge, counted->charged_ms, one_.asked.now_ms);
         counted->charged_ms = 0;
       }
     }
+  }
+
+  Verifying &obtain_verifying() {
+    if (!one_.state.verifying) {
+      one_.state.verifying = std::make_unique<Verifying>();
+    }
+    return *one_.state.verifying;
   }
 
   void recognise(const CredentialReader::FoundKey &found) noexcept {
@@ -212,9 +223,9 @@ class KeyLookup {
     if (zone_.keys->proven(found.usage_name, sha_, found.tag, now_s_)) {
       return Proof::matched;
     }
-    const VerifierAnswers *answers = one_.state.answers.get();
-    const VerifierAnswers::One *own =
-        answers != nullptr && answers->sha == sha_ ? answers->find(found.tag) : nullptr;
+    const Verifying *verifying = one_.state.verifying.get();
+    const Verifying::Answer *own =
+        verifying != nullptr && verifying->sha == sha_ ? verifying->find(found.tag) : nullptr;
     if (own == nullptr) {
       return Proof::unknown;
     }
@@ -227,16 +238,13 @@ class KeyLookup {
     }
     RequestState &state = one_.state;
     // A run that failed to run, one that took too long, or a record that changes faster than bcrypt runs.
-    if (state.wait_failed || state.wait_expired ||
-        (state.answers && state.answers->count == VerifierAnswers::kMax)) {
+    Verifying &verifying = obtain_verifying();
+    if (state.wait_failed || state.wait_expired || verifying.count == Verifying::kMaxAnswers) {
       return Reason::busy;
     }
-    if (!state.answers) {
-      state.answers = std::make_unique<VerifierAnswers>();
-    }
-    if (state.answers->sha != sha_) {  // after a redirect another source's key may be asked about
-      state.answers->sha = sha_;
-      state.answers->count = 0;
+    if (verifying.sha != sha_) {  // after a redirect another source's key may be asked about
+      verifying.sha = sha_;
+      verifying.count = 0;
     }
     VerifierRun run;
     run.key = key_;

@@ -3,18 +3,18 @@
 
 namespace keyward {
 
-const VerifierAnswers::One *VerifierAnswers::find(const Digest &tag) const noexcept {
+const Verifying::Answer *Verifying::find(const Digest &tag) const noexcept {
   for (std::size_t i = 0; i < count; ++i) {
-    if (items[i].tag == tag) {
-      return &items[i];
+    if (answers[i].tag == tag) {
+      return &answers[i];
     }
   }
   return nullptr;
 }
 
-void VerifierAnswers::add(const Digest &tag, bool matched) noexcept {
-  if (count < kMax) {
-    items[count++] = {tag, matched};
+void Verifying::add(const Digest &tag, bool matched) noexcept {
+  if (count < kMaxAnswers) {
+    answers[count++] = {tag, matched};
   }
 }
 

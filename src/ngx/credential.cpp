@@ -53,7 +53,6 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
   ngx_http_request_t *r = ctx->r;
   const std::vector<Source> &sources = *location.sources;
   FoundCredential *found = &ctx->credential;
-  *found = FoundCredential();
   CredentialSearch search(sources);
   for (std::size_t i = 0; ctx->taken.size() != 0 && i < sources.size(); ++i) {
     const TakenCredential *taken = sources[i].kind == SourceKind::cookie ? nullptr : ctx->find_taken(sources[i]);

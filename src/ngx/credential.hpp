@@ -6,7 +6,7 @@
 
 namespace keyward {
 
-// Looks in the location's sources, and fills ctx->credential; its source is nullptr where there is none.
+// Looks in the location's sources, and fills ctx->credential, which is new; its source is nullptr where there is none.
 Reason find_credential(RequestContext *ctx, const LocationConfiguration &location) noexcept;
 
 // Takes the credential out of every Sec-WebSocket-Protocol, leaving the other protocols. false when memory was refused.

@@ -75,7 +75,7 @@ class LocationPlace final : public Place {
  private:
   bool collect_scopes(const std::vector<ScopeRule> &rules, Demand *demand) noexcept {
     demand->has_scope_rules = !rules.empty();
-    ScopeDemand *scopes = few_;
+    auto *scopes = reinterpret_cast<ScopeDemand *>(few_);
     if (rules.size() > kFew) {
       scopes = static_cast<ScopeDemand *>(ngx_palloc(r_->pool, rules.size() * sizeof(ScopeDemand)));
       if (scopes == nullptr) {
@@ -91,7 +91,7 @@ class LocationPlace final : public Place {
       if (texts == nullptr) {
         return false;
       }
-      scopes[demand->scope_count++] = {rule.any, texts, rule.scopes.size()};
+      new (&scopes[demand->scope_count++]) ScopeDemand{rule.any, texts, rule.scopes.size()};
     }
     return true;
   }
@@ -136,7 +136,7 @@ class LocationPlace final : public Place {
 
   ngx_http_request_t *r_;
   const LocationConfiguration &location_;
-  ScopeDemand few_[kFew];
+  alignas(ScopeDemand) unsigned char few_[kFew * sizeof(ScopeDemand)];  // not initialised
 };
 
 // What one worker has, as the core sees it.

@@ -4,24 +4,6 @@
 #include <array>
 
 namespace keyward {
-namespace {
-
-// Small letters for capitals, '-' for all that is neither letter nor digit.
-constexpr std::array<char, 256> make_folded() {
-  std::array<char, 256> folded{};
-  for (std::size_t c = 0; c < folded.size(); ++c) {
-    const bool small = c >= 'a' && c <= 'z';
-    const bool capital = c >= 'A' && c <= 'Z';
-    const bool digit = c >= '0' && c <= '9';
-    folded[c] = small || digit ? static_cast<char>(c) : capital ? static_cast<char>(c - 'A' + 'a') : '-';
-  }
-  return folded;
-}
-
-constexpr std::array<char, 256> kFolded = make_folded();
-
-}  // namespace
-
 // nginx's own loops and ngx_list_push() rely on two things, which hold before and after:
 // - No part but the first is empty: a loop that steps to the next part reads its first element unseen.
 // - The last part has room for list->nalloc elements from its first one on: a push fills it up to that number.

@@ -1,6 +1,7 @@
 // Editing the request's header fields: nginx's list has no removal, and everything that points into it must stay good.
 #pragma once
 
+#include <array>
 #include <string_view>
 
 #include "ngx/compat.hpp"
@@ -72,11 +73,26 @@ void for_each_header(ngx_list_t *list, Visit &&visit) noexcept {
   }
 }
 
+// Small letters for capitals, '-' for all that is neither letter nor digit.
+constexpr std::array<char, 256> make_folded() {
+  std::array<char, 256> folded{};
+  for (std::size_t c = 0; c < folded.size(); ++c) {
+    const bool small = c >= 'a' && c <= 'z';
+    const bool capital = c >= 'A' && c <= 'Z';
+    const bool digit = c >= '0' && c <= '9';
+    folded[c] = small || digit ? static_cast<char>(c) : capital ? static_cast<char>(c - 'A' + 'a') : '-';
+  }
+  return folded;
+}
+
+inline constexpr std::array<char, 256> kFolded = make_folded();
+
 // Whether a field's name is `lowcase` to backends that take every character but letters and digits for the same (CGI's rule):
 // X_Api_Key and X.API.Key are X-API-Key.
 bool is_spelled_as(const ngx_table_elt_t *header, std::string_view lowcase) noexcept;  // of names of one length
 inline bool is_same_name(const ngx_table_elt_t *header, std::string_view lowcase) noexcept {
-  return header->key.len == lowcase.size() && is_spelled_as(header, lowcase);
+  return header->key.len == lowcase.size() && !lowcase.empty() && kFolded[header->key.data[0]] == lowcase.front() &&
+         is_spelled_as(header, lowcase);
 }
 
 }  // namespace keyward

@@ -27,7 +27,7 @@ std::uint64_t KeyWait::first(std::size_t issuer, std::uint64_t now_begun) {
   return now_begun;
 }
 
-const TakenCredential *RequestContext::find_taken(const Source &source) const noexcept {
+const TakenCredential *RequestContext::find_among_taken(const Source &source) const noexcept {
   const auto *found =
       std::find_if(taken.begin(), taken.end(), [&](const TakenCredential &one) { return *one.source == source; });
   return found == taken.end() ? nullptr : found;

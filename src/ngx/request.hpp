@@ -40,7 +40,7 @@ struct FoundCredential {
   std::string_view text;           // into the request's buffers, which live as long as it does
   const Source *source = nullptr;  // of the configuration; nullptr: none was found
   unsigned held_by = 0;                                     // the location's sources whose fields hold it, bit by bit
-  std::array<ngx_table_elt_t *, kMaxSources> headers = {};  // the fields that hold it, and nothing else
+  std::array<ngx_table_elt_t *, kMaxSources> headers;  // the fields that hold it, and nothing else: so many
   std::size_t header_count = 0;
   ngx_table_elt_t *websocket = nullptr;  // Sec-WebSocket-Protocol, which may hold more
 };
@@ -108,9 +108,12 @@ struct RequestContext {
 
   // Before another decision, or another try at this one.
   void begin_decision(const LocationConfiguration &by, bool shadow) noexcept {
-    outcome = Outcome();
+    if (location != nullptr) {  // what is new needs no making anew
+      credential = FoundCredential();
+      outcome = Outcome();
+      refused = Refused();
+    }
     outcome.in_shadow = shadow;
-    refused = Refused();
     location = &by;
   }
 
@@ -118,9 +121,14 @@ struct RequestContext {
     return outcome.decision == Decision::refused && !refused.passed_otherwise;
   }
 
-  const TakenCredential *find_taken(const Source &source) const noexcept;
+  const TakenCredential *find_taken(const Source &source) const noexcept {
+    return taken.size() == 0 ? nullptr : find_among_taken(source);
+  }
   // false: there were too many.
   bool remember_taken(const Source &source, std::string_view text, bool twice = false) noexcept;
+
+ private:
+  const TakenCredential *find_among_taken(const Source &source) const noexcept;
 };
 
 // The context that belongs to the location that the request is in now: nullptr before keyward's access phase there.

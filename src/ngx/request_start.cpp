@@ -35,8 +35,18 @@ bool is_admitted_upgrade(ngx_http_request_t *r, const ServerConfiguration &serve
          });
 }
 
+// Nearly every request has none of them, and then nothing else has to be done about it.
+bool has_watched_field(ngx_http_request_t *r, const ServerConfiguration &server) noexcept {
+  bool found = false;
+  for_each_header(&r->headers_in.headers, [&](const ngx_table_elt_t *header) {
+    found = server.watched.find(header) != FieldUse::none;
+    return !found;
+  });
+  return found;
+}
+
 // false when memory was refused.
-bool remove_fields(ngx_http_request_t *r, const ServerConfiguration &server) noexcept {
+[[gnu::noinline]] bool remove_fields(ngx_http_request_t *r, const ServerConfiguration &server) noexcept {
   unsigned notes = 0;
   std::size_t upgrades = 0;
   const bool removed = remove_request_headers(r, [&](const ngx_table_elt_t *header) {
@@ -68,9 +78,10 @@ bool remove_fields(ngx_http_request_t *r, const ServerConfiguration &server) noe
                      }));
 }
 
-bool start(ngx_http_request_t *r) noexcept {
+// Not inlined: it comes once, and what asks for it comes three times.
+[[gnu::noinline]] bool start(ngx_http_request_t *r) noexcept {
   const ServerConfiguration &server = server_configuration(r);
-  if (server.guarded && (!remove_fields(r, server) || !cut_query_credential(r))) {
+  if (server.guarded && ((has_watched_field(r, server) && !remove_fields(r, server)) || !cut_query_credential(r))) {
     return false;
   }
   note(r, kStarted);
@@ -91,6 +102,9 @@ ngx_int_t on_post_read(ngx_http_request_t *r) noexcept {
 }
 
 ngx_int_t on_rewrite(ngx_http_request_t *r) noexcept {
+  if (!r->internal && (notes_of(r) & kStarted) != 0) {
+    return NGX_DECLINED;  // nearly always
+  }
   return ensure_started(r) && (r != r->main || withdraw_earlier_identity(r)) ? NGX_DECLINED
                                                                              : internal_error(r, "memory was refused");
 }

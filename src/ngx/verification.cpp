@@ -58,7 +58,7 @@ class BcryptJob final : public Job {
     while (RequestContext *ctx = take_waiting(&run->waiters)) {
       ctx->state.wait_failed = match_ == Match::failed;
       if (match_ != Match::failed) {
-        ctx->state.answers->add(tag_, match_ == Match::yes);
+        ctx->state.verifying->add(tag_, match_ == Match::yes);
       }
       resume(ctx);
     }

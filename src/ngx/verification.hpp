@@ -28,7 +28,7 @@ struct Verifications {
   std::map<Digest, std::unique_ptr<Verification>> runs;
 };
 
-// Makes the request wait for its run: joins one, or starts it; the answer goes to ctx->state.answers, which the caller has made. false: the
+// Makes the request wait for its run: joins one, or starts it; the answer goes to ctx->state.verifying, which the caller has made. false: the
 // queue is full.
 bool start_verification(Worker &worker, RequestContext *ctx, const VerifierRun &run);
 

@@ -29,8 +29,7 @@ class WatchedFields {
 
   FieldUse find(const ngx_table_elt_t *header) const noexcept {
     const std::size_t bucket = header->key.len & kMask;
-    const std::size_t begin = begin_[bucket], end = begin_[bucket + 1];
-    return begin == end ? FieldUse::none : find_among(header, begin, end);
+    return (lengths_ >> bucket & 1) == 0 ? FieldUse::none : find_among(header, begin_[bucket], begin_[bucket + 1]);
   }
 
  private:
@@ -42,6 +41,7 @@ class WatchedFields {
 
   FieldUse find_among(const ngx_table_elt_t *header, std::size_t begin, std::size_t end) const noexcept;
 
+  std::uint64_t lengths_ = 0;                       // which lengths there are, modulo 64
   std::vector<Field> fields_;                       // by the length of their names, modulo 64
   std::array<std::uint8_t, kMask + 2> begin_ = {};  // where each length begins among them
 };

@@ -153,8 +153,8 @@ class DecideTest : public StoreTest {
   }
   // What the last run was asked is answered.
   void answer(bool matched) {
-    ASSERT_TRUE(state_->answers);
-    state_->answers->add(background_.runs.back().tag, matched);
+    ASSERT_TRUE(state_->verifying);
+    state_->verifying->add(background_.runs.back().tag, matched);
   }
 
   SharedMemory memory_;

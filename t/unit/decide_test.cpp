@@ -232,7 +232,7 @@ TEST_F(DecideTest, LegacyFailuresAreFewAndForgivenToWhoWasRight) {
   now_ms_ += 61'000;
   for (int i = 0; i < 20; ++i) {
     EXPECT_EQ(ask_anew(key), kWaits) << i;
-    state_->answers->count = 0;
+    state_->verifying->count = 0;
     background_.full = true;  // given back
     EXPECT_EQ(ask(key), Reason::busy);
     background_.full = false;
