@@ -76,7 +76,7 @@ def test_none_passes_after_its_revocation_while_the_store_moves(what, kill, edge
     moments = {}
     with Mover(build, store, arguments, kill) as mover:
         with Load(each_port(e), connections=20, make=lambda n: ("GET", f"/{n % 12}", {"X-API-Key": keys[n % 12]["key"]})) as load:
-            until(lambda: mover.done + mover.killed > 0, 60, "the first move")
+            until(lambda: mover.done + mover.killed > 0 and len(load.samples) > 200, 60, "the first move, and requests for each key")
             for n in range(8):
                 before, seen = mover.done + mover.killed, len(load.samples)
                 if n % 4 == 3:
