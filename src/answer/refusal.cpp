@@ -3,7 +3,7 @@
 
 #include "answer/challenge.hpp"
 #include "auth/credential_text.hpp"
-#include "base/caseless.hpp"
+#include "base/ascii.hpp"
 #include "json/json.hpp"
 
 namespace keyward {
@@ -102,12 +102,23 @@ bool needs_challenge(Reason reason, std::uint16_t status) noexcept {
   return asks && (status == kUnauthorized || status == kForbidden);
 }
 
+// What a client replaces its token's scopes by: what it has, and what it needs.
+std::string scope_to_ask_for(const Outcome &outcome) {
+  const Principal *who = outcome.principal.get();
+  // Roles aren't what an authorization server is asked for.
+  const bool has_scopes = who != nullptr && !who->grants_are_roles;
+  return scopes_to_ask_for(has_scopes ? std::string_view(who->grants.text()) : std::string_view(),
+                           outcome.required_scope);
+}
+
 std::string challenge_of(const Outcome &outcome, const Answer &answer, std::string_view realm) {
   Challenge parts;
   parts.realm = realm;
   parts.error = info(outcome.reason).bearer_error;
+  std::string scope;
   if (outcome.reason == Reason::insufficient_scope) {
-    parts.scope = outcome.challenge_scope;
+    scope = scope_to_ask_for(outcome);
+    parts.scope = scope;
   }
   if (!parts.error.empty()) {
     parts.description = answer.message;

@@ -3,13 +3,14 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
+
 namespace keyward {
 
 bool is_cookie_name(std::string_view text) noexcept {
   constexpr std::string_view kOther = "!#$%&'*+-.^_`|~";
   return !text.empty() && std::all_of(text.begin(), text.end(), [kOther](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           kOther.find(c) != std::string_view::npos;
+    return is_alphanumeric(c) || kOther.find(c) != std::string_view::npos;
   });
 }
 

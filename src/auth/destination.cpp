@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "base/ascii.hpp"
+
 namespace keyward {
 namespace {
-
-bool is_hex(char c) noexcept { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 // "..;x=1" is "..": what stands behind a semicolon are parameters of the segment (RFC 3986, section 3.3).
 bool is_dots_with_parameters(std::string_view segment) noexcept {
@@ -49,7 +49,7 @@ bool is_read_in_two_ways(std::string_view decoded_path) noexcept {
   }
   for (std::size_t i = 0; i < decoded_path.size(); ++i) {
     if (decoded_path[i] == '\\' || (decoded_path[i] == '%' && i + 2 < decoded_path.size() &&
-                                    is_hex(decoded_path[i + 1]) && is_hex(decoded_path[i + 2]))) {
+                                    is_hex_digit(decoded_path[i + 1]) && is_hex_digit(decoded_path[i + 2]))) {
       return true;
     }
   }

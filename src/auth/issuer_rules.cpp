@@ -5,6 +5,7 @@
 #include <set>
 
 #include "auth/scope.hpp"
+#include "base/ascii.hpp"
 #include "base/nginx_text.hpp"
 #include "base/text_rules.hpp"
 #include "jwt/claim_path.hpp"
@@ -222,8 +223,7 @@ constexpr IssuerRule kRules[] = {
 
 bool is_issuer_name(std::string_view name) noexcept {
   return !name.empty() && name.size() <= kMaxIssuerNameBytes && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-           c == '.';
+    return is_alphanumeric(c) || c == '-' || c == '_' || c == '.';
   });
 }
 

@@ -5,18 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/ascii.hpp"
+
 namespace keyward {
 
 namespace {
 
 constexpr std::uint32_t kHttpPort = 80, kHttpsPort = 443, kMaxPort = 65535;
-
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool equal_without_case(std::string_view a, std::string_view b) noexcept {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
-}
 
 struct Authority {
   std::string_view host;   // of an IPv6 address with its brackets
@@ -28,8 +23,7 @@ bool is_host(std::string_view text) noexcept {
   const std::string_view others = address ? ":." : "-._";
   const std::string_view inside = address ? text.substr(1, text.size() - 2) : text;
   return !inside.empty() && std::all_of(inside.begin(), inside.end(), [others](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           others.find(c) != std::string_view::npos;
+    return is_alphanumeric(c) || others.find(c) != std::string_view::npos;
   });
 }
 
@@ -63,17 +57,32 @@ bool is_own_origin(std::string_view origin, std::string_view host, bool over_tls
     return false;
   }
   const std::string_view scheme = origin.substr(0, end);
-  const bool https = equal_without_case(scheme, "https");
+  const bool https = equal_caseless(scheme, "https");
   Authority theirs, ours;
-  if ((!https && !equal_without_case(scheme, "http")) ||
+  if ((!https && !equal_caseless(scheme, "http")) ||
       !parse_authority(origin.substr(end + kSeparator.size()), &theirs) || !parse_authority(host, &ours) ||
-      !equal_without_case(theirs.host, ours.host)) {
+      !equal_caseless(theirs.host, ours.host)) {
     return false;
   }
   const std::uint32_t usual = https ? kHttpsPort : kHttpPort;
   const std::uint32_t from = theirs.port != 0 ? theirs.port : usual;
   const std::uint32_t to = ours.port != 0 ? ours.port : over_tls ? kHttpsPort : usual;
   return from == to;
+}
+
+bool may_be_cross_site(const Provenance &request) noexcept {
+  if (request.reads && !request.has_upgrade) {
+    return false;
+  }
+  const FieldSeen &site = request.fetch_site, &origin = request.origin;
+  if (site.count > 1 || origin.count > 1 || !site.well_spelled) {
+    return true;
+  }
+  // A browser that says where a request comes from knows better than a comparison.
+  if (site.count == 1) {
+    return site.value != "same-origin" && site.value != "none";
+  }
+  return origin.count == 0 || request.host.empty() || !is_own_origin(origin.value, request.host, request.over_tls);
 }
 
 }  // namespace keyward

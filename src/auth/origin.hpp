@@ -1,6 +1,7 @@
 // Whether a request comes from a page of its own server: by what its Origin says (RFC 6454). Text only.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace keyward {
@@ -10,5 +11,26 @@ namespace keyward {
 // may mean either scheme's; where it did, it means 443. Anything but one well-formed http or https origin is foreign: "null", a list, a
 // path behind it, another scheme.
 bool is_own_origin(std::string_view origin, std::string_view host, bool over_tls) noexcept;
+
+// One field's value, and how often it came, in every spelling that some backend takes for it. Pages can't send fields that begin with "Sec-",
+// but they can send "Sec_Fetch_Site": only the right spelling says anything.
+struct FieldSeen {
+  std::size_t count = 0;
+  bool well_spelled = true;
+  std::string_view value;
+};
+
+// What a request says of the page that sent it.
+struct Provenance {
+  bool reads = false;  // its method is GET, HEAD or OPTIONS
+  bool has_upgrade = false;
+  FieldSeen fetch_site, origin;  // Sec-Fetch-Site (Fetch Metadata) and Origin
+  std::string_view host;         // its Host field; empty: none
+  bool over_tls = false;
+};
+
+// Whether a request with a cookie credential may be another site's: it changes something or opens a channel, and nothing in it proves that a
+// page of its own server, or the user, has sent it.
+bool may_be_cross_site(const Provenance &request) noexcept;
 
 }  // namespace keyward

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/ascii.hpp"
 #include "base/digest.hpp"
 
 namespace keyward {
@@ -38,8 +39,7 @@ constexpr CrcTables kCrc = make_crc_tables();
 }  // namespace
 
 bool is_base62(std::string_view text) noexcept {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); });
+  return std::all_of(text.begin(), text.end(), [](char c) { return is_alphanumeric(c); });
 }
 
 std::string random_base62(std::size_t length) { return random_text(kBase62Alphabet, length); }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include "base/ascii.hpp"
 #include "base/utf8.hpp"
 
 namespace keyward {
@@ -22,7 +23,7 @@ constexpr std::array<std::uint8_t, 256> make_classes() {
   std::array<std::uint8_t, 256> classes = {};
   for (unsigned c = 0x20; c < 0x7f; ++c) {
     unsigned all = kPlain;
-    const bool word = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    const bool word = is_alphanumeric(static_cast<char>(c));
     if (c != ' ') {
       all |= kVisible;
       const bool quoting = c == '"' || c == '\\';

@@ -1,12 +1,12 @@
 // Reading "$name" and "${name}" out of a text.
 #include "base/variable_names.hpp"
 
+#include "base/ascii.hpp"
+
 namespace keyward {
 namespace {
 
-bool is_name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
+bool is_name_character(char c) { return is_alphanumeric(c) || c == '_'; }
 
 // Calls literal(text) and variable(name) for the parts of a text, in order.
 template <typename Literal, typename Variable>
@@ -43,7 +43,7 @@ std::vector<std::string> variables_in(std::string_view text) {
       [&](std::string_view name) {
         std::string lower(name);
         for (char &c : lower) {
-          c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+          c = to_lower(c);
         }
         names.push_back(std::move(lower));
       });

@@ -1,6 +1,8 @@
 // Words of directives.
 #include "base/words.hpp"
 
+#include "base/ascii.hpp"
+
 namespace keyward {
 
 namespace {
@@ -8,19 +10,7 @@ namespace {
 // A slip in a shorter name makes another word too easily.
 constexpr std::size_t kLeastNearLetters = 5;
 
-bool is_same_letter(char a, char b) noexcept {
-  const auto small = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return small(a) == small(b);
-}
-
-bool is_same(std::string_view a, std::string_view b) noexcept {
-  for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) {
-    if (!is_same_letter(a[i], b[i])) {
-      return false;
-    }
-  }
-  return a.size() == b.size();
-}
+bool equal_letters(char a, char b) noexcept { return to_lower(a) == to_lower(b); }
 
 }  // namespace
 
@@ -34,15 +24,15 @@ std::optional<std::string_view> option(std::string_view word, std::string_view n
 }
 
 bool is_near(std::string_view a, std::string_view b) noexcept {
-  while (!a.empty() && !b.empty() && is_same_letter(a.front(), b.front())) {
+  while (!a.empty() && !b.empty() && equal_letters(a.front(), b.front())) {
     a.remove_prefix(1);
     b.remove_prefix(1);
   }
-  while (!a.empty() && !b.empty() && is_same_letter(a.back(), b.back())) {
+  while (!a.empty() && !b.empty() && equal_letters(a.back(), b.back())) {
     a.remove_suffix(1);
     b.remove_suffix(1);
   }
-  const bool swapped = a.size() == 2 && b.size() == 2 && is_same_letter(a[0], b[1]) && is_same_letter(a[1], b[0]);
+  const bool swapped = a.size() == 2 && b.size() == 2 && equal_letters(a[0], b[1]) && equal_letters(a[1], b[0]);
   return swapped || (a.size() <= 1 && b.size() <= 1);
 }
 
@@ -53,7 +43,7 @@ std::optional<std::string> meant_parameter(std::string_view word, std::initializ
   }
   const std::string_view key = word.substr(0, end);
   for (const std::string_view name : names) {
-    if (is_same(key, name) || (name.size() >= kLeastNearLetters && is_near(key, name))) {
+    if (equal_caseless(key, name) || (name.size() >= kLeastNearLetters && is_near(key, name))) {
       return std::string(name) + std::string(word.substr(end));
     }
   }

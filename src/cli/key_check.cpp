@@ -115,8 +115,7 @@ Outcome judge(CredentialReader &reader, std::string_view key, std::int64_t now_s
     return decision.store_trouble().ok() ? store_failed(kDamaged) : from_store(decision.store_trouble());
   }
   verdict->reason = answer.reason;
-  return answer.reason == Reason::invalid_key ? done()
-                                              : describe(reader, answer.recognised_key_id(), by, verdict);
+  return answer.reason == Reason::invalid_key ? done() : describe(reader, answer.recognised_key_id(), by, verdict);
 }
 
 // nginx looks at a key's form before it asks the store.

@@ -83,8 +83,8 @@ Outcome LoneDecision::ask(std::string_view text, const Accepted &accepted, std::
   asked.accepted = accepted;
   asked.credential = classify(text, my.rules.formats, accepted, my.store != nullptr);
   asked.now_s = now_s;
-  const Resources with{my.rules.policy, my.rules.formats,  my.store,          my.zone, my.principals,
-                       my.tokens,       my.rules.issuers, my.rules.every_issuer};
+  const Resources with{my.rules.policy, my.rules.formats, my.store,         my.zone,
+                       my.principals,   my.tokens,        my.rules.issuers, my.rules.every_issuer};
   NoDemand place;
   RequestState state;
   for (;;) {

@@ -55,8 +55,8 @@ struct Question {
   bool is_preflight = false;  // a CORS preflight, where these are accepted
   // Who an address is, for counting: IPv4 whole, IPv6 as /64.
   std::string_view address;
-  std::int64_t now_s = 0;     // the wall clock
-  std::uint64_t now_ms = 0;   // the clock of the windows (limit/windows.hpp)
+  std::int64_t now_s = 0;    // the wall clock
+  std::uint64_t now_ms = 0;  // the clock of the windows (limit/windows.hpp)
 };
 
 // A run of a verifier; views are good during the call.
@@ -75,7 +75,7 @@ struct VerifierRun {
 
 // How a wait for keys began.
 struct KeysAwaited {
-  Conclusion conclusion;            // kWaits; or invalid_token where none of the new sets knows the key; or keys_unavailable
+  Conclusion conclusion;  // kWaits; or invalid_token where none of the new sets knows the key; or keys_unavailable
   std::uint32_t retry_after_s = 0;  // of the last
 };
 

@@ -118,8 +118,8 @@ class KeyLookup {
   Conclusion try_candidates() {
     Conclusion conclusion = Reason::invalid_key;
     const std::uint64_t lengths = store_.legacy_prefix_lengths();
-    for (std::size_t length = 1;
-         lengths >> length != 0 && length < key_.size() && conclusion && !outcome_.principal; ++length) {
+    for (std::size_t length = 1; lengths >> length != 0 && length < key_.size() && conclusion && !outcome_.principal;
+         ++length) {
       if ((lengths >> length & 1) != 0) {
         try_prefix(key_.substr(0, length), &conclusion);
       }

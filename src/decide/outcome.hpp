@@ -56,8 +56,7 @@ struct Outcome {
   Digest usage_name = {};
   // Of a key that was recognised and has no principal: revoked, expired, its subject blocked.
   std::string refused_key_id;
-  std::string required_scope;   // insufficient_scope: what was needed
-  std::string challenge_scope;  // and what to ask an authorization server for: what was granted, together with that
+  std::string required_scope;  // insufficient_scope: what was needed
   std::uint32_t retry_after_s = 0;
   TightestLimit limit;
 

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "answer/challenge.hpp"
-
 namespace keyward {
 namespace {
 
@@ -45,9 +43,6 @@ Reason check_scopes(const Demand &demand, Outcome *outcome) {
     return Reason::none;
   }
   outcome->required_scope = text_of(*failed);
-  // Roles aren't what an authorization server is asked for.
-  const std::string_view granted = who->grants_are_roles ? std::string_view() : std::string_view(who->grants.text());
-  outcome->challenge_scope = scopes_to_ask_for(granted, outcome->required_scope);
   return Reason::insufficient_scope;
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "base/ascii.hpp"
+
 namespace keyward {
 
 namespace {
@@ -16,13 +18,8 @@ bool fail(std::string *error, const char *problem) {
   return false;
 }
 
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-bool is_letter(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
 bool begins_with(std::string_view text, std::string_view scheme) noexcept {
-  return text.size() >= scheme.size() &&
-         std::equal(scheme.begin(), scheme.end(), text.begin(),
-                    [](char wanted, char c) { return wanted == (is_letter(c) ? static_cast<char>(c | 0x20) : c); });
+  return equal_caseless(text.substr(0, scheme.size()), scheme);
 }
 
 bool is_url_character(char c) noexcept {
@@ -37,9 +34,7 @@ bool is_name(std::string_view host) noexcept {
 
 bool is_address_6(std::string_view host) noexcept {
   return host.size() >= 2 && host.find(':') != std::string_view::npos &&
-         std::all_of(host.begin(), host.end(), [](char c) {
-           return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' || c == '.';
-         });
+         std::all_of(host.begin(), host.end(), [](char c) { return is_hex_digit(c) || c == ':' || c == '.'; });
 }
 
 bool is_port(std::string_view port) noexcept {

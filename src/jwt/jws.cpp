@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "base/base64url.hpp"
-#include "base/caseless.hpp"
 #include "json/json.hpp"
 
 namespace keyward::jwt {

@@ -141,7 +141,8 @@ bool confirm_websocket(RequestContext *ctx) noexcept {
 
 bool add_answer_fields(RequestContext *ctx) noexcept {
   return guarded(false, [&] {
-    if (ctx->outcome.decision == Decision::shadow || ctx->outcome.decision == Decision::none || ctx->refused.passed_otherwise) {
+    if (ctx->outcome.decision == Decision::shadow || ctx->outcome.decision == Decision::none ||
+        ctx->refused.passed_otherwise) {
       return true;
     }
     if (ctx->outcome.limit.known && ctx->outcome.principal && !add_limit_fields(ctx)) {

@@ -3,6 +3,7 @@
 
 #include "auth/cookie_text.hpp"
 #include "auth/origin.hpp"
+#include "base/ascii.hpp"
 #include "ngx/header_list.hpp"
 
 namespace keyward {
@@ -12,19 +13,11 @@ constexpr std::string_view kCookie = "cookie";
 constexpr std::string_view kFetchSite = "sec-fetch-site";
 constexpr std::string_view kOrigin = "origin";
 
-// One field's value, and how often it came, in every spelling that some backend takes for it. Pages can't send fields that begin with
-// "Sec-", but they can send "Sec_Fetch_Site": only the right spelling says anything.
-struct OneField {
-  std::size_t count = 0;
-  bool well_spelled = true;
-  std::string_view value;
-
-  void see(const ngx_table_elt_t *header, std::string_view name) noexcept {
-    ++count;
-    value = view(header->value);
-    well_spelled = well_spelled && ngx_strncasecmp(header->key.data, borrow(name).data, name.size()) == 0;
-  }
-};
+void see(const ngx_table_elt_t *header, std::string_view name, FieldSeen *seen) noexcept {
+  ++seen->count;
+  seen->value = view(header->value);
+  seen->well_spelled = seen->well_spelled && equal_caseless(view(header->key), name);
+}
 
 }  // namespace
 
@@ -68,28 +61,22 @@ bool strip_cookie(ngx_http_request_t *r, std::string_view name) noexcept {
 }
 
 bool may_be_cross_site(ngx_http_request_t *r) noexcept {
-  const bool reads = (r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD | NGX_HTTP_OPTIONS)) != 0;
-  if (reads && r->headers_in.upgrade == nullptr) {
-    return false;
+  Provenance request;
+  request.reads = (r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD | NGX_HTTP_OPTIONS)) != 0;
+  request.has_upgrade = r->headers_in.upgrade != nullptr;
+  request.over_tls = is_over_tls(r);
+  if (r->headers_in.host != nullptr) {
+    request.host = view(r->headers_in.host->value);
   }
-  OneField site, origin;
   for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
     if (is_same_name(header, kFetchSite)) {
-      site.see(header, kFetchSite);
+      see(header, kFetchSite, &request.fetch_site);
     } else if (is_same_name(header, kOrigin)) {
-      origin.see(header, kOrigin);
+      see(header, kOrigin, &request.origin);
     }
     return true;
   });
-  if (site.count > 1 || origin.count > 1 || !site.well_spelled) {
-    return true;
-  }
-  // A browser that says where a request comes from knows better than a comparison.
-  if (site.count == 1) {
-    return site.value != "same-origin" && site.value != "none";
-  }
-  return origin.count == 0 || r->headers_in.host == nullptr ||
-         !is_own_origin(origin.value, view(r->headers_in.host->value), is_over_tls(r));
+  return may_be_cross_site(request);
 }
 
 }  // namespace keyward

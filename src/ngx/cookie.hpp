@@ -14,8 +14,7 @@ std::string_view find_cookie(ngx_http_request_t *r, std::string_view name, std::
 // Takes all cookies of this name out of the request, and Cookie fields that hold nothing else. false when memory was refused.
 bool strip_cookie(ngx_http_request_t *r, std::string_view name) noexcept;
 
-// Whether a request with a cookie credential may be another site's: it changes something (its method isn't GET, HEAD or OPTIONS) or opens
-// a channel (Upgrade), and nothing in it proves that a page of its own server, or the user, has sent it.
+// may_be_cross_site() of auth/origin.hpp, of this request.
 bool may_be_cross_site(ngx_http_request_t *r) noexcept;
 
 }  // namespace keyward

@@ -87,8 +87,7 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
   if (location.cookie != nullptr && search.wants_cookie()) {
     const TakenCredential *taken = ctx->find_taken(*location.cookie);
     std::size_t count = taken == nullptr ? 0 : taken->twice ? 2 : 1;
-    const std::string_view text =
-        taken != nullptr ? taken->text : find_cookie(r, location.cookie->name, &count);
+    const std::string_view text = taken != nullptr ? taken->text : find_cookie(r, location.cookie->name, &count);
     search.see_cookie(*location.cookie, text, count);
   }
   found->text = search.text();

@@ -98,8 +98,7 @@ class LocationPlace final : public Place {
 
   // What a variable makes no scope is an empty text; nullptr: memory was refused.
   const std::string_view *compute(const ScopeRule &rule) noexcept {
-    auto *texts =
-        static_cast<std::string_view *>(ngx_palloc(r_->pool, rule.scopes.size() * sizeof(std::string_view)));
+    auto *texts = static_cast<std::string_view *>(ngx_palloc(r_->pool, rule.scopes.size() * sizeof(std::string_view)));
     if (texts == nullptr) {
       return nullptr;
     }
@@ -245,9 +244,9 @@ Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationCon
   asked.now_ms = ngx_current_msec;
   const MainConfiguration &main = worker.configuration;
   const WorkerIssuers issuers(worker);
-  const Resources with{main.policy,       main.formats,  main.store.empty() ? nullptr : &worker.store(),
-                       worker.zone,       worker.principals,
-                       worker.tokens,     issuers,       *main.every_issuer};
+  const Resources with{main.policy, main.formats,      main.store.empty() ? nullptr : &worker.store(),
+                       worker.zone, worker.principals, worker.tokens,
+                       issuers,     *main.every_issuer};
   LocationPlace place(r, location);
   WorkerBackground background(worker, ctx);
   const Case one{with, asked, place, background, ctx->state, ctx->outcome};

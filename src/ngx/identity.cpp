@@ -59,7 +59,8 @@ bool withdraw_identity(RequestContext *ctx) noexcept {
   }
   ngx_http_request_t *r = ctx->r;
   // Whatever has read the fields, and keeps what it read, points into the principal.
-  if (ctx->outcome.principal && pool_new<std::shared_ptr<const Principal>>(r->pool, ctx->outcome.principal) == nullptr) {
+  if (ctx->outcome.principal &&
+      pool_new<std::shared_ptr<const Principal>>(r->pool, ctx->outcome.principal) == nullptr) {
     return false;
   }
   ctx->identity_set = false;

@@ -30,11 +30,13 @@ constexpr const char *kUndivided =
 // What a token says of itself is told only where its signature holds; its issuer's name is the configuration's.
 void log_token_refusal(ngx_uint_t level, const RequestContext *ctx, const char *verb) noexcept {
   const ngx_str_t name = borrow(info(ctx->outcome.reason).name);
-  const ngx_str_t issuer = borrow(ctx->outcome.issuer != nullptr ? std::string_view(ctx->outcome.issuer->name) : std::string_view());
+  const ngx_str_t issuer =
+      borrow(ctx->outcome.issuer != nullptr ? std::string_view(ctx->outcome.issuer->name) : std::string_view());
   if (ctx->outcome.token) {
     const LogText text(ctx->outcome.token->identity.subject);
     const ngx_str_t subject = text.shown();
-    const bool undivided = ctx->outcome.reason == Reason::insufficient_scope && ctx->outcome.token->identity.has_undivided_scopes;
+    const bool undivided =
+        ctx->outcome.reason == Reason::insufficient_scope && ctx->outcome.token->identity.has_undivided_scopes;
     ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, issuer \"%V\", subject \"%V\"%s", verb, &name,
                   &issuer, &subject, undivided ? kUndivided : "");
     return;

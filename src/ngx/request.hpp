@@ -37,9 +37,9 @@ struct KeyWait {
 
 // Where the credential was found.
 struct FoundCredential {
-  std::string_view text;           // into the request's buffers, which live as long as it does
-  const Source *source = nullptr;  // of the configuration; nullptr: none was found
-  unsigned held_by = 0;                                     // the location's sources whose fields hold it, bit by bit
+  std::string_view text;                               // into the request's buffers, which live as long as it does
+  const Source *source = nullptr;                      // of the configuration; nullptr: none was found
+  unsigned held_by = 0;                                // the location's sources whose fields hold it, bit by bit
   std::array<ngx_table_elt_t *, kMaxSources> headers;  // the fields that hold it, and nothing else: so many
   std::size_t header_count = 0;
   ngx_table_elt_t *websocket = nullptr;  // Sec-WebSocket-Protocol, which may hold more
@@ -117,9 +117,7 @@ struct RequestContext {
     location = &by;
   }
 
-  bool refused_for_good() const noexcept {
-    return outcome.decision == Decision::refused && !refused.passed_otherwise;
-  }
+  bool refused_for_good() const noexcept { return outcome.decision == Decision::refused && !refused.passed_otherwise; }
 
   const TakenCredential *find_taken(const Source &source) const noexcept {
     return taken.size() == 0 ? nullptr : find_among_taken(source);

@@ -99,7 +99,8 @@ ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, 
     case Variable::limit:
       return ctx->outcome.limit.known ? give(r, value, std::uint64_t{ctx->outcome.limit.state.limit}) : empty(value);
     case Variable::remaining:
-      return ctx->outcome.limit.known ? give(r, value, std::uint64_t{ctx->outcome.limit.state.remaining}) : empty(value);
+      return ctx->outcome.limit.known ? give(r, value, std::uint64_t{ctx->outcome.limit.state.remaining})
+                                      : empty(value);
     case Variable::reset:
       return ctx->outcome.limit.known ? give(r, value, reset_at_s(ctx->outcome.limit)) : empty(value);
     case Variable::key_id:  // for logs: also of a key that was refused

@@ -43,7 +43,9 @@ class FakeBackground final : public Background {
     runs.push_back({std::string(run.hash), run.tag, run.candidate});
     return !full;
   }
-  void refile(std::string_view id, const Digest &, const Digest &, const Sha256 &) override { refiled.emplace_back(id); }
+  void refile(std::string_view id, const Digest &, const Digest &, const Sha256 &) override {
+    refiled.emplace_back(id);
+  }
   KeysAwaited await_keys(const std::vector<std::size_t> &issuers) override {
     awaited = issuers;
     return keys;

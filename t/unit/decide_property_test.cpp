@@ -105,8 +105,7 @@ TEST_F(DecideProperty, AgreesWithPlainLogic) {
     std::vector<int> used(limits.size()), used_by_nobody(limits.size());
     for (int i = 0; i < 8; ++i) {
       const bool known = below(4) != 0;
-      const Reason expected =
-          expect(held, known, has_rules, demanded, limits, known ? &used : &used_by_nobody);
+      const Reason expected = expect(held, known, has_rules, demanded, limits, known ? &used : &used_by_nobody);
       ASSERT_EQ(ask_anew(known ? key : std::string()), expected) << "round " << round << ", request " << i;
       ++seen[expected];
     }

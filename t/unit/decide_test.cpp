@@ -273,7 +273,6 @@ TEST_F(DecideTest, ScopesAreAskedOfWhoIsKnown) {
   place_.scopes = {{false, read, 1}, {false, both, 2}};
   EXPECT_EQ(ask_anew(key), Reason::insufficient_scope);
   EXPECT_EQ(outcome_.required_scope, "posts:read posts:write");
-  EXPECT_EQ(outcome_.challenge_scope, "posts:read posts:write");
   place_.scopes = {{false, broken, 1}};
   EXPECT_EQ(ask_anew(key), Reason::insufficient_scope) << "what a variable made no scope nobody has";
 }
@@ -412,7 +411,8 @@ TEST_F(DecideTokenTest, EachFaultOfATokenIsItsReason) {
   EXPECT_EQ(ask_anew(token_with(R"({"sub":"alice","exp":1699999000})")), Reason::expired_token);
   EXPECT_EQ(outcome_.issuer, &issuers_.all[0].rules);
   const test::Signer other = test::Signer::make(test::KeyType::ed25519);
-  EXPECT_EQ(ask_anew(other.token(crypto::Algorithm::eddsa, R"({"sub":"alice","exp":1700003600})")), Reason::invalid_token);
+  EXPECT_EQ(ask_anew(other.token(crypto::Algorithm::eddsa, R"({"sub":"alice","exp":1700003600})")),
+            Reason::invalid_token);
   EXPECT_EQ(outcome_.issuer, nullptr);
   EXPECT_NE(outcome_.token_cause, jwt::Cause::none);
   EXPECT_EQ(ask_anew("a.b"), Reason::invalid_key) << "that has no token's form";

@@ -55,7 +55,8 @@ TEST_F(RefusalTest, EveryReasonInEveryFormat) {
       EXPECT_EQ(refusal.status, row.status) << row.name;
       EXPECT_EQ(field(refusal, "Retry-After"), "9");
       const std::string challenge = field(refusal, "WWW-Authenticate");
-      const bool asks = row.status == 401 || reason == Reason::insufficient_scope || reason == Reason::method_not_covered;
+      const bool asks =
+          row.status == 401 || reason == Reason::insufficient_scope || reason == Reason::method_not_covered;
       EXPECT_EQ(challenge.empty(), !asks) << row.name;
       if (format == ErrorFormat::off) {
         EXPECT_TRUE(refusal.body.empty());
@@ -96,6 +97,20 @@ TEST_F(RefusalTest, AMessageOfOnesOwnIsInBodyAndChallenge) {
   EXPECT_EQ(refusal.body, R"({"error":"ask us for a key","code":"bad_key"})");
   EXPECT_EQ(field(refusal, "WWW-Authenticate"),
             R"(Bearer realm="api", error="invalid_token", error_description="ask us for a key")");
+}
+
+TEST_F(RefusalTest, AChallengeAsksForWhatOneHasTogetherWithWhatIsNeeded) {
+  auto principal = std::make_shared<Principal>();
+  principal->grants = Grants("posts:read", {});
+  outcome_.principal = principal;
+  outcome_.required_scope = "posts:write";
+  EXPECT_EQ(
+      field(make(Reason::insufficient_scope, ErrorFormat::json), "WWW-Authenticate"),
+      R"(Bearer error="insufficient_scope", scope="posts:read posts:write", error_description="insufficient scope")");
+  principal->grants_are_roles = true;
+  EXPECT_EQ(field(make(Reason::insufficient_scope, ErrorFormat::json), "WWW-Authenticate"),
+            R"(Bearer error="insufficient_scope", scope="posts:write", error_description="insufficient scope")")
+      << "roles aren't what an authorization server is asked for";
 }
 
 // keyward_message may give a reason another status: a challenge belongs to 401 and 403 only.
