@@ -13,7 +13,8 @@ struct Known {
   FieldUse use;
 };
 
-// Each is read by some server or framework in place of the request's own method or URL; docs/security.md says by which.
+// Each is read by some server or framework in place of the request's own method or URL; docs/security-model.md says by
+// which.
 constexpr Known kKnown[] = {
     {"upgrade", FieldUse::upgrade},
     {"http2-settings", FieldUse::http2_settings},

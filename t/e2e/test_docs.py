@@ -10,7 +10,7 @@ from harness.build import PROJECT
 from harness.tokens import Signer, jwks
 
 # docs/cli.md and docs that come later are read too.
-PAGES = sorted(path for path in [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")])
+PAGES = sorted(path for path in [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S)
 
 Block = namedtuple("Block", "page line info text")
@@ -203,7 +203,7 @@ def test_make_targets_exist():
 
 
 def test_files_and_folders_that_are_named_exist():
-    for named in re.findall(r"\bt/e2e/[\w/.]+\.py|(?<!/etc/nginx/)\bconf\.d/[\w-]+\.conf|\bsrc/\w+", "".join(page.read_text() for page in PAGES)):
+    for named in re.findall(r"\bt/e2e/[\w/.]+\.py|(?<!/etc/nginx/)\bconf\.d/[\w-]+\.conf|\b(?:src|t/unit)/[\w/.]*\w", "".join(page.read_text() for page in PAGES)):
         assert (PROJECT / named).exists(), named
 
 
@@ -214,7 +214,7 @@ def anchor(heading):
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_links_lead_somewhere(page):
     text = FENCE.sub("", page.read_text())
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -228,7 +228,7 @@ def test_links_lead_somewhere(page):
             assert fragment in map(anchor, headings), f"{page.name}: {target}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_nothing_of_a_machine_is_in_it(page):
     found = re.search(r"/work\b|/root\b|/home/\w|/tmp/\w", page.read_text())
     assert not found, found

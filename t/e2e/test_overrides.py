@@ -1,4 +1,4 @@
-"""Fields that lead a backend to another URL than the one that keyward judged, and what docs/security.md says an edge can't see."""
+"""Fields that lead a backend to another URL than the one that keyward judged, and what docs/security-model.md says an edge can't see."""
 
 import re
 
@@ -252,12 +252,12 @@ def test_report_S19_nginx_own_webdav(edge, store, folder):
     assert [path.name for path in root.glob("*/*")] == ["moved"]
 
 
-# docs/security.md: what a backend makes of a request, and the blocks that help, as they stand there.
+# docs/security-model.md: what a backend makes of a request, and the blocks that help, as they stand there.
 
 
 def block(number):
     """(context, text) of the numbered block."""
-    page = (PROJECT / "docs/security.md").read_text().split("## What a backend makes of a request", 1)[1].split("\n## ", 1)[0]
+    page = (PROJECT / "docs/security-model.md").read_text().split("## What a backend makes of a request", 1)[1].split("\n## ", 1)[0]
     context, text = re.search(rf"^\*\*{number}\.\*\*.*?^```nginx (\w+)\n(.*?)^```$", page, re.M | re.S).groups()
     return {context: text.replace("http://127.0.0.1:9000", "@BACKEND@").replace("listen 8080", "listen 127.0.0.1:@PORT@")}
 

@@ -1,7 +1,7 @@
 """A credential in the query of a request that nginx refuses before keyward's first phase: no access log may have it.
 
 What nginx writes into its error log while it reads a request's header comes before any module. It is at level info, so the edge here logs
-at notice, as docs/security.md advises. One line is at level error: where error_page leads a request line that could not be read to a
+at notice, as docs/security-model.md advises. One line is at level error: where error_page leads a request line that could not be read to a
 named location. Nothing else is left out.
 """
 
