@@ -2,9 +2,10 @@
 
 BUILD       ?= build
 JOBS        ?= $(shell nproc)
-PYTEST_JOBS ?= 4
+PYTEST_JOBS ?= 6
 PYTHON      ?= /usr/bin/python3
 PREFIX      ?= /usr/local
+TIDY_FILES  ?= $(shell find src -name '*.cpp')
 FUZZ_SECONDS ?= 60
 FUZZ_MAX_LEN ?= 9000
 export PATH := $(PATH):/usr/sbin
@@ -24,13 +25,13 @@ ifeq ($(strip $(DEPS)),)  # whoever says DEPS= has all of it
 BUILD_DEPS :=
 DEMO_DEPS  :=
 endif
-CHECK_DEPS := clang-format clang-tidy
+CHECK_DEPS := clang-format clang-tidy black isort flake8
 # The rivals that `make bench` measures beside, too. What of them brings its own server doesn't start it (see APT_INSTALL).
 BENCH_DEPS := wrk libbenchmark-dev valgrind haproxy libnginx-mod-http-lua libnginx-mod-http-js lua-resty-core \
               lua-cjson
 FUZZ_DEPS  := clang libclang-rt-14-dev
 
-.PHONY: all deps check-deps bench-deps fuzz-deps asan demo run test test-asan fuzz format check bench install clean help
+.PHONY: all deps check-deps bench-deps fuzz-deps asan demo run test test-asan fuzz format check-format tidy check bench install clean help
 
 all:  ## build build/ngx_http_keyward_module.so and build/keyward
 	$(call install_packages,$(BUILD_DEPS))
@@ -57,7 +58,7 @@ fuzz-deps: deps
 	$(call install_packages,$(FUZZ_DEPS))
 
 asan: deps  ## the same with AddressSanitizer and UndefinedBehaviorSanitizer, into build/asan
-	$(call build,$(BUILD)/asan,-DKEYWARD_SANITIZE=ON,all unit_tests)
+	$(call build,$(BUILD)/asan,$(asan_options),all unit_tests)
 
 demo: demo-deps all  ## a backend and nginx with keyward in front: shows allowed and refused requests, and stops them
 	KEYWARD_BUILD=$(abspath $(BUILD)) NGINX=$(NGINX) t/demo/demo.sh
@@ -90,19 +91,40 @@ $(BUILD)/oauth/installed: t/e2e/oauth/package.json
 	@rm -f $@; cd $(@D) && npm install --ignore-scripts --omit=dev --no-audit --no-fund --no-package-lock --loglevel=error --fetch-retries=0
 	@touch $@
 
-format: check-deps  ## lay out the C++ sources
+format: check-deps  ## lay out the C++ and Python sources
 	clang-format -i $(cpp_files)
+	isort -q $(isort_options) t
+	black -q $(black_options) t
 
-.PHONY: tsan
-tsan: deps  ## what threads share (the pool, limits, proofs, the gate) under ThreadSanitizer, in build/tsan
-	@cmake -S . -B $(BUILD)/tsan -G Ninja --log-level=WARNING -DNGINX_SRC=$(abspath $(NGINX_SRC)) -DKEYWARD_TSAN=ON >/dev/null
-	@cmake --build $(BUILD)/tsan -j $(JOBS) --target unit_tests
+check-format: check-deps  ## whether they are laid out so, and what flake8 says of Python
+	clang-format --dry-run -Werror $(cpp_files)
+	isort -q --check $(isort_options) t
+	black -q --check $(black_options) t
+	flake8 t
+
+# clang doesn't read GCC's precompiled headers, so it has the sources as they are, and finds an #include that one of them forgot.
+tidy: check-deps  ## clang-tidy over src; TIDY_FILES= for some of it
+	@cmake -S . -B $(BUILD)/tidy -G Ninja --log-level=WARNING -DNGINX_SRC=$(abspath $(NGINX_SRC)) -DKEYWARD_PCH=OFF >/dev/null
+	@printf '%s\n' $(TIDY_FILES) | xargs -P $(JOBS) -n 1 clang-tidy -quiet -p $(BUILD)/tidy \
+	    -extra-arg=-Wno-unknown-warning-option -extra-arg=-Wno-ignored-optimization-argument
+
+.PHONY: asan-unit test-asan-unit tsan-unit tsan
+asan-unit: deps  # only builds what test-asan-unit runs
+	$(call build,$(BUILD)/asan,$(asan_options),unit_tests)
+
+test-asan-unit: asan-unit  ## the unit tests alone with these sanitizers
+	$(call unit_tests,$(BUILD)/asan)
+
+tsan-unit: deps  # only builds what tsan runs
+	$(call build,$(BUILD)/tsan,-DKEYWARD_TSAN=ON,unit_tests)
+
+tsan: tsan-unit  ## what threads share (the pool, limits, proofs, the gate) under ThreadSanitizer, in build/tsan
 	TSAN_OPTIONS=$(tsan_options) $(BUILD)/tsan/unit_tests --gtest_brief=1 --gtest_filter='$(tsan_tests)'
 
 check: check-deps all-tests  ## formatting, static analysis, every test, the long ones, a million decisions against the model, every test with sanitizers
-	clang-format --dry-run -Werror $(cpp_files)
+	$(MAKE) check-format
+	$(MAKE) tidy
 	$(call install_npm_packages)
-	run-clang-tidy -quiet -p $(BUILD) -j $(JOBS) -extra-arg=-Wno-unknown-warning-option -extra-arg=-Wno-ignored-optimization-argument '^$(CURDIR)/src/'
 	$(call test,$(BUILD))
 	KEYWARD_THOROUGH=1 $(BUILD)/unit_tests --gtest_brief=1 --gtest_filter='StoreDamage.*' 2>/dev/null
 	$(PYTHON) t/e2e/model/run.py --build-dir=$(BUILD) --nginx=$(NGINX) --decisions 1000000
@@ -132,9 +154,14 @@ clean:  ## remove everything that was built
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
-	@echo "Variables: NGINX_SRC, NGINX, BUILD, JOBS, PYTEST_JOBS, ONE, CMAKE_OPTIONS, FUZZ_SECONDS, BENCH_OPTIONS, PREFIX, MODULES_DIR, DESTDIR. DEPS= installs nothing."
+	@echo "Variables: NGINX_SRC, NGINX, BUILD, JOBS, PYTEST_JOBS, ONE, CMAKE_OPTIONS, FUZZ_SECONDS, BENCH_OPTIONS, TIDY_FILES, PREFIX, MODULES_DIR, DESTDIR. DEPS= installs nothing."
 
 cpp_files = $(shell find src t -name '*.[ch]pp')
+black_options = --line-length 120 --target-version py311
+isort_options = --profile black --line-length 120
+
+# Without precompiled headers: what a source forgot to include is found here.
+asan_options = -DKEYWARD_SANITIZE=ON -DKEYWARD_PCH=OFF
 
 # The tests with threads: ThreadSanitizer sees those of one process, and what forks, kills or single-steps hangs under it. It takes a mutex
 # that is locked in memory mapped anew for one that was never unlocked.
@@ -155,9 +182,14 @@ endef
 
 pytest = $(PYTHON) -m pytest --rootdir=. -o cache_dir=$(abspath $(BUILD))/.pytest_cache --build-dir=$(1) --nginx=$(NGINX)
 
+# Many unit tests wait for other processes, so several shares of them run side by side.
+define unit_tests
+@seq 0 3 | xargs -P 4 -I N env GTEST_TOTAL_SHARDS=4 GTEST_SHARD_INDEX=N $(1)/unit_tests --gtest_brief=1
+endef
+
 ifeq ($(ONE),)
 define test
-$(1)/unit_tests --gtest_brief=1
+$(call unit_tests,$(1))
 $(call pytest,$(1)) -q -n $(PYTEST_JOBS) --dist=loadgroup t/e2e
 endef
 else ifneq ($(filter unit:%,$(ONE)),)

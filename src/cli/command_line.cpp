@@ -7,10 +7,10 @@
 #include <map>
 #include <utility>
 
+#include "base/version.hpp"
 #include "cli/pages.hpp"
 #include "cli/suggestion.hpp"
 #include "cli/usage_error.hpp"
-#include "cli/version.hpp"
 #include "store/layout.hpp"
 
 namespace keyward::cli {
@@ -202,7 +202,7 @@ CommandLine::CommandLine() : state_(std::make_unique<State>()) {
   root.add_flag("--json", state_->json, "JSON instead of tables, also for errors")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   root.set_help_flag("-h,--help", "this help");
-  root.set_version_flag("-V,--version", std::string("keyward ") + kVersion, "the version");
+  root.set_version_flag("-V,--version", kProductVersion, "the version");
   root.add_flag_callback(
       "--man", [this] { answer(manual_page(page_of(state_->root, "", state_->words))); }, "the manual page, for man");
   value_option(&root, "--completion", kShells, "completions for a shell, to be sourced",

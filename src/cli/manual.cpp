@@ -1,8 +1,8 @@
 // The manual page, in man(7)'s macros.
 #include <algorithm>
 
+#include "base/version.hpp"
 #include "cli/pages.hpp"
-#include "cli/version.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -128,7 +128,7 @@ void add_command(const CommandPage &command, std::string *out) {
 std::string manual_page(const CommandPage &root) {
   // No date: the page is the same whenever it is made.
   std::string out =
-      std::string(".TH KEYWARD 1 \"\" \"keyward ") + kVersion + "\" \"User Commands\"\n.nh\n.ad l\n.SH NAME\n";
+      std::string(".TH KEYWARD 1 \"\" \"") + kProductVersion + "\" \"User Commands\"\n.nh\n.ad l\n.SH NAME\n";
   out += "keyward \\- " + escaped(root.help) + "\n.SH SYNOPSIS\n.B keyward\n.RI [ OPTION ]...\n.I COMMAND\n";
   out += ".SH DESCRIPTION\n" + escaped(root.more) + "\n.SH OPTIONS\nThese may stand before or after the command.\n";
   add_options(root.options, true, &out);

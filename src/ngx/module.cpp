@@ -1,5 +1,6 @@
 // The two nginx modules: what they are called, and where they hook into nginx.
 #include "base/digest.hpp"
+#include "base/version.hpp"
 #include "ngx/access.hpp"
 #include "ngx/configuration.hpp"
 #include "ngx/filters.hpp"
@@ -13,6 +14,9 @@
 
 namespace keyward {
 namespace {
+
+// Which version a module's file is of: nginx's own numbers in it only say for which nginx it was built.
+[[gnu::used]] constexpr const char *kModuleVersion = kProductVersion;
 
 bool add_handler(ngx_conf_t *cf, ngx_http_phases phase, ngx_http_handler_pt handler) noexcept {
   auto *core = static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));

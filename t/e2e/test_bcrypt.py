@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 import signal
-import threading
 import time
 
 import bcrypt

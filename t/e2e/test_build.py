@@ -22,12 +22,15 @@ def own(build):
         pytest.skip("built for another nginx than the packages'")
     objs = build.folder / "nginx-own"
     environment = {**os.environ, "PATH": f"/usr/lib/ccache:{os.environ['PATH']}", "MAKEFLAGS": ""}
-    for command in (
-        ["bash", "-c", CONFIGURE, "configure", objs, PROJECT],
-        ["make", "-f", objs / "Makefile", "-j2", "modules"],
-    ):
+
+    def run(*command):
         done = subprocess.run(command, cwd=NGINX_SRC, env=environment, text=True, capture_output=True)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+
+    run("bash", "-c", CONFIGURE, "configure", objs, PROJECT)
+    # nginx's own flags but for debugging information, which takes a fifth of the time.
+    flags = re.search(r"^CFLAGS = *(.*)$", (objs / "Makefile").read_text(), re.M)[1]
+    run("make", "-f", objs / "Makefile", "-j2", f"CFLAGS={flags} -g0", "modules")
     return objs
 
 

@@ -140,10 +140,10 @@ def test_memory_refused_at_each_allocation_of_a_request(edge, refusals, cases, b
                 assert status == wanted, what
                 break
     assert "keyward answers 500: memory was refused" in e.log
-    for name, answer in answers.items():
-        assert answer[500] + answer[0] > 15, (name, answer)
+    for name, counts in answers.items():
+        assert counts[500] + counts[0] > 15, (name, counts)
     # Which of a refusal's allocations is answered with 500 and which with a closed connection, the addresses' alignment decides.
-    assert sum(answer[500] for answer in answers.values()) > 100, answers
+    assert sum(counts[500] for counts in answers.values()) > 100, answers
 
 
 TOKENS = {"good": 200, "wrong": 401, "expired": 401, "of another audience": 401, "blocked": 403, "unprovisioned": 401, "narrow": 403}

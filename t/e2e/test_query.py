@@ -437,17 +437,17 @@ def test_pipelined_requests_have_their_own(site):
 
 def test_it_is_of_the_server_that_has_it(edge, store, backend):
     key = store.key(verifier="sha256")
-    e = edge(http=f"""
-        server {{
+    e = edge(http="""
+        server {
             listen 127.0.0.1:@PORT@;
             keyward on;
             keyward_credential query=token;
-            location / {{ proxy_pass @BACKEND@; }}
-        }}
-        server {{
+            location / { proxy_pass @BACKEND@; }
+        }
+        server {
             listen 127.0.0.1:@PORT_PLAIN@;
-            location / {{ proxy_pass @BACKEND@; }}
-        }}""")
+            location / { proxy_pass @BACKEND@; }
+        }""")
     assert e.get(f"/?token={key['key']}").status == 200
     assert e.get(f"/?key={key['key']}").status == 401
     assert e.get("/", {"X-API-Key": key["key"]}).status == 401

@@ -111,7 +111,7 @@ def test_report_U15(store, kw, edge, config_test, read_only):
         kw("key", "revoke", each["id"])
         assert e.get(headers={"X-API-Key": each["key"]}).status == 401
     e.allow_log("use counts")
-    said = e.wait_log(r"\[error\].*use counts.*Read-only file system")
+    e.wait_log(r"\[error\].*use counts.*Read-only file system")
     # Counts come in three times more, over at least two of its tries a second.
     for _ in range(3):
         last = store.key(verifier="sha256")

@@ -56,7 +56,7 @@ def test_a_file_that_could_not_be_read_is_read_later_for_all_issuers_of_it(edge,
     old, new = Signer(kid="1"), Signer(kid="2")
     path = issuers.write("set.json", jwks(old))
     http = f"keyward_issuer lax {{ jwks_file {path}; }} keyward_issuer strict {{ jwks_file {path}; issuer https://strict; }}"
-    e = edge(http=http, server=f"keyward on; add_header X-I $keyward_issuer/$keyward_reason always; location / {{ keyward_accept strict lax; empty_gif; }}", store=False, workers=1)
+    e = edge(http=http, server="keyward on; add_header X-I $keyward_issuer/$keyward_reason always; location / { keyward_accept strict lax; empty_gif; }", store=False, workers=1)
     token = bearer(new.token(iss="https://strict"))
     with e.connect() as connection:
 
