@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/last_failure.hpp"
 #include "jwt/key_set.hpp"
 #include "ngx/configuration.hpp"
 #include "ngx/issuers.hpp"
@@ -38,11 +39,11 @@ class IssuerKeys {
  private:
   struct Set {
     std::shared_ptr<const jwt::KeySet> keys;
-    KeyFileStamp stamp;                    // of the file that it came from, or of one that was refused
-    bool seen = false;                     // the file could be looked at once
-    bool unsettled = false;                // the file may have changed since without looking so
-    std::uint64_t refused_at = 0;          // changes_ when adopt() left out some of it; 0: it didn't
-    std::string failure;                   // what the log was last told; empty: all is well
+    KeyFileStamp stamp;            // of the file that it came from, or of one that was refused
+    bool seen = false;             // the file could be looked at once
+    bool unsettled = false;        // the file may have changed since without looking so
+    std::uint64_t refused_at = 0;  // changes_ when adopt() left out some of it; 0: it didn't
+    LastFailure failure;
     const jwt::Issuer *told_of = nullptr;  // which other issuer's keys the log was told of
   };
   bool is_due(std::size_t issuer, KeyFiles *files);
