@@ -11,8 +11,8 @@ constexpr std::uint64_t kRefileLockWaitMs = 1000;
 
 }  // namespace
 
-// Only the index changes, now that a request has shown the whole key: whatever was done to the record meanwhile (a revocation, say) stays, as
-// it is read again inside the transaction.
+// Only the index changes, now that a request has shown the whole key: whatever was done to the record meanwhile (a
+// revocation, say) stays, as it is read again inside the transaction.
 class CredentialStore::RefileJob final : public Job {
  public:
   RefileJob(CredentialWriter &writer, Zone &zone, std::string_view id, const Digest &usage_name, const Digest &tag,

@@ -15,8 +15,8 @@
 
 namespace keyward {
 
-// Read-only, unless keys of the legacy-prefix kind have to be filed anew: then this process writes as well, in a thread that does nothing
-// but change credentials, so that no change waits behind what usage there is to store.
+// Read-only, unless keys of the legacy-prefix kind have to be filed anew: then this process writes as well, in a thread
+// that does nothing but change credentials, so that no change waits behind what usage there is to store.
 class CredentialStore {
  public:
   CredentialStore(std::string folder, Zone *zone, ngx_log_t *log);

@@ -137,8 +137,8 @@ void IssuerKeys::take(std::size_t issuer, LoadedKeys loaded) {
 }
 
 void IssuerKeys::refresh() noexcept {
-  // All are read before any is taken, and where memory is refused none is: of two issuers of one file the laxer one must not have its new
-  // keys without the other.
+  // All are read before any is taken, and where memory is refused none is: of two issuers of one file the laxer one
+  // must not have its new keys without the other.
   const bool looked = guarded(false, [&] {
     KeyFiles files;
     std::vector<std::pair<std::size_t, LoadedKeys>> due;

@@ -15,6 +15,9 @@
 
 namespace keyward {
 
+class KeyFiles;
+struct LoadedKeys;
+
 // On the event loop only. A set is swapped whole: who holds one goes on with it.
 class IssuerKeys {
  public:
@@ -24,14 +27,16 @@ class IssuerKeys {
   // By the issuer's place among the configured ones; nullptr: it has no keys yet.
   const std::shared_ptr<const jwt::KeySet> &current(std::size_t issuer) const noexcept { return sets_[issuer].keys; }
 
-  // Rises whenever any set becomes another: what was verified before has to be verified again, as another issuer may come first now.
+  // Rises whenever any set becomes another: what was verified before has to be verified again, as another issuer may
+  // come first now.
   std::uint64_t changes() const noexcept { return changes_; }
 
-  // Once a second: reads files that changed again. One that can't be used keeps the last good set, and the log is told once.
+  // Once a second: reads files that changed again. One that can't be used keeps the last good set, and the log is told
+  // once.
   void refresh() noexcept;
 
-  // Gives an issuer another set. false: without those of its keys that another issuer has whose tokens couldn't be told from this one's;
-  // the log is told. What isn't in the set any more is gone in any case.
+  // Gives an issuer another set. false: without those of its keys that another issuer has whose tokens couldn't be told
+  // from this one's; the log is told. What isn't in the set any more is gone in any case.
   bool adopt(std::size_t issuer, std::shared_ptr<const jwt::KeySet> keys);
   // Leaves it without any: they are too old.
   void drop(std::size_t issuer) noexcept;

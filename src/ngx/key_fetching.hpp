@@ -1,4 +1,5 @@
-// Key sets that are fetched: taking turns with the other workers, taking over what they bring, and requests that wait for it.
+// Key sets that are fetched: taking turns with the other workers, taking over what they bring, and requests that wait
+// for it.
 #pragma once
 
 #include <atomic>
@@ -20,8 +21,8 @@ namespace keyward {
 class IssuerKeys;
 class UsageKeeper;
 
-// One for each worker, on its event loop. A fetch runs in whichever worker takes the turn first; all of them look at shared memory once a
-// second, and every 20 ms while a request waits.
+// One for each worker, on its event loop. A fetch runs in whichever worker takes the turn first; all of them look at
+// shared memory once a second, and every 20 ms while a request waits.
 class KeyFetching {
  public:
   // kept: where sets lie over a restart that have no file of their own.
@@ -34,11 +35,12 @@ class KeyFetching {
   // Before anything is decided: takes in what shared memory or a cache has, and sees to it that the rest is fetched.
   void begin();
 
-  // Background::await_keys(), for the request: it waits, or (invalid_token) none of their sets, fetched since it came, knows the token's key.
+  // Background::await_keys(), for the request: it waits, or (invalid_token) none of their sets, fetched since it came,
+  // knows the token's key.
   KeysAwaited await(RequestContext *ctx, const std::vector<std::size_t> &issuers);
 
-  // For a token whose key these issuers' sets should have (jwt::Verdict::late): begins to fetch them, unless that was done
-  // for an unknown key too short a time ago. Nobody waits.
+  // For a token whose key these issuers' sets should have (jwt::Verdict::late): begins to fetch them, unless that was
+  // done for an unknown key too short a time ago. Nobody waits.
   void want(const std::vector<std::size_t> &issuers);
 
   // jwt::AcceptedIssuer::fetched_at_s of what this worker verifies with.

@@ -15,8 +15,8 @@ namespace {
 constexpr std::size_t kQueuedJobs = 16;
 constexpr std::uint64_t kFlushLockWaitMs = 200;
 constexpr std::uint64_t kKeySetLockWaitMs = 1000;
-// For all locks of a worker that ends; what isn't stored then is lost. Debian kills after 5 s, and a second of those may go to the last
-// bcrypt runs, another one to the job that is under way.
+// For all locks of a worker that ends; what isn't stored then is lost. Debian kills after 5 s, and a second of those
+// may go to the last bcrypt runs, another one to the job that is under way.
 constexpr std::uint64_t kLastLocksWaitMs = 2000;
 // How long a worker may flush for all before another one may: a few seconds, so that a dead worker's turn passes on.
 constexpr std::uint64_t kFlushLeaseMs = 3000;
@@ -31,8 +31,8 @@ Moment moment_of_nginx() noexcept {
 
 }  // namespace
 
-// Stores a batch of use counts, and the windows that have changed; counts that can't be stored go back to shared memory. Touches the usage
-// store and the zone, and nothing of nginx's, until it finishes.
+// Stores a batch of use counts, and the windows that have changed; counts that can't be stored go back to shared
+// memory. Touches the usage store and the zone, and nothing of nginx's, until it finishes.
 class UsageKeeper::FlushJob final : public Job {
  public:
   FlushJob(UsageKeeper &owner, bool last)  // last: this process comes to its end

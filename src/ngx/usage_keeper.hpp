@@ -1,4 +1,5 @@
-// What a worker keeps in the store beside credentials, so that it outlives a restart: use counts, windows of limits, fetched key sets.
+// What a worker keeps in the store beside credentials, so that it outlives a restart: use counts, windows of limits,
+// fetched key sets.
 #pragma once
 
 #include <string>
@@ -15,14 +16,15 @@
 
 namespace keyward {
 
-// All of it is the store's usage environment, which has one writer at a time: so one thread of ours writes it, and changes of credentials
-// (credential_store.hpp) have another one.
+// All of it is the store's usage environment, which has one writer at a time: so one thread of ours writes it, and
+// changes of credentials (credential_store.hpp) have another one.
 class UsageKeeper {
  public:
   UsageKeeper(const MainConfiguration &conf, Zone *zone, ngx_log_t *log);
 
-  // Before anything is decided: settles under which secret windows are named, and sees to it that those of before a restart are there.
-  // May wait for other workers, which do the same. false: names can't be settled, and nothing may be counted.
+  // Before anything is decided: settles under which secret windows are named, and sees to it that those of before a
+  // restart are there. May wait for other workers, which do the same. false: names can't be settled, and nothing may be
+  // counted.
   bool begin_windows();
 
   // false: there is no thread, and nothing is stored before the end.
@@ -34,8 +36,8 @@ class UsageKeeper {
   // Once a second: hands counted uses and changed windows to the thread, unless another worker has just done so.
   void flush() noexcept;
 
-  // keep: what fails is written at the next fetch. find: only before the first request is decided; false with a sentence in error, which is
-  // empty where none is kept.
+  // keep: what fails is written at the next fetch. find: only before the first request is decided; false with a
+  // sentence in error, which is empty where none is kept.
   void keep_key_set(const Sha256 &name, KeptKeySet set);
   bool find_key_set(const Sha256 &name, KeptKeySet *set, std::string *error);
 

@@ -8,8 +8,8 @@
 
 namespace keyward {
 
-// A thread pool and an event of nginx's on its eventfd: one of our own, as nginx's ngx_notify() has one handler slot, which nginx's own
-// pool uses. Not one of nginx's connections, so that none is taken from clients.
+// A thread pool and an event of nginx's on its eventfd: one of our own, as nginx's ngx_notify() has one handler slot,
+// which nginx's own pool uses. Not one of nginx's connections, so that none is taken from clients.
 class WatchedPool {
  public:
   WatchedPool() = default;

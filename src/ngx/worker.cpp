@@ -9,8 +9,9 @@ namespace keyward {
 namespace {
 
 constexpr ngx_msec_t kTickMs = 1000;
-// Whoever shares a processor with a run waits for it the less, the nicer it is: the p99 of known keys beside a storm of new ones was 4 times
-// what it was without at 10, 3.6 times at 15, and 1.6 times at 19. Where the processors never rest, a run has a seventieth of one.
+// Whoever shares a processor with a run waits for it the less, the nicer it is: the p99 of known keys beside a storm of
+// new ones was 4 times what it was without at 10, 3.6 times at 15, and 1.6 times at 19. Where the processors never
+// rest, a run has a seventieth of one.
 constexpr int kBcryptNiceness = 19;
 // Runs that no thread has taken yet, for each thread: two seconds of work at cost 10. What is beyond gets 503 at once.
 constexpr std::size_t kQueuePerThread = 32;
@@ -124,7 +125,8 @@ ngx_int_t internal_error(ngx_http_request_t *r, const char *why) noexcept {
 }
 
 ngx_int_t on_init_module(ngx_cycle_t *cycle) noexcept {
-  // A single process that reloads goes on without init_process: between two events, and while the old zone is still there.
+  // A single process that reloads goes on without init_process: between two events, and while the old zone is still
+  // there.
   if (ngx_process == NGX_PROCESS_SINGLE && the_worker && on_init_process(cycle) != NGX_OK) {
     the_worker.reset();  // requests get 500 then
   }

@@ -1,4 +1,5 @@
-// What one worker process has open: the store, its threads, what it remembers. Made after the fork, gone with the process.
+// What one worker process has open: the store, its threads, what it remembers. Made after the fork, gone with the
+// process.
 #pragma once
 
 #include <atomic>
@@ -71,11 +72,12 @@ struct Worker {
   Ticker tick_;
 };
 
-// This process's worker; nullptr where there is none: in the master, in cache processes, and where keyward isn't configured.
+// This process's worker; nullptr where there is none: in the master, in cache processes, and where keyward isn't
+// configured.
 Worker *worker() noexcept;
 
-// What a handler answers where something of ours failed before there was a decision: 500, with the reason in the log (at [error] once a
-// second, or there would be no end of it).
+// What a handler answers where something of ours failed before there was a decision: 500, with the reason in the log
+// (at [error] once a second, or there would be no end of it).
 ngx_int_t internal_error(ngx_http_request_t *r, const char *why) noexcept;
 
 // nginx's callbacks.
