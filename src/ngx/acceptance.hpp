@@ -30,7 +30,7 @@ struct Acceptance : Accepted {
 };
 
 // Rules that name a method replace those for all methods. What isn't in any of the sets is the last one's, whose
-// methods are 0. Names that no issuer has are left out: check_configuration() tells of them.
+// methods are 0. Names that no issuer has are left out: check_issuers() tells of them.
 std::vector<Acceptance> work_out(MainConfiguration *main, const std::vector<AcceptRule> &rules);
 
 // All issuers, in the order in which they were written.

@@ -1,7 +1,8 @@
 // A cache in front of which keyward decides must tell its clients apart: its key has to name the principal, or
 // nothing of a principal's may be kept.
 //
-// A variable that isn't known here may name a principal, so it is taken for one that does.
+// A variable that isn't known here may name a principal, so it is taken for one that does. What the caching modules
+// were told is known from their directives (directive_watch.hpp); nothing is looked at that is theirs alone.
 #include "ngx/cache_check.hpp"
 
 #include <algorithm>
