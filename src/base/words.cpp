@@ -36,7 +36,7 @@ bool is_near(std::string_view a, std::string_view b) noexcept {
   return swapped || (a.size() <= 1 && b.size() <= 1);
 }
 
-std::optional<std::string> meant_parameter(std::string_view word, std::initializer_list<std::string_view> names) {
+std::optional<std::string> meant_parameter(std::string_view word, const std::vector<std::string_view> &names) {
   const std::size_t end = word.find('=');
   if (end == std::string_view::npos) {
     return std::nullopt;

@@ -1,7 +1,6 @@
 // The words of a directive, and what is wrong with them: what nginx and the command read alike.
 #pragma once
 
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,7 +25,7 @@ bool is_near(std::string_view a, std::string_view b) noexcept;
 
 // A word that is to be a value, but looks like one of these parameters, perhaps misspelt: what was meant ("method=GET":
 // "methods=GET"). nothing: it is a value.
-std::optional<std::string> meant_parameter(std::string_view word, std::initializer_list<std::string_view> names);
+std::optional<std::string> meant_parameter(std::string_view word, const std::vector<std::string_view> &names);
 
 Wrong parse_on_off(std::string_view word, bool *value);
 

@@ -29,8 +29,8 @@ struct Acceptance : Accepted {
   Methods methods = 0;
 };
 
-// Rules that name a method replace those for all methods. What isn't in any of the sets is the last one's, whose methods are 0. Names that
-// no issuer has are left out: check_configuration() tells of them.
+// Rules that name a method replace those for all methods. What isn't in any of the sets is the last one's, whose
+// methods are 0. Names that no issuer has are left out: check_issuers() tells of them.
 std::vector<Acceptance> work_out(MainConfiguration *main, const std::vector<AcceptRule> &rules);
 
 // All issuers, in the order in which they were written.

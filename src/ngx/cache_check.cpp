@@ -1,14 +1,14 @@
 // A cache in front of which keyward decides must tell its clients apart: its key has to name the principal, or
 // nothing of a principal's may be kept.
 //
-// A variable that isn't known here may name a principal, so it is taken for one that does.
+// A variable that isn't known here may name a principal, so it is taken for one that does. What the caching modules
+// were told is known from their directives (directive_watch.hpp); nothing is looked at that is theirs alone.
 #include "ngx/cache_check.hpp"
 
 #include <algorithm>
 
 #include "base/variable_names.hpp"
 #include "ngx/computed_variables.hpp"
-#include "ngx/configuration.hpp"
 
 namespace keyward {
 namespace {
@@ -184,19 +184,21 @@ KeptOut kept_out_by(const DirectiveWatch &watch, const Principals &all, const st
 // What one module caches in which location.
 class CacheCheck {
  public:
-  CacheCheck(ngx_conf_t *cf, const DirectiveWatch &watch, std::size_t which)
-      : cf_(cf), watch_(watch), which_(which), names_(kCachingModules[which]) {}
+  CacheCheck(ngx_conf_t *cf, const MainConfiguration &main, const Reading &reading, std::size_t which)
+      : cf_(cf),
+        main_(main),
+        reading_(reading),
+        watch_(*reading.watch),
+        which_(which),
+        names_(kCachingModules[which]) {}
 
-  void run(const std::vector<MergedLocation> &locations) {
-    if (!locations.empty()) {
-      const LocationConfiguration *http = locations.front().location;
-      while (http->parent != nullptr) {
-        http = http->parent;
+  void run() {
+    for (const MergedLocation &one : reading_.merged) {
+      const LocationConfiguration *around = reading_.parent_of(one.location);
+      if (reading_.parent_of(around) == nullptr) {
+        states_.try_emplace(around, state_of(around, State()));  // http
       }
-      states_[http] = state_of(http, State());
-    }
-    for (const MergedLocation &one : locations) {
-      const auto parent = states_.find(one.location->parent);
+      const auto parent = states_.find(around);
       State state = state_of(one.location, parent->second);
       const auto *core = static_cast<ngx_http_core_loc_conf_t *>(one.loc_conf[ngx_http_core_module.ctx_index]);
       const BlockNote *note = watch_.find(one.location);
@@ -233,7 +235,7 @@ class CacheCheck {
   }
 
   void look_at(const MergedLocation &one, bool noname, State *state) const {
-    const Principals all = principals_of(*one.location, *main_configuration(cf_));
+    const Principals all = principals_of(*one.location, main_);
     if (!state->cache.on.value_or(false) || !state->answers || (!all.keys && !all.tokens)) {
       return;
     }
@@ -249,7 +251,7 @@ class CacheCheck {
     }
     state->warned = true;
     // An `if` or limit_except inside has it from around it.
-    if (!noname || !states_.at(one.location->parent).warned) {
+    if (!noname || !states_.at(reading_.parent_of(one.location)).warned) {
       warn(one, all, origins, *state, keys_shared);
     }
   }
@@ -286,11 +288,14 @@ class CacheCheck {
     ngx_log_error(NGX_LOG_WARN, cf_->log, 0,
                   "%s_cache of the location %s has no principal in its key%s, so that a client may get what was "
                   "answered to another; write \"%s_cache_key '$keyward_key_id %s$keyward_subject %s';\"",
-                  names_.prefix, one.location->block_place.c_str(), why_not(all, key, state, keys_shared).c_str(),
-                  names_.prefix, all.several_issuers ? "$keyward_issuer " : "", rest.c_str());
+                  names_.prefix, reading_.blocks.at(one.location).place.c_str(),
+                  why_not(all, key, state, keys_shared).c_str(), names_.prefix,
+                  all.several_issuers ? "$keyward_issuer " : "", rest.c_str());
   }
 
   ngx_conf_t *cf_;
+  const MainConfiguration &main_;
+  const Reading &reading_;
   const DirectiveWatch &watch_;
   std::size_t which_;
   const CachingModule &names_;
@@ -299,9 +304,9 @@ class CacheCheck {
 
 }  // namespace
 
-void warn_of_shared_caches(ngx_conf_t *cf, const DirectiveWatch &watch) {
+void warn_of_shared_caches(ngx_conf_t *cf, const MainConfiguration &main, const Reading &reading) {
   for (std::size_t i = 0; i < kCachingModules.size(); ++i) {
-    CacheCheck(cf, watch, i).run(main_configuration(cf)->merged);
+    CacheCheck(cf, main, reading, i).run();
   }
 }
 

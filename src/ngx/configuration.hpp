@@ -17,17 +17,12 @@
 #include "key/key_format.hpp"
 #include "limit/zone.hpp"
 #include "ngx/acceptance.hpp"
-#include "ngx/directive_watch.hpp"
 #include "ngx/issuers.hpp"
-#include "ngx/key_loading.hpp"
 #include "ngx/key_zones.hpp"
 #include "ngx/ngx.hpp"
 #include "ngx/watched_fields.hpp"
 
 namespace keyward {
-
-// Where a directive stands, for messages that come once everything is read: "in /etc/nginx/nginx.conf:12".
-std::string place_of(ngx_conf_t *cf);
 
 enum class Mode : std::uint8_t { off, on, shadow };
 
@@ -101,21 +96,9 @@ struct LocationConfiguration {
   bool has_methods = false;        // a rule looks at the method: overrides of it are removed
   bool reads_variables = false;    // a rule that decides has a variable in it
 
-  LocationConfiguration *parent = nullptr;  // set when merged
-  const LocationConfiguration *whole =
-      nullptr;              // of an `if` or limit_except: the location that it is in; else this one
-  bool touched = false;     // a directive of ours stands here
-  bool effective = false;   // keyward is on or in shadow here, or somewhere inside
-  std::string block_place;  // where the block begins
-  std::string place;        // of the first directive, and which it was
-  std::string first_directive;
-  std::string enforcement_place, sources_place, scopes_place, limits_place;
-};
-
-// A location (or server, or `if`) with what all of nginx's modules have of it. A parent comes before its children.
-struct MergedLocation {
-  const LocationConfiguration *location;
-  void **loc_conf;
+  // Of an `if` or limit_except: the location that it is in; else this one.
+  const LocationConfiguration *whole = nullptr;
+  bool effective = false;  // keyward is on or in shadow here, or somewhere inside
 };
 
 enum IdentityField : std::size_t { kSubject, kKeyId, kPlan, kScopes, kKind, kIssuer, kAssertion, kIdentityFields };
@@ -134,33 +117,21 @@ struct ServerConfiguration {
   WatchedFields watched;
 };
 
-// A mistake that only matters where keyward is on: an error then, else a warning (`keyward off;` in an incident must
-// never make a reload fail).
-struct Problem {
-  std::string text;  // with its place
-};
-
-// What limits that share their counts must agree in: one window can't be of two lengths.
-struct SharedWindow {
-  std::string name;  // of "plan": empty, or name=
-  bool plan;
-  CountBy by;
-  std::uint32_t window_s;  // of "plan": 0
-  bool sliding;
-  std::string place;
-};
+struct Reading;
 
 struct MainConfiguration {
-  std::string store;  // absolute; empty: none
-  std::string store_place;
+  MainConfiguration();
+  ~MainConfiguration();
+  MainConfiguration(const MainConfiguration &) = delete;
+  MainConfiguration &operator=(const MainConfiguration &) = delete;
+
+  std::string store;                // absolute; empty: none
+  std::string store_place;          // of keyward_store, which is looked into after all else
   std::size_t usage_map_bytes = 0;  // 0: the default
-  std::size_t zone_bytes = 16U << 20;
-  bool zone_set = false;
-  std::vector<KeyFormat> formats;  // never empty once read
-  bool formats_set = false;
+  std::size_t zone_bytes = 0;       // 0: the default; never 0 once read
+  std::vector<KeyFormat> formats;   // empty: the default; never empty once read
   Policy policy;
   std::vector<std::unique_ptr<IssuerConfiguration>> issuers;  // in the order in which they were written
-  KeyFiles key_files;                                         // while they are read
   std::vector<FetchedIssuer> fetched;                         // those with a jwks_uri; once all is read
   std::vector<std::unique_ptr<const IssuerList>> issuer_lists;
   const IssuerList *every_issuer = nullptr;  // set once all are known
@@ -170,19 +141,12 @@ struct MainConfiguration {
   // The indexes of variables that hold the query, where there are such names (computed_variables.hpp).
   std::vector<ngx_uint_t> query_variables;
   std::vector<ngx_uint_t> identity_variables;  // the indexes of $http_... of identity fields
+  std::vector<ngx_uint_t> derived_variables;   // to be read anew where another may ask (computed_variables.hpp)
   ngx_int_t notes_variable = NGX_ERROR;        // see request_start.cpp
   bool any_on = false;                         // some location is on or in shadow
   bool configured = false;                     // any directive of ours at all
-  std::vector<Problem> problems;
-  std::vector<LocationConfiguration *> touched;
-  std::vector<std::pair<std::string, std::string>> plans_named;    // by a directive, and its place
-  std::vector<std::pair<std::string, std::string>> issuers_named;  // the same; "token": all of them
-  std::vector<MergedLocation> merged;
-  std::vector<SharedWindow> shared_windows;
-  std::vector<std::string> limit_places;  // identities given so far, so that two equal places differ
 
-  std::unique_ptr<DirectiveWatch> watch;      // while the configuration is read
-  std::vector<ngx_uint_t> derived_variables;  // to be read anew where another may ask (computed_variables.hpp)
+  std::unique_ptr<Reading> reading;  // while nginx reads it (reading.hpp)
 
   const ngx_cycle_t *cycle = nullptr;  // the one this configuration is for
   ngx_shm_zone_t *shm_zone = nullptr;
@@ -209,8 +173,8 @@ char *merge_server(ngx_conf_t *cf, void *parent, void *child) noexcept;
 void *create_location(ngx_conf_t *cf) noexcept;
 char *merge_location(ngx_conf_t *cf, void *parent, void *child) noexcept;
 
-// Everything that can only be judged once all is read; false after having logged an error.
-bool check_configuration(ngx_conf_t *cf, const DirectiveWatch &watch) noexcept;
+// Once all is read: works out what follows, and judges it. false after having logged an error.
+bool finish_configuration(ngx_conf_t *cf, Reading *reading) noexcept;
 
 // All directives (directives.cpp), ended by ngx_null_command.
 extern ngx_command_t directives[];

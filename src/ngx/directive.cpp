@@ -1,20 +1,14 @@
 // Reading the words of directives.
 #include "ngx/directive.hpp"
 
-#include <algorithm>
-#include <array>
-
 #include "auth/scope.hpp"
+#include "ngx/reading.hpp"
 
 namespace keyward {
 namespace {
 
-struct MethodName {
-  std::string_view name;
-  Methods bits;
-};
-constexpr MethodName kMethods[] = {
-    {"GET", NGX_HTTP_GET | NGX_HTTP_HEAD},  // GET includes HEAD (spec 6)
+constexpr Choice<Methods> kMethods[] = {
+    {"GET", NGX_HTTP_GET | NGX_HTTP_HEAD},  // HEAD is a GET without a body
     {"HEAD", NGX_HTTP_HEAD},
     {"POST", NGX_HTTP_POST},
     {"PUT", NGX_HTTP_PUT},
@@ -30,41 +24,21 @@ constexpr MethodName kMethods[] = {
     {"UNLOCK", NGX_HTTP_UNLOCK},
 };
 
-// Parameters that a directive takes once; `words`: of its other words, too, none may stand there twice.
-struct Once {
-  std::string_view directive;
-  std::array<std::string_view, 6> names;
-  bool words;
-};
-constexpr Once kOnce[] = {
-    {"keyward_accept", {"methods"}, true},
-    {"keyward_scope", {"methods", "match"}, true},
-    {"keyward_limit", {"name", "by", "window", "cost", "methods", "default"}, true},
-    {"keyward_plan", {}, true},
-    {"keyward_scope_implies", {}, true},
-};
-
-const MethodName *find_method(std::string_view name) {
-  const auto *known =
-      std::find_if(std::begin(kMethods), std::end(kMethods), [&](const MethodName &m) { return m.name == name; });
-  return known == std::end(kMethods) ? nullptr : known;
-}
-
 }  // namespace
 
 bool are_methods(std::string_view list) {
   const std::vector<std::string_view> names = split_list(list, ',');
-  return !names.empty() &&
-         std::all_of(names.begin(), names.end(), [](std::string_view name) { return find_method(name) != nullptr; });
+  return !names.empty() && std::all_of(names.begin(), names.end(),
+                                       [](std::string_view name) { return choose(kMethods, name) != nullptr; });
 }
 
 Wrong parse_methods(std::string_view list, Methods *methods) {
   for (const std::string_view name : split_list(list, ',')) {
-    const MethodName *known = find_method(name);
+    const Methods *known = choose(kMethods, name);
     if (known == nullptr) {
       return "unknown method " + quoted(name) + "; write names that nginx knows in capitals, such as methods=GET,POST";
     }
-    *methods |= known->bits;
+    *methods |= *known;
   }
   return *methods == 0 ? Wrong("\"methods=\" names no method; write methods=GET,POST") : kGood;
 }
@@ -97,13 +71,14 @@ Words words_of(const ngx_conf_t *cf) {
 }
 
 void note_touch(ngx_conf_t *cf, std::string_view directive, LocationConfiguration *conf) {
-  if (!conf->touched) {
-    conf->touched = true;
-    conf->place = place_of(cf);
-    conf->first_directive = directive;
-    main_configuration(cf)->touched.push_back(conf);
-  } else if (conf->first_directive == "keyward") {
-    conf->first_directive = directive;
+  Reading &reading = reading_of(cf);
+  ReadBlock &block = reading.block(conf);
+  if (block.first_place.empty()) {
+    block.first_place = place_of(cf);
+    block.first_directive = directive;
+    reading.touched.push_back(conf);
+  } else if (block.first_directive == "keyward") {
+    block.first_directive = directive;
   }
 }
 void note_touch(ngx_conf_t *cf, std::string_view, ServerConfiguration *conf) {
@@ -112,19 +87,14 @@ void note_touch(ngx_conf_t *cf, std::string_view, ServerConfiguration *conf) {
 }
 void note_touch(ngx_conf_t *, std::string_view, MainConfiguration *) {}
 
-Wrong check_once(std::string_view directive, const Words &words) {
-  const auto *once =
-      std::find_if(std::begin(kOnce), std::end(kOnce), [&](const Once &known) { return known.directive == directive; });
-  if (once == std::end(kOnce)) {
-    return kGood;
-  }
+Wrong check_once(const Words &words, const Names &parameters) {
   for (std::size_t i = 2; i < words.size(); ++i) {
     const auto earlier_end = words.begin() + static_cast<std::ptrdiff_t>(i);
-    if (once->words && std::find(words.begin() + 1, earlier_end, words[i]) != earlier_end) {
+    if (std::find(words.begin() + 1, earlier_end, words[i]) != earlier_end) {
       return quoted(words[i]) + " is there twice";
     }
-    for (const std::string_view name : once->names) {
-      const auto is_one = [&](std::string_view word) { return !name.empty() && option(word, name).has_value(); };
+    for (const std::string_view name : parameters) {
+      const auto is_one = [&](std::string_view word) { return option(word, name).has_value(); };
       if (is_one(words[i]) && std::any_of(words.begin() + 1, earlier_end, is_one)) {
         return quoted(words[i]) + " is a second \"" + std::string(name) + "=\"; write only one";
       }

@@ -8,6 +8,7 @@
 #include "base/nginx_text.hpp"
 #include "base/variable_names.hpp"
 #include "ngx/directive.hpp"
+#include "ngx/reading.hpp"
 
 namespace keyward {
 namespace {
@@ -202,10 +203,11 @@ char *on_directive(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept 
   if (watched == nullptr) {
     return const_cast<char *>("is unknown to keyward, which nginx asks for it");
   }
-  DirectiveWatch *watch = main_configuration(cf)->watch.get();
-  if (watch == nullptr) {
+  Reading *reading = main_configuration(cf)->reading.get();
+  if (reading == nullptr || !reading->watch) {
     return watched->original(cf, command, conf);
   }
+  DirectiveWatch *watch = &*reading->watch;
   Seen seen = {cf, {}, {}, {}, watched->which};
   bool noted = guarded(false, [&] {
     for (const std::string_view word : words_of(cf)) {

@@ -6,14 +6,13 @@
 
 #include "base/variable_names.hpp"
 #include "ngx/computed_variables.hpp"
-#include "ngx/configuration.hpp"
 
 namespace keyward {
 namespace {
 
 // The blocks above servers have no `return`.
-bool is_server(const LocationConfiguration &location) {
-  return location.parent != nullptr && location.parent->parent == nullptr;
+bool is_server(const Reading &reading, const LocationConfiguration *block) {
+  return reading.parent_of(reading.parent_of(block)) == nullptr;
 }
 
 void warn_of_return(ngx_conf_t *cf, const ReturnNote &note, bool in_server) {
@@ -40,18 +39,19 @@ std::string own_variable_of(const DirectiveWatch &watch, const ZoneNote &zone) {
 
 }  // namespace
 
-void warn_of_early_answers(ngx_conf_t *cf, const DirectiveWatch &watch) {
-  for (const MergedLocation &one : main_configuration(cf)->merged) {
-    const BlockNote *note = watch.find(one.location);
+void warn_of_early_answers(ngx_conf_t *cf, const Reading &reading) {
+  for (const MergedLocation &one : reading.merged) {
+    const BlockNote *note = reading.watch->find(one.location);
     if (note == nullptr) {
       continue;
     }
     const auto *core = static_cast<ngx_http_core_loc_conf_t *>(one.loc_conf[ngx_http_core_module.ctx_index]);
-    const bool in_server = is_server(*one.location);
+    const bool in_server = is_server(reading, one.location);
     // A server's comes before any location is chosen.
     const bool guarded = in_server ? one.location->effective : one.location->enforcement->mode != Mode::off;
     // Clients don't get there by themselves: such a location answers for another, as an error page does.
-    const bool led_to = (core->named || core->internal == 1) && one.location->enforcement_place.empty();
+    const bool led_to =
+        (core->named || core->internal == 1) && reading.blocks.at(one.location).enforcement_place.empty();
     for (const ReturnNote &answer : note->returns) {
       if (guarded && !led_to && answer.status >= NGX_HTTP_OK && answer.status < NGX_HTTP_SPECIAL_RESPONSE) {
         warn_of_return(cf, answer, in_server);
@@ -60,15 +60,16 @@ void warn_of_early_answers(ngx_conf_t *cf, const DirectiveWatch &watch) {
   }
 }
 
-void warn_of_early_counting(ngx_conf_t *cf, const DirectiveWatch &watch) {
+void warn_of_early_counting(ngx_conf_t *cf, const Reading &reading) {
+  const DirectiveWatch &watch = *reading.watch;
   std::set<const ZoneUse *> told;
-  for (const MergedLocation &one : main_configuration(cf)->merged) {
+  for (const MergedLocation &one : reading.merged) {
     for (std::size_t i = 0; i < kCountingModules.size() && one.location->enforcement->mode != Mode::off; ++i) {
       // A list replaces the one around it.
       const LocationConfiguration *block = one.location;
       const BlockNote *note = watch.find(block);
       while (block != nullptr && (note == nullptr || note->zone_uses[i].empty())) {
-        block = block->parent;
+        block = reading.parent_of(block);
         note = watch.find(block);
       }
       if (note == nullptr) {

@@ -1,8 +1,7 @@
 // Directives of http and server: the store, the zone, key formats, plans, implications, identity, bcrypt.
-#include <algorithm>
-
 #include "auth/policy_rules.hpp"
 #include "ngx/directive.hpp"
+#include "ngx/reading.hpp"
 
 namespace keyward {
 namespace {
@@ -104,10 +103,9 @@ Wrong set_store(ngx_conf_t *cf, const Words &words, MainConfiguration *conf) {
 }
 
 Wrong set_zone(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
-  if (conf->zone_set) {
+  if (conf->zone_bytes != 0) {
     return "is duplicate";
   }
-  conf->zone_set = true;
   if (Wrong wrong = parse_size(words[1], &conf->zone_bytes)) {
     return wrong;
   }
@@ -118,14 +116,17 @@ Wrong set_zone(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
 }
 
 Wrong set_key_format(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
-  conf->formats_set = true;
   return add_key_format(words, &conf->formats);
 }
 
-Wrong set_plan(ngx_conf_t *, const Words &words, MainConfiguration *conf) { return add_plan(words, &conf->policy); }
+Wrong set_plan(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
+  Wrong wrong = check_once(words);
+  return wrong ? wrong : add_plan(words, &conf->policy);
+}
 
 Wrong set_scope_implies(ngx_conf_t *, const Words &words, MainConfiguration *conf) {
-  return add_implication(words, &conf->policy);
+  Wrong wrong = check_once(words);
+  return wrong ? wrong : add_implication(words, &conf->policy);
 }
 
 Wrong set_bcrypt_concurrency(ngx_conf_t *, const Words &words, MainConfiguration *conf) {

@@ -17,10 +17,10 @@ std::string named(const IssuerConfiguration &issuer) {
   return "keyward_issuer \"" + issuer.rules.name + "\" " + issuer.place;
 }
 
-void check_names(ngx_conf_t *cf, MainConfiguration *main) {
-  for (const auto &[name, place] : main->issuers_named) {
+void check_names(ngx_conf_t *cf, const MainConfiguration &main, Reading *reading) {
+  for (const auto &[name, place] : reading->issuers) {
     if (name == "token") {
-      if (main->issuers.empty()) {
+      if (main.issuers.empty()) {
         ngx_log_error(
             NGX_LOG_WARN, cf->log, 0,
             "\"token\" in keyward_accept %s accepts none: there is no issuer; write \"keyward_issuer NAME { ... "
@@ -29,12 +29,12 @@ void check_names(ngx_conf_t *cf, MainConfiguration *main) {
       }
       continue;
     }
-    const bool known = std::any_of(main->issuers.begin(), main->issuers.end(),
+    const bool known = std::any_of(main.issuers.begin(), main.issuers.end(),
                                    [&name = name](const auto &issuer) { return issuer->rules.name == name; });
     if (!known) {
-      main->problems.push_back(
-          {"unknown issuer \"" + name + "\" in keyward_accept " + place + "; define it with \"keyward_issuer " + name +
-           " { ... }\" in http, or write one of key, token, anonymous, unprovisioned and preflight"});
+      reading->problems.push_back(
+          "unknown issuer \"" + name + "\" in keyward_accept " + place + "; define it with \"keyward_issuer " + name +
+          " { ... }\" in http, or write one of key, token, anonymous, unprovisioned and preflight");
     }
   }
 }
@@ -48,18 +48,18 @@ bool may_come_to_share(const IssuerConfiguration &one, const IssuerConfiguration
 }
 
 // What signs for one must not sign for the other as well, where nothing tells them apart.
-void check_pairs(ngx_conf_t *cf, MainConfiguration *main) {
-  for (std::size_t i = 0; i < main->issuers.size(); ++i) {
+void check_pairs(ngx_conf_t *cf, const MainConfiguration &main, Reading *reading) {
+  for (std::size_t i = 0; i < main.issuers.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
-      const IssuerConfiguration &one = *main->issuers[i];
-      const IssuerConfiguration &other = *main->issuers[j];
+      const IssuerConfiguration &one = *main.issuers[i];
+      const IssuerConfiguration &other = *main.issuers[j];
       const bool same_place = one.keys.from == other.keys.from && one.keys.where == other.keys.where;
       const bool same_keys = one.loaded && other.loaded && one.loaded->shares_keys_with(*other.loaded);
       if ((same_place || same_keys) && !jwt::are_distinct(one.rules, other.rules)) {
-        main->problems.push_back(
-            {named(one) + " has a key of issuer \"" + other.rules.name +
-             "\", so that it can't be told which of the two has issued a token; let them differ in \"issuer\", "
-             "\"type\" or \"require\""});
+        reading->problems.push_back(
+            named(one) + " has a key of issuer \"" + other.rules.name +
+            "\", so that it can't be told which of the two has issued a token; let them differ in \"issuer\", "
+            "\"type\" or \"require\"");
       } else if (may_come_to_share(one, other) && !jwt::are_distinct(one.rules, other.rules)) {
         ngx_log_error(
             NGX_LOG_WARN, cf->log, 0,
@@ -69,8 +69,8 @@ void check_pairs(ngx_conf_t *cf, MainConfiguration *main) {
       }
       // Else tokens of the one would be left to the other while only that one still has keys.
       if (same_place && one.keys.from == KeyPlace::From::jwks_uri && one.keys.stale_s != other.keys.stale_s) {
-        main->problems.push_back({named(one) + " fetches its keys from where issuer \"" + other.rules.name +
-                                  "\" does; give both the same \"stale=\""});
+        reading->problems.push_back(named(one) + " fetches its keys from where issuer \"" + other.rules.name +
+                                    "\" does; give both the same \"stale=\"");
       }
     }
   }
@@ -92,21 +92,21 @@ void check_cache(ngx_conf_t *cf, const IssuerConfiguration &issuer) {
   }
 }
 
-void check_one(MainConfiguration *main, const IssuerConfiguration &issuer) {
+void check_one(const MainConfiguration &main, const IssuerConfiguration &issuer, Reading *reading) {
   const jwt::Issuer &rules = issuer.rules;
   // The store may have plans, too; whoever has one that is nowhere gets no_access.
-  if (!rules.plan.empty() && main->store.empty() && main->policy.plans.count(rules.plan) == 0) {
-    main->problems.push_back({"unknown plan \"" + rules.plan + "\" in " + named(issuer) +
-                              "; define it with \"keyward_plan " + rules.plan + " ...;\" in http"});
+  if (!rules.plan.empty() && main.store.empty() && main.policy.plans.count(rules.plan) == 0) {
+    reading->problems.push_back("unknown plan \"" + rules.plan + "\" in " + named(issuer) +
+                                "; define it with \"keyward_plan " + rules.plan + " ...;\" in http");
   }
-  if (rules.subject_required && main->store.empty()) {
-    main->problems.push_back({"\"subject required\" in " + named(issuer) +
-                              " needs a store to look in; write \"keyward_store /var/lib/keyward;\" in http"});
+  if (rules.subject_required && main.store.empty()) {
+    reading->problems.push_back("\"subject required\" in " + named(issuer) +
+                                " needs a store to look in; write \"keyward_store /var/lib/keyward;\" in http");
   } else if (rules.subject_required && issuer.reach.is_nowhere()) {
-    main->problems.push_back(
-        {"\"subject required\" in " + named(issuer) +
-         " can't be met, as another issuer comes to the same subjects; write \"shared\" in both, or "
-         "another \"prefix=\" here"});
+    reading->problems.push_back(
+        "\"subject required\" in " + named(issuer) +
+        " can't be met, as another issuer comes to the same subjects; write \"shared\" in both, or "
+        "another \"prefix=\" here");
   }
 }
 
@@ -126,9 +126,9 @@ void warn_without_store(ngx_conf_t *cf, const MainConfiguration &main, const std
                 names.c_str());
 }
 
-void warn_of_unused(ngx_conf_t *cf, const MainConfiguration &main) {
+void warn_of_unused(ngx_conf_t *cf, const MainConfiguration &main, const Reading &reading) {
   std::set<std::size_t> used;
-  for (const MergedLocation &merged : main.merged) {
+  for (const MergedLocation &merged : reading.merged) {
     if (merged.location->enforcement->mode == Mode::off) {
       continue;
     }
@@ -149,20 +149,14 @@ void warn_of_unused(ngx_conf_t *cf, const MainConfiguration &main) {
 
 }  // namespace
 
-void check_issuers(ngx_conf_t *cf, MainConfiguration *main) {
-  main->every_issuer = all_issuers(main);
-  std::vector<const jwt::Issuer *> rules;
-  for (const auto &issuer : main->issuers) {
-    rules.push_back(&issuer->rules);
+void check_issuers(ngx_conf_t *cf, const MainConfiguration &main, Reading *reading) {
+  for (const auto &issuer : main.issuers) {
+    check_one(main, *issuer, reading);
+    check_cache(cf, *issuer);
   }
-  for (std::size_t i = 0; i < main->issuers.size(); ++i) {
-    main->issuers[i]->reach = SubjectReach(rules, i);
-    check_one(main, *main->issuers[i]);
-    check_cache(cf, *main->issuers[i]);
-  }
-  check_names(cf, main);
-  check_pairs(cf, main);
-  warn_of_unused(cf, *main);
+  check_names(cf, main, reading);
+  check_pairs(cf, main, reading);
+  warn_of_unused(cf, main, *reading);
 }
 
 }  // namespace keyward

@@ -1,5 +1,4 @@
 // keyward_issuer NAME { ... }: its own directives, and what only the whole block shows.
-#include <algorithm>
 #include <set>
 
 #include "auth/issuer_rules.hpp"
@@ -9,7 +8,7 @@
 #include "fetch/url.hpp"
 #include "jwt/key_file.hpp"
 #include "ngx/directive.hpp"
-#include "ngx/key_loading.hpp"
+#include "ngx/reading.hpp"
 
 namespace keyward {
 namespace {
@@ -53,6 +52,30 @@ Wrong begin_keys(Block *block, From from) {
   return kGood;
 }
 
+Wrong unknown_fetch_parameter(std::string_view word) {
+  return "unknown parameter " + quoted(word) + "; it may be refresh=TIME, stale=TIME, cache=FILE, ca=FILE or \"plain\"";
+}
+
+Wrong set_refresh(const Given &given, KeyPlace *keys) { return parse_seconds(given.value, 1, &keys->refresh_s); }
+
+Wrong set_stale(const Given &given, KeyPlace *keys) { return parse_seconds(given.value, 1, &keys->stale_s); }
+
+template <std::string KeyPlace::*File>
+Wrong set_fetch_file(const Given &given, KeyPlace *keys) {
+  if (given.value.empty()) {
+    return unknown_fetch_parameter(given.word);
+  }
+  keys->*File = full_path(given.cf, given.value);
+  return kGood;
+}
+
+constexpr Parameter<KeyPlace> kFetchParameters[] = {
+    {"refresh", set_refresh},
+    {"stale", set_stale},
+    {"cache", set_fetch_file<&KeyPlace::cache>},
+    {"ca", set_fetch_file<&KeyPlace::ca>},
+};
+
 Wrong set_jwks_uri(ngx_conf_t *cf, const Words &words, Block *block) {
   if (Wrong wrong = begin_keys(block, From::jwks_uri)) {
     return wrong;
@@ -65,20 +88,11 @@ Wrong set_jwks_uri(ngx_conf_t *cf, const Words &words, Block *block) {
     if (!seen.insert(word.substr(0, word.find('='))).second) {
       return quoted(word) + " is there twice";
     }
-    Wrong wrong = kGood;
-    if (const auto refresh = option(word, "refresh")) {
-      wrong = parse_seconds(*refresh, 1, &keys.refresh_s);
-    } else if (const auto stale = option(word, "stale")) {
-      wrong = parse_seconds(*stale, 1, &keys.stale_s);
-    } else if (const auto cache = option(word, "cache"); cache && !cache->empty()) {
-      keys.cache = full_path(cf, *cache);
-    } else if (const auto ca = option(word, "ca"); ca && !ca->empty()) {
-      keys.ca = full_path(cf, *ca);
-    } else if (word == "plain") {
+    Wrong wrong;
+    if (word == "plain") {
       keys.plain = true;
-    } else {
-      wrong = "unknown parameter " + quoted(word) +
-              "; it may be refresh=TIME, stale=TIME, cache=FILE, ca=FILE or \"plain\"";
+    } else if (!read_parameter(kFetchParameters, cf, word, &keys, &wrong)) {
+      wrong = unknown_fetch_parameter(word);
     }
     if (wrong) {
       return wrong;
@@ -195,7 +209,7 @@ Wrong check_block(const Block &block) {
 }
 
 // Of ca=, only looked at here.
-void load_certificates(MainConfiguration *main, IssuerConfiguration *issuer) {
+void load_certificates(Reading *reading, IssuerConfiguration *issuer) {
   KeyPlace &keys = issuer->keys;
   if (keys.ca.empty()) {
     return;
@@ -206,24 +220,24 @@ void load_certificates(MainConfiguration *main, IssuerConfiguration *issuer) {
     error = quoted(keys.ca) + " holds no certificates in PEM, or damaged ones";
   }
   if (!error.empty()) {
-    main->problems.push_back(
-        {"keyward_issuer \"" + issuer->rules.name + "\" " + issuer->place + " has no certificates to trust: " + error});
+    reading->problems.push_back("keyward_issuer \"" + issuer->rules.name + "\" " + issuer->place +
+                                " has no certificates to trust: " + error);
   }
   keys.certificates = std::move(pem);  // also without any: then nobody is trusted
 }
 
 // The master reads what workers may not.
-void load(MainConfiguration *main, IssuerConfiguration *issuer, ngx_conf_t *cf) {
+void load(Reading *reading, IssuerConfiguration *issuer, ngx_conf_t *cf) {
   if (issuer->keys.from == From::jwks_uri) {
-    load_certificates(main, issuer);
+    load_certificates(reading, issuer);
     return;
   }
-  LoadedKeys loaded = main->key_files.load(*issuer);
+  LoadedKeys loaded = reading->key_files.load(*issuer);
   issuer->loaded_from = loaded.stamp;
   issuer->loaded_settled = loaded.settled;
   if (loaded.keys == nullptr) {
-    main->problems.push_back(
-        {"keyward_issuer \"" + issuer->rules.name + "\" " + issuer->place + " has no keys: " + loaded.error});
+    reading->problems.push_back("keyward_issuer \"" + issuer->rules.name + "\" " + issuer->place +
+                                " has no keys: " + loaded.error);
     return;
   }
   issuer->loaded = std::move(loaded.keys);
@@ -259,7 +273,7 @@ Wrong read_block(ngx_conf_t *cf, MainConfiguration *main, bool *logged) {
     return quoted(issuer->rules.name) + ' ' + *wrong;
   }
   issuer->rules.fetches_keys = issuer->keys.from == From::jwks_uri;
-  load(main, issuer.get(), cf);
+  load(&reading_of(cf), issuer.get(), cf);
   main->issuers.push_back(std::move(issuer));
   return kGood;
 }

@@ -84,12 +84,10 @@ void IssuerKeys::drop(std::size_t issuer) noexcept {
 }
 
 void IssuerKeys::note(std::size_t issuer, const std::string &failure) {
-  Set &set = sets_[issuer];
-  if (!failure.empty() && failure != set.failure) {
+  if (sets_[issuer].failure.becomes(failure) && !failure.empty()) {
     ngx_log_error(NGX_LOG_ERR, log_, 0, "keyward: issuer \"%s\" goes on with the keys that it had: %s",
                   configuration_.issuers[issuer]->rules.name.c_str(), failure.c_str());
   }
-  set.failure = failure;
 }
 
 // Whether its file has to be read again.
@@ -139,8 +137,8 @@ void IssuerKeys::take(std::size_t issuer, LoadedKeys loaded) {
 }
 
 void IssuerKeys::refresh() noexcept {
-  // All are read before any is taken, and where memory is refused none is: of two issuers of one file the laxer one must not have its new
-  // keys without the other.
+  // All are read before any is taken, and where memory is refused none is: of two issuers of one file the laxer one
+  // must not have its new keys without the other.
   const bool looked = guarded(false, [&] {
     KeyFiles files;
     std::vector<std::pair<std::size_t, LoadedKeys>> due;

@@ -5,8 +5,9 @@
 
 #include "base/time_text.hpp"
 #include "fetch/key_set_file.hpp"
+#include "ngx/issuer_keys.hpp"
 #include "ngx/key_fetching_jobs.hpp"
-#include "ngx/worker.hpp"
+#include "ngx/usage_keeper.hpp"
 
 namespace keyward {
 namespace {
@@ -22,31 +23,20 @@ static_assert(kNever == jwt::kNeverFetched);
 
 }  // namespace
 
-KeyFetching::KeyFetching(Worker &worker) : worker_(worker) {
-  for (const FetchedIssuer &configured : worker.configuration.fetched) {
+KeyFetching::KeyFetching(const MainConfiguration &configuration, IssuerKeys *keys, UsageKeeper *kept, ngx_log_t *log)
+    : keys_(*keys), kept_(*kept), log_(log), tick_(on_tick, this, log) {
+  for (const FetchedIssuer &configured : configuration.fetched) {
     Issuer issuer;
     issuer.configured = &configured;
     issuers_.push_back(issuer);
   }
-  tick_connection_.fd = static_cast<ngx_socket_t>(-1);
-  tick_connection_.data = this;
-  tick_.data = &tick_connection_;
-  tick_.handler = on_tick;
-  tick_.log = worker.cycle->log;
-  tick_.cancelable = 1;
 }
 
 KeyFetching::~KeyFetching() {
   stop_ = true;
-  if (tick_.timer_set) {
-    ngx_del_timer(&tick_);
-  }
-  if (running_) {
-    fetch_watch_.end();
-    read_watch_.end();
-  }
-  fetch_pool_.reset();
-  read_pool_.reset();
+  tick_.stop();
+  fetch_pool_.stop();
+  read_pool_.stop();
   release_all(&waiting_);
 }
 
@@ -54,15 +44,12 @@ void KeyFetching::begin() {
   if (issuers_.empty()) {
     return;
   }
-  fetch_pool_ = ThreadPool::create(std::min(issuers_.size(), kMaxThreads), issuers_.size(), "keyward fetch");
-  read_pool_ = ThreadPool::create(1, issuers_.size(), "keyward keys");
-  ngx_log_t *log = worker_.cycle->log;
-  if (!init_fetching() || !fetch_pool_ || !read_pool_ || !fetch_watch_.begin(fetch_pool_.get(), log) ||
-      !read_watch_.begin(read_pool_.get(), log)) {
-    ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
+  if (!init_fetching() ||
+      !fetch_pool_.start(std::min(issuers_.size(), kMaxThreads), issuers_.size(), "keyward fetch", log_) ||
+      !read_pool_.start(1, issuers_.size(), "keyward keys", log_)) {
+    ngx_log_error(NGX_LOG_ERR, log_, ngx_errno,
                   "keyward: can't start threads; key sets aren't fetched, so that their issuers' tokens get 503");
-    fetch_watch_.end();
-    read_watch_.end();
+    fetch_pool_.stop();
     return;
   }
   running_ = true;
@@ -98,7 +85,7 @@ void KeyFetching::load_cached(const FetchedIssuer &configured) {
   const FetchSource &source = configured.source;
   KeptKeySet kept;
   std::string error;
-  const bool found = source.cache.empty() ? worker_.find_key_set(configured.zone->name, &kept, &error)
+  const bool found = source.cache.empty() ? kept_.find_key_set(configured.zone->name, &kept, &error)
                                           : read_key_set_file(source.cache, configured.zone->name, &kept, &error);
   jwt::KeySet keys;
   std::vector<jwt::KeyRefusal> refusals;
@@ -109,15 +96,14 @@ void KeyFetching::load_cached(const FetchedIssuer &configured) {
   }
   if (!usable) {
     if (!error.empty()) {
-      ngx_log_error(NGX_LOG_ERR, worker_.cycle->log, 0,
-                    "keyward: issuer \"%s\": the keys that were kept can't be used: %s", source.issuer.c_str(),
-                    error.c_str());
+      ngx_log_error(NGX_LOG_ERR, log_, 0, "keyward: issuer \"%s\": the keys that were kept can't be used: %s",
+                    source.issuer.c_str(), error.c_str());
     }
     return;
   }
   if (configured.zone->set->put_cached(kept.text, static_cast<std::uint32_t>(keys.size()), kept.fetched_at_s,
                                        {moment_ms(), static_cast<std::int64_t>(ngx_time())})) {
-    ngx_log_error(NGX_LOG_NOTICE, worker_.cycle->log, 0, "keyward: issuer \"%s\": %uz keys that were kept from %s",
+    ngx_log_error(NGX_LOG_NOTICE, log_, 0, "keyward: issuer \"%s\": %uz keys that were kept from %s",
                   source.issuer.c_str(), keys.size(), to_rfc3339(kept.fetched_at_s).c_str());
   }
 }
@@ -140,7 +126,7 @@ bool KeyFetching::look_at(std::size_t index, std::int64_t now) {
   const FetchPlan &plan = issuer.configured->source.plan;
   const KeySetState state = issuer.configured->zone->set->state();
   bool ended = false;
-  if (issuer.left_out_at != 0 && issuer.left_out_at != worker_.issuer_keys.changes()) {
+  if (issuer.left_out_at != 0 && issuer.left_out_at != keys_.changes()) {
     issuer.generation = 0;  // what stood against some of it may be gone
   }
   if (state.generation != issuer.generation && !is_stale(plan, state.history.fetched_ms, now)) {
@@ -175,8 +161,8 @@ void KeyFetching::take_for_all(const KeyZone *zone, const KeySetState &state,
 }
 
 void KeyFetching::take(Issuer *issuer, const KeySetState &state, const std::shared_ptr<const jwt::KeySet> &keys) {
-  const bool whole = worker_.issuer_keys.adopt(issuer->configured->issuer, keys);
-  issuer->left_out_at = whole ? 0 : worker_.issuer_keys.changes();
+  const bool whole = keys_.adopt(issuer->configured->issuer, keys);
+  issuer->left_out_at = whole ? 0 : keys_.changes();
   issuer->whole = whole && keys->is_whole();
   issuer->in_use = true;
   issuer->generation = state.generation;
@@ -185,13 +171,12 @@ void KeyFetching::take(Issuer *issuer, const KeySetState &state, const std::shar
 
 void KeyFetching::drop_if_stale(Issuer *issuer, std::int64_t now) {
   const FetchedIssuer &configured = *issuer->configured;
-  if (worker_.issuer_keys.current(configured.issuer) == nullptr ||
-      !is_stale(configured.source.plan, issuer->fetched_ms, now)) {
+  if (keys_.current(configured.issuer) == nullptr || !is_stale(configured.source.plan, issuer->fetched_ms, now)) {
     return;
   }
-  worker_.issuer_keys.drop(configured.issuer);
+  keys_.drop(configured.issuer);
   if (issuer->in_use && configured.zone->set->tell_stale(issuer->generation)) {
-    ngx_log_error(NGX_LOG_ERR, worker_.cycle->log, 0,
+    ngx_log_error(NGX_LOG_ERR, log_, 0,
                   "keyward: issuer \"%s\": its keys are too old (stale=%Ts) and are used no more: its tokens get 503",
                   configured.source.issuer.c_str(), static_cast<time_t>(configured.source.plan.stale_ms / 1000));
   }
@@ -314,17 +299,11 @@ void KeyFetching::set_timer() noexcept {
   if (stop_ || !running_) {
     return;
   }
-  const ngx_msec_t tick = waiting_.first != nullptr ? kWaitingTickMs : kTickMs;
-  if (tick_.timer_set && tick_.timer.key > ngx_current_msec + tick) {
-    ngx_del_timer(&tick_);
-  }
-  if (!tick_.timer_set) {
-    ngx_add_timer(&tick_, tick);
-  }
+  tick_.set_within(waiting_.first != nullptr ? kWaitingTickMs : kTickMs);
 }
 
-void KeyFetching::on_tick(ngx_event_t *event) noexcept {
-  auto *self = static_cast<KeyFetching *>(static_cast<ngx_connection_t *>(event->data)->data);
+void KeyFetching::on_tick(void *fetching) noexcept {
+  auto *self = static_cast<KeyFetching *>(fetching);
   guarded(false, [&] {
     self->look_after(moment_ms());
     return true;

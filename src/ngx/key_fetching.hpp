@@ -1,4 +1,5 @@
-// Key sets that are fetched: taking turns with the other workers, taking over what they bring, and requests that wait for it.
+// Key sets that are fetched: taking turns with the other workers, taking over what they bring, and requests that wait
+// for it.
 #pragma once
 
 #include <atomic>
@@ -6,24 +7,26 @@
 #include <memory>
 #include <vector>
 
-#include "base/thread_pool.hpp"
 #include "decide/deciding.hpp"
 #include "jwt/key_set.hpp"
 #include "jwt/verify.hpp"
 #include "ngx/key_zones.hpp"
 #include "ngx/ngx.hpp"
-#include "ngx/pool_watch.hpp"
+#include "ngx/ticker.hpp"
 #include "ngx/waiting.hpp"
+#include "ngx/watched_pool.hpp"
 
 namespace keyward {
 
-struct Worker;
+class IssuerKeys;
+class UsageKeeper;
 
-// One for each worker, on its event loop. A fetch runs in whichever worker takes the turn first; all of them look at shared memory once a
-// second, and every 20 ms while a request waits.
+// One for each worker, on its event loop. A fetch runs in whichever worker takes the turn first; all of them look at
+// shared memory once a second, and every 20 ms while a request waits.
 class KeyFetching {
  public:
-  explicit KeyFetching(Worker &worker);
+  // kept: where sets lie over a restart that have no file of their own.
+  KeyFetching(const MainConfiguration &configuration, IssuerKeys *keys, UsageKeeper *kept, ngx_log_t *log);
   // Breaks fetches off. Who waits goes on soon, without keys.
   ~KeyFetching();
   KeyFetching(const KeyFetching &) = delete;
@@ -32,11 +35,12 @@ class KeyFetching {
   // Before anything is decided: takes in what shared memory or a cache has, and sees to it that the rest is fetched.
   void begin();
 
-  // Background::await_keys(), for the request: it waits, or (invalid_token) none of their sets, fetched since it came, knows the token's key.
+  // Background::await_keys(), for the request: it waits, or (invalid_token) none of their sets, fetched since it came,
+  // knows the token's key.
   KeysAwaited await(RequestContext *ctx, const std::vector<std::size_t> &issuers);
 
-  // For a token whose key these issuers' sets should have (jwt::Verdict::late): begins to fetch them, unless that was done
-  // for an unknown key too short a time ago. Nobody waits.
+  // For a token whose key these issuers' sets should have (jwt::Verdict::late): begins to fetch them, unless that was
+  // done for an unknown key too short a time ago. Nobody waits.
   void want(const std::vector<std::size_t> &issuers);
 
   // jwt::AcceptedIssuer::fetched_at_s of what this worker verifies with.
@@ -57,7 +61,7 @@ class KeyFetching {
     bool reading = false, fetching = false;  // by a thread of ours
   };
 
-  static void on_tick(ngx_event_t *event) noexcept;
+  static void on_tick(void *fetching) noexcept;
   void look_after(std::int64_t now_ms);
   bool look_at(std::size_t index, std::int64_t now_ms);
   SharedKeySet::Begin begin_fetch(std::size_t index, SharedKeySet::Why why, std::int64_t now_ms);
@@ -71,16 +75,16 @@ class KeyFetching {
   void set_timer() noexcept;
   Issuer *find(std::size_t configured_issuer) noexcept;
 
-  Worker &worker_;
+  IssuerKeys &keys_;
+  UsageKeeper &kept_;
+  ngx_log_t *log_;
   std::vector<Issuer> issuers_;
   std::atomic<bool> stop_{false};
   bool running_ = false;  // threads and timer are there
   bool again_ = false;    // a request has to ask again
   WaitList waiting_;
-  std::unique_ptr<ThreadPool> fetch_pool_, read_pool_;
-  PoolWatch fetch_watch_, read_watch_;
-  ngx_event_t tick_ = {};
-  ngx_connection_t tick_connection_ = {};  // what nginx's debug log looks at
+  WatchedPool fetch_pool_, read_pool_;
+  Ticker tick_;
 };
 
 }  // namespace keyward

@@ -4,7 +4,7 @@
 #include <ctime>
 
 #include "base/time_text.hpp"
-#include "ngx/worker.hpp"
+#include "ngx/usage_keeper.hpp"
 
 namespace keyward {
 namespace {
@@ -98,14 +98,14 @@ void KeyFetching::FetchJob::finish() noexcept {
   owner_.issuers_[index_].fetching = false;
   guarded(false, [&] {
     if (outcome_.counted && outcome_.problem != FetchProblem::aborted) {
-      log_outcome(owner_.worker_.cycle->log, source_, outcome_, before_);
+      log_outcome(owner_.log_, source_, outcome_, before_);
     }
     if (!outcome_.cache_failure.empty()) {
-      ngx_log_error(NGX_LOG_ERR, owner_.worker_.cycle->log, 0, "keyward: issuer \"%s\": its keys aren't kept: %s",
+      ngx_log_error(NGX_LOG_ERR, owner_.log_, 0, "keyward: issuer \"%s\": its keys aren't kept: %s",
                     source_.issuer.c_str(), outcome_.cache_failure.c_str());
     }
     if (outcome_.counted && outcome_.problem == FetchProblem::none && source_.cache.empty()) {
-      owner_.worker_.keep_key_set(zone_->name, std::move(kept_));
+      owner_.kept_.keep_key_set(zone_->name, std::move(kept_));
     }
     owner_.look_after(moment_ms());
     return true;

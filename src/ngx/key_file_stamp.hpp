@@ -11,8 +11,9 @@ struct KeyFileStamp {
   std::int64_t size = 0;
   std::int64_t modified_ns = 0, changed_ns = 0;  // Unix times
 
-  // Another write within the same tick of the kernel's clock would leave it as it is: so what was read this soon after a change is read
-  // again. By changed_ns, which nobody can set: modified_ns may lie in the future. now_s is a Unix time.
+  // Another write within the same tick of the kernel's clock would leave it as it is: so what was read this soon after
+  // a change is read again. By changed_ns, which nobody can set: modified_ns may lie in the future. now_s is a Unix
+  // time.
   bool is_settled(std::int64_t now_s) const noexcept;
 
   friend bool operator==(const KeyFileStamp &a, const KeyFileStamp &b) noexcept {

@@ -12,8 +12,8 @@ namespace keyward {
 
 struct MainConfiguration;
 
-// One place, whichever issuers fetch from it. A zone is named after the place, so that it is kept by every reload that still has it, and
-// never becomes another's: workers of the old configuration may look at it for as long as they run.
+// One place, whichever issuers fetch from it. A zone is named after the place, so that it is kept by every reload that
+// still has it, and never becomes another's: workers of the old configuration may look at it for as long as they run.
 struct KeyZone {
   Sha256 name = {};
   SharedKeySet *set = nullptr;  // once the zone is set up
@@ -26,7 +26,8 @@ struct FetchedIssuer {
   std::shared_ptr<const KeyZone> zone;
 };
 
-// Once all is read: finds the issuers that fetch, and gives each its zone, which nginx sets up later. false after having logged an error.
+// Once all is read: finds the issuers that fetch, and gives each its zone, which nginx sets up later. false after
+// having logged an error.
 bool add_key_zones(ngx_conf_t *cf, MainConfiguration *main) noexcept;
 
 }  // namespace keyward

@@ -7,6 +7,7 @@
 #include "ngx/identity.hpp"
 #include "ngx/ngx.hpp"
 #include "ngx/query_credential.hpp"
+#include "ngx/reading.hpp"
 #include "ngx/request_start.hpp"
 #include "ngx/store_check.hpp"
 #include "ngx/variables.hpp"
@@ -116,7 +117,8 @@ ngx_int_t on_init_zone(ngx_shm_zone_t *shm_zone, void *old_data) noexcept {
 ngx_int_t preconfigure(ngx_conf_t *cf) noexcept {
   return guarded(static_cast<ngx_int_t>(NGX_ERROR), [&] {
     // Until everything is read, or the configuration is given up and its pool destroyed.
-    main_configuration(cf)->watch = std::make_unique<DirectiveWatch>(cf);
+    main_configuration(cf)->reading = std::make_unique<Reading>();
+    main_configuration(cf)->reading->watch.emplace(cf);
     return add_variables(cf);
   });
 }
@@ -124,11 +126,11 @@ ngx_int_t preconfigure(ngx_conf_t *cf) noexcept {
 ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
   return guarded(static_cast<ngx_int_t>(NGX_ERROR), [&]() -> ngx_int_t {
     MainConfiguration *main = main_configuration(cf);
-    const std::unique_ptr<DirectiveWatch> watch = std::move(main->watch);
+    const std::unique_ptr<Reading> reading = std::move(main->reading);
     if (!main->configured) {
       return NGX_OK;
     }
-    if (watch->failed || !check_configuration(cf, *watch)) {
+    if (reading->watch->failed || !finish_configuration(cf, reading.get())) {
       return NGX_ERROR;
     }
     main->cycle = cf->cycle;
