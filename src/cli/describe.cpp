@@ -3,6 +3,7 @@
 
 #include "auth/scope.hpp"
 #include "base/time_text.hpp"
+#include "keys/key_state.hpp"
 
 namespace keyward::cli {
 
@@ -81,24 +82,11 @@ std::string ago_text(std::int64_t time_s, std::int64_t now_s) {
   return words == "just now" ? words : words + " ago";
 }
 
-bool is_expired(const KeyRecord &key, std::int64_t now_s) noexcept {
-  return (key.expires_at_s != 0 && key.expires_at_s <= now_s) ||
-         (key.overlap_until_s != 0 && key.overlap_until_s <= now_s);
-}
-
-bool is_active(const KeyRecord &key, std::int64_t now_s) noexcept {
-  return key.state == KeyState::active && !is_expired(key, now_s);
-}
-
-std::string_view effective_state(const KeyRecord &key, std::int64_t now_s) noexcept {
-  return key.state == KeyState::active && is_expired(key, now_s) ? "expired" : keyward::to_text(key.state);
-}
-
 Cell state_cell(const KeyRecord &key, std::int64_t now_s) {
-  const auto colour = is_active(key, now_s)            ? Colour::green
+  const auto colour = keys::is_active(key, now_s)      ? Colour::green
                       : key.state == KeyState::revoked ? Colour::red
                                                        : Colour::yellow;
-  return {std::string(effective_state(key, now_s)), colour};
+  return {std::string(keys::effective_state(key, now_s)), colour};
 }
 
 }  // namespace keyward::cli

@@ -29,12 +29,6 @@ std::string time_text(std::int64_t time_s);
 // How long ago.
 std::string ago_text(std::int64_t time_s, std::int64_t now_s);
 
-// Whether its time is over: past its expiry, or, rotated, past its overlap.
-bool is_expired(const KeyRecord &key, std::int64_t now_s) noexcept;
-// Whether the key itself would be let in now.
-bool is_active(const KeyRecord &key, std::int64_t now_s) noexcept;
-// The state in effect: active keys whose time is over are "expired".
-std::string_view effective_state(const KeyRecord &key, std::int64_t now_s) noexcept;
 Cell state_cell(const KeyRecord &key, std::int64_t now_s);
 
 }  // namespace keyward::cli

@@ -17,6 +17,7 @@
 #include "cli/policy_config.hpp"
 #include "cli/secret.hpp"
 #include "key/verifier.hpp"
+#include "keys/key_state.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -100,7 +101,7 @@ Reason state_reason(const KeyRecord &key, std::int64_t now_s) {
     case KeyState::active:
       break;
   }
-  return is_expired(key, now_s) ? Reason::expired_key : Reason::none;
+  return keys::is_expired(key, now_s) ? Reason::expired_key : Reason::none;
 }
 
 // A plan that is named and nowhere: whose word that is.

@@ -6,6 +6,7 @@
 #include "base/quote.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
+#include "keys/key_state.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -22,8 +23,8 @@ void write_members(json::Writer &writer, const KeyRecord &key, const UsageRecord
   put_scopes(writer, key.scopes);
   put_limits(writer, key.limits);
   writer.member("state", to_text(key.state));
-  writer.key("expired").boolean(is_expired(key, now_s));
-  writer.key("is_active").boolean(is_active(key, now_s));
+  writer.key("expired").boolean(keys::is_expired(key, now_s));
+  writer.key("is_active").boolean(keys::is_active(key, now_s));
   writer.member("verifier", to_text(key.verifier_kind));
   put_text(writer, "preview", key.preview);
   put_time(writer, "created_at", key.created_at_s);
@@ -48,7 +49,7 @@ class Listing {
 
   bool add(const CredentialReader::FoundKey &found) {
     const auto key = to_record(found.id, found.key);
-    if (options_.state.given && effective_state(key, context_.now_s) != options_.state.value) {
+    if (options_.state.given && keys::effective_state(key, context_.now_s) != options_.state.value) {
       return true;
     }
     const auto usage = usage_.of(found.usage_name);

@@ -1,17 +1,12 @@
 // A new key's record and its one showing.
 #include "cli/new_key.hpp"
 
-#include <sys/time.h>
-
 #include <cstring>
 
-#include "base/digest.hpp"
 #include "cli/describe.hpp"
 
 namespace keyward::cli {
 namespace {
-
-constexpr char kIdPrefix[] = "key_";
 
 void print_json(Context &context, const KeyRecord &record, std::string_view key, const KeyFacts &facts) {
   auto writer = context.json_writer();
@@ -64,7 +59,7 @@ void add_minting_options(Command &command, MintingOptions *options) {
               "how it is stored (default: the format's, else bcrypt:10)");
 }
 
-Outcome read_minting(const MintingOptions &options, Minting *minting) {
+Outcome read_minting(const MintingOptions &options, keys::Minting *minting) {
   std::string error;
   minting->format = default_key_format();
   if (options.format.given && !parse_key_format(options.format.value, &minting->format, &error)) {
@@ -74,7 +69,7 @@ Outcome read_minting(const MintingOptions &options, Minting *minting) {
   if (options.verifier.given && !parse_verifier(options.verifier.value, &minting->verifier, &error)) {
     return wrong_usage("--verifier: " + error);
   }
-  if (minting->verifier.kind == VerifierKind::bcrypt && minting->format.length() > kMaxBcryptKeyBytes) {
+  if (!keys::is_possible(*minting)) {
     return wrong_usage("--verifier: bcrypt reads only " + std::to_string(kMaxBcryptKeyBytes) +
                        " bytes of a key, and this format has " + std::to_string(minting->format.length()) +
                        "; use --verifier sha256");
@@ -82,18 +77,8 @@ Outcome read_minting(const MintingOptions &options, Minting *minting) {
   return done();
 }
 
-Outcome fill_from_key(std::string_view key, const Minting &minting, KeyRecord *record) {
-  timeval now = {};
-  gettimeofday(&now, nullptr);
-  record->id = new_id(kIdPrefix, static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_usec / 1000);
-  const auto sha = sha256(key);
-  record->indexed = true;
-  record->locator = locator_of(sha);
-  record->verifier_kind = minting.verifier.kind;
-  record->verifier = minting.verifier.kind == VerifierKind::sha256 ? std::string(view_of(sha))
-                                                                   : bcrypt_hash(key, minting.verifier.cost);
-  record->preview = preview_of(key, minting.format.prefix);
-  return record->verifier.empty() ? store_failed("bcrypt could not run: memory is exhausted") : done();
+Outcome mint_key(const keys::Minting &minting, keys::MintedKey *minted) {
+  return keys::mint(minting, minted) ? done() : store_failed("bcrypt could not run: memory is exhausted");
 }
 
 Outcome show_new_key(Context &context, const KeyRecord &record, std::string_view key, const KeyFacts &facts,
