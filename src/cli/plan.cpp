@@ -24,7 +24,7 @@ Outcome show_plan(Context &context, const Text &name) {
   if (code != StoreCode::ok) {
     return damaged_record("plan", quote(name.value));
   }
-  print_plan(context, to_record(name.value, view), nullptr);
+  print_record(context, [&](Description *to) { describe(to, to_record(name.value, view)); });
   return done();
 }
 
@@ -42,7 +42,8 @@ Outcome list_plans(Context &context) {
         const auto plan = to_record(name, view);
         if (context.json) {
           writer.begin_object();
-          write_members(writer, plan);
+          Description members(&writer);
+          describe(&members, plan);
           writer.end_object();
         } else {
           table.row({plan.name, scopes_text(plan.scopes), limits_text(plan.limits), max_keys_text(plan),

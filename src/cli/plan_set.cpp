@@ -4,7 +4,6 @@
 
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
-#include "cli/describe.hpp"
 #include "cli/known_names.hpp"
 #include "cli/plan_describe.hpp"
 #include "keys/plans.hpp"
@@ -22,18 +21,18 @@ struct SetOptions {
 
 // What a set has changed of a plan that was there.
 void note_changes(const Context &context, const PlanRecord &old, const PlanRecord &plan) {
+  Fields before, now;
+  Description of_old(&before), of_plan(&now);
+  describe(&of_old, old);
+  describe(&of_plan, plan);
   std::string changes;
-  const auto compare = [&](const char *what, const std::string &before, const std::string &now) {
-    if (before != now) {
-      changes += (changes.empty() ? "" : ", ") + std::string(what) + " " + now + " (was " + before + ")";
+  for (std::size_t i = 0; i < now.all().size(); ++i) {
+    const auto &[what, cell] = now.all()[i];
+    const auto &was = before.all()[i].second.text;
+    if (cell.text != was) {
+      changes += (changes.empty() ? "" : ", ") + what + " " + cell.text + " (was " + was + ")";
     }
-  };
-  compare("scopes", scopes_text(old.scopes), scopes_text(plan.scopes));
-  compare("limits", limits_text(old.limits), limits_text(plan.limits));
-  compare("max keys", max_keys_text(old), max_keys_text(plan));
-  compare("credits", text_of(to_text(old.credits)), text_of(to_text(plan.credits)));
-  compare("no access", old.no_access ? "yes" : "no", plan.no_access ? "yes" : "no");
-  compare("default", old.is_default ? "yes" : "no", plan.is_default ? "yes" : "no");
+  }
   context.note(changes.empty() ? "Plan " + plan.name + " was so already."
                                : "Plan " + plan.name + " is changed: " + changes + ".");
 }
@@ -134,8 +133,10 @@ Outcome set_plan(Context &context, const SetOptions &options) {
   if (!answer.ok()) {
     return from_answer(answer);
   }
-  const bool created = set.before.name.empty();
-  print_plan(context, set.record, &created);
+  print_record(context, [&](Description *to) {
+    describe(to, set.record);
+    to->flag("created", {}, set.before.name.empty());
+  });
   note_set(context, writer.reader(), set);
   return done();
 }

@@ -5,7 +5,6 @@
 #include "base/quote.hpp"
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
-#include "cli/describe.hpp"
 #include "cli/known_names.hpp"
 #include "cli/store_readers.hpp"
 #include "cli/subject_describe.hpp"
@@ -77,10 +76,11 @@ Outcome set_subject(Context &context, const SetOptions &options) {
   if (!answer.ok()) {
     return from_answer(answer);
   }
-  SubjectFacts facts;
   const bool created = !set.use.has_record;
-  facts.created = &created;
-  print_subject(context, set.record, facts);
+  print_record(context, [&](Description *to) {
+    describe(to, set.record);
+    to->flag("created", {}, created);
+  });
   if (created && !set.use.has_key) {
     note_new_subject(context, writer.reader(), request.subject);
   } else if (created) {
@@ -90,6 +90,22 @@ Outcome set_subject(Context &context, const SetOptions &options) {
     warn_without_workers(context, writer.reader(), "the subject's keys and tokens are");
   }
   return check_plans(context, writer.reader(), {options.plan.value});
+}
+
+// How many there are in each state.
+void describe_keys(Description *to, const std::map<std::string, std::size_t> &keys) {
+  std::string text;
+  for (const auto &[state, count] : keys) {
+    text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + state;
+  }
+  to->for_people("keys", text_of(text));
+  if (auto *json = to->json()) {
+    json->key("keys").begin_object();
+    for (const auto &[state, count] : keys) {
+      json->key(state).number(static_cast<std::int64_t>(count));
+    }
+    json->end_object();
+  }
 }
 
 Outcome show_subject(Context &context, const Text &id) {
@@ -121,9 +137,10 @@ Outcome show_subject(Context &context, const Text &id) {
     return true;
   };
   auto outcome = walk_keys(reader, id.value, walk);
-  SubjectFacts facts;
-  facts.keys = &keys;
-  print_subject(context, record, facts);
+  print_record(context, [&](Description *to) {
+    describe(to, record);
+    describe_keys(to, keys);
+  });
   return outcome;
 }
 
@@ -141,7 +158,8 @@ Outcome list_subjects(Context &context) {
         if (context.json) {
           json::Writer writer;
           writer.begin_object();
-          write_members(writer, subject);
+          Description members(&writer);
+          describe(&members, subject);
           writer.end_object();
           context.out.write(separator);
           context.out.write(writer.text());
