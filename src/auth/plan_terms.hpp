@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "auth/principal.hpp"
+#include "store/writer.hpp"
 
 namespace keyward {
 
@@ -14,5 +15,8 @@ std::vector<Rate> unpack_limits(std::string_view packed);
 // snapshot; nullptr: there is no store.
 StoreCode resolve_plan(CredentialReader *reader, std::string_view name, const Policy &policy, Plan *plan,
                        bool *missing);
+
+// The same inside a write transaction.
+StoreStatus resolve_plan(WriteTxn &txn, std::string_view name, const Policy &policy, Plan *plan, bool *missing);
 
 }  // namespace keyward

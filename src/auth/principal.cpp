@@ -48,50 +48,31 @@ void name_counts(const DigestKey &zone_secret, Principal *principal) noexcept {
                                 : counted_name(zone_secret, Counted::subject, principal->subject);
 }
 
-Built build_key_principal(CredentialReader &reader, const CredentialReader::FoundKey &found, const Policy &policy,
-                          Principal *principal) {
-  const KeyView &key = found.key;
+std::string_view plan_name_of(const KeyView &key, const SubjectView *subject) noexcept {
+  return !key.plan.empty() || subject == nullptr ? key.plan : subject->plan;
+}
+
+void fill_key_principal(std::string_view id, const KeyView &key, const SubjectView *subject, Plan &&plan,
+                        bool plan_missing, const Implications &implications, Principal *principal) {
   principal->kind = Kind::key;
-  principal->key_id = found.id;
+  principal->key_id = id;
   principal->subject = key.subject;
-  principal->counter = key.counter_id.empty() ? found.id : key.counter_id;
-  principal->usage_name = found.usage_name;
+  principal->counter = key.counter_id.empty() ? id : key.counter_id;
   principal->stands_until_s = std::numeric_limits<std::int64_t>::max();
   for (const std::int64_t end_s : {key.expires_at_s, key.overlap_until_s}) {
     if (end_s != 0 && end_s < principal->stands_until_s) {
       principal->stands_until_s = end_s;
     }
   }
-
-  SubjectView subject;
-  bool has_subject = false;
-  if (!key.subject.empty()) {
-    const StoreCode code = reader.find_subject(key.subject, &subject);
-    if (code != StoreCode::ok && code != StoreCode::not_found) {
-      return Built::damaged;
-    }
-    has_subject = code == StoreCode::ok;
-    if (has_subject && subject.state != SubjectState::active) {
-      return Built::blocked_subject;
-    }
-  }
-
-  Plan plan;
-  bool plan_missing = false;
-  const std::string_view plan_name = !key.plan.empty() ? key.plan : (has_subject ? subject.plan : std::string_view());
-  if (resolve_plan(&reader, plan_name, policy, &plan, &plan_missing) != StoreCode::ok) {
-    return Built::damaged;
-  }
   principal->plan = plan.name;
   principal->no_access = plan.no_access || plan_missing;
 
-  const Implications &implications = policy.implications;
   Grants grants = key.has_scopes ? Grants(key.scopes, implications) : Grants::all();
   if (plan.has_scopes) {
     grants = grants.intersect(Grants(plan.scopes, implications), implications);
   }
-  if (has_subject && subject.has_scopes) {
-    grants = grants.intersect(Grants(subject.scopes, implications), implications);
+  if (subject != nullptr && subject->has_scopes) {
+    grants = grants.intersect(Grants(subject->scopes, implications), implications);
   }
   principal->grants = std::move(grants);
 
@@ -102,6 +83,30 @@ Built build_key_principal(CredentialReader &reader, const CredentialReader::Foun
     principal->has_limits = true;
     principal->limits = std::move(plan.limits);
   }
+}
+
+Built build_key_principal(CredentialReader &reader, const CredentialReader::FoundKey &found, const Policy &policy,
+                          Principal *principal) {
+  const KeyView &key = found.key;
+  SubjectView record;
+  const SubjectView *subject = nullptr;
+  if (!key.subject.empty()) {
+    const StoreCode code = reader.find_subject(key.subject, &record);
+    if (code != StoreCode::ok && code != StoreCode::not_found) {
+      return Built::damaged;
+    }
+    subject = code == StoreCode::ok ? &record : nullptr;
+    if (subject != nullptr && subject->state != SubjectState::active) {
+      return Built::blocked_subject;
+    }
+  }
+  Plan plan;
+  bool plan_missing = false;
+  if (resolve_plan(&reader, plan_name_of(key, subject), policy, &plan, &plan_missing) != StoreCode::ok) {
+    return Built::damaged;
+  }
+  fill_key_principal(found.id, key, subject, std::move(plan), plan_missing, policy.implications, principal);
+  principal->usage_name = found.usage_name;
   return Built::ok;
 }
 

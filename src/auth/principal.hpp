@@ -74,6 +74,11 @@ void name_counts(const DigestKey &zone_secret, Principal *principal) noexcept;
 
 enum class Built { ok, blocked_subject, damaged };
 
+// The name of the plan that a key has: its own, else its subject's; empty: the default one. subject: nullptr where it has no record.
+std::string_view plan_name_of(const KeyView &key, const SubjectView *subject) noexcept;
+// The principal of a key, as its record, its subject's and its plan say: all of it but usage_name.
+void fill_key_principal(std::string_view id, const KeyView &key, const SubjectView *subject, Plan &&plan,
+                        bool plan_missing, const Implications &implications, Principal *principal);
 // Builds the principal of a key whose verifier and state hold. Reads subject and plan in the reader's current snapshot.
 Built build_key_principal(CredentialReader &reader, const CredentialReader::FoundKey &found, const Policy &policy,
                           Principal *principal);

@@ -148,6 +148,10 @@ bool Grants::covers(std::string_view scope) const noexcept {
   return any_covers(closed_, scope);
 }
 
+bool Grants::is_within(const Grants &other) const noexcept {
+  return std::all_of(closed_.begin(), closed_.end(), [&](const std::string &grant) { return other.covers(grant); });
+}
+
 std::vector<std::string_view> split_list(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
   while (!text.empty()) {

@@ -40,6 +40,8 @@ class Grants {
   Grants intersect(const Grants &other, const Implications &implications) const;
 
   bool covers(std::string_view scope) const noexcept;
+  // Whether the other set covers all that this one does.
+  bool is_within(const Grants &other) const noexcept;
   bool is_all() const noexcept { return all_; }
 
   // For people, headers and challenges: the grants, space-separated, in order of writing, without

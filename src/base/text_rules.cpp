@@ -93,6 +93,18 @@ bool is_plain_utf8(std::string_view text, bool *space_at_end) noexcept {
 }  // namespace
 
 bool is_id(std::string_view text) noexcept { return is_word(text, kName, kMaxIdBytes); }
+bool is_new_id(std::string_view text) noexcept {
+  constexpr std::string_view kBehindTheFirst = "-.~:@";
+  if (!is_id(text) || kBehindTheFirst.find(text.front()) != std::string_view::npos) {
+    return false;
+  }
+  for (const char c : text) {
+    if (!is(c, kChallenge) && c != ':' && c != '@') {
+      return false;
+    }
+  }
+  return true;
+}
 
 bool is_plan_name(std::string_view text) noexcept { return is_word(text, kName, kMaxPlanBytes); }
 

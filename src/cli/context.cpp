@@ -102,19 +102,14 @@ Outcome walk_keys(CredentialReader &reader, const std::string &subject, const Ke
   return damage ? store_failed("the store has damaged records; `keyward store check` names them") : done();
 }
 
-Outcome change(CredentialWriter &writer, std::uint64_t wait_ms,
-               const std::function<StoreStatus(WriteTxn &, Outcome *)> &body) {
-  Outcome refusal;
-  const auto status = writer.run(wait_ms, [&](WriteTxn &txn) {
-    refusal = done();
-    return body(txn, &refusal);
-  });
-  return refusal.ok() ? from_store(status) : refusal;
-}
-
-StoreStatus refused(Outcome *outcome, Outcome refusal) {
-  *outcome = std::move(refusal);
-  return {StoreCode::exists, {}};
+Outcome from_answer(const keys::Answer &answer) {
+  using keys::Result;
+  if (answer.ok()) {
+    return done();
+  }
+  return answer.result == Result::store_failed ? from_store(answer.status)
+         : answer.result == Result::not_found  ? no("not found")
+                                               : no("what was asked for is not valid");
 }
 
 Usage::Usage(const Context &context) {

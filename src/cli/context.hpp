@@ -13,6 +13,7 @@
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
 #include "json/json.hpp"
+#include "keys/answer.hpp"
 #include "store/reader.hpp"
 #include "store/record.hpp"
 #include "store/usage.hpp"
@@ -65,11 +66,8 @@ struct KeyWalk {
 };
 Outcome walk_keys(CredentialReader &reader, const std::string &subject, const KeyWalk &walk);
 
-// body decides inside one write transaction; a refusal of its own it leaves in the Outcome, and then nothing is changed.
-Outcome change(CredentialWriter &writer, std::uint64_t wait_ms,
-               const std::function<StoreStatus(WriteTxn &, Outcome *)> &body);
-// What a body returns with its refusal.
-StoreStatus refused(Outcome *outcome, Outcome refusal);
+// How an operation ended, where the command has no words of its own for it.
+Outcome from_answer(const keys::Answer &answer);
 
 // What is known of each key's use. A usage environment that isn't there knows nothing.
 class Usage {

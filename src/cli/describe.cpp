@@ -3,6 +3,7 @@
 
 #include "auth/scope.hpp"
 #include "base/time_text.hpp"
+#include "keys/key_state.hpp"
 
 namespace keyward::cli {
 
@@ -57,6 +58,65 @@ void put_limits(json::Writer &writer, const OptionalList<Rate> &limits) {
   writer.end_array();
 }
 
+void Description::text(std::string_view member, std::string_view label, std::string_view value) {
+  if (json_ == nullptr) {
+    for_people(label, text_of(value));
+  } else if (!member.empty()) {
+    put_text(*json_, member, value);
+  }
+}
+
+void Description::time(std::string_view member, std::string_view label, std::int64_t time_s) {
+  text(member, label, time_s == 0 ? std::string() : to_rfc3339(time_s));
+}
+
+void Description::number(std::string_view member, std::string_view label, std::uint64_t value, bool is_present) {
+  if (json_ == nullptr) {
+    fields_->add(label, is_present ? std::to_string(value) : "-");
+  } else if (is_present) {
+    json_->key(member).number(static_cast<std::int64_t>(value));
+  } else {
+    json_->key(member).null();
+  }
+}
+
+void Description::flag(std::string_view member, std::string_view label, bool value) {
+  if (json_ != nullptr) {
+    json_->key(member).boolean(value);
+  } else if (!label.empty()) {
+    fields_->add(label, value ? "yes" : "no");
+  }
+}
+
+void Description::scopes(const OptionalList<std::string> &scopes) {
+  if (json_ != nullptr) {
+    put_scopes(*json_, scopes);
+  } else {
+    fields_->add("scopes", scopes_text(scopes));
+  }
+}
+
+void Description::limits(const OptionalList<Rate> &limits) {
+  if (json_ != nullptr) {
+    put_limits(*json_, limits);
+  } else {
+    fields_->add("limits", limits_text(limits));
+  }
+}
+
+void Description::text_as(std::string_view member, std::string_view label, std::string_view value, Cell cell) {
+  for_people(label, std::move(cell));
+  if (json_ != nullptr) {
+    put_text(*json_, member, value);
+  }
+}
+
+void Description::for_people(std::string_view label, Cell cell) {
+  if (fields_ != nullptr && !label.empty()) {
+    fields_->add(label, std::move(cell));
+  }
+}
+
 std::string text_of(std::string_view text) { return text.empty() ? "-" : std::string(text); }
 
 std::string scopes_text(const OptionalList<std::string> &scopes) {
@@ -81,24 +141,11 @@ std::string ago_text(std::int64_t time_s, std::int64_t now_s) {
   return words == "just now" ? words : words + " ago";
 }
 
-bool is_expired(const KeyRecord &key, std::int64_t now_s) noexcept {
-  return (key.expires_at_s != 0 && key.expires_at_s <= now_s) ||
-         (key.overlap_until_s != 0 && key.overlap_until_s <= now_s);
-}
-
-bool is_active(const KeyRecord &key, std::int64_t now_s) noexcept {
-  return key.state == KeyState::active && !is_expired(key, now_s);
-}
-
-std::string_view effective_state(const KeyRecord &key, std::int64_t now_s) noexcept {
-  return key.state == KeyState::active && is_expired(key, now_s) ? "expired" : keyward::to_text(key.state);
-}
-
 Cell state_cell(const KeyRecord &key, std::int64_t now_s) {
-  const auto colour = is_active(key, now_s)            ? Colour::green
+  const auto colour = keys::is_active(key, now_s)      ? Colour::green
                       : key.state == KeyState::revoked ? Colour::red
                                                        : Colour::yellow;
-  return {std::string(effective_state(key, now_s)), colour};
+  return {std::string(keys::effective_state(key, now_s)), colour};
 }
 
 }  // namespace keyward::cli

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/rate.hpp"
+#include "cli/context.hpp"
 #include "cli/output.hpp"
 #include "json/json.hpp"
 #include "store/record.hpp"
@@ -13,6 +14,49 @@
 namespace keyward::cli {
 
 std::string_view to_text(VerifierKind kind) noexcept;
+
+// What is told of one record, described once: as members of a JSON object for programs, or as a table's lines for
+// people. Whatever has no member's name is for people only, and whatever has no label is for programs only.
+class Description {
+ public:
+  explicit Description(json::Writer *json) : json_(json) {}
+  explicit Description(Fields *fields) : fields_(fields) {}
+
+  // null, or "-", for what is absent: an empty text, a time of 0, a list that isn't there.
+  void text(std::string_view member, std::string_view label, std::string_view value);
+  void time(std::string_view member, std::string_view label, std::int64_t time_s);
+  void number(std::string_view member, std::string_view label, std::uint64_t value, bool is_present = true);
+  void flag(std::string_view member, std::string_view label, bool value);  // yes or no
+  void scopes(const OptionalList<std::string> &scopes);
+  void limits(const OptionalList<Rate> &limits);
+  // A text that people see in a form of its own.
+  void text_as(std::string_view member, std::string_view label, std::string_view value, Cell cell);
+  void for_people(std::string_view label, Cell cell);
+  // For values that have members of their own; nullptr: for people.
+  json::Writer *json() noexcept { return json_; }
+
+ private:
+  json::Writer *json_ = nullptr;
+  Fields *fields_ = nullptr;
+};
+
+// Shows one record as the context asks for. describe(Description *): its fields, in order.
+template <typename Describe>
+void print_record(Context &context, Describe &&describe) {
+  if (context.json) {
+    auto writer = context.json_writer();
+    writer.begin_object();
+    Description description(&writer);
+    describe(&description);
+    writer.end_object();
+    context.print(writer);
+  } else {
+    Fields fields;
+    Description description(&fields);
+    describe(&description);
+    fields.print(context.out);
+  }
+}
 
 // A JSON value; null for an empty text, a time of 0, an absent list.
 void put_text(json::Writer &writer, std::string_view name, std::string_view text);
@@ -29,12 +73,6 @@ std::string time_text(std::int64_t time_s);
 // How long ago.
 std::string ago_text(std::int64_t time_s, std::int64_t now_s);
 
-// Whether its time is over: past its expiry, or, rotated, past its overlap.
-bool is_expired(const KeyRecord &key, std::int64_t now_s) noexcept;
-// Whether the key itself would be let in now.
-bool is_active(const KeyRecord &key, std::int64_t now_s) noexcept;
-// The state in effect: active keys whose time is over are "expired".
-std::string_view effective_state(const KeyRecord &key, std::int64_t now_s) noexcept;
 Cell state_cell(const KeyRecord &key, std::int64_t now_s);
 
 }  // namespace keyward::cli

@@ -6,19 +6,20 @@
 #include "cli/import_line.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/hex.hpp"
 #include "base/quote.hpp"
 #include "base/time_text.hpp"
 #include "cli/arguments.hpp"
-#include "cli/key_strength.hpp"
 #include "json/json.hpp"
 
 namespace keyward::cli {
 namespace {
 
 using Type = json::Value::Type;
+using keys::ImportedKey;
+using keys::ImportRules;
+using keys::PlainKey;
 
 constexpr std::int64_t kLastTime = 253402300799;  // the end of the year 9999
 
@@ -101,17 +102,6 @@ bool take_number(const json::Value &value, const char *name, std::int64_t most, 
   return true;
 }
 
-// An id stands in URLs as one segment of a path, in arguments of commands, where it must not look like an option, and in logs. Records of
-// before may hold what is_id() allows.
-bool is_new_id(std::string_view text) noexcept {
-  const auto is_word = [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-  };
-  return is_id(text) && is_word(text.front()) && std::all_of(text.begin(), text.end(), [&](char c) {
-           return is_word(c) || c == '-' || c == '.' || c == '~' || c == ':' || c == '@';
-         });
-}
-
 bool take_id(const json::Value &value, Draft *draft) {
   std::string_view text;
   if (!text_of_member(value, "id", draft, &text)) {
@@ -126,13 +116,6 @@ bool take_id(const json::Value &value, Draft *draft) {
 }
 
 bool is_preview(std::string_view text) noexcept { return text.size() <= kMaxPreviewBytes && is_display_name(text); }
-
-bool is_challenge(std::string_view text) noexcept {
-  return !text.empty() && text.size() <= 128 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           std::strchr("-._~", c) != nullptr;
-  });
-}
 
 bool take_state(const json::Value &value, Draft *draft) {
   if (value.type != Type::string || !parse_key_state(value.text, &draft->key->record.state)) {
@@ -205,7 +188,7 @@ constexpr MemberRule kMembers[] = {
      [](const json::Value &v, Draft *d) { return take_text(v, "counter_id", is_id, d, &d->key->record.counter_id); }},
     {"pkce_challenge",
      [](const json::Value &v, Draft *d) {
-       return take_text(v, "pkce_challenge", is_challenge, d, &d->key->record.pkce_challenge);
+       return take_text(v, "pkce_challenge", is_pkce_challenge, d, &d->key->record.pkce_challenge);
      }},
     {"pkce_tries",
      [](const json::Value &v, Draft *d) {
@@ -274,32 +257,17 @@ bool take_prefix(Draft *draft) {
 }
 
 bool take_plain(const ImportRules &rules, Draft *draft) {
-  const auto plain = draft->plain;
-  if (plain.empty() || !std::all_of(plain.begin(), plain.end(), [](char c) { return c > ' ' && c <= '~'; })) {
-    return draft->fail("key has to be printable ASCII without blanks, as it is sent in a header field");
-  }
-  if (rules.verifier.kind == VerifierKind::bcrypt && !fits_bcrypt(plain)) {
-    return draft->fail("key is longer than " + std::to_string(kMaxBcryptKeyBytes) +
-                       " bytes, and bcrypt reads no further; use --verifier sha256");
-  }
-  const auto format =
-      std::find_if(rules.formats.begin(), rules.formats.end(), [&](const auto &each) { return each.matches(plain); });
-  if (format == rules.formats.end() && !rules.weak && !looks_strong(plain)) {
-    return draft->fail(
-        "key seems to have less than 128 random bits; replace it, name its form with --format, or use --weak");
-  }
-  auto &record = draft->key->record;
-  const auto sha = sha256(plain);
-  index_by(locator_of(sha), &record);
-  record.verifier_kind = rules.verifier.kind;
-  if (rules.verifier.kind == VerifierKind::sha256) {
-    record.verifier = view_of(sha);
-  } else {
-    draft->key->key = Secret(plain);
-  }
-  if (record.preview.empty()) {
-    record.preview =
-        preview_of(plain, format == rules.formats.end() ? kind_of(plain) : std::string_view(format->prefix));
+  switch (keys::take_plain_key(draft->plain, rules, draft->key)) {
+    case PlainKey::taken:
+      break;
+    case PlainKey::not_sendable:
+      return draft->fail("key has to be printable ASCII without blanks, as it is sent in a header field");
+    case PlainKey::too_long:
+      return draft->fail("key is longer than " + std::to_string(kMaxBcryptKeyBytes) +
+                         " bytes, and bcrypt reads no further; use --verifier sha256");
+    case PlainKey::weak:
+      return draft->fail(
+          "key seems to have less than 128 random bits; replace it, name its form with --format, or use --weak");
   }
   return true;
 }

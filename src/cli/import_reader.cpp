@@ -10,6 +10,8 @@
 #include <thread>
 #include <utility>
 
+#include "cli/output.hpp"
+
 namespace keyward::cli {
 namespace {
 
@@ -31,7 +33,7 @@ Outcome ImportReader::read(const InputFile &file, bool with_progress) {
   std::string_view text;
   for (std::uint32_t number = 1; source.next(&text); ++number) {
     if (source.too_long()) {
-      batch_->add_bad(number, "longer than " + std::to_string(kMaxImportLineBytes) + " bytes");
+      bad_->add(number, "longer than " + std::to_string(kMaxImportLineBytes) + " bytes");
     } else if (text.find_first_not_of(" \t\r") != std::string_view::npos) {
       Line line;
       line.number = number;
@@ -55,7 +57,7 @@ void ImportReader::parse_slice(std::size_t begin, std::size_t end) {
     line.good =
         parse_import_line(std::string_view(text_).substr(line.begin, line.size), rules_, &line.key, &line.error);
     if (line.good) {
-      ImportBatch::prepare(&line.key);
+      keys::ImportBatch::prepare(&line.key);
     }
   }
 }
@@ -92,7 +94,7 @@ void ImportReader::finish_block() {
     if (line.good) {
       batch_->add(line.number, std::move(line.key));
     } else {
-      batch_->add_bad(line.number, std::move(line.error));
+      bad_->add(line.number, std::move(line.error));
     }
   }
   lines_.clear();

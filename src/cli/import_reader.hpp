@@ -5,19 +5,21 @@
 #include <string>
 #include <vector>
 
-#include "cli/import_batch.hpp"
+#include "cli/bad_lines.hpp"
+#include "cli/import_line.hpp"
 #include "cli/line_source.hpp"
 
 namespace keyward::cli {
 
 class ImportReader {
  public:
-  ImportReader(const ImportRules &rules, ImportBatch *batch) : rules_(rules), batch_(batch) {}
+  ImportReader(const keys::ImportRules &rules, keys::ImportBatch *batch, BadLines *bad)
+      : rules_(rules), batch_(batch), bad_(bad) {}
   ~ImportReader();
   ImportReader(const ImportReader &) = delete;
   ImportReader &operator=(const ImportReader &) = delete;
 
-  // Bad lines go to the batch; an Outcome that isn't ok: the file can't be read.
+  // An Outcome that isn't ok: the file can't be read.
   Outcome read(const InputFile &file, bool with_progress);
 
  private:
@@ -25,15 +27,16 @@ class ImportReader {
     std::uint32_t number = 0;
     std::size_t begin = 0, size = 0;  // in text_
     bool good = false;
-    ImportedKey key;
+    keys::ImportedKey key;
     std::string error;
   };
 
   void parse_slice(std::size_t begin, std::size_t end);
   void finish_block();
 
-  const ImportRules &rules_;
-  ImportBatch *batch_;
+  const keys::ImportRules &rules_;
+  keys::ImportBatch *batch_;
+  BadLines *bad_;
   std::string text_;
   std::vector<Line> lines_;
 };

@@ -4,7 +4,6 @@
 #include "base/quote.hpp"
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
-#include "cli/import_batch.hpp"
 #include "cli/import_reader.hpp"
 
 namespace keyward::cli {
@@ -22,7 +21,7 @@ struct Options {
 };
 
 struct Request {
-  ImportRules rules;
+  keys::ImportRules rules;
   std::uint64_t candidates = kDefaultCandidates;
 };
 
@@ -52,10 +51,51 @@ Outcome read_request(const Options &options, std::int64_t now_s, Request *reques
   return done();
 }
 
-Outcome bad_lines(ImportBatch *batch) {
-  auto outcome = no("nothing was imported: " + counted(batch->bad_count(), "bad line"));
-  outcome.bad_line_count = batch->bad_count();
-  outcome.bad_lines = batch->take_bad_lines();
+using keys::ImportBatch;
+
+std::string as_line(std::uint32_t line) { return "line " + std::to_string(line); }
+
+std::string text_of(const keys::ImportProblem &problem, std::uint64_t candidates) {
+  using Kind = keys::ImportProblem::Kind;
+  const std::string revoked = problem.is_revoked ? " (revoked)" : "";
+  switch (problem.kind) {
+    case Kind::id_twice:
+      return "id is that of " + as_line(problem.other_line) + ", too";
+    case Kind::key_twice:
+      return "its key is that of " + as_line(problem.other_line) + ", too";
+    case Kind::id_taken:
+      return "id is in the store already" + revoked;
+    case Kind::key_taken:
+      return "its key is in the store already, as " + std::string(problem.id) + revoked;
+    case Kind::hash_twice:
+      return "its bcrypt hash is in the file or the store already";
+    case Kind::prefix_full:
+      return "its prefix has more than " + std::to_string(candidates) + " keys, " + std::to_string(problem.stored) +
+             " of them in the store; --candidates allows more, at one bcrypt run each";
+    case Kind::store_damaged:
+      return "the store is damaged where " + as_line(problem.line) + " would go; `keyward store check` says more";
+    case Kind::prefix_damaged:
+      return "the store is damaged under the prefix of " + as_line(problem.line);
+  }
+  return {};
+}
+
+Outcome check_batch(CredentialReader &reader, std::uint64_t candidates, ImportBatch *batch, BadLines *bad) {
+  std::string last;
+  const auto answer = batch->check(reader, candidates, [&](const keys::ImportProblem &problem) {
+    last = text_of(problem, candidates);
+    bad->add(problem.line, last);
+  });
+  if (!answer.ok()) {
+    // A damaged store is told of as the last problem.
+    return answer.status.text.empty() ? store_failed(last) : from_answer(answer);
+  }
+  if (bad->count() == 0) {
+    return done();
+  }
+  auto outcome = no("nothing was imported: " + counted(bad->count(), "bad line"));
+  outcome.bad_line_count = bad->count();
+  outcome.bad_lines = bad->take();
   return outcome;
 }
 
@@ -76,18 +116,17 @@ Outcome write_usage(const Context &context, const ImportBatch &batch, const Seal
 Outcome write_batch(const Context &context, ImportBatch *batch, CredentialWriter &writer, const Request &request) {
   if (batch->plain_keys() > 0) {
     Progress progress("hashing", batch->plain_keys(), !context.json);
-    if (auto outcome = batch->hash(request.rules.verifier.cost, [&](std::size_t count) { progress.at(count); });
-        !outcome.ok()) {
-      return outcome;
+    if (!batch->hash(request.rules.verifier.cost, [&](std::size_t count) { progress.at(count); })) {
+      return store_failed("bcrypt could not run: memory is exhausted");
     }
   }
   {
     Progress progress("writing", batch->size(), !context.json);
-    auto outcome = change(writer, kWaitMs, [&](WriteTxn &txn, Outcome *) {
+    const auto answer = keys::in_transaction(writer, kWaitMs, [&](WriteTxn &txn) {
       return batch->write(txn, request.candidates, [&](std::size_t count) { progress.at(count); });
     });
-    if (!outcome.ok()) {
-      return outcome;
+    if (!answer.ok()) {
+      return from_answer(answer);
     }
   }
   return write_usage(context, *batch, writer.reader().seal());
@@ -121,14 +160,12 @@ Outcome import_keys(Context &context, const Options &options) {
     return from_store(status);
   }
   ImportBatch batch;
-  if (auto outcome = ImportReader(request.rules, &batch).read(options.file, !context.json); !outcome.ok()) {
+  BadLines bad;
+  if (auto outcome = ImportReader(request.rules, &batch, &bad).read(options.file, !context.json); !outcome.ok()) {
     return outcome;
   }
-  if (auto outcome = batch.check(writer.reader(), request.candidates); !outcome.ok()) {
+  if (auto outcome = check_batch(writer.reader(), request.candidates, &batch, &bad); !outcome.ok()) {
     return outcome;
-  }
-  if (batch.bad_count() > 0) {
-    return bad_lines(&batch);
   }
   std::vector<std::string> warnings;
   if (auto outcome = check_plans(context, writer.reader(), batch.plans(), context.json ? &warnings : nullptr);

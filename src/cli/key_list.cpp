@@ -6,6 +6,7 @@
 #include "base/quote.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
+#include "keys/key_state.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -14,22 +15,53 @@ struct Options {
   Text subject, state;
 };
 
-void write_members(json::Writer &writer, const KeyRecord &key, const UsageRecord &usage, std::int64_t now_s) {
-  writer.member("id", key.id);
-  put_text(writer, "name", key.name);
-  put_text(writer, "subject", key.subject);
-  put_text(writer, "plan", key.plan);
-  put_scopes(writer, key.scopes);
-  put_limits(writer, key.limits);
-  writer.member("state", to_text(key.state));
-  writer.key("expired").boolean(is_expired(key, now_s));
-  writer.key("is_active").boolean(is_active(key, now_s));
-  writer.member("verifier", to_text(key.verifier_kind));
-  put_text(writer, "preview", key.preview);
-  put_time(writer, "created_at", key.created_at_s);
-  put_time(writer, "expires_at", key.expires_at_s);
-  put_time(writer, "last_used_at", usage.last_used_s);
-  writer.key("uses").number(static_cast<std::int64_t>(usage.uses));
+// What a list's elements have, and a table of one key.
+void describe(Description *to, const KeyRecord &key, const UsageRecord &usage, std::int64_t now_s) {
+  to->text("id", "id", key.id);
+  to->text("name", "name", key.name);
+  to->text("subject", "subject", key.subject);
+  to->text("plan", "plan", key.plan);
+  to->scopes(key.scopes);
+  to->limits(key.limits);
+  to->text_as("state", "state", to_text(key.state), state_cell(key, now_s));
+  to->flag("expired", {}, keys::is_expired(key, now_s));
+  to->flag("is_active", {}, keys::is_active(key, now_s));
+  to->text("verifier", "verifier", to_text(key.verifier_kind));
+  to->text("preview", "preview", key.preview);
+  to->time("created_at", "created", key.created_at_s);
+  to->time({}, "changed", key.changed_at_s);
+  to->time("expires_at", "expires", key.expires_at_s);
+  if (!key.predecessor.empty() || !key.successor.empty()) {
+    to->text({}, "predecessor", key.predecessor);
+    to->text({}, "successor", key.successor);
+    to->time({}, "overlap until", key.overlap_until_s);
+    to->text({}, "counts with", key.counter_id);
+  }
+  to->time("last_used_at", {}, usage.last_used_s);
+  to->for_people("last used", ago_text(usage.last_used_s, now_s));
+  to->number("uses", "uses", usage.uses);
+}
+
+// The rest of what is known of one key.
+void describe_more(Description *to, const KeyRecord &key, const UsageRecord &usage, std::int64_t now_s) {
+  to->time("changed_at", {}, key.changed_at_s);
+  to->time("overlap_until", {}, key.overlap_until_s);
+  to->text("predecessor", {}, key.predecessor);
+  to->text("successor", {}, key.successor);
+  to->text("counter_id", {}, key.counter_id);
+  to->text("prefix", {}, key.legacy_prefix);
+  const bool is_refused = usage.refused_s != 0 && usage.refusal < kReasonCount;
+  const std::string_view reason = is_refused ? info(static_cast<Reason>(usage.refusal)).name : std::string_view();
+  to->for_people("last refusal",
+                 is_refused ? std::string(reason) + ", " + ago_text(usage.refused_s, now_s) : text_of({}));
+  auto *json = to->json();
+  if (json != nullptr && is_refused) {
+    json->key("last_refusal").begin_object().member("reason", reason);
+    put_time(*json, "at", usage.refused_s);
+    json->end_object();
+  } else if (json != nullptr) {
+    json->key("last_refusal").null();
+  }
 }
 
 bool is_listed_state(std::string_view state) {
@@ -48,14 +80,15 @@ class Listing {
 
   bool add(const CredentialReader::FoundKey &found) {
     const auto key = to_record(found.id, found.key);
-    if (options_.state.given && effective_state(key, context_.now_s) != options_.state.value) {
+    if (options_.state.given && keys::effective_state(key, context_.now_s) != options_.state.value) {
       return true;
     }
     const auto usage = usage_.of(found.usage_name);
     if (context_.json) {
       json::Writer writer;
       writer.begin_object();
-      write_members(writer, key, usage, context_.now_s);
+      Description members(&writer);
+      describe(&members, key, usage, context_.now_s);
       writer.end_object();
       context_.out.write(any_ ? ",\n" : "[\n");
       context_.out.write(writer.text());
@@ -105,56 +138,6 @@ Outcome list(Context &context, const Options &options) {
   return outcome;
 }
 
-void print_json(Context &context, const KeyRecord &key, const UsageRecord &usage) {
-  auto writer = context.json_writer();
-  writer.begin_object();
-  write_members(writer, key, usage, context.now_s);
-  put_time(writer, "changed_at", key.changed_at_s);
-  put_time(writer, "overlap_until", key.overlap_until_s);
-  put_text(writer, "predecessor", key.predecessor);
-  put_text(writer, "successor", key.successor);
-  put_text(writer, "counter_id", key.counter_id);
-  put_text(writer, "prefix", key.legacy_prefix);
-  writer.key("last_refusal");
-  if (usage.refused_s == 0) {
-    writer.null();
-  } else {
-    writer.begin_object().member("reason", info(static_cast<Reason>(usage.refusal)).name);
-    put_time(writer, "at", usage.refused_s);
-    writer.end_object();
-  }
-  writer.end_object();
-  context.print(writer);
-}
-
-void print_fields(Context &context, const KeyRecord &key, const UsageRecord &usage) {
-  Fields fields;
-  fields.add("id", key.id);
-  fields.add("name", text_of(key.name));
-  fields.add("subject", text_of(key.subject));
-  fields.add("plan", text_of(key.plan));
-  fields.add("scopes", scopes_text(key.scopes));
-  fields.add("limits", limits_text(key.limits));
-  fields.add("state", state_cell(key, context.now_s));
-  fields.add("verifier", std::string(to_text(key.verifier_kind)));
-  fields.add("preview", text_of(key.preview));
-  fields.add("created", time_text(key.created_at_s));
-  fields.add("changed", time_text(key.changed_at_s));
-  fields.add("expires", time_text(key.expires_at_s));
-  if (!key.predecessor.empty() || !key.successor.empty()) {
-    fields.add("predecessor", text_of(key.predecessor));
-    fields.add("successor", text_of(key.successor));
-    fields.add("overlap until", time_text(key.overlap_until_s));
-    fields.add("counts with", text_of(key.counter_id));
-  }
-  fields.add("last used", ago_text(usage.last_used_s, context.now_s));
-  fields.add("uses", std::to_string(usage.uses));
-  fields.add("last refusal", usage.refused_s == 0 ? "-"
-                                                  : std::string(info(static_cast<Reason>(usage.refusal)).name) + ", " +
-                                                        ago_text(usage.refused_s, context.now_s));
-  fields.print(context.out);
-}
-
 Outcome show(Context &context, const Text &id) {
   StoreLook look(context);
   if (auto outcome = look.outcome(); !outcome.ok()) {
@@ -169,15 +152,11 @@ Outcome show(Context &context, const Text &id) {
     return damaged_record("key", quote(id.value));
   }
   const auto key = to_record(found.id, found.key);
-  auto usage = Usage(context).of(found.usage_name);
-  if (usage.refusal >= kReasonCount) {
-    usage.refused_s = 0;
-  }
-  if (context.json) {
-    print_json(context, key, usage);
-  } else {
-    print_fields(context, key, usage);
-  }
+  const auto usage = Usage(context).of(found.usage_name);
+  print_record(context, [&](Description *to) {
+    describe(to, key, usage, context.now_s);
+    describe_more(to, key, usage, context.now_s);
+  });
   return done();
 }
 

@@ -6,11 +6,10 @@
 #include "base/time_text.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
+#include "keys/change.hpp"
 
 namespace keyward::cli {
 namespace {
-
-constexpr std::size_t kPageKeys = 5000;  // looked at in one snapshot, removed in one transaction
 
 struct Options {
   Text before;
@@ -30,53 +29,6 @@ Outcome read_before(const Text &option, std::int64_t now_s, std::int64_t *before
              : wrong_usage("--revoked-before: " + quote(text) + " is not a time; write 90d (ago), or 2026-01-31");
 }
 
-bool is_due(KeyState state, std::int64_t changed_at_s, std::int64_t before_s) {
-  return state == KeyState::revoked && changed_at_s < before_s;
-}
-
-// What is due among the next keys behind *after; false at the end.
-Outcome next_page(CredentialReader &reader, std::int64_t before_s, std::string *after, std::vector<std::string> *due,
-                  std::vector<Digest> *usage_names, bool *more) {
-  Snapshot snapshot(reader);
-  if (!snapshot.status().ok()) {
-    return from_store(snapshot.status());
-  }
-  std::size_t seen = 0;
-  const std::string begin = *after;
-  const auto code = reader.for_each_key(
-      begin,
-      [&](const CredentialReader::FoundKey &found) {
-        *after = found.id;
-        if (is_due(found.key.state, found.key.changed_at_s, before_s)) {
-          due->emplace_back(found.id);
-          usage_names->push_back(found.usage_name);
-        }
-        return ++seen < kPageKeys;
-      },
-      [](std::string_view) {});
-  *more = seen == kPageKeys;
-  return code == StoreCode::ok || code == StoreCode::damaged ? done() : store_failed("the keys could not be read");
-}
-
-// Looks at each again: whatever isn't due any more stays.
-Outcome remove(CredentialWriter &writer, const std::vector<std::string> &due, std::int64_t before_s, std::int64_t now_s,
-               std::size_t *removed) {
-  return change(writer, kWaitMs, [&](WriteTxn &txn, Outcome *) {
-    *removed = 0;
-    StoreStatus status;
-    for (auto id = due.begin(); status.ok() && id != due.end(); ++id) {
-      KeyRecord key;
-      status = txn.get_key(*id, &key);
-      if (status.ok() && is_due(key.state, key.changed_at_s, before_s)) {
-        status = txn.purge_key(*id, now_s);
-        ++*removed;
-      }
-      status = status.code == StoreCode::not_found ? StoreStatus{} : status;
-    }
-    return status;
-  });
-}
-
 class Purge {
  public:
   Purge(Context &context, std::int64_t before_s, bool dry_run)
@@ -86,21 +38,21 @@ class Purge {
     if (const auto status = writer_.open(context_.store); !status.ok()) {
       return from_store(status);
     }
-    std::string after;
-    for (bool more = true; more;) {
-      std::vector<std::string> due;
-      std::vector<Digest> usage_names;
-      if (auto outcome = next_page(writer_.reader(), before_s_, &after, &due, &usage_names, &more); !outcome.ok()) {
-        return told(outcome);
+    for (keys::PurgePage page; page.more;) {
+      auto answer = keys::find_due(writer_.reader(), before_s_, &page);
+      std::size_t purged = page.ids.size();
+      if (answer.ok() && !dry_run_ && !page.ids.empty()) {
+        answer = keys::in_transaction(writer_, kWaitMs, [&](WriteTxn &txn) {
+          return keys::purge(txn, page.ids, before_s_, context_.now_s, &purged);
+        });
       }
-      std::size_t removed = due.size();
-      if (!dry_run_ && !due.empty()) {
-        if (auto outcome = remove(writer_, due, before_s_, context_.now_s, &removed); !outcome.ok()) {
-          return told(outcome);
-        }
-        remove_usage(usage_names);
+      if (!answer.ok()) {
+        return told(from_answer(answer));
       }
-      count_ += removed;
+      if (!dry_run_ && !page.ids.empty()) {
+        remove_usage(page.usage_names);
+      }
+      count_ += purged;
     }
     return done();
   }

@@ -6,11 +6,10 @@
 
 #include "base/quote.hpp"
 #include "cli/command_line.hpp"
-#include "cli/describe.hpp"
 #include "cli/line_source.hpp"
-#include "cli/revocation.hpp"
 #include "cli/store_readers.hpp"
 #include "key/key_format.hpp"
+#include "keys/change.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -28,21 +27,8 @@ struct Wanted {
   std::size_t line = 0;
 };
 
-struct Revoked {
-  std::string id;
-  bool changed = false;
-  std::vector<std::string> also;  // predecessors that ended with it
-};
-
-StoreStatus revoke_one(WriteTxn &txn, const std::string &id, std::int64_t now_s, Revoked *result) {
-  KeyRecord key;
-  auto status = is_id(id) ? txn.get_key(id, &key) : StoreStatus{StoreCode::not_found, {}};
-  if (!status.ok()) {
-    return status;
-  }
-  *result = {id, key.state != KeyState::revoked, {}};
-  return revoke_with_predecessors(txn, &key, now_s, &result->also);
-}
+using keys::Result;
+using keys::Revoked;
 
 void write_members(json::Writer &writer, const Revoked &revoked, std::size_t workers) {
   writer.begin_object().member("id", revoked.id).member("state", to_text(KeyState::revoked));
@@ -66,12 +52,10 @@ Outcome revoke(Context &context, const std::string &id) {
     return from_store(status);
   }
   Revoked revoked;
-  auto outcome = change(writer, kUrgentWaitMs, [&](WriteTxn &txn, Outcome *refusal) {
-    auto status = revoke_one(txn, id, context.now_s, &revoked);
-    return status.code == StoreCode::not_found ? refused(refusal, no_such_key(id)) : status;
-  });
-  if (!outcome.ok()) {
-    return outcome;
+  const auto answer = keys::in_transaction(
+      writer, kUrgentWaitMs, [&](WriteTxn &txn) { return keys::revoke(txn, {}, id, context.now_s, &revoked); });
+  if (!answer.ok()) {
+    return answer.result == Result::not_found ? no_such_key(id) : from_answer(answer);
   }
   const auto workers = warn_without_workers(context, writer.reader(), "the key is");
   if (context.json) {
@@ -112,25 +96,25 @@ Outcome revoke_batch(CredentialWriter &writer, const Wanted *begin, const Wanted
                      std::vector<Revoked> *revoked, std::vector<BadLine> *bad, bool *damaged) {
   const auto revoked_before = revoked->size();
   const auto bad_before = bad->size();
-  return change(writer, kUrgentWaitMs, [&](WriteTxn &txn, Outcome *) {
+  return from_answer(keys::in_transaction(writer, kUrgentWaitMs, [&](WriteTxn &txn) -> keys::Answer {
     revoked->resize(revoked_before);
     bad->resize(bad_before);
     for (const auto *wanted = begin; wanted != end; ++wanted) {
       Revoked one;
-      auto status = revoke_one(txn, wanted->id, now_s, &one);
-      if (status.ok()) {
+      auto answer = keys::revoke(txn, {}, wanted->id, now_s, &one);
+      if (answer.ok()) {
         revoked->push_back(std::move(one));
-      } else if (status.code == StoreCode::not_found) {
+      } else if (answer.result == Result::not_found) {
         bad->push_back({wanted->line, "there is no key with the id " + quote(wanted->id)});
-      } else if (status.code == StoreCode::damaged) {
+      } else if (answer.status.code == StoreCode::damaged) {
         *damaged = true;
-        bad->push_back({wanted->line, status.text});
+        bad->push_back({wanted->line, answer.status.text});
       } else {
-        return status;
+        return answer;
       }
     }
-    return StoreStatus{};
-  });
+    return {};
+  }));
 }
 
 void report(Context &context, const std::vector<Revoked> &revoked, std::size_t workers) {

@@ -2,9 +2,8 @@
 #include <memory>
 
 #include "cli/command_line.hpp"
-#include "cli/describe.hpp"
-#include "cli/revocation.hpp"
 #include "cli/store_readers.hpp"
+#include "keys/change.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -21,34 +20,34 @@ void report(Context &context, const std::string &id, KeyState state, bool change
   context.out.line("key " + id + " is " + std::string(to_text(state)) + (changed ? "" : " already"));
 }
 
+Outcome refusal(const keys::Answer &answer, const std::string &id, const KeyRecord &key, KeyState from, KeyState to) {
+  switch (answer.result) {
+    case keys::Result::not_found:
+      return no_such_key(id);
+    case keys::Result::wrong_state:
+      return no("key " + id + " is " + std::string(to_text(key.state)) + ", and only a key that is " +
+                std::string(to_text(from)) + " can become " + std::string(to_text(to)));
+    default:
+      return from_answer(answer);
+  }
+}
+
 Outcome suspend_or_resume(Context &context, const std::string &id, KeyState from, KeyState to) {
   CredentialWriter writer;
   if (const auto status = writer.open(context.store); !status.ok()) {
     return from_store(status);
   }
-  bool changed = false;
-  auto outcome = change(writer, kUrgentWaitMs, [&](WriteTxn &txn, Outcome *refusal) {
-    KeyRecord key;
-    auto status = is_id(id) ? txn.get_key(id, &key) : StoreStatus{StoreCode::not_found, {}};
-    if (!status.ok()) {
-      return status.code == StoreCode::not_found ? refused(refusal, no_such_key(id)) : status;
-    }
-    changed = key.state != to;
-    if (!changed) {
-      return StoreStatus{};
-    }
-    if (key.state != from) {
-      return refused(refusal, no("key " + id + " is " + std::string(to_text(key.state)) + ", and only a key that is " +
-                                 std::string(to_text(from)) + " can become " + std::string(to_text(to))));
-    }
-    return set_state(txn, to, context.now_s, &key);
-  });
-  if (outcome.ok()) {
-    const auto workers = to == KeyState::suspended ? warn_without_workers(context, writer.reader(), "the key is")
-                                                   : workers_of_store(writer.reader());
-    report(context, id, to, changed, workers);
+  KeyRecord key;
+  const auto change = to == KeyState::suspended ? keys::suspend : keys::resume;
+  const auto answer = keys::in_transaction(writer, kUrgentWaitMs,
+                                           [&](WriteTxn &txn) { return change(txn, {}, id, context.now_s, &key); });
+  if (!answer.ok()) {
+    return refusal(answer, id, key, from, to);
   }
-  return outcome;
+  const auto workers = to == KeyState::suspended ? warn_without_workers(context, writer.reader(), "the key is")
+                                                 : workers_of_store(writer.reader());
+  report(context, id, to, answer.result == keys::Result::done, workers);
+  return done();
 }
 
 }  // namespace

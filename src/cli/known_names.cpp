@@ -11,19 +11,6 @@ constexpr std::size_t kMostNames = 10000;
 
 }  // namespace
 
-StoreStatus look_for_subject(WriteTxn &txn, const std::string &subject, SubjectUse *use) {
-  SubjectRecord record;
-  auto status = txn.get_subject(subject, &record);
-  use->has_record = status.ok();
-  if (!status.ok() && status.code != StoreCode::not_found) {
-    return status;
-  }
-  std::vector<std::string> ids;
-  status = txn.keys_of(subject, &ids);
-  use->has_key = status.ok() && !ids.empty();
-  return status.code == StoreCode::not_found ? StoreStatus{} : status;
-}
-
 std::string nearest_subject(CredentialReader &reader, std::string_view subject) {
   Nearest nearest(subject);
   const Snapshot snapshot(reader);

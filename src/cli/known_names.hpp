@@ -8,12 +8,6 @@
 
 namespace keyward::cli {
 
-// Whether a record or a key, of whatever state, has this subject.
-struct SubjectUse {
-  bool has_record = false, has_key = false;
-};
-StoreStatus look_for_subject(WriteTxn &txn, const std::string &subject, SubjectUse *use);
-
 // The subject (of a record or of a key) that this one may be a misspelling of; empty: none. In a snapshot of its own,
 // and among the first ten thousand of each only: it is a hint.
 std::string nearest_subject(CredentialReader &reader, std::string_view subject);

@@ -1,56 +1,36 @@
 // A new key's record and its one showing.
 #include "cli/new_key.hpp"
 
-#include <sys/time.h>
-
 #include <cstring>
 
-#include "base/digest.hpp"
 #include "cli/describe.hpp"
 
 namespace keyward::cli {
 namespace {
 
-constexpr char kIdPrefix[] = "key_";
-
-void print_json(Context &context, const KeyRecord &record, std::string_view key, const KeyFacts &facts) {
-  auto writer = context.json_writer();
-  writer.begin_object().member("id", record.id).member("key", key).member("preview", record.preview);
-  put_text(writer, "name", record.name);
-  put_text(writer, "subject", record.subject);
-  put_text(writer, "plan", record.plan);
-  put_scopes(writer, record.scopes);
-  put_limits(writer, record.limits);
-  writer.member("state", to_text(record.state));
-  put_time(writer, "created_at", record.created_at_s);
-  put_time(writer, "expires_at", record.expires_at_s);
-  if (!record.predecessor.empty()) {
-    writer.member("predecessor", record.predecessor);
-    put_time(writer, "overlap_until", facts.overlap_until_s);
+void describe(Description *to, const KeyRecord &record, std::string_view key, const KeyFacts &facts) {
+  to->text("id", "id", record.id);
+  if (auto *json = to->json()) {
+    json->member("key", key);
   } else {
-    writer.key("new_subject").boolean(facts.new_subject);
+    to->for_people("key", {std::string(key), Colour::bold});
   }
-  writer.end_object();
-  context.print(writer);
-}
-
-void print_table(Context &context, const KeyRecord &record, std::string_view key, const KeyFacts &facts) {
-  Fields fields;
-  fields.add("id", record.id);
-  fields.add("key", {std::string(key), Colour::bold});
-  fields.add("name", text_of(record.name));
-  fields.add("subject", text_of(record.subject));
-  fields.add("plan", text_of(record.plan));
-  fields.add("scopes", scopes_text(record.scopes));
-  fields.add("limits", limits_text(record.limits));
-  fields.add("state", state_cell(record, record.created_at_s));
-  fields.add("created", time_text(record.created_at_s));
-  fields.add("expires", time_text(record.expires_at_s));
-  if (!record.predecessor.empty()) {
-    fields.add("predecessor", record.predecessor);
-    fields.add("which lives until", facts.overlap_until_s == 0 ? "it has ended" : time_text(facts.overlap_until_s));
+  to->text("preview", {}, record.preview);
+  to->text("name", "name", record.name);
+  to->text("subject", "subject", record.subject);
+  to->text("plan", "plan", record.plan);
+  to->scopes(record.scopes);
+  to->limits(record.limits);
+  to->text_as("state", "state", to_text(record.state), state_cell(record, record.created_at_s));
+  to->time("created_at", "created", record.created_at_s);
+  to->time("expires_at", "expires", record.expires_at_s);
+  if (record.predecessor.empty()) {
+    to->flag("new_subject", {}, facts.new_subject);
+    return;
   }
-  fields.print(context.out);
+  to->text("predecessor", "predecessor", record.predecessor);
+  to->time("overlap_until", {}, facts.overlap_until_s);
+  to->for_people("which lives until", facts.overlap_until_s == 0 ? "it has ended" : time_text(facts.overlap_until_s));
 }
 
 }  // namespace
@@ -64,7 +44,7 @@ void add_minting_options(Command &command, MintingOptions *options) {
               "how it is stored (default: the format's, else bcrypt:10)");
 }
 
-Outcome read_minting(const MintingOptions &options, Minting *minting) {
+Outcome read_minting(const MintingOptions &options, keys::Minting *minting) {
   std::string error;
   minting->format = default_key_format();
   if (options.format.given && !parse_key_format(options.format.value, &minting->format, &error)) {
@@ -74,7 +54,7 @@ Outcome read_minting(const MintingOptions &options, Minting *minting) {
   if (options.verifier.given && !parse_verifier(options.verifier.value, &minting->verifier, &error)) {
     return wrong_usage("--verifier: " + error);
   }
-  if (minting->verifier.kind == VerifierKind::bcrypt && minting->format.length() > kMaxBcryptKeyBytes) {
+  if (!keys::is_possible(*minting)) {
     return wrong_usage("--verifier: bcrypt reads only " + std::to_string(kMaxBcryptKeyBytes) +
                        " bytes of a key, and this format has " + std::to_string(minting->format.length()) +
                        "; use --verifier sha256");
@@ -82,28 +62,16 @@ Outcome read_minting(const MintingOptions &options, Minting *minting) {
   return done();
 }
 
-Outcome fill_from_key(std::string_view key, const Minting &minting, KeyRecord *record) {
-  timeval now = {};
-  gettimeofday(&now, nullptr);
-  record->id = new_id(kIdPrefix, static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_usec / 1000);
-  const auto sha = sha256(key);
-  record->indexed = true;
-  record->locator = locator_of(sha);
-  record->verifier_kind = minting.verifier.kind;
-  record->verifier = minting.verifier.kind == VerifierKind::sha256 ? std::string(view_of(sha))
-                                                                   : bcrypt_hash(key, minting.verifier.cost);
-  record->preview = preview_of(key, minting.format.prefix);
-  return record->verifier.empty() ? store_failed("bcrypt could not run: memory is exhausted") : done();
+Outcome mint_key(const keys::Minting &minting, keys::MintedKey *minted) {
+  return keys::mint(minting, minted) ? done() : store_failed("bcrypt could not run: memory is exhausted");
 }
 
 Outcome show_new_key(Context &context, const KeyRecord &record, std::string_view key, const KeyFacts &facts,
                      bool quiet) {
-  if (context.json) {
-    print_json(context, record, key, facts);
-  } else if (quiet) {
+  if (quiet && !context.json) {
     context.out.line(key);
   } else {
-    print_table(context, record, key, facts);
+    print_record(context, [&](Description *to) { describe(to, record, key, facts); });
   }
   if (!context.out.flush()) {
     return store_failed("key " + record.id + " was made but could not be shown: " + std::strerror(context.out.error()));

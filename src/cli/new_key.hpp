@@ -6,7 +6,7 @@
 
 #include "cli/command_line.hpp"
 #include "cli/context.hpp"
-#include "key/key_format.hpp"
+#include "keys/mint.hpp"
 #include "store/record.hpp"
 
 namespace keyward::cli {
@@ -15,15 +15,11 @@ namespace keyward::cli {
 struct MintingOptions {
   Text format, verifier;
 };
-struct Minting {
-  KeyFormat format;
-  VerifierChoice verifier;
-};
 void add_minting_options(Command &command, MintingOptions *options);
-Outcome read_minting(const MintingOptions &options, Minting *minting);
+Outcome read_minting(const MintingOptions &options, keys::Minting *minting);
 
-// Fills in all that depends on the key's text: id, verifier, locator, preview. bcrypt takes its time here, outside the store's lock.
-Outcome fill_from_key(std::string_view key, const Minting &minting, KeyRecord *record);
+// bcrypt takes its time here, outside the store's lock.
+Outcome mint_key(const keys::Minting &minting, keys::MintedKey *minted);
 
 // What is told of a new key besides its record.
 struct KeyFacts {

@@ -66,6 +66,7 @@ class Fields {
  public:
   void add(std::string_view name, Cell value);
   void print(Output &out) const;
+  const std::vector<std::pair<std::string, Cell>> &all() const noexcept { return fields_; }
 
  private:
   std::vector<std::pair<std::string, Cell>> fields_;

@@ -5,6 +5,7 @@
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
 #include "cli/plan_describe.hpp"
+#include "keys/plans.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -23,7 +24,7 @@ Outcome show_plan(Context &context, const Text &name) {
   if (code != StoreCode::ok) {
     return damaged_record("plan", quote(name.value));
   }
-  print_plan(context, to_record(name.value, view), nullptr);
+  print_record(context, [&](Description *to) { describe(to, to_record(name.value, view)); });
   return done();
 }
 
@@ -41,7 +42,8 @@ Outcome list_plans(Context &context) {
         const auto plan = to_record(name, view);
         if (context.json) {
           writer.begin_object();
-          write_members(writer, plan);
+          Description members(&writer);
+          describe(&members, plan);
           writer.end_object();
         } else {
           table.row({plan.name, scopes_text(plan.scopes), limits_text(plan.limits), max_keys_text(plan),
@@ -63,27 +65,22 @@ Outcome remove_plan(Context &context, const Text &name) {
   if (const auto status = writer.open(context.store); !status.ok()) {
     return from_store(status);
   }
-  auto outcome = change(writer, kWaitMs, [&](WriteTxn &txn, Outcome *refusal) {
-    PlanRecord plan;
-    if (auto status = txn.get_plan(name.value, &plan); !status.ok()) {
-      return status.code == StoreCode::not_found
-                 ? refused(refusal, no("there is no plan " + quote(name.value) + " in the store"))
-                 : status;
-    }
-    PlanUser who;
-    const auto used = txn.plan_in_use(name.value, &who);
-    if (used.ok()) {
-      return refused(refusal,
-                     no("plan " + quote(name.value) + " is used by " + (who.is_subject ? "the subject " : "the key ") +
-                        quote(who.name) + "; " +
-                        (who.is_subject ? "give it another with `keyward subject set --plan`, or remove it, first"
-                                        : "revoke it first, or leave the plan") +
-                        "; there may be more"));
-    }
-    return used.code == StoreCode::not_found ? txn.remove_plan(name.value) : used;
-  });
-  if (!outcome.ok()) {
-    return outcome;
+  PlanUser who;
+  const auto answer =
+      keys::in_transaction(writer, kWaitMs, [&](WriteTxn &txn) { return keys::remove_plan(txn, name.value, &who); });
+  switch (answer.result) {
+    case keys::Result::done:
+      break;
+    case keys::Result::not_found:
+      return no("there is no plan " + quote(name.value) + " in the store");
+    case keys::Result::in_use:
+      return no("plan " + quote(name.value) + " is used by " + (who.is_subject ? "the subject " : "the key ") +
+                quote(who.name) + "; " +
+                (who.is_subject ? "give it another with `keyward subject set --plan`, or remove it, first"
+                                : "revoke it first, or leave the plan") +
+                "; there may be more");
+    default:
+      return from_answer(answer);
   }
   if (context.json) {
     auto json = context.json_writer();

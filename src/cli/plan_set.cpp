@@ -4,9 +4,9 @@
 
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
-#include "cli/describe.hpp"
 #include "cli/known_names.hpp"
 #include "cli/plan_describe.hpp"
+#include "keys/plans.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -19,27 +19,20 @@ struct SetOptions {
   bool is_default = false, no_default = false;
 };
 
-// What the options change; the rest of a plan stays as it is.
-struct Change {
-  bool set_scopes = false, set_limits = false, set_max_keys = false, set_access = false, set_default = false;
-  bool take_credits = false;
-  PlanRecord to;
-};
-
 // What a set has changed of a plan that was there.
 void note_changes(const Context &context, const PlanRecord &old, const PlanRecord &plan) {
+  Fields before, now;
+  Description of_old(&before), of_plan(&now);
+  describe(&of_old, old);
+  describe(&of_plan, plan);
   std::string changes;
-  const auto compare = [&](const char *what, const std::string &before, const std::string &now) {
-    if (before != now) {
-      changes += (changes.empty() ? "" : ", ") + std::string(what) + " " + now + " (was " + before + ")";
+  for (std::size_t i = 0; i < now.all().size(); ++i) {
+    const auto &[what, cell] = now.all()[i];
+    const auto &was = before.all()[i].second.text;
+    if (cell.text != was) {
+      changes += (changes.empty() ? "" : ", ") + what + " " + cell.text + " (was " + was + ")";
     }
-  };
-  compare("scopes", scopes_text(old.scopes), scopes_text(plan.scopes));
-  compare("limits", limits_text(old.limits), limits_text(plan.limits));
-  compare("max keys", max_keys_text(old), max_keys_text(plan));
-  compare("credits", text_of(to_text(old.credits)), text_of(to_text(plan.credits)));
-  compare("no access", old.no_access ? "yes" : "no", plan.no_access ? "yes" : "no");
-  compare("default", old.is_default ? "yes" : "no", plan.is_default ? "yes" : "no");
+  }
   context.note(changes.empty() ? "Plan " + plan.name + " was so already."
                                : "Plan " + plan.name + " is changed: " + changes + ".");
 }
@@ -65,10 +58,9 @@ Outcome check_contradictions(const SetOptions &options) {
   return done();
 }
 
-Outcome read_change(const SetOptions &options, Change *change) {
-  PlanRecord &to = change->to;
-  to.name = options.name.value;
-  if (auto outcome = check_plan_name(to.name); !outcome.ok()) {
+Outcome read_request(const SetOptions &options, keys::PlanRequest *request) {
+  request->name = options.name.value;
+  if (auto outcome = check_plan_name(request->name); !outcome.ok()) {
     return outcome;
   }
   if (auto outcome = check_contradictions(options); !outcome.ok()) {
@@ -77,11 +69,18 @@ Outcome read_change(const SetOptions &options, Change *change) {
   if (options.credits.given) {
     return credits_are_missing("--credits");
   }
-  if (auto outcome = parse_grants(options.scopes, &to.scopes); !outcome.ok()) {
-    return outcome;
+  if (options.scopes.given || options.no_scopes) {
+    if (auto outcome = parse_grants(options.scopes, &request->scopes.emplace()); !outcome.ok()) {
+      return outcome;
+    }
   }
-  if (auto outcome = parse_limits(options.limits, &to.limits); !outcome.ok()) {
-    return outcome;
+  if (options.limits.given || options.no_limits) {
+    if (auto outcome = parse_limits(options.limits, &request->limits.emplace()); !outcome.ok()) {
+      return outcome;
+    }
+  }
+  if (options.no_max_keys) {
+    request->max_keys.emplace();
   }
   if (options.max_keys.given) {
     std::uint64_t number = 0;
@@ -90,87 +89,55 @@ Outcome read_change(const SetOptions &options, Change *change) {
         !outcome.ok()) {
       return outcome;
     }
-    to.has_max_keys = true;
-    to.max_keys = static_cast<std::uint32_t>(number);
+    request->max_keys.emplace(static_cast<std::uint32_t>(number));
   }
-  to.no_access = options.no_access;
-  to.is_default = options.is_default;
-  change->set_scopes = options.scopes.given || options.no_scopes;
-  change->set_limits = options.limits.given || options.no_limits;
-  change->set_max_keys = options.max_keys.given || options.no_max_keys;
-  change->set_access = options.access || options.no_access;
-  change->set_default = options.is_default || options.no_default;
-  change->take_credits = options.no_credits;
+  if (options.access || options.no_access) {
+    request->no_access = options.no_access;
+  }
+  if (options.is_default || options.no_default) {
+    request->is_default = options.is_default;
+  }
+  request->take_credits = options.no_credits;
   return done();
 }
 
-void apply(const Change &change, PlanRecord *plan) {
-  const PlanRecord &to = change.to;
-  plan->name = to.name;
-  if (change.set_scopes) {
-    plan->scopes = to.scopes;
-  }
-  if (change.set_limits) {
-    plan->limits = to.limits;
-  }
-  if (change.set_max_keys) {
-    plan->has_max_keys = to.has_max_keys;
-    plan->max_keys = to.max_keys;
-  }
-  if (change.set_access) {
-    plan->no_access = to.no_access;
-  }
-  if (change.set_default) {
-    plan->is_default = to.is_default;
-  }
-  if (change.take_credits) {
-    plan->credits = {};
-  }
-}
-
 // For people: whether the plan is a new one, what changed of it, and of the plan that was the default one.
-void note_set(const Context &context, CredentialReader &reader, const PlanRecord &old, const PlanRecord &plan,
-              const std::string &old_default) {
+void note_set(const Context &context, CredentialReader &reader, const keys::PlanSet &set) {
   if (context.json) {
     return;
   }
-  if (old.name.empty()) {
+  const auto &plan = set.record;
+  if (set.before.name.empty()) {
     const auto like = nearest_plan(reader, plan.name);
     context.note("Plan " + plan.name + " is new" + (like.empty() ? "." : did_you_mean(like)));
   } else {
-    note_changes(context, old, plan);
+    note_changes(context, set.before, plan);
   }
-  if (plan.is_default && !old_default.empty() && old_default != plan.name) {
-    context.note("Plan " + old_default + " was the default one, and isn't any more.");
+  if (plan.is_default && !set.old_default.empty() && set.old_default != plan.name) {
+    context.note("Plan " + set.old_default + " was the default one, and isn't any more.");
   }
 }
 
 Outcome set_plan(Context &context, const SetOptions &options) {
-  Change wanted;
-  if (auto outcome = read_change(options, &wanted); !outcome.ok()) {
+  keys::PlanRequest request;
+  if (auto outcome = read_request(options, &request); !outcome.ok()) {
     return outcome;
   }
   CredentialWriter writer;
   if (const auto status = writer.open(context.store); !status.ok()) {
     return from_store(status);
   }
-  PlanRecord old, plan;
-  std::string old_default;
-  auto outcome = change(writer, kWaitMs, [&](WriteTxn &txn, Outcome *) {
-    old = {};
-    auto status = txn.get_plan(wanted.to.name, &old);
-    status = status.code == StoreCode::not_found ? StoreStatus{} : status;
-    status = status.ok() ? txn.get_default_plan(&old_default) : status;
-    plan = old;
-    apply(wanted, &plan);
-    return status.ok() ? txn.put_plan(plan) : status;
-  });
-  if (!outcome.ok()) {
-    return outcome;
+  keys::PlanSet set;
+  const auto answer =
+      keys::in_transaction(writer, kWaitMs, [&](WriteTxn &txn) { return keys::set_plan(txn, request, &set); });
+  if (!answer.ok()) {
+    return from_answer(answer);
   }
-  const bool created = old.name.empty();
-  print_plan(context, plan, &created);
-  note_set(context, writer.reader(), old, plan, old_default);
+  print_record(context, [&](Description *to) {
+    describe(to, set.record);
+    to->flag("created", {}, set.before.name.empty());
+  });
+  note_set(context, writer.reader(), set);
   return done();
 }
 

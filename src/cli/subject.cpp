@@ -5,10 +5,11 @@
 #include "base/quote.hpp"
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
-#include "cli/describe.hpp"
 #include "cli/known_names.hpp"
 #include "cli/store_readers.hpp"
 #include "cli/subject_describe.hpp"
+#include "keys/key_state.hpp"
+#include "keys/subjects.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -20,19 +21,15 @@ struct SetOptions {
   bool no_credits = false;
 };
 
-// What the options change; the rest of a record stays as it is.
-struct Change {
-  Text plan;
-  bool set_scopes = false, take_credits = false, set_state = false;
-  OptionalList<std::string> scopes;
-  SubjectState state = SubjectState::active;
-};
-
-Outcome read_change(const SetOptions &options, Change *change) {
+Outcome read_request(const SetOptions &options, std::int64_t now_s, keys::SubjectRequest *request) {
+  request->subject = options.id.value;
+  request->now_s = now_s;
   if (auto outcome = check_subject(options.id.value); !outcome.ok()) {
     return outcome;
   }
-  change->plan = options.plan;
+  if (options.plan.given) {
+    request->plan = options.plan.value;
+  }
   if (!options.plan.value.empty()) {
     if (auto outcome = check_plan_name(options.plan.value); !outcome.ok()) {
       return outcome;
@@ -41,9 +38,10 @@ Outcome read_change(const SetOptions &options, Change *change) {
   if (options.scopes.given && options.no_scopes) {
     return contradiction("--scope", "--no-scopes");
   }
-  change->set_scopes = options.scopes.given || options.no_scopes;
-  if (auto outcome = parse_grants(options.scopes, &change->scopes); !outcome.ok()) {
-    return outcome;
+  if (options.scopes.given || options.no_scopes) {
+    if (auto outcome = parse_grants(options.scopes, &request->scopes.emplace()); !outcome.ok()) {
+      return outcome;
+    }
   }
   if (options.credits.given && options.no_credits) {
     return contradiction("--credits", "--no-credits");
@@ -51,74 +49,63 @@ Outcome read_change(const SetOptions &options, Change *change) {
   if (options.credits.given) {
     return credits_are_missing("--credits");
   }
-  change->take_credits = options.no_credits;
-  change->set_state = options.state.given;
-  if (options.state.given && options.state.value != "active" && options.state.value != "blocked") {
-    return wrong_usage("--state: " + quote(options.state.value) + " is not a subject's state; write active or blocked");
+  request->take_credits = options.no_credits;
+  if (!options.state.given) {
+    return done();
   }
-  change->state = options.state.value == "blocked" ? SubjectState::blocked : SubjectState::active;
-  return done();
-}
-
-void apply(const Change &change, std::int64_t now_s, SubjectRecord *record) {
-  if (change.plan.given) {
-    record->plan = change.plan.value;
-  }
-  if (change.set_scopes) {
-    record->scopes = change.scopes;
-  }
-  if (change.take_credits) {
-    record->has_credits = false;
-    record->credits = 0;
-  }
-  if (change.set_state) {
-    record->state = change.state;
-  }
-  record->changed_at_s = now_s;
+  request->state = options.state.value == "blocked" ? SubjectState::blocked : SubjectState::active;
+  return options.state.value == to_text(*request->state)
+             ? done()
+             : wrong_usage("--state: " + quote(options.state.value) +
+                           " is not a subject's state; write active or blocked");
 }
 
 Outcome set_subject(Context &context, const SetOptions &options) {
-  Change wanted;
-  if (auto outcome = read_change(options, &wanted); !outcome.ok()) {
+  keys::SubjectRequest request;
+  if (auto outcome = read_request(options, context.now_s, &request); !outcome.ok()) {
     return outcome;
   }
   CredentialWriter writer;
   if (const auto status = writer.open(context.store); !status.ok()) {
     return from_store(status);
   }
-  SubjectRecord record;
-  SubjectUse use;
-  const bool blocks = wanted.set_state && wanted.state == SubjectState::blocked;
-  auto outcome = change(writer, blocks ? kUrgentWaitMs : kWaitMs, [&](WriteTxn &txn, Outcome *) {
-    record = {};
-    auto status = look_for_subject(txn, options.id.value, &use);
-    status = status.ok() && use.has_record ? txn.get_subject(options.id.value, &record) : status;
-    if (!status.ok()) {
-      return status;
-    }
-    if (!use.has_record) {
-      record.subject = options.id.value;
-      record.created_at_s = context.now_s;
-    }
-    apply(wanted, context.now_s, &record);
-    return txn.put_subject(record);
-  });
-  if (!outcome.ok()) {
-    return outcome;
+  keys::SubjectSet set;
+  const bool blocks = request.state == SubjectState::blocked;
+  const auto answer = keys::in_transaction(writer, blocks ? kUrgentWaitMs : kWaitMs,
+                                           [&](WriteTxn &txn) { return keys::set_subject(txn, {}, request, &set); });
+  if (!answer.ok()) {
+    return from_answer(answer);
   }
-  SubjectFacts facts;
-  const bool created = !use.has_record;
-  facts.created = &created;
-  print_subject(context, record, facts);
-  if (!use.has_record && !use.has_key) {
-    note_new_subject(context, writer.reader(), record.subject);
-  } else if (!use.has_record) {
-    context.note("Subject " + record.subject + " had keys, but no record of its own; now it has one.");
+  const bool created = !set.use.has_record;
+  print_record(context, [&](Description *to) {
+    describe(to, set.record);
+    to->flag("created", {}, created);
+  });
+  if (created && !set.use.has_key) {
+    note_new_subject(context, writer.reader(), request.subject);
+  } else if (created) {
+    context.note("Subject " + request.subject + " had keys, but no record of its own; now it has one.");
   }
   if (blocks) {
     warn_without_workers(context, writer.reader(), "the subject's keys and tokens are");
   }
-  return check_plans(context, writer.reader(), {wanted.plan.value});
+  return check_plans(context, writer.reader(), {options.plan.value});
+}
+
+// How many there are in each state.
+void describe_keys(Description *to, const std::map<std::string, std::size_t> &keys) {
+  std::string text;
+  for (const auto &[state, count] : keys) {
+    text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + state;
+  }
+  to->for_people("keys", text_of(text));
+  if (auto *json = to->json()) {
+    json->key("keys").begin_object();
+    for (const auto &[state, count] : keys) {
+      json->key(state).number(static_cast<std::int64_t>(count));
+    }
+    json->end_object();
+  }
 }
 
 Outcome show_subject(Context &context, const Text &id) {
@@ -146,13 +133,14 @@ Outcome show_subject(Context &context, const Text &id) {
   std::map<std::string, std::size_t> keys;
   KeyWalk walk;
   walk.visit = [&](const CredentialReader::FoundKey &found) {
-    ++keys[std::string(effective_state(to_record(found.id, found.key), context.now_s))];
+    ++keys[std::string(keys::effective_state(to_record(found.id, found.key), context.now_s))];
     return true;
   };
   auto outcome = walk_keys(reader, id.value, walk);
-  SubjectFacts facts;
-  facts.keys = &keys;
-  print_subject(context, record, facts);
+  print_record(context, [&](Description *to) {
+    describe(to, record);
+    describe_keys(to, keys);
+  });
   return outcome;
 }
 
@@ -170,7 +158,8 @@ Outcome list_subjects(Context &context) {
         if (context.json) {
           json::Writer writer;
           writer.begin_object();
-          write_members(writer, subject);
+          Description members(&writer);
+          describe(&members, subject);
           writer.end_object();
           context.out.write(separator);
           context.out.write(writer.text());
@@ -189,49 +178,24 @@ Outcome list_subjects(Context &context) {
   return damaged.empty() ? done() : damaged_record("subject", quote(damaged));
 }
 
-// The first key of a subject that isn't revoked; empty: none.
-StoreStatus live_key_of(WriteTxn &txn, const std::string &subject, std::string *id) {
-  std::vector<std::string> ids;
-  if (auto status = txn.keys_of(subject, &ids); !status.ok() && status.code != StoreCode::not_found) {
-    return status;
-  }
-  for (const auto &candidate : ids) {
-    KeyRecord key;
-    if (auto status = txn.get_key(candidate, &key); !status.ok()) {
-      return status;
-    }
-    if (key.state != KeyState::revoked) {
-      *id = candidate;
-      break;
-    }
-  }
-  return {};
-}
-
 Outcome remove_subject(Context &context, const Text &id) {
   CredentialWriter writer;
   if (const auto status = writer.open(context.store); !status.ok()) {
     return from_store(status);
   }
-  auto outcome = change(writer, kWaitMs, [&](WriteTxn &txn, Outcome *refusal) {
-    SubjectRecord record;
-    if (auto status = txn.get_subject(id.value, &record); !status.ok()) {
-      return status.code == StoreCode::not_found
-                 ? refused(refusal, no("there is no subject " + quote(id.value) + " in the store"))
-                 : status;
-    }
-    std::string key;
-    if (auto status = live_key_of(txn, id.value, &key); !status.ok()) {
-      return status;
-    }
-    if (!key.empty()) {
-      return refused(refusal, no("subject " + quote(id.value) + " has a key that isn't revoked, " + key +
-                                 "; revoke its keys first, or block it with `keyward subject block`"));
-    }
-    return txn.remove_subject(id.value);
-  });
-  if (!outcome.ok()) {
-    return outcome;
+  std::string key;
+  const auto answer = keys::in_transaction(
+      writer, kWaitMs, [&](WriteTxn &txn) { return keys::remove_subject(txn, {}, id.value, context.now_s, &key); });
+  switch (answer.result) {
+    case keys::Result::done:
+      break;
+    case keys::Result::not_found:
+      return no("there is no subject " + quote(id.value) + " in the store");
+    case keys::Result::in_use:
+      return no("subject " + quote(id.value) + " has a key that isn't revoked, " + key +
+                "; revoke its keys first, or block it with `keyward subject block`");
+    default:
+      return from_answer(answer);
   }
   if (context.json) {
     auto json = context.json_writer();

@@ -1,8 +1,6 @@
 // keyward token revoke: onto the denylist.
-#include <algorithm>
 #include <cstdint>
 #include <ctime>
-#include <limits>
 #include <memory>
 #include <string>
 
@@ -12,7 +10,7 @@
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
 #include "cli/store_readers.hpp"
-#include "store/denial.hpp"
+#include "keys/denials.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -21,13 +19,11 @@ struct Options {
   Text issuer, jti, subject, until;
 };
 
-struct Wanted {
-  DenialKind kind = DenialKind::jti;
-  std::string name;
-  DenialEntry entry;
-};
+Outcome is_past(const Options &options) {
+  return wrong_usage("--until: " + quote(options.until.value) + " is in the past; write when the tokens have expired");
+}
 
-Outcome read(const Options &options, std::int64_t now_s, Wanted *wanted) {
+Outcome read(const Options &options, std::int64_t now_s, keys::DenialRequest *wanted) {
   if (options.jti.given == options.subject.given) {
     return wrong_usage("give --jti, for one token, or --subject, for all that were issued to it until now");
   }
@@ -40,62 +36,25 @@ Outcome read(const Options &options, std::int64_t now_s, Wanted *wanted) {
   } else if (wanted->name.empty() || wanted->name.size() > kMaxJtiBytes) {
     return wrong_usage("--jti: write the token's jti, of 1 to " + std::to_string(kMaxJtiBytes) + " bytes");
   }
-  wanted->entry.issuer = options.issuer.value;
+  wanted->issuer = options.issuer.value;
   if (options.issuer.given) {
     if (auto outcome = check_issuer_name("--issuer", options.issuer.value); !outcome.ok()) {
       return wrong_usage(outcome.error + "; leave --issuer out to refuse them of every one");
     }
   }
   std::string error;
-  if (options.until.given && !parse_deadline(options.until.value, now_s, &wanted->entry.until_s, &error)) {
+  if (options.until.given && !parse_deadline(options.until.value, now_s, &wanted->until_s, &error)) {
     return wrong_usage("--until: " + error);
   }
-  if (options.until.given && wanted->entry.until_s <= now_s) {
-    return wrong_usage("--until: " + quote(options.until.value) +
-                       " is in the past; write when the tokens have expired");
+  if (options.until.given && wanted->until_s <= now_s) {
+    return is_past(options);
   }
   return done();
 }
 
-// What is denied of these tokens at a time; nothing, should the store not answer.
-TokenDenial denial_at(CredentialReader &reader, const Wanted &wanted, std::int64_t at_s) {
-  const bool by_jti = wanted.kind == DenialKind::jti;
-  TokenDenial denial;
-  reader.find_token_denial(wanted.entry.issuer, by_jti ? std::string_view() : wanted.name,
-                           by_jti ? wanted.name : std::string_view(), at_s, &denial);
-  return denial;
-}
-
-// What holds now, which may be more than what was asked for: an earlier entry, or one for every issuer, may refuse the same tokens for
-// longer, or more of them. Should the store not answer, it is what was asked for, which holds in any case.
-DenialEntry effective(CredentialReader &reader, const Wanted &wanted) {
-  DenialEntry entry = wanted.entry;
-  const Snapshot snapshot(reader);
-  entry.not_before_s = std::max(entry.not_before_s, denial_at(reader, wanted, entry.denied_at_s).not_before_s);
-  const auto is_refused = [&](std::int64_t at_s) {
-    const TokenDenial denial = denial_at(reader, wanted, at_s);
-    return wanted.kind == DenialKind::jti ? denial.denied : denial.not_before_s >= entry.not_before_s;
-  };
-  std::int64_t ends_s = std::numeric_limits<std::int64_t>::max();
-  if (entry.until_s == 0 || !is_refused(entry.until_s)) {
-    return entry;
-  }
-  if (is_refused(ends_s)) {
-    entry.until_s = 0;
-    return entry;
-  }
-  // The first moment at which they aren't refused: entries end, and none begins.
-  for (std::int64_t refused_s = entry.until_s; ends_s - refused_s > 1;) {
-    const std::int64_t middle_s = refused_s + (ends_s - refused_s) / 2;
-    (is_refused(middle_s) ? refused_s : ends_s) = middle_s;
-  }
-  entry.until_s = ends_s;
-  return entry;
-}
-
-void print(Context &context, CredentialReader &reader, const Wanted &wanted) {
+void print(Context &context, CredentialReader &reader, const keys::DenialRequest &wanted, const DenialEntry &asked) {
   const auto workers = warn_without_workers(context, reader, "these tokens are");
-  const DenialEntry entry = effective(reader, wanted);
+  const DenialEntry entry = keys::denial_in_effect(reader, wanted, asked);
   const bool by_jti = wanted.kind == DenialKind::jti;
   if (context.json) {
     auto writer = context.json_writer();
@@ -114,13 +73,13 @@ void print(Context &context, CredentialReader &reader, const Wanted &wanted) {
       by_jti ? "tokens with the jti " + printable(wanted.name)
              : "tokens of " + printable(wanted.name) + " that were issued until " + to_rfc3339(entry.not_before_s);
   line += entry.issuer.empty() ? " are refused, of every issuer" : " are refused, of the issuer " + entry.issuer;
-  line += entry.until_s != 0 ? ", until " + to_rfc3339(entry.until_s) : wanted.entry.until_s != 0 ? ", for good" : "";
-  line += entry.until_s != wanted.entry.until_s ? ", as an earlier revocation says" : "";
+  line += entry.until_s != 0 ? ", until " + to_rfc3339(entry.until_s) : wanted.until_s != 0 ? ", for good" : "";
+  line += entry.until_s != wanted.until_s ? ", as an earlier revocation says" : "";
   context.out.line(line);
 }
 
 Outcome revoke(Context &context, const Options &options) {
-  Wanted wanted;
+  keys::DenialRequest wanted;
   if (auto outcome = read(options, context.now_s, &wanted); !outcome.ok()) {
     return outcome;
   }
@@ -128,22 +87,21 @@ Outcome revoke(Context &context, const Options &options) {
   if (const auto status = writer.open(context.store); !status.ok()) {
     return from_store(status);
   }
-  auto outcome = change(writer, kUrgentWaitMs, [&](WriteTxn &txn, Outcome *) {
-    const auto now_s = static_cast<std::int64_t>(std::time(nullptr));  // the lock may have taken its time
-    wanted.entry.denied_at_s = now_s;
-    wanted.entry.not_before_s = wanted.kind == DenialKind::subject ? now_s : 0;
-    return txn.deny_token(wanted.kind, wanted.name, wanted.entry, now_s);
+  DenialEntry asked;
+  const auto answer = keys::in_transaction(writer, kUrgentWaitMs, [&](WriteTxn &txn) {
+    wanted.now_s = static_cast<std::int64_t>(std::time(nullptr));  // the lock may have taken its time
+    return keys::deny_tokens(txn, wanted, &asked);
   });
-  if (outcome.ok()) {
-    print(context, writer.reader(), wanted);
-    if (options.issuer.given) {
-      context.note(
-          "Only tokens of the keyward_issuer " + options.issuer.value +
-          " are meant. nginx's configuration wasn't asked whether it has one of this name; one that is misspelt "
-          "refuses nothing.");
-    }
+  if (!answer.ok()) {
+    return answer.result == keys::Result::past_expiry ? is_past(options) : from_answer(answer);
   }
-  return outcome;
+  print(context, writer.reader(), wanted, asked);
+  if (options.issuer.given) {
+    context.note("Only tokens of the keyward_issuer " + options.issuer.value +
+                 " are meant. nginx's configuration wasn't asked whether it has one of this name; one that is "
+                 "misspelt refuses nothing.");
+  }
+  return done();
 }
 
 }  // namespace

@@ -193,6 +193,13 @@ TEST(Intersect, AgreesWithAModel) {
       ASSERT_EQ(shared.covers(scope), one.covers(scope) && two.covers(scope) && three.covers(scope))
           << '[' << one.text() << "] [" << two.text() << "] [" << three.text() << "] " << scope;
     }
+    // What is shared is within each; whatever is within another set is covered by it.
+    ASSERT_TRUE(shared.is_within(one) && shared.is_within(two) && shared.is_within(three)) << shared.text();
+    if (one.is_within(two)) {
+      for (const std::string &scope : world) {
+        ASSERT_TRUE(!one.covers(scope) || two.covers(scope)) << one.text() << " | " << two.text() << " | " << scope;
+      }
+    }
     // What is shown stands for all of it.
     const Grants again(shared.text(), implications);
     for (const std::string &scope : world) {

@@ -1,7 +1,5 @@
 // Checking and writing an import.
-#include "cli/import_batch.hpp"
-
-#include <sys/time.h>
+#include "keys/import_batch.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -13,23 +11,59 @@
 #include <tuple>
 #include <utility>
 
+#include "base/digest.hpp"
+#include "key/key_strength.hpp"
 #include "key/verifier.hpp"
+#include "keys/mint.hpp"
 
-namespace keyward::cli {
+namespace keyward::keys {
 namespace {
 
-constexpr char kIdPrefix[] = "key_";
-constexpr std::size_t kKeptProblems = 1000;  // the lines of more are only counted
+using Kind = ImportProblem::Kind;
 
-std::int64_t now_ms() {
-  timeval now = {};
-  gettimeofday(&now, nullptr);
-  return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_usec / 1000;
+ImportProblem problem(Kind kind, std::uint32_t line, std::uint32_t other_line = 0) {
+  ImportProblem problem;
+  problem.kind = kind;
+  problem.line = line;
+  problem.other_line = other_line;
+  return problem;
 }
 
-std::string as_line(std::uint32_t line) { return "line " + std::to_string(line); }
+bool is_damage(StoreCode code) noexcept { return code != StoreCode::ok && code != StoreCode::not_found; }
+
+Answer damage() { return StoreStatus{StoreCode::damaged, {}}; }
 
 }  // namespace
+
+PlainKey take_plain_key(std::string_view text, const ImportRules &rules, ImportedKey *key) {
+  if (text.empty() || !std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; })) {
+    return PlainKey::not_sendable;
+  }
+  const bool is_bcrypt = rules.verifier.kind == VerifierKind::bcrypt;
+  if (is_bcrypt && !fits_bcrypt(text)) {
+    return PlainKey::too_long;
+  }
+  const auto format =
+      std::find_if(rules.formats.begin(), rules.formats.end(), [&](const auto &each) { return each.matches(text); });
+  const bool has_format = format != rules.formats.end();
+  if (!has_format && !rules.weak && !looks_strong(text)) {
+    return PlainKey::weak;
+  }
+  KeyRecord &record = key->record;
+  const auto sha = sha256(text);
+  record.indexed = true;
+  record.locator = locator_of(sha);
+  record.verifier_kind = rules.verifier.kind;
+  if (is_bcrypt) {
+    key->key = Secret(text);
+  } else {
+    record.verifier = view_of(sha);
+  }
+  if (record.preview.empty()) {
+    record.preview = preview_of(text, has_format ? std::string_view(format->prefix) : kind_of(text));
+  }
+  return PlainKey::taken;
+}
 
 std::string_view Texts::add(std::string_view text) {
   if (text.empty()) {
@@ -47,7 +81,7 @@ std::string_view Texts::add(std::string_view text) {
 
 void ImportBatch::prepare(ImportedKey *key) {
   if (key->record.id.empty()) {
-    key->record.id = new_id(kIdPrefix, now_ms());
+    key->record.id = new_key_id();
   }
   if (key->key.empty()) {
     key->content = encode(key->record);
@@ -78,20 +112,7 @@ void ImportBatch::add(std::uint32_t line, ImportedKey &&key) {
   entries_.push_back(std::move(entry));
 }
 
-void ImportBatch::add_bad(std::uint32_t line, std::string text) {
-  if (bad_lines_.size() <= line) {
-    bad_lines_.resize(std::size_t{line} + 1);
-  }
-  if (!bad_lines_[line]) {
-    bad_lines_[line] = true;
-    ++bad_count_;
-  }
-  if (problems_.size() < kKeptProblems) {
-    problems_.push_back({line, std::move(text)});
-  }
-}
-
-void ImportBatch::check_ids_twice() {
+void ImportBatch::check_ids_twice(const TellProblem &tell) {
   by_id_.resize(entries_.size());
   std::iota(by_id_.begin(), by_id_.end(), 0U);
   std::sort(by_id_.begin(), by_id_.end(), [this](auto a, auto b) {
@@ -102,12 +123,12 @@ void ImportBatch::check_ids_twice() {
     const auto &before = entries_[by_id_[i - 1]];
     const auto &entry = entries_[by_id_[i]];
     if (entry.id == before.id) {
-      add_bad(entry.line, "id is that of " + as_line(before.line) + ", too");
+      tell(problem(Kind::id_twice, entry.line, before.line));
     }
   }
 }
 
-void ImportBatch::check_hashes_twice() {
+void ImportBatch::check_hashes_twice(const TellProblem &tell) const {
   std::vector<std::uint32_t> order;
   order.reserve(entries_.size());
   for (std::uint32_t i = 0; i < entries_.size(); ++i) {
@@ -121,42 +142,44 @@ void ImportBatch::check_hashes_twice() {
     const auto &before = entries_[order[i - 1]];
     const auto &entry = entries_[order[i]];
     if (entry.locator == before.locator) {
-      add_bad(entry.line, "its key is that of " + as_line(before.line) + ", too");
+      tell(problem(Kind::key_twice, entry.line, before.line));
     }
   }
 }
 
-Outcome ImportBatch::check_store(CredentialReader &reader) {
+Answer ImportBatch::check_store(CredentialReader &reader, const TellProblem &tell) const {
   Snapshot snapshot(reader);
   if (!snapshot.status().ok()) {
-    return from_store(snapshot.status());
+    return snapshot.status();
   }
   CredentialReader::FoundKey found;
+  const auto tell_taken = [&](Kind kind, std::uint32_t line) {
+    ImportProblem taken = problem(kind, line);
+    taken.id = found.id;
+    taken.is_revoked = found.key.state == KeyState::revoked;
+    tell(taken);
+  };
   for (const auto &entry : entries_) {
     const auto by_id = reader.find_key_by_id(entry.id, &found);
     if (by_id == StoreCode::ok) {
-      add_bad(entry.line,
-              "id is in the store already" + std::string(found.key.state == KeyState::revoked ? " (revoked)" : ""));
+      tell_taken(Kind::id_taken, entry.line);
     }
     const auto by_hash = entry.indexed ? reader.find_key(entry.locator, &found) : StoreCode::not_found;
     if (by_hash == StoreCode::ok && by_id != StoreCode::ok) {
-      add_bad(entry.line, "its key is in the store already, as " + std::string(found.id) +
-                              (found.key.state == KeyState::revoked ? " (revoked)" : ""));
+      tell_taken(Kind::key_taken, entry.line);
     }
-    for (const auto code : {by_id, by_hash}) {
-      if (code != StoreCode::ok && code != StoreCode::not_found) {
-        return store_failed("the store is damaged where " + as_line(entry.line) +
-                            " would go; `keyward store check` says more");
-      }
+    if (is_damage(by_id) || is_damage(by_hash)) {
+      tell(problem(Kind::store_damaged, entry.line));
+      return damage();
     }
   }
-  return done();
+  return {};
 }
 
-Outcome ImportBatch::check_prefixes(CredentialReader &reader, std::size_t candidates) {
+Answer ImportBatch::check_prefixes(CredentialReader &reader, std::size_t candidates, const TellProblem &tell) const {
   Snapshot snapshot(reader);
   if (!snapshot.status().ok()) {
-    return from_store(snapshot.status());
+    return snapshot.status();
   }
   for (const auto &[prefix, keys] : prefixes_) {
     std::set<std::string> hashes;
@@ -164,39 +187,37 @@ Outcome ImportBatch::check_prefixes(CredentialReader &reader, std::size_t candid
       known.emplace(found.key.verifier);
       return true;
     });
-    if (code != StoreCode::ok && code != StoreCode::not_found) {
-      return store_failed("the store is damaged under the prefix of " + as_line(entries_[keys.front().entry].line));
+    if (is_damage(code)) {
+      tell(problem(Kind::prefix_damaged, entries_[keys.front().entry].line));
+      return damage();
     }
     const auto stored = hashes.size();
     for (const auto &key : keys) {
       const auto line = entries_[key.entry].line;
       if (!hashes.insert(key.hash).second) {
-        add_bad(line, "its bcrypt hash is in the file or the store already");
+        tell(problem(Kind::hash_twice, line));
       } else if (hashes.size() > candidates) {
-        add_bad(line, "its prefix has more than " + std::to_string(candidates) + " keys, " + std::to_string(stored) +
-                          " of them in the store; --candidates allows more, at one bcrypt run each");
+        ImportProblem full = problem(Kind::prefix_full, line);
+        full.stored = stored;
+        tell(full);
       }
     }
   }
-  return done();
+  return {};
 }
 
-Outcome ImportBatch::check(CredentialReader &reader, std::size_t candidates) {
-  check_ids_twice();
-  check_hashes_twice();
+Answer ImportBatch::check(CredentialReader &reader, std::size_t candidates, const TellProblem &tell) {
+  check_ids_twice(tell);
+  check_hashes_twice(tell);
   CredentialReader::Stats stats;
-  if (const auto status = reader.stats(&stats); !status.ok()) {
-    return from_store(status);
+  if (StoreStatus status = reader.stats(&stats); !status.ok()) {
+    return status;
   }
-  if (stats.keys > 0) {
-    if (auto outcome = check_store(reader); !outcome.ok()) {
-      return outcome;
-    }
-  }
-  return check_prefixes(reader, candidates);
+  const Answer answer = stats.keys > 0 ? check_store(reader, tell) : Answer();
+  return answer.ok() ? check_prefixes(reader, candidates, tell) : answer;
 }
 
-Outcome ImportBatch::hash(int cost, const std::function<void(std::size_t done)> &progress) {
+bool ImportBatch::hash(int cost, const std::function<void(std::size_t done)> &progress) {
   std::atomic<std::size_t> next{0}, finished{0};
   std::atomic<bool> failed{false};
   const auto work = [&]() noexcept {
@@ -231,23 +252,23 @@ Outcome ImportBatch::hash(int cost, const std::function<void(std::size_t done)> 
     thread.join();
   }
   if (failed) {
-    return store_failed("bcrypt could not run: memory is exhausted");
+    return false;
   }
   for (const auto &waiting : waiting_) {
     entries_[waiting.entry].content = texts_.add(encode(waiting.record));
   }
-  return done();
+  return true;
 }
 
-StoreStatus ImportBatch::write(WriteTxn &txn, std::size_t candidates,
-                               const std::function<void(std::size_t done)> &progress) {
+Answer ImportBatch::write(WriteTxn &txn, std::size_t candidates,
+                          const std::function<void(std::size_t done)> &progress) {
   for (const auto &[prefix, keys] : prefixes_) {
     std::size_t stored = 0;
-    if (auto status = txn.count_candidates(prefix, &stored); !status.ok()) {
+    if (StoreStatus status = txn.count_candidates(prefix, &stored); !status.ok()) {
       return status;
     }
     if (stored + keys.size() > candidates) {
-      return {StoreCode::exists, "another writer has added keys under the same prefix meanwhile"};
+      return StoreStatus{StoreCode::exists, "another writer has added keys under the same prefix meanwhile"};
     }
   }
   const auto at = [this](std::size_t i) {
@@ -270,17 +291,4 @@ std::vector<UsageDelta> ImportBatch::usage(const Seal &seal) const {
   return deltas;
 }
 
-std::vector<BadLine> ImportBatch::take_bad_lines() {
-  std::stable_sort(problems_.begin(), problems_.end(), [](const auto &a, const auto &b) { return a.line < b.line; });
-  std::vector<BadLine> lines;
-  for (auto &problem : problems_) {
-    if (!lines.empty() && lines.back().line == problem.line) {
-      lines.back() = std::move(problem);  // the later one: what the store has says more than what the file has
-    } else {
-      lines.push_back(std::move(problem));
-    }
-  }
-  return lines;
-}
-
-}  // namespace keyward::cli
+}  // namespace keyward::keys

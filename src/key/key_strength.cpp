@@ -1,9 +1,9 @@
 // Guessing how much chance is in a key.
-#include "cli/key_strength.hpp"
+#include "key/key_strength.hpp"
 
 #include <cstddef>
 
-namespace keyward::cli {
+namespace keyward {
 
 std::string_view kind_of(std::string_view key) noexcept {
   std::size_t end = 0;
@@ -38,4 +38,4 @@ bool looks_strong(std::string_view key) noexcept {
   return word && secret.size() >= least && distinct >= 8;
 }
 
-}  // namespace keyward::cli
+}  // namespace keyward

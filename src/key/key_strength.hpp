@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-namespace keyward::cli {
+namespace keyward {
 
 // The part that names its kind: sk_live_ of sk_live_4eC39HqLyjWDarjt...
 std::string_view kind_of(std::string_view key) noexcept;
@@ -11,4 +11,4 @@ std::string_view kind_of(std::string_view key) noexcept;
 // Whether what follows may hold 128 random bits: 39 digits, 32 hexadecimal digits or 22 of [A-Za-z0-9_-], 8 of them different.
 bool looks_strong(std::string_view key) noexcept;
 
-}  // namespace keyward::cli
+}  // namespace keyward
