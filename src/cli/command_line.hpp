@@ -70,6 +70,7 @@ class CommandLine {
     Outcome outcome;     // wrong usage, if not ok
     std::string answer;  // help or version: to be printed, nothing is to be run
     Command::Plan plan;
+    std::string command;  // "key create"
     std::string store;
     bool json = false;  // known also if parsing failed
   };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/quote.hpp"
+#include "cli/author.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -105,7 +106,7 @@ Outcome walk_keys(CredentialReader &reader, const std::string &subject, const Ke
 Outcome change(CredentialWriter &writer, std::uint64_t wait_ms,
                const std::function<StoreStatus(WriteTxn &, Outcome *)> &body) {
   Outcome refusal;
-  const auto status = writer.run(wait_ms, [&](WriteTxn &txn) {
+  const auto status = writer.run(wait_ms, author(), [&](WriteTxn &txn) {
     refusal = done();
     return body(txn, &refusal);
   });

@@ -16,6 +16,7 @@
 #include <string>
 
 #include "base/digest.hpp"
+#include "cli/author.hpp"
 #include "cli/command_line.hpp"
 
 namespace keyward::cli {
@@ -82,6 +83,7 @@ void report(const Outcome &outcome, bool json) {
 Outcome run(const CommandLine::Parsed &parsed, Output &out) {
   Context context{parsed.store, parsed.json, static_cast<std::int64_t>(std::time(nullptr)), out};
   const auto &plan = parsed.plan;
+  remember_author(parsed.command);
   if (!parsed.answer.empty()) {
     out.write(parsed.answer);
   } else {

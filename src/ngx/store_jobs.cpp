@@ -70,21 +70,22 @@ void RefileJob::run() noexcept {
   guarded(false, [&] {
     Digest filed_tag = {};
     bool filed = false;
-    const StoreStatus status = worker_.writer_->run(kRefileLockWaitMs, [&](WriteTxn &txn) -> StoreStatus {
-      const Seal &seal = worker_.writer_->reader().seal();
-      KeyRecord record;
-      StoreStatus found = txn.get_key(id_, &record);
-      // Another worker was first, or the key is gone.
-      if (!found.ok() || record.indexed || seal.tag(Table::keys, id_, encode(record)) != tag_) {
-        return {StoreCode::not_found, {}};
-      }
-      record.indexed = true;
-      record.locator = locator_of(sha_);
-      StoreStatus replaced = txn.replace_key(record);
-      filed_tag = seal.tag(Table::keys, id_, encode(record));
-      filed = replaced.ok();
-      return replaced;
-    });
+    const StoreStatus status =
+        worker_.writer_->run(kRefileLockWaitMs, Author::worker(), [&](WriteTxn &txn) -> StoreStatus {
+          const Seal &seal = worker_.writer_->reader().seal();
+          KeyRecord record;
+          StoreStatus found = txn.get_key(id_, &record);
+          // Another worker was first, or the key is gone.
+          if (!found.ok() || record.indexed || seal.tag(Table::keys, id_, encode(record)) != tag_) {
+            return {StoreCode::not_found, {}};
+          }
+          record.indexed = true;
+          record.locator = locator_of(sha_);
+          StoreStatus replaced = txn.replace_key(record);
+          filed_tag = seal.tag(Table::keys, id_, encode(record));
+          filed = replaced.ok();
+          return replaced;
+        });
     if (status.ok() && filed) {
       // The verifier is the one that was proved, under a record with a new seal.
       worker_.zone.keys->remember(usage_name_, sha_, filed_tag);
