@@ -103,5 +103,7 @@ void add_token_inspect(CommandLine &line);
 void add_token_revoke(CommandLine &line);
 void add_store_commands(CommandLine &line);
 void add_store_moves(CommandLine &line);
+void add_store_upgrade(CommandLine &line);
+void add_audit(CommandLine &line);
 
 }  // namespace keyward::cli

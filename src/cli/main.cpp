@@ -131,6 +131,8 @@ int keyward_main(int argc, char **argv, bool pipe_ignored) {
   add_token_inspect(line);
   add_store_commands(line);
   add_store_moves(line);
+  add_store_upgrade(line);
+  add_audit(line);
 
   auto parsed = line.parse(argc, argv);
   Output out(STDOUT_FILENO);
