@@ -346,6 +346,7 @@ CommandLine::Parsed CommandLine::parse(int argc, char **argv) {
     const auto *chosen = deepest(root);
     const char *environment = std::getenv("KEYWARD_STORE");
     parsed.plan = state_->plans[chosen];
+    parsed.command = own_path(chosen);
     parsed.json = state_->json;
     parsed.store = state_->store.given                              ? state_->store.value
                    : environment != nullptr && *environment != '\0' ? environment

@@ -70,6 +70,7 @@ class CommandLine {
     Outcome outcome;     // wrong usage, if not ok
     std::string answer;  // help or version: to be printed, nothing is to be run
     Command::Plan plan;
+    std::string command;  // "key create"
     std::string store;
     bool json = false;  // known also if parsing failed
   };
@@ -102,5 +103,7 @@ void add_token_inspect(CommandLine &line);
 void add_token_revoke(CommandLine &line);
 void add_store_commands(CommandLine &line);
 void add_store_moves(CommandLine &line);
+void add_store_upgrade(CommandLine &line);
+void add_audit(CommandLine &line);
 
 }  // namespace keyward::cli

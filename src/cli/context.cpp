@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/quote.hpp"
+#include "cli/author.hpp"
 
 namespace keyward::cli {
 namespace {

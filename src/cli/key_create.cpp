@@ -4,6 +4,7 @@
 #include "base/quote.hpp"
 #include "base/time_text.hpp"
 #include "cli/arguments.hpp"
+#include "cli/author.hpp"
 #include "cli/command_line.hpp"
 #include "cli/known_names.hpp"
 #include "cli/new_key.hpp"
@@ -73,7 +74,7 @@ Outcome read_request(const Options &options, std::int64_t now_s, Request *reques
 // Nobody has seen the key, but part of it may have been written somewhere: it must not stay active.
 Outcome take_back(CredentialWriter &writer, std::int64_t now_s, const std::string &id, Outcome outcome) {
   keys::Revoked revoked;
-  const auto answer = keys::in_transaction(writer, kUrgentWaitMs,
+  const auto answer = keys::in_transaction(writer, author(), kUrgentWaitMs,
                                            [&](WriteTxn &txn) { return keys::revoke(txn, {}, id, now_s, &revoked); });
   outcome.error += answer.ok() ? "; so it is revoked again"
                                : "; revoking it again failed, too (" + from_answer(answer).error +
@@ -106,7 +107,7 @@ Outcome create(Context &context, const Options &options) {
   }
   keys::Created created;
   const auto answer = keys::in_transaction(
-      writer, kWaitMs, [&](WriteTxn &txn) { return keys::create(txn, {}, request.key, minted, &created); });
+      writer, author(), kWaitMs, [&](WriteTxn &txn) { return keys::create(txn, {}, request.key, minted, &created); });
   if (created.subject_blocked) {
     context.warn("subject " + quote(request.key.subject) +
                  " is blocked: its keys are refused until it is active again");

@@ -3,6 +3,7 @@
 
 #include "base/quote.hpp"
 #include "cli/arguments.hpp"
+#include "cli/author.hpp"
 #include "cli/command_line.hpp"
 #include "cli/import_reader.hpp"
 
@@ -122,7 +123,7 @@ Outcome write_batch(const Context &context, ImportBatch *batch, CredentialWriter
   }
   {
     Progress progress("writing", batch->size(), !context.json);
-    const auto answer = keys::in_transaction(writer, kWaitMs, [&](WriteTxn &txn) {
+    const auto answer = keys::in_transaction(writer, author(), kWaitMs, [&](WriteTxn &txn) {
       return batch->write(txn, request.candidates, [&](std::size_t count) { progress.at(count); });
     });
     if (!answer.ok()) {

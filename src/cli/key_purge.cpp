@@ -4,6 +4,7 @@
 
 #include "base/quote.hpp"
 #include "base/time_text.hpp"
+#include "cli/author.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
 #include "keys/change.hpp"
@@ -42,7 +43,7 @@ class Purge {
       auto answer = keys::find_due(writer_.reader(), before_s_, &page);
       std::size_t purged = page.ids.size();
       if (answer.ok() && !dry_run_ && !page.ids.empty()) {
-        answer = keys::in_transaction(writer_, kWaitMs, [&](WriteTxn &txn) {
+        answer = keys::in_transaction(writer_, author(), kWaitMs, [&](WriteTxn &txn) {
           return keys::purge(txn, page.ids, before_s_, context_.now_s, &purged);
         });
       }

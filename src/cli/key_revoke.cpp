@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/quote.hpp"
+#include "cli/author.hpp"
 #include "cli/command_line.hpp"
 #include "cli/line_source.hpp"
 #include "cli/store_readers.hpp"
@@ -52,8 +53,9 @@ Outcome revoke(Context &context, const std::string &id) {
     return from_store(status);
   }
   Revoked revoked;
-  const auto answer = keys::in_transaction(
-      writer, kUrgentWaitMs, [&](WriteTxn &txn) { return keys::revoke(txn, {}, id, context.now_s, &revoked); });
+  const auto answer = keys::in_transaction(writer, author(), kUrgentWaitMs, [&](WriteTxn &txn) {
+    return keys::revoke(txn, {}, id, context.now_s, &revoked);
+  });
   if (!answer.ok()) {
     return answer.result == Result::not_found ? no_such_key(id) : from_answer(answer);
   }
@@ -96,7 +98,7 @@ Outcome revoke_batch(CredentialWriter &writer, const Wanted *begin, const Wanted
                      std::vector<Revoked> *revoked, std::vector<BadLine> *bad, bool *damaged) {
   const auto revoked_before = revoked->size();
   const auto bad_before = bad->size();
-  return from_answer(keys::in_transaction(writer, kUrgentWaitMs, [&](WriteTxn &txn) -> keys::Answer {
+  return from_answer(keys::in_transaction(writer, author(), kUrgentWaitMs, [&](WriteTxn &txn) -> keys::Answer {
     revoked->resize(revoked_before);
     bad->resize(bad_before);
     for (const auto *wanted = begin; wanted != end; ++wanted) {

@@ -3,6 +3,7 @@
 
 #include "base/quote.hpp"
 #include "base/time_text.hpp"
+#include "cli/author.hpp"
 #include "cli/command_line.hpp"
 #include "cli/new_key.hpp"
 #include "cli/store_readers.hpp"
@@ -86,7 +87,7 @@ Outcome rotate(Context &context, const Options &options) {
   }
   keys::Rotated rotated;
   const auto answer = keys::in_transaction(
-      writer, kWaitMs, [&](WriteTxn &txn) { return keys::rotate(txn, {}, request, minted, &rotated); });
+      writer, author(), kWaitMs, [&](WriteTxn &txn) { return keys::rotate(txn, {}, request, minted, &rotated); });
   if (!answer.ok()) {
     return refusal(answer, request.id, rotated.old, request.now_s);
   }

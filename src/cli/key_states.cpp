@@ -1,6 +1,7 @@
 // keyward key suspend and resume.
 #include <memory>
 
+#include "cli/author.hpp"
 #include "cli/command_line.hpp"
 #include "cli/store_readers.hpp"
 #include "keys/change.hpp"
@@ -39,7 +40,7 @@ Outcome suspend_or_resume(Context &context, const std::string &id, KeyState from
   }
   KeyRecord key;
   const auto change = to == KeyState::suspended ? keys::suspend : keys::resume;
-  const auto answer = keys::in_transaction(writer, kUrgentWaitMs,
+  const auto answer = keys::in_transaction(writer, author(), kUrgentWaitMs,
                                            [&](WriteTxn &txn) { return change(txn, {}, id, context.now_s, &key); });
   if (!answer.ok()) {
     return refusal(answer, id, key, from, to);

@@ -16,6 +16,7 @@
 #include <string>
 
 #include "base/digest.hpp"
+#include "cli/author.hpp"
 #include "cli/command_line.hpp"
 
 namespace keyward::cli {
@@ -82,6 +83,7 @@ void report(const Outcome &outcome, bool json) {
 Outcome run(const CommandLine::Parsed &parsed, Output &out) {
   Context context{parsed.store, parsed.json, static_cast<std::int64_t>(std::time(nullptr)), out};
   const auto &plan = parsed.plan;
+  remember_author(parsed.command);
   if (!parsed.answer.empty()) {
     out.write(parsed.answer);
   } else {
@@ -129,6 +131,8 @@ int keyward_main(int argc, char **argv, bool pipe_ignored) {
   add_token_inspect(line);
   add_store_commands(line);
   add_store_moves(line);
+  add_store_upgrade(line);
+  add_audit(line);
 
   auto parsed = line.parse(argc, argv);
   Output out(STDOUT_FILENO);

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "base/quote.hpp"
+#include "cli/author.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
 #include "cli/plan_describe.hpp"
@@ -66,8 +67,8 @@ Outcome remove_plan(Context &context, const Text &name) {
     return from_store(status);
   }
   PlanUser who;
-  const auto answer =
-      keys::in_transaction(writer, kWaitMs, [&](WriteTxn &txn) { return keys::remove_plan(txn, name.value, &who); });
+  const auto answer = keys::in_transaction(writer, author(), kWaitMs,
+                                           [&](WriteTxn &txn) { return keys::remove_plan(txn, name.value, &who); });
   switch (answer.result) {
     case keys::Result::done:
       break;

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/arguments.hpp"
+#include "cli/author.hpp"
 #include "cli/command_line.hpp"
 #include "cli/known_names.hpp"
 #include "cli/plan_describe.hpp"
@@ -128,8 +129,8 @@ Outcome set_plan(Context &context, const SetOptions &options) {
     return from_store(status);
   }
   keys::PlanSet set;
-  const auto answer =
-      keys::in_transaction(writer, kWaitMs, [&](WriteTxn &txn) { return keys::set_plan(txn, request, &set); });
+  const auto answer = keys::in_transaction(writer, author(), kWaitMs,
+                                           [&](WriteTxn &txn) { return keys::set_plan(txn, request, &set); });
   if (!answer.ok()) {
     return from_answer(answer);
   }

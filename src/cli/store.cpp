@@ -23,6 +23,7 @@ void print_json(Context &context, const CheckReport &report) {
   number("plans", report.plans);
   number("windows", report.windows);
   number("denials", report.denials);
+  number("journal", report.journal);
   writer.key("damaged").begin_array();
   for (const auto &item : report.damage) {
     writer.begin_object().member("what", item.table);
@@ -102,6 +103,8 @@ Outcome stats(Context &context) {
     number("subjects", stats.subjects);
     number("plans", stats.plans);
     number("denials", stats.denials);
+    number("journal", stats.journal);
+    number("version", stats.version);
     number("map_bytes", stats.map_bytes);
     number("file_bytes", stats.file_bytes);
     number("used_bytes", stats.used_bytes);
@@ -117,12 +120,15 @@ Outcome stats(Context &context) {
   fields.add("store", context.words(context.store));
   fields.add("instance", stats.instance_id);
   fields.add("created", time_text(stats.created_at_s));
+  fields.add("format", std::to_string(stats.version) + (stats.version < kNewestCredentials ? ", an older one" : ""));
   fields.add("keys", std::to_string(stats.keys));
   fields.add("found by hash", std::to_string(stats.indexed));
   fields.add("found by prefix", std::to_string(stats.legacy));
   fields.add("subjects", std::to_string(stats.subjects));
   fields.add("plans", std::to_string(stats.plans));
   fields.add("denials", std::to_string(stats.denials));
+  fields.add("journal",
+             stats.version < kJournalVersion ? "none until `keyward store upgrade`" : counted(stats.journal, "line"));
   fields.add("file", human_bytes(stats.file_bytes));
   fields.add("in use", human_bytes(stats.used_bytes));
   fields.add("room until it grows", human_bytes(stats.map_bytes));

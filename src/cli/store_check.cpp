@@ -13,6 +13,7 @@ namespace keyward::cli {
 namespace {
 
 constexpr std::size_t kNamedPlans = 20;
+constexpr std::size_t kJournalPage = 1000;
 
 class Check {
  public:
@@ -28,6 +29,7 @@ class Check {
     check_prefixes();
     find_strays();
     walk_denials();
+    walk_journal();
     check_reach();
     walk_windows();
     note_missing_plans();
@@ -222,6 +224,30 @@ class Check {
     note_table("denial", code, named);
   }
 
+  void walk_journal() {
+    JournalQuery query;
+    JournalPage page;
+    do {
+      const auto code = reader_.read_journal(query, kJournalPage, &page);
+      for (const auto number : page.damaged) {
+        ++broken_entries_;
+        add("journal", std::to_string(number), kBroken);
+      }
+      report_->journal += page.entries.size();
+      note_table("journal", code, false);
+      query.after = page.last;
+      page.more = page.more && code == StoreCode::ok;
+    } while (page.more);
+    JournalState journal;
+    if (reader_.find_journal_state(&journal) != StoreCode::ok) {
+      add("journal", "", "what the store says of its length is damaged");
+    } else if (journal.entries != report_->journal + broken_entries_) {
+      add("journal", "",
+          "it has " + std::to_string(report_->journal + broken_entries_) + " entries, and " +
+              std::to_string(journal.entries) + " were written");
+    }
+  }
+
   void walk_windows() {
     if (!usage_open_) {
       return;
@@ -250,6 +276,7 @@ class Check {
     compare("key", stats.keys, report_->keys + broken_keys_.size());
     compare("subject", stats.subjects, report_->subjects + broken_subjects_);
     compare("denial", stats.denials, report_->denials + broken_denials_);
+    compare("journal", stats.journal, report_->journal + broken_entries_);
     compare("plan", stats.plans, report_->plans + broken_plans_.size());
   }
 
@@ -276,7 +303,7 @@ class Check {
   CheckReport *report_;
   UsageStore usage_;
   bool usage_open_ = false;
-  std::uint64_t broken_subjects_ = 0, broken_denials_ = 0;
+  std::uint64_t broken_subjects_ = 0, broken_denials_ = 0, broken_entries_ = 0;
   // What is named already: keys, and entries that lead to keys.
   std::set<std::string, std::less<>> broken_keys_, broken_plans_;
   std::set<std::pair<keyward::Table, std::string>> told_entries_;

@@ -1,7 +1,10 @@
 // keyward store: backup, restore and compact.
+#include <algorithm>
 #include <memory>
 
 #include "base/quote.hpp"
+#include "base/time_text.hpp"
+#include "cli/author.hpp"
 #include "cli/child.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
@@ -174,6 +177,7 @@ Outcome restore_once(Context &context, const RestoreArguments &arguments, Presen
   RestoreOptions options;
   options.present = present;
   options.dry_run = arguments.dry_run;
+  options.author = author();
   RestoreReport report;
   const auto status = restore_store(context.store, context.folder, options, progress_of(context), &report);
   if (!status.ok()) {
@@ -240,9 +244,18 @@ Outcome restore(Context &context, const RestoreArguments &arguments) {
 
 // Compact.
 
-Outcome compact(Context &context) {
+Outcome compact(Context &context, const Text &keep_journal) {
+  std::int64_t keep_s = kJournalSeconds;
+  const auto &text = keep_journal.value;
+  const bool bare = !text.empty() && text.back() >= '0' && text.back() <= '9';
+  if (keep_journal.given && (bare || !parse_duration(text, &keep_s))) {
+    return wrong_usage("--keep-journal: " + quote(text) + " is not a time; write one such as 400d");
+  }
+  CompactOptions options;
+  options.author = author();
+  options.journal_before_s = std::max<std::int64_t>(context.now_s - keep_s, 0);
   CompactReport report;
-  if (const auto status = compact_store(context.store, progress_of(context), &report); !status.ok()) {
+  if (const auto status = compact_store(context.store, options, progress_of(context), &report); !status.ok()) {
     return from_store(status);
   }
   if (context.json) {
@@ -250,9 +263,13 @@ Outcome compact(Context &context) {
     writer.begin_object();
     number(writer, "bytes_before", report.bytes_before);
     number(writer, "bytes_after", report.bytes_after);
+    number(writer, "journal_ended", report.trimmed);
     writer.end_object();
     context.print(writer);
     return done();
+  }
+  if (report.trimmed != 0) {
+    context.out.line(counted(report.trimmed, "old line") + " of the journal ended");
   }
   context.out.line("the files had " + human_bytes(report.bytes_before) + " and have " +
                    human_bytes(report.bytes_after));
@@ -296,12 +313,15 @@ void add_store_moves(CommandLine &line) {
       .flag("--force", &arguments->force, "also where the present store or the backup is damaged")
       .uses(restored)
       .action([arguments](Context &context) { return restore(context, *arguments); });
+  auto keep_journal = std::make_shared<Text>();
   line.command(
           "store compact", "write the files anew, without the room that removed records left",
           "While the store is in use; it needs as much free disk as the result takes. Others wait for the last part "
-          "only.",
+          "only.\n"
+          "What `keyward audit` shows ends here once it is older than 400 days.",
           "keyward store compact")
-      .action(compact);
+      .option("--keep-journal", "400d", keep_journal.get(), "how long changes stay on record (default 400d)")
+      .action([keep_journal](Context &context) { return compact(context, *keep_journal); });
 }
 
 }  // namespace keyward::cli

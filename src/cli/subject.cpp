@@ -4,6 +4,7 @@
 
 #include "base/quote.hpp"
 #include "cli/arguments.hpp"
+#include "cli/author.hpp"
 #include "cli/command_line.hpp"
 #include "cli/known_names.hpp"
 #include "cli/store_readers.hpp"
@@ -71,7 +72,7 @@ Outcome set_subject(Context &context, const SetOptions &options) {
   }
   keys::SubjectSet set;
   const bool blocks = request.state == SubjectState::blocked;
-  const auto answer = keys::in_transaction(writer, blocks ? kUrgentWaitMs : kWaitMs,
+  const auto answer = keys::in_transaction(writer, author(), blocks ? kUrgentWaitMs : kWaitMs,
                                            [&](WriteTxn &txn) { return keys::set_subject(txn, {}, request, &set); });
   if (!answer.ok()) {
     return from_answer(answer);
@@ -184,8 +185,9 @@ Outcome remove_subject(Context &context, const Text &id) {
     return from_store(status);
   }
   std::string key;
-  const auto answer = keys::in_transaction(
-      writer, kWaitMs, [&](WriteTxn &txn) { return keys::remove_subject(txn, {}, id.value, context.now_s, &key); });
+  const auto answer = keys::in_transaction(writer, author(), kWaitMs, [&](WriteTxn &txn) {
+    return keys::remove_subject(txn, {}, id.value, context.now_s, &key);
+  });
   switch (answer.result) {
     case keys::Result::done:
       break;

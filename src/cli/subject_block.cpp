@@ -3,6 +3,7 @@
 
 #include "base/quote.hpp"
 #include "cli/arguments.hpp"
+#include "cli/author.hpp"
 #include "cli/command_line.hpp"
 #include "cli/known_names.hpp"
 #include "cli/store_readers.hpp"
@@ -40,7 +41,7 @@ Outcome block_or_unblock(Context &context, const Options &options, SubjectState 
     return from_store(status);
   }
   keys::StateSet set;
-  const auto answer = keys::in_transaction(writer, kUrgentWaitMs, [&](WriteTxn &txn) {
+  const auto answer = keys::in_transaction(writer, author(), kUrgentWaitMs, [&](WriteTxn &txn) {
     return keys::set_subject_state(txn, {}, {id, state, options.create, context.now_s}, &set);
   });
   if (answer.result == keys::Result::not_found) {

@@ -7,6 +7,7 @@
 #include "base/quote.hpp"
 #include "base/time_text.hpp"
 #include "cli/arguments.hpp"
+#include "cli/author.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
 #include "cli/store_readers.hpp"
@@ -88,7 +89,7 @@ Outcome revoke(Context &context, const Options &options) {
     return from_store(status);
   }
   DenialEntry asked;
-  const auto answer = keys::in_transaction(writer, kUrgentWaitMs, [&](WriteTxn &txn) {
+  const auto answer = keys::in_transaction(writer, author(), kUrgentWaitMs, [&](WriteTxn &txn) {
     wanted.now_s = static_cast<std::int64_t>(std::time(nullptr));  // the lock may have taken its time
     return keys::deny_tokens(txn, wanted, &asked);
   });

@@ -3,10 +3,10 @@
 
 namespace keyward::keys {
 
-Answer in_transaction(CredentialWriter &writer, std::uint64_t wait_ms,
+Answer in_transaction(CredentialWriter &writer, const Author &author, std::uint64_t wait_ms,
                       const std::function<Answer(WriteTxn &)> &operation) {
   Answer answer;
-  StoreStatus status = writer.run(wait_ms, [&](WriteTxn &txn) {
+  StoreStatus status = writer.run(wait_ms, author, [&](WriteTxn &txn) {
     answer = operation(txn);
     if (answer.ok()) {
       return StoreStatus();

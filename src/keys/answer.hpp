@@ -5,6 +5,7 @@
 #include <functional>
 #include <utility>
 
+#include "store/journal.hpp"
 #include "store/status.hpp"
 #include "store/writer.hpp"
 
@@ -47,9 +48,9 @@ struct Answer {
   bool ok() const noexcept { return result == Result::done || result == Result::unchanged; }
 };
 
-// Runs an operation in one write transaction, which may run it again from its start; whatever isn't ok leaves the store
+// Runs an operation of this author's in one write transaction, which may run it again from its start; whatever isn't ok leaves the store
 // as it was.
-Answer in_transaction(CredentialWriter &writer, std::uint64_t wait_ms,
+Answer in_transaction(CredentialWriter &writer, const Author &author, std::uint64_t wait_ms,
                       const std::function<Answer(WriteTxn &)> &operation);
 
 }  // namespace keyward::keys

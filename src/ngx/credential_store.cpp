@@ -22,8 +22,8 @@ class CredentialStore::RefileJob final : public Job {
   void run() noexcept override {
     guarded(false, [&] {
       Digest filed_tag = {};
-      const StoreStatus status =
-          writer_.run(kRefileLockWaitMs, [&](WriteTxn &txn) -> StoreStatus { return refile(txn, &filed_tag); });
+      const StoreStatus status = writer_.run(kRefileLockWaitMs, Author::worker(),
+                                             [&](WriteTxn &txn) -> StoreStatus { return refile(txn, &filed_tag); });
       if (status.ok()) {
         // The verifier is the one that was proved, under a record with a new seal.
         zone_.keys->remember(usage_name_, sha_, filed_tag);

@@ -20,7 +20,7 @@ StoreStatus copy_tables(Environment &from, EnvironmentKind kind, Environment *to
   if (status.ok() && *equal_to == snapshot.id()) {
     return {};
   }
-  for (const Table table : tables_of(kind)) {
+  for (const Table table : tables_of(kind, from.schema().version)) {
     if (!status.ok()) {
       break;
     }
@@ -53,7 +53,7 @@ StoreStatus compact(const std::string &folder, EnvironmentKind kind, LockFile &l
   }
   report->bytes_before += old.file_bytes();
   NextEnvironment next;
-  status = next.begin(folder, kind, old.map_bytes());
+  status = next.begin(folder, kind, old.map_bytes(), old.schema().version);
   std::size_t equal_to = 0;
   status = status.ok() ? copy_tables(old, kind, &next.environment(), progress, "copying", &equal_to) : status;
   status = status.ok() ? next.sync() : status;
@@ -76,9 +76,26 @@ StoreStatus compact(const std::string &folder, EnvironmentKind kind, LockFile &l
   return status;
 }
 
+// In transactions of bounded size: others may write in between.
+StoreStatus trim_journal(const std::string &folder, const CompactOptions &options, std::uint64_t *trimmed) {
+  constexpr std::size_t kBatch = 5000;
+  CredentialWriter writer;
+  StoreStatus status = writer.open(folder);
+  std::size_t batch = kBatch;
+  while (status.ok() && batch == kBatch) {
+    status = writer.run(kWaitMs, options.author, [&](WriteTxn &txn) {
+      StoreStatus done = txn.trim_journal(options.journal_before_s, kBatch, &batch);
+      return done.ok() && batch == 0 ? StoreStatus{StoreCode::not_found, {}} : done;  // nothing is written
+    });
+    *trimmed += status.ok() ? batch : 0;
+  }
+  return status.code == StoreCode::not_found ? StoreStatus() : status;
+}
+
 }  // namespace
 
-StoreStatus compact_store(const std::string &folder, const MoveProgress &progress, CompactReport *report) {
+StoreStatus compact_store(const std::string &folder, const CompactOptions &options, const MoveProgress &progress,
+                          CompactReport *report) {
   *report = {};
   std::shared_ptr<LockFile> lock;
   StoreStatus status;
@@ -89,6 +106,7 @@ StoreStatus compact_store(const std::string &folder, const MoveProgress &progres
   status = status.ok() ? LockFile::get(folder, &lock) : status;
   LockFile::Held moving;
   status = status.ok() ? lock->acquire(LockByte::moving, kWaitMs, &moving) : status;
+  status = status.ok() && options.journal_before_s != 0 ? trim_journal(folder, options, &report->trimmed) : status;
   for (const EnvironmentKind kind : {EnvironmentKind::credentials, EnvironmentKind::usage}) {
     status = status.ok() ? compact(folder, kind, *lock, progress, report) : status;
   }

@@ -8,11 +8,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <new>
 #include <vector>
 
 #include "base/digest.hpp"
 #include "store/data_file.hpp"
 #include "store/failure.hpp"
+#include "store/lock_file.hpp"
 #include "store/rights.hpp"
 
 namespace keyward {
@@ -28,6 +30,7 @@ struct NamedTable {
   Table table;
   const char *name;
   bool came_later = false;  // older stores of this version don't have it
+  std::uint32_t since = kFirstVersion;
 };
 constexpr NamedTable kTables[] = {
     {EnvironmentKind::credentials, Table::meta, "meta"},
@@ -39,6 +42,7 @@ constexpr NamedTable kTables[] = {
     {EnvironmentKind::credentials, Table::plans, "plans"},
     {EnvironmentKind::credentials, Table::purged, "purged"},
     {EnvironmentKind::credentials, Table::denials, "denials", true},
+    {EnvironmentKind::credentials, Table::journal, "journal", false, kJournalVersion},
     {EnvironmentKind::usage, Table::usage_meta, "meta"},
     {EnvironmentKind::usage, Table::usage, "usage"},
     {EnvironmentKind::usage, Table::windows, "windows"},
@@ -69,10 +73,14 @@ const char *name_of(Table table) noexcept {
   return named != std::end(kTables) ? named->name : "unknown";
 }
 
-std::vector<Table> tables_of(EnvironmentKind kind) {
+std::uint32_t newest_version(EnvironmentKind kind) noexcept {
+  return kind == EnvironmentKind::credentials ? kNewestCredentials : kNewestUsage;
+}
+
+std::vector<Table> tables_of(EnvironmentKind kind, std::uint32_t version) {
   std::vector<Table> tables;
   for (const NamedTable &table : kTables) {
-    if (table.kind == kind) {
+    if (table.kind == kind && table.since <= version) {
       tables.push_back(table.table);
     }
   }
@@ -80,21 +88,35 @@ std::vector<Table> tables_of(EnvironmentKind kind) {
 }
 
 StoreStatus Environment::open(const std::string &store, EnvironmentKind kind, Access access, std::size_t map_bytes,
-                              std::string_view suffix) {
+                              std::string_view suffix, std::uint32_t version) {
   close();
   store_ = store;
   kind_ = kind;
   access_ = access;
   retired_ = false;
+  wanted_version_ = version != 0 ? version : newest_version(kind);
   folder_ = environment_folder(store, kind).append(suffix);
   data_path_ = folder_ + "/data.mdb";
   lock_path_ = folder_ + "/lock.mdb";
   guard_ = std::make_unique<ForkGuard>();
+  show_version();
   StoreStatus status = open_checked(map_bytes);
   if (!status.ok()) {
     close();
   }
   return status;
+}
+
+// Before it is read: so whoever has a place in the table of readers and doesn't show it is an older one.
+void Environment::show_version() noexcept {
+  const bool listed = access_ == Access::read || access_ == Access::write;
+  try {
+    if (kind_ == EnvironmentKind::credentials && listed && LockFile::get_present(store_, &shown_).ok()) {
+      shown_->show_versions(kNewestCredentials);
+    }
+  } catch (const std::bad_alloc &) {
+    shown_.reset();  // an upgrade is refused then
+  }
 }
 
 void Environment::close() noexcept {
@@ -109,6 +131,7 @@ void Environment::close() noexcept {
     claimed_ = false;
   }
   guard_.reset();
+  shown_.reset();
 }
 
 StoreStatus Environment::open_checked(std::size_t map_bytes) {
@@ -247,19 +270,30 @@ StoreStatus Environment::open_schema() {
   if (rc != 0) {
     return failure_of(rc, "read " + data_path_);
   }
-  StoreStatus status = open_tables(txn.get());
+  const unsigned flags = access_ == Access::create ? MDB_CREATE : 0;
+  tables_ = {};
+  StoreStatus status = open_meta(txn.get(), flags);
   if (status.ok()) {
     status = access_ == Access::create ? create_schema(txn.get()) : read_schema(txn.get());
   }
+  status = status.ok() ? open_tables(txn.get(), flags) : status;
   rc = status.ok() ? txn.commit() : 0;  // of a reader's transaction, too: an abort would close the tables' handles
   return rc == 0 ? status : failure_of(rc, "write " + data_path_);
 }
 
-StoreStatus Environment::open_tables(MDB_txn *txn) {
-  const unsigned flags = access_ == Access::create ? MDB_CREATE : 0;
-  tables_ = {};
+// First, as it says which tables there are.
+StoreStatus Environment::open_meta(MDB_txn *txn, unsigned flags) {
+  const Table meta = meta_of(kind_);
+  const int rc = mdb_dbi_open(txn, name_of(meta), flags, &tables_[static_cast<std::size_t>(meta)]);
+  return rc == MDB_NOTFOUND ? failure(StoreCode::no_schema,
+                                      data_path_ + " has no table '" + name_of(meta) + "': not a store of keyward's")
+         : rc != 0          ? failure_of(rc, "read " + data_path_)
+                            : StoreStatus();
+}
+
+StoreStatus Environment::open_tables(MDB_txn *txn, unsigned flags) {
   for (const NamedTable &table : kTables) {
-    if (table.kind != kind_) {
+    if (table.kind != kind_ || table.since > schema_.version || has(table.table)) {
       continue;
     }
     const int rc = mdb_dbi_open(txn, table.name, flags, &tables_[static_cast<std::size_t>(table.table)]);
@@ -277,14 +311,15 @@ StoreStatus Environment::open_tables(MDB_txn *txn) {
 }
 
 bool Environment::lacks_tables() const noexcept {
-  return std::any_of(std::begin(kTables), std::end(kTables),
-                     [this](const NamedTable &table) { return table.kind == kind_ && !has(table.table); });
+  return std::any_of(std::begin(kTables), std::end(kTables), [this](const NamedTable &table) {
+    return table.kind == kind_ && table.since <= schema_.version && !has(table.table);
+  });
 }
 
 int Environment::find_tables(MDB_txn *txn, bool *found) noexcept {
   *found = false;
   for (const NamedTable &table : kTables) {
-    if (table.kind == kind_ && !has(table.table)) {
+    if (table.kind == kind_ && table.since <= schema_.version && !has(table.table)) {
       MDB_dbi handle = 0;
       const int rc = mdb_dbi_open(txn, table.name, 0, &handle);
       if (rc != 0 && rc != MDB_NOTFOUND) {
@@ -310,9 +345,11 @@ StoreStatus Environment::read_schema(MDB_txn *txn) {
   if (rc != 0) {
     return failure_of(rc, "read " + data_path_);
   }
-  if (version != kSchemaVersion) {
+  const std::uint32_t newest = newest_version(kind_);
+  if (version < kFirstVersion || version > newest) {
     return failure(StoreCode::other_version, data_path_ + " is of version " + std::to_string(version) +
-                                                 "; this is for version " + std::to_string(kSchemaVersion));
+                                                 "; this is for version " + std::to_string(newest) +
+                                                 (newest > kFirstVersion ? " and older ones" : ""));
   }
   if (!seal_.open(meta, kSchemaKey, stored, &content) || !decode(content, &schema_)) {
     return failure(StoreCode::damaged,
@@ -327,7 +364,7 @@ StoreStatus Environment::read_schema(MDB_txn *txn) {
 }
 
 StoreStatus Environment::create_schema(MDB_txn *txn) {
-  schema_.version = kSchemaVersion;
+  schema_.version = wanted_version_;
   schema_.instance = random_bytes<16>();
   schema_.created_at_s = std::time(nullptr);
   const Table meta = meta_of(kind_);

@@ -23,6 +23,8 @@
 
 namespace keyward {
 
+class LockFile;
+
 enum class EnvironmentKind : std::uint8_t { credentials, usage };
 
 enum class Access : std::uint8_t {
@@ -34,8 +36,10 @@ enum class Access : std::uint8_t {
 };
 
 std::string environment_folder(const std::string &store, EnvironmentKind kind);
-// Which tables an environment of this kind has.
-std::vector<Table> tables_of(EnvironmentKind kind);
+// The newest format of an environment of this kind.
+std::uint32_t newest_version(EnvironmentKind kind) noexcept;
+// Which tables an environment of this kind has, in this format.
+std::vector<Table> tables_of(EnvironmentKind kind, std::uint32_t version);
 // Its name in its environment; two environments have a "meta".
 const char *name_of(Table table) noexcept;
 
@@ -46,9 +50,10 @@ class Environment {
   Environment(const Environment &) = delete;
   Environment &operator=(const Environment &) = delete;
 
-  // map_bytes: a starting size; 0: what the file says. suffix: of the environment's folder, while it is moved.
+  // map_bytes: a starting size; 0: what the file says. suffix: of the environment's folder, while it is moved. version:
+  // of one that is made; 0: the newest.
   StoreStatus open(const std::string &store, EnvironmentKind kind, Access access, std::size_t map_bytes,
-                   std::string_view suffix = {});
+                   std::string_view suffix = {}, std::uint32_t version = 0);
   // In a process that inherited it by a fork: forgets it, touching nothing of the parent's.
   void close() noexcept;
   bool is_open() const noexcept { return static_cast<bool>(env_); }
@@ -72,6 +77,10 @@ class Environment {
   using Body = std::function<StoreStatus(WriteScope &)>;
   StoreStatus write(const Body &body, std::mutex *gate, bool *stale);
 
+  // Raises the format: the tables that it adds, and the schema record, in one transaction. In an environment that only
+  // this thread uses.
+  StoreStatus upgrade(std::uint32_t version);
+
   // Stores of before a table came into being go on without it until something is written into it. While one is missing: whether
   // somebody has made it in the meantime. *found: txn (a reader's) saw it; once it is committed, later ones may use handle().
   bool lacks_tables() const noexcept;
@@ -93,12 +102,15 @@ class Environment {
   StoreStatus claim(const FileIdentity &file);
   StoreStatus open_environment(std::size_t map_bytes);
   StoreStatus check_size() const;
-  StoreStatus open_tables(MDB_txn *txn);
+  StoreStatus open_meta(MDB_txn *txn, unsigned flags);
+  StoreStatus open_tables(MDB_txn *txn, unsigned flags);
   StoreStatus open_checked(std::size_t map_bytes);
   StoreStatus open_schema();
   StoreStatus read_schema(MDB_txn *txn);
   StoreStatus create_schema(MDB_txn *txn);
   StoreStatus prepare_lock_file(unsigned *flags);
+  void show_version() noexcept;
+  int is_stale(MDB_txn *txn, bool *stale) const noexcept;
   int resize(std::uint64_t bytes, std::mutex *gate);
   int create_tables(std::mutex *gate);
   int commit(lmdb::Txn *txn, const WriteScope &scope);
@@ -109,10 +121,12 @@ class Environment {
   EnvironmentKind kind_ = EnvironmentKind::credentials;
   Access access_ = Access::read;
   std::unique_ptr<ForkGuard> guard_;
+  std::shared_ptr<LockFile> shown_;  // while it is open, others see which formats this process reads
   lmdb::Env env_;
   std::array<MDB_dbi, kTableCount> tables_ = {};
   Seal seal_;
   Schema schema_;
+  std::uint32_t wanted_version_ = 0;
   SecretStamp secret_;
   FileIdentity data_, lock_;
   bool has_lock_file_ = false;

@@ -90,7 +90,8 @@ NextEnvironment::~NextEnvironment() {
   }
 }
 
-StoreStatus NextEnvironment::begin(const std::string &store, EnvironmentKind kind, std::uint64_t map_bytes) {
+StoreStatus NextEnvironment::begin(const std::string &store, EnvironmentKind kind, std::uint64_t map_bytes,
+                                   std::uint32_t version) {
   store_ = store;
   kind_ = kind;
   place_ = environment_folder(store, kind);
@@ -107,7 +108,7 @@ StoreStatus NextEnvironment::begin(const std::string &store, EnvironmentKind kin
     return status;
   }
   made_ = true;
-  status = environment_.open(store, kind, Access::create, map_bytes, kMakingSuffix);
+  status = environment_.open(store, kind, Access::create, map_bytes, kMakingSuffix, version);
   if (!status.ok()) {
     return status;
   }

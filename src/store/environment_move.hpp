@@ -30,8 +30,9 @@ class NextEnvironment {
   NextEnvironment(const NextEnvironment &) = delete;
   NextEnvironment &operator=(const NextEnvironment &) = delete;
 
-  // Makes X.making, empty, with an instance of its own; one that is left over is removed. Under LockByte::moving.
-  StoreStatus begin(const std::string &store, EnvironmentKind kind, std::uint64_t map_bytes);
+  // Makes X.making, empty, of this format and with an instance of its own; one that is left over is removed. Under
+  // LockByte::moving.
+  StoreStatus begin(const std::string &store, EnvironmentKind kind, std::uint64_t map_bytes, std::uint32_t version);
   // For filling: nothing is synced before sync() or finish().
   Environment &environment() noexcept { return environment_; }
   // What is there is on the disk: the less is left to do under the lock.

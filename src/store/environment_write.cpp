@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 
 #include "store/environment.hpp"
 #include "store/failure.hpp"
@@ -22,11 +23,8 @@ StoreStatus Environment::write(const Body &body, std::mutex *gate, bool *stale) 
     std::uint64_t wanted = 0;  // 0: what the file says
     if (rc == 0) {
       WriteScope scope(txn.get(), tables_, seal_);
-      std::string_view retired;
-      rc = kind_ == EnvironmentKind::credentials ? lmdb::get(txn.get(), handle(Table::meta), kRetiredKey, &retired)
-                                                 : MDB_NOTFOUND;
-      if (rc != MDB_NOTFOUND) {
-        *stale = rc == MDB_SUCCESS;
+      rc = is_stale(txn.get(), stale);
+      if (rc != 0 || *stale) {
         return *stale ? failure(StoreCode::io, data_path_ + " was replaced") : failure_of(rc, what);
       }
       StoreStatus status = body(scope);
@@ -60,6 +58,24 @@ StoreStatus Environment::write(const Body &body, std::mutex *gate, bool *stale) 
   return write_failure(rc, what);
 }
 
+// Another environment has taken its place, or it was upgraded: whoever opened it before that would make no entries in
+// the journal.
+int Environment::is_stale(MDB_txn *txn, bool *stale) const noexcept {
+  if (kind_ != EnvironmentKind::credentials) {
+    return 0;
+  }
+  std::string_view stored;
+  int rc = lmdb::get(txn, handle(Table::meta), kRetiredKey, &stored);
+  *stale = rc == MDB_SUCCESS;
+  if (rc != MDB_NOTFOUND || schema_.version == kNewestCredentials) {
+    return rc == MDB_NOTFOUND ? 0 : rc;
+  }
+  std::uint32_t version = 0;
+  rc = lmdb::get(txn, handle(Table::meta), kSchemaKey, &stored);
+  *stale = rc == 0 && schema_version(stored, &version) && version != schema_.version;
+  return rc;
+}
+
 int Environment::resize(std::uint64_t bytes, std::mutex *gate) {
   std::unique_lock<std::mutex> lock;
   if (gate != nullptr) {
@@ -78,7 +94,7 @@ int Environment::create_tables(std::mutex *gate) {
   std::array<MDB_dbi, kTableCount> tables = tables_;
   lmdb::Txn txn;
   int rc = txn.begin(env_.get(), 0);
-  for (const Table table : tables_of(kind_)) {
+  for (const Table table : tables_of(kind_, schema_.version)) {
     MDB_dbi *handle = &tables[static_cast<std::size_t>(table)];
     rc = rc == 0 && *handle == 0 ? mdb_dbi_open(txn.get(), name_of(table), MDB_CREATE, handle) : rc;
   }
@@ -88,6 +104,37 @@ int Environment::create_tables(std::mutex *gate) {
     lengthen(used_bytes());
   }
   return rc;
+}
+
+StoreStatus Environment::upgrade(std::uint32_t version) {
+  Schema raised = schema_;
+  raised.version = version;
+  std::array<MDB_dbi, kTableCount> tables = tables_;
+  int rc = MDB_MAP_FULL;
+  for (int tries = 0; rc == MDB_MAP_FULL && tries < 2; ++tries) {
+    lmdb::Txn txn;
+    rc = txn.begin(env_.get(), 0);
+    for (const Table table : tables_of(kind_, version)) {
+      MDB_dbi *handle = &tables[static_cast<std::size_t>(table)];
+      rc = rc == 0 && *handle == 0 ? mdb_dbi_open(txn.get(), name_of(table), MDB_CREATE, handle) : rc;
+    }
+    const std::string value = seal_.sealed(Table::meta, kSchemaKey, encode(raised));
+    rc = rc == 0 ? lmdb::put(txn.get(), handle(Table::meta), kSchemaKey, value, 0) : rc;
+    rc = rc == 0 ? txn.commit() : rc;
+    if (rc == MDB_MAP_FULL) {
+      txn.abort();
+      tables = tables_;
+      const int grown = resize(2 * map_bytes(), nullptr);
+      rc = grown != 0 ? grown : rc;
+    }
+  }
+  if (rc != 0) {
+    return write_failure(rc, "write " + data_path_);
+  }
+  tables_ = tables;
+  schema_ = raised;
+  lengthen(used_bytes());
+  return {};
 }
 
 int Environment::commit(lmdb::Txn *txn, const WriteScope &scope) {

@@ -74,6 +74,7 @@ class Import {
   std::uint64_t bytes() const noexcept { return 2 * bytes_; }
   StoreStatus fill_keys();
   StoreStatus fill_index();
+  const std::vector<std::uint32_t> &by_id() const noexcept { return order_; }
   // PREFIX \0 ID: their order is that of the pairs, as no prefix has a NUL.
   template <typename Prefix>
   StoreStatus fill_entries(Table table, Prefix prefix);
@@ -112,7 +113,7 @@ StoreStatus Import::order() {
     if (rank != 0 && key.id == at(rank - 1).id) {
       return about({StoreCode::exists, {}}, "key " + std::string(key.id));
     }
-    const std::uint64_t ids = key.id.size() * 3 + view.subject.size() + view.legacy_prefix.size();
+    const std::uint64_t ids = key.id.size() * 4 + view.subject.size() + view.legacy_prefix.size();
     const std::uint64_t own = kPlainBytes + ids + key.content.size() + kEntryBytes * 3;
     bytes_ += own + (own > kLongBytes ? 2 * 4096 : 0);
   }
@@ -215,6 +216,7 @@ StoreStatus WriteTxn::add_keys(const NewKeys &keys, const Progress &progress) {
                        : status;
   status =
       status.ok() ? import.fill_entries(Table::subject_keys, [](const KeyView &view) { return view.subject; }) : status;
+  status = status.ok() ? state_->note_import(keys, import.by_id()) : status;
   if (status.ok() && progress) {
     progress(keys.count);
   }

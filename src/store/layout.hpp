@@ -3,7 +3,8 @@
 //   FOLDER/credentials/{data.mdb,lock.mdb}   keys, plans, subjects; workers read it
 //   FOLDER/usage/{data.mdb,lock.mdb}         use counts and limits' windows: what may be lost by a second
 //   FOLDER/secret                            32 bytes, mode 0600: the checksums' key
-//   FOLDER/lock                              our writers' lock (fcntl): byte 0 credentials, byte 1 usage, byte 2 moves
+//   FOLDER/lock                              our writers' lock (fcntl): byte 0 credentials, byte 1 usage, byte 2 moves;
+//                                            far behind these, who reads which format (lock_file.hpp)
 //
 // Only while one environment takes another's place (environment_move.hpp), or where that was interrupted:
 //
@@ -22,7 +23,12 @@ inline constexpr const char kDefaultStore[] = "/var/lib/keyward";
 inline constexpr std::size_t kDefaultMapBytes = std::size_t{1} << 30;
 inline constexpr unsigned kMaxReaders = 1024;
 inline constexpr unsigned kMaxTables = 16;
-inline constexpr std::uint32_t kSchemaVersion = 1;
+
+// The formats of `credentials`. The second has the journal, and nothing else is different. A store keeps the format
+// that it was made in until `store upgrade`; in the first one changes make no entries. The use counts are still in
+// their first.
+inline constexpr std::uint32_t kFirstVersion = 1, kJournalVersion = 2;
+inline constexpr std::uint32_t kNewestCredentials = kJournalVersion, kNewestUsage = kFirstVersion;
 
 inline std::string credentials_folder(const std::string &store) { return store + "/credentials"; }
 inline std::string usage_folder(const std::string &store) { return store + "/usage"; }

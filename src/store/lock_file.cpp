@@ -31,6 +31,16 @@ struct flock lock_of(LockByte byte, short type) noexcept {
   return lock;
 }
 
+// Of a process that reads this format.
+struct flock mark_of(pid_t process, std::uint32_t version, short type) noexcept {
+  struct flock lock = {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = (static_cast<off_t>(version) << 32) + process;
+  lock.l_len = 1;
+  return lock;
+}
+
 std::string duration(std::uint64_t ms) {
   return ms < 1000 ? std::to_string(ms) + " ms" : std::to_string(ms / 1000) + " s";
 }
@@ -62,6 +72,27 @@ StoreStatus LockFile::get(const std::string &folder, std::shared_ptr<LockFile> *
     *file = std::move(made);
   }
   return status;
+}
+
+StoreStatus LockFile::get_present(const std::string &folder, std::shared_ptr<LockFile> *file) {
+  struct stat st = {};
+  return stat(lock_file(folder).c_str(), &st) == 0 ? get(folder, file)
+                                                   : failure_of(errno, "look at " + lock_file(folder));
+}
+
+// For reading, so that two processes of two containers that have one id don't stand in each other's way.
+void LockFile::show_versions(std::uint32_t newest) noexcept {
+  const std::lock_guard<std::mutex> guard(files_mutex_);
+  for (std::uint32_t version = kFirstVersion; version <= newest; ++version) {
+    struct flock mark = mark_of(process_, version, F_RDLCK);
+    fcntl(files_.back().get(), F_SETLK, &mark);
+  }
+}
+
+bool LockFile::shows_version(pid_t process, std::uint32_t version) noexcept {
+  const std::lock_guard<std::mutex> guard(files_mutex_);
+  struct flock mark = mark_of(process, version, F_WRLCK);
+  return fcntl(files_.back().get(), F_GETLK, &mark) == 0 && mark.l_type != F_UNLCK;
 }
 
 StoreStatus LockFile::open_current() {

@@ -1,5 +1,9 @@
 // The lock in front of LMDB's own: an fcntl lock on a byte of FOLDER/lock, so that a writer who hangs can be named and waiting
 // can end. Byte 0: credentials; byte 1: usage; byte 2: one environment takes another's place (taken before the others).
+//
+// Far behind these, a process that reads the credentials shows by locks which formats it can read: for each format a
+// range of its own in which the byte is the process's id, as in LMDB's own lock.mdb. So `store upgrade` can tell older
+// processes from others.
 #pragma once
 
 #include <array>
@@ -41,6 +45,8 @@ class LockFile : public std::enable_shared_from_this<LockFile> {
 
   // Of the store in `folder`; made where it is missing.
   static StoreStatus get(const std::string &folder, std::shared_ptr<LockFile> *file);
+  // The same, and makes nothing.
+  static StoreStatus get_present(const std::string &folder, std::shared_ptr<LockFile> *file);
 
   ~LockFile() = default;
   LockFile(const LockFile &) = delete;
@@ -48,6 +54,11 @@ class LockFile : public std::enable_shared_from_this<LockFile> {
 
   // Waits up to wait_ms; then `busy`, naming the process that holds it.
   StoreStatus acquire(LockByte byte, std::uint64_t wait_ms, Held *held);
+
+  // Shows that this process reads all formats up to this one, for as long as the file is open.
+  void show_versions(std::uint32_t newest) noexcept;
+  // Whether another process shows that it reads this format.
+  bool shows_version(pid_t process, std::uint32_t version) noexcept;
 
  private:
   LockFile() = default;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "store/environment_move.hpp"
+#include "store/journal.hpp"
 #include "store/status.hpp"
 
 namespace keyward {
@@ -20,12 +21,21 @@ StoreStatus backup_store(const std::string &folder, const std::string &target, b
 // Whether a backup's folder lies outside of the store, whatever links lead there; else `exists`.
 StoreStatus check_outside(const std::string &target, const std::string &folder);
 
+// How long the journal's entries are kept where nobody says otherwise.
+inline constexpr std::int64_t kJournalSeconds = std::int64_t{400} * 86400;
+
+struct CompactOptions {
+  std::int64_t journal_before_s = 0;  // entries of the journal from before this time end
+  Author author;
+};
 struct CompactReport {
   std::uint64_t bytes_before = 0, bytes_after = 0;  // of both environments' files
+  std::uint64_t trimmed = 0;                        // entries of the journal that have ended
 };
 // Both environments anew, without what removed records have left behind. Copies outside of the lock; takes it for what has changed
 // meanwhile and for the exchange.
-StoreStatus compact_store(const std::string &folder, const MoveProgress &progress, CompactReport *report);
+StoreStatus compact_store(const std::string &folder, const CompactOptions &options, const MoveProgress &progress,
+                          CompactReport *report);
 
 enum class Present : std::uint8_t {
   whole,    // what has ended since the backup is read from the present store; one that is damaged is refused
@@ -36,6 +46,7 @@ enum class Present : std::uint8_t {
 struct RestoreOptions {
   Present present = Present::whole;
   bool dry_run = false;
+  Author author;
 };
 
 struct RestoreReport {
@@ -57,7 +68,8 @@ struct RestoreReport {
 //  - a key that was revoked and purged doesn't come back;
 //  - a suspended key stays suspended, a blocked subject blocked, a denied token denied;
 //  - a rotated key keeps the end of its overlap, and its successors are kept as they are now.
-// Everything else that was made since is gone. Where there is no store, one is made, with the backup's secret.
+// Everything else that was made since is gone. The journal stays as it is now, and has an entry more. Its format stays,
+// too. Where there is no store, one is made, with the backup's secret.
 StoreStatus restore_store(const std::string &folder, const std::string &backup, const RestoreOptions &options,
                           const MoveProgress &progress, RestoreReport *report);
 

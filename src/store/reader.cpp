@@ -256,6 +256,7 @@ StoreStatus CredentialReader::stats(Stats *stats) {
   stats->subjects = entries(Table::subjects);
   stats->plans = entries(Table::plans);
   stats->denials = entries(Table::denials);
+  stats->journal = entries(Table::journal);
   stats->indexed = entries(Table::index);
   stats->legacy = entries(Table::prefixes);
   MDB_envinfo info = {};
@@ -267,6 +268,7 @@ StoreStatus CredentialReader::stats(Stats *stats) {
   stats->last_txn_id = state.generation.txn_id;
   stats->file_bytes = environment.file_bytes();
   stats->instance_id = to_hex(view_of(environment.schema().instance));
+  stats->version = environment.schema().version;
   stats->created_at_s = environment.schema().created_at_s;
   if (own) {
     end();

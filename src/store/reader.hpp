@@ -13,6 +13,7 @@
 
 #include "base/bytes.hpp"
 #include "store/denial.hpp"
+#include "store/journal.hpp"
 #include "store/record.hpp"
 #include "store/seal.hpp"
 #include "store/status.hpp"
@@ -31,6 +32,18 @@ struct Generation {
     return a.incarnation == b.incarnation && a.txn_id == b.txn_id;
   }
   friend bool operator!=(const Generation &a, const Generation &b) noexcept { return !(a == b); }
+};
+
+struct JournalQuery {
+  std::uint64_t after = 0;  // a cursor: the number of the last entry that is known
+  std::int64_t since_s = 0;
+  std::string key, subject;  // empty: all
+};
+struct JournalPage {
+  std::vector<JournalEntry> entries;
+  std::uint64_t last = 0;  // up to which number all was looked at: the next query's `after`
+  bool more = false;       // there are entries behind it
+  std::vector<std::uint64_t> damaged;
 };
 
 // Not thread-safe: one thread uses it (the event loop, or the command). Never throws but for memory.
@@ -105,10 +118,16 @@ class CredentialReader {
   using StrayVisitor = std::function<void(Table table, std::string_view entry, std::string_view id, Stray stray)>;
   StoreCode for_each_stray_entry(const StrayVisitor &visit);
 
+  // The journal's entries behind query.after, of those that match; looks at `most` entries, matching or not. Nothing in
+  // a store without a journal. Damaged entries are named and left out.
+  StoreCode read_journal(const JournalQuery &query, std::size_t most, JournalPage *page);
+  StoreCode find_journal_state(JournalState *journal);
+
   const Seal &seal() const noexcept;
 
   struct Stats {
-    std::uint64_t keys = 0, subjects = 0, plans = 0, indexed = 0, legacy = 0, denials = 0;
+    std::uint64_t keys = 0, subjects = 0, plans = 0, indexed = 0, legacy = 0, denials = 0, journal = 0;
+    std::uint32_t version = 0;  // the format
     std::uint64_t map_bytes = 0, file_bytes = 0, used_bytes = 0, last_txn_id = 0;
     unsigned readers = 0, max_readers = 0;
     std::string instance_id;  // hex

@@ -11,6 +11,7 @@
 #include "store/failure.hpp"
 #include "store/lock_file.hpp"
 #include "store/maintenance.hpp"
+#include "store/restored_journal.hpp"
 #include "store/restored_keys.hpp"
 #include "store/snapshot.hpp"
 #include "store/table_copy.hpp"
@@ -34,6 +35,8 @@ class Restore {
   StoreStatus open_present();
   StoreStatus prepare_secret();
   StoreStatus copy_backup();
+  StoreStatus copy_journal();
+  StoreStatus finish_journal();
   StoreStatus carry_over(Environment *to);
   StoreStatus take_place();
   StoreStatus refuse_damage();
@@ -107,8 +110,13 @@ StoreStatus Restore::prepare_secret() {
 
 StoreStatus Restore::copy_backup() {
   const std::uint64_t map_bytes = std::max(backup_.map_bytes(), present_.is_open() ? present_.map_bytes() : 0);
-  StoreStatus status = next_.begin(folder_, EnvironmentKind::credentials, map_bytes);
-  for (const Table table : tables_of(EnvironmentKind::credentials)) {
+  // Workers that read the store now must be able to read it afterwards.
+  const std::uint32_t version = (present_.is_open() ? present_ : backup_).schema().version;
+  StoreStatus status = next_.begin(folder_, EnvironmentKind::credentials, map_bytes, version);
+  for (const Table table : tables_of(EnvironmentKind::credentials, version)) {
+    if (table == Table::journal) {
+      continue;
+    }
     TableCopy copy;
     copy.from = &backup_;
     copy.snapshot = backup_snapshot_.get();
@@ -131,7 +139,29 @@ StoreStatus Restore::copy_backup() {
     }
     status = status.ok() ? copy.run() : status;
   }
+  status = status.ok() ? copy_journal() : status;
   return status.ok() ? next_.sync() : status;
+}
+
+// Once before the lock is taken, and once under it.
+StoreStatus Restore::copy_journal() {
+  RestoredJournal journal(&next_.environment());
+  if (!present_.is_open()) {
+    const StoreStatus status = backup_snapshot_.begin(&backup_);
+    return status.ok() ? journal.copy(backup_, backup_snapshot_, "backup", &report_->damaged) : status;
+  }
+  EnvironmentSnapshot snapshot;
+  const StoreStatus status = snapshot.begin(&present_);
+  return status.ok() ? journal.copy(present_, snapshot, "present", &report_->damaged) : status;
+}
+
+StoreStatus Restore::finish_journal() {
+  RestoredJournal journal(&next_.environment());
+  EnvironmentSnapshot snapshot;
+  StoreStatus status = present_.is_open() ? copy_journal() : StoreStatus();
+  status = status.ok() && present_.is_open() ? snapshot.begin(&present_) : status;
+  const Environment *present = present_.is_open() ? &present_ : nullptr;
+  return status.ok() ? journal.finish(present, &snapshot, options_.author, report_->keys) : status;
 }
 
 // `to` is nullptr in a dry run.
@@ -164,6 +194,7 @@ StoreStatus Restore::take_place() {
         status.ok() && replaced ? failure(StoreCode::io, present_.data_path() + " was replaced meanwhile") : status;
   }
   status = status.ok() ? carry_over(&next_.environment()) : status;
+  status = status.ok() ? finish_journal() : status;
   status = status.ok() ? refuse_damage() : status;
   status = status.ok() ? next_.finish(backup_.schema().created_at_s) : status;
   // A file that is damaged may crash whoever writes into it.

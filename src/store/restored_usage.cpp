@@ -22,7 +22,7 @@ using Counts = std::vector<std::pair<Digest, UsageRecord>>;
 StoreStatus make_anew(const std::string &folder, std::uint64_t map_bytes, std::int64_t created_at_s, LockFile *lock,
                       std::string *kept) {
   NextEnvironment next;
-  StoreStatus status = next.begin(folder, EnvironmentKind::usage, map_bytes);
+  StoreStatus status = next.begin(folder, EnvironmentKind::usage, map_bytes, kNewestUsage);
   status = status.ok() ? next.finish(created_at_s) : status;
   LockFile::Held held;
   status = status.ok() ? lock->acquire(LockByte::usage, kWaitMs, &held) : status;

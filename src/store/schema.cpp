@@ -15,8 +15,8 @@ std::string encode(const Schema &schema) {
 }
 
 bool decode(std::string_view content, Schema *schema) noexcept {
-  if (!take_int(&content, &schema->version) || schema->version != kSchemaVersion ||
-      content.size() < schema->instance.size()) {
+  if (!take_int(&content, &schema->version) || schema->version < kFirstVersion ||
+      schema->version > kNewestCredentials || content.size() < schema->instance.size()) {
     return false;
   }
   std::memcpy(schema->instance.data(), content.data(), schema->instance.size());

@@ -14,7 +14,7 @@
 namespace keyward {
 
 enum class Table : std::uint8_t {
-  meta = 1,      // credentials: "schema", "retired", "default_plan", "prefix_lengths", "denials"
+  meta = 1,      // credentials: "schema", "retired", "default_plan", "prefix_lengths", "denials", "journal"
   keys,          // credentials: id -> key record
   index,         // credentials: first 16 bytes of SHA-256(key) -> id
   prefixes,      // credentials: plain prefix \0 id -> nothing (legacy-prefix)
@@ -26,9 +26,10 @@ enum class Table : std::uint8_t {
   windows,       // usage: long windows over a restart
   purged,        // credentials: first 16 bytes of SHA-256(id) -> when its revoked record was removed
   denials,       // credentials: kind and first 16 bytes of SHA-256(name) -> denial record
+  journal,       // credentials: number (big-endian) -> journal entry
 };
 
-inline constexpr std::size_t kTableCount = static_cast<std::size_t>(Table::denials) + 1;
+inline constexpr std::size_t kTableCount = static_cast<std::size_t>(Table::journal) + 1;
 
 inline constexpr std::size_t kSecretBytes = 32;
 inline constexpr std::size_t kSealBytes = 16;

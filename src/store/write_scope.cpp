@@ -48,12 +48,20 @@ StoreStatus WriteScope::put_sealed(Table table, std::string_view key, std::strin
 }
 
 StoreStatus WriteScope::put_fresh(Table table, std::string_view key, std::string_view content) {
+  return put_with(MDB_NOOVERWRITE, table, key, content);
+}
+
+StoreStatus WriteScope::append(Table table, std::string_view key, std::string_view content) {
+  return put_with(MDB_APPEND, table, key, content);
+}
+
+StoreStatus WriteScope::put_with(unsigned flags, Table table, std::string_view key, std::string_view content) {
   if (failed_ != 0) {
     return failure_of(failed_, "write to the store");
   }
   const std::string value = seal_.sealed(table, key, content);
   count_puts(1, key.size() + value.size());
-  return note(lmdb::put(txn_, handle(table), key, value, MDB_NOOVERWRITE), "write to the store");
+  return note(lmdb::put(txn_, handle(table), key, value, flags), "write to the store");
 }
 
 StoreStatus WriteScope::remove(Table table, std::string_view key) {

@@ -31,6 +31,8 @@ class WriteScope {
   // The same of a value that is sealed already.
   StoreStatus put_sealed(Table table, std::string_view key, std::string_view value);
   StoreStatus put_fresh(Table table, std::string_view key, std::string_view content);
+  // Of a key behind all that are there; else `exists`. Pages are filled one after the other.
+  StoreStatus append(Table table, std::string_view key, std::string_view content);
   StoreStatus remove(Table table, std::string_view key);
 
   MDB_txn *txn() const noexcept { return txn_; }
@@ -51,6 +53,8 @@ class WriteScope {
   std::uint64_t growth_bound(std::uint64_t page_size, std::uint64_t pages) const noexcept;
 
  private:
+  StoreStatus put_with(unsigned flags, Table table, std::string_view key, std::string_view content);
+
   MDB_txn *txn_;
   const std::array<MDB_dbi, kTableCount> &tables_;
   const Seal &seal_;

@@ -71,7 +71,7 @@ StoreStatus WriteTxn::State::finish() {
     put_int(&content, denials);
     status = scope.put(Table::meta, kDenialsKey, content);
   }
-  return status;
+  return status.ok() && noted != 0 ? scope.put(Table::meta, kJournalKey, encode(journal)) : status;
 }
 
 StoreStatus WriteTxn::State::add_entries(const KeyRecord &record) {
@@ -150,7 +150,10 @@ StoreStatus WriteTxn::add_key(const KeyRecord &record) {
   std::string content;
   StoreStatus status = encode_checked(record, &content);
   status = status.ok() ? about(state_->scope.put_fresh(Table::keys, record.id, content), "key " + record.id) : status;
-  return status.ok() ? state_->add_entries(record) : status;
+  status = status.ok() ? state_->add_entries(record) : status;
+  return status.ok()
+             ? state_->note(Operation::key_created, record.id, changes_between(nullptr, &record), record.subject)
+             : status;
 }
 
 StoreStatus WriteTxn::replace_key(const KeyRecord &record) {
@@ -171,19 +174,31 @@ StoreStatus WriteTxn::replace_key(const KeyRecord &record) {
     status = state_->remove_entries(old);
     status = status.ok() ? state_->add_entries(record) : status;
   }
-  return status.ok() ? state_->scope.put(Table::keys, record.id, content) : status;
+  status = status.ok() ? state_->scope.put(Table::keys, record.id, content) : status;
+  // What changes nothing is no change: to revoke twice, say.
+  return status.ok() && encode(old) != content
+             ? state_->note(operation_of(old, record), record.id, changes_between(&old, &record), record.subject)
+             : status;
+}
+
+StoreStatus WriteTxn::State::remove(std::string_view id, KeyRecord *old) {
+  StoreStatus status = key(id, old);
+  status = status.ok() ? remove_entries(*old) : status;
+  return status.ok() ? scope.remove(Table::keys, id) : status;
 }
 
 StoreStatus WriteTxn::remove_key(std::string_view id) {
   KeyRecord old;
-  StoreStatus status = state_->key(id, &old);
-  status = status.ok() ? state_->remove_entries(old) : status;
-  return status.ok() ? state_->scope.remove(Table::keys, id) : status;
+  StoreStatus status = state_->remove(id, &old);
+  return status.ok() ? state_->note(Operation::key_removed, old.id, changes_between(&old, nullptr), old.subject)
+                     : status;
 }
 
 StoreStatus WriteTxn::purge_key(std::string_view id, std::int64_t now_s) {
-  StoreStatus status = remove_key(id);
-  return status.ok() ? state_->scope.put(Table::purged, view_of(purge_name(id)), encode_purge(now_s)) : status;
+  KeyRecord old;
+  StoreStatus status = state_->remove(id, &old);
+  status = status.ok() ? state_->scope.put(Table::purged, view_of(purge_name(id)), encode_purge(now_s)) : status;
+  return status.ok() ? state_->note(Operation::key_purged, old.id, {}, old.subject) : status;
 }
 
 StoreStatus WriteTxn::get_purge(std::string_view id, std::int64_t *purged_at_s) {

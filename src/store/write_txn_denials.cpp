@@ -1,4 +1,6 @@
 // The denylist, inside a write transaction. `meta` counts its entries: a table that can't be read any more must not pass for an empty one.
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/little_endian.hpp"
@@ -124,11 +126,23 @@ StoreStatus WriteTxn::merge_denial(DenialKind kind, std::string_view name, const
   } else if (!status.ok()) {
     return status;
   }
+  const auto of_issuer = [&record, &entry]() -> const DenialEntry * {
+    const auto same = [&entry](const DenialEntry &other) { return other.issuer == entry.issuer; };
+    const auto at = std::find_if(record.entries.begin(), record.entries.end(), same);
+    return at == record.entries.end() ? nullptr : &*at;
+  };
+  std::optional<DenialEntry> old;
+  if (const DenialEntry *known = of_issuer()) {
+    old = *known;
+  }
   if (!merge(&record, entry)) {
     return failure(StoreCode::exists, name_of(kind, name) + " is denied for " + std::to_string(kMaxDenialIssuers) +
                                           " issuers already; deny it for all of them");
   }
-  return state_->put_denial(record, fresh);
+  status = state_->put_denial(record, fresh);
+  return status.ok() ? state_->note(kind == DenialKind::jti ? Operation::token_denied : Operation::subject_denied, name,
+                                    changes_between(old ? &*old : nullptr, *of_issuer()))
+                     : status;
 }
 
 StoreStatus WriteTxn::deny_token(DenialKind kind, std::string_view name, const DenialEntry &entry, std::int64_t now_s) {

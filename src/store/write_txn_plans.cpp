@@ -40,11 +40,29 @@ StoreStatus WriteTxn::put_subject(const SubjectRecord &record) {
   if (!is_subject(record.subject) || !decode(content, &view)) {
     return invalid("subject " + record.subject);
   }
-  return state_->scope.put(Table::subjects, record.subject, content);
+  // One that is damaged is replaced all the same; nobody knows what it was.
+  SubjectRecord old;
+  const StoreCode known = get_subject(record.subject, &old).code;
+  StoreStatus status = state_->scope.put(Table::subjects, record.subject, content);
+  if (!status.ok() || (known == StoreCode::ok && encode(old) == content)) {
+    return status;
+  }
+  const Operation operation = known == StoreCode::not_found                         ? Operation::subject_created
+                              : known != StoreCode::ok || old.state == record.state ? Operation::subject_changed
+                              : record.state == SubjectState::blocked               ? Operation::subject_blocked
+                                                                                    : Operation::subject_unblocked;
+  return state_->note(operation, record.subject, changes_between(known == StoreCode::ok ? &old : nullptr, &record));
 }
 
 StoreStatus WriteTxn::remove_subject(std::string_view subject) {
-  return is_subject(subject) ? state_->scope.remove(Table::subjects, subject) : StoreStatus{StoreCode::not_found, {}};
+  SubjectRecord old;
+  const StoreCode known = get_subject(subject, &old).code;
+  StoreStatus status =
+      is_subject(subject) ? state_->scope.remove(Table::subjects, subject) : StoreStatus{StoreCode::not_found, {}};
+  return status.ok()
+             ? state_->note(Operation::subject_removed, subject,
+                            known == StoreCode::ok ? changes_between(&old, nullptr) : std::vector<FieldChange>())
+             : status;
 }
 
 // Plans. The default one is named in `meta`, too, so that a look-up needs no walk.
@@ -91,15 +109,28 @@ StoreStatus WriteTxn::put_plan(const PlanRecord &record) {
     PlanRecord old;
     status = old_default.empty() ? StoreStatus{StoreCode::not_found, {}} : get_plan(old_default, &old);
     if (status.ok()) {
-      old.is_default = false;
-      status = scope.put(Table::plans, old.name, encode(old));
+      status = state_->take_default(old);
     }
     status = status.ok() || status.code == StoreCode::not_found ? scope.put(Table::meta, kDefaultPlanKey, record.name)
                                                                 : status;
   } else if (!record.is_default && old_default == record.name) {
     status = scope.remove(Table::meta, kDefaultPlanKey);
   }
-  return status.ok() ? scope.put(Table::plans, record.name, content) : status;
+  PlanRecord old;
+  const StoreCode known = status.ok() ? get_plan(record.name, &old).code : StoreCode::not_found;
+  status = status.ok() ? scope.put(Table::plans, record.name, content) : status;
+  if (!status.ok() || (known == StoreCode::ok && encode(old) == content)) {
+    return status;
+  }
+  return state_->note(known == StoreCode::not_found ? Operation::plan_created : Operation::plan_changed, record.name,
+                      changes_between(known == StoreCode::ok ? &old : nullptr, &record));
+}
+
+StoreStatus WriteTxn::State::take_default(const PlanRecord &plan) {
+  PlanRecord changed = plan;
+  changed.is_default = false;
+  StoreStatus status = scope.put(Table::plans, plan.name, encode(changed));
+  return status.ok() ? note(Operation::plan_changed, plan.name, changes_between(&plan, &changed)) : status;
 }
 
 StoreStatus WriteTxn::remove_plan(std::string_view name) {
@@ -111,7 +142,16 @@ StoreStatus WriteTxn::remove_plan(std::string_view name) {
     status = scope.remove(Table::meta, kDefaultPlanKey);
   }
   const bool go_on = status.ok() || status.code == StoreCode::not_found;
-  return go_on && is_plan_name(name) ? scope.remove(Table::plans, name) : about(std::move(status), kDefaultPlanKey);
+  if (!go_on || !is_plan_name(name)) {
+    return about(std::move(status), kDefaultPlanKey);
+  }
+  PlanRecord old;
+  const StoreCode known = get_plan(name, &old).code;
+  status = scope.remove(Table::plans, name);
+  return status.ok()
+             ? state_->note(Operation::plan_removed, name,
+                            known == StoreCode::ok ? changes_between(&old, nullptr) : std::vector<FieldChange>())
+             : status;
 }
 
 StoreStatus WriteTxn::plan_in_use(std::string_view plan, PlanUser *who) {

@@ -5,17 +5,22 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "store/environment.hpp"
+#include "store/journal.hpp"
 #include "store/writer.hpp"
 
 namespace keyward {
 
 struct WriteTxn::State {
-  State(WriteScope &scope_, const Environment &environment_) : scope(scope_), environment(environment_) {}
+  // author_: nullptr in an environment that isn't at its place yet: what is made there are no changes.
+  State(WriteScope &scope_, const Environment &environment_, const Author *author_ = nullptr)
+      : scope(scope_), environment(environment_), author(author_) {}
 
   WriteScope &scope;
   const Environment &environment;
+  const Author *author;
 
   // Entries of `prefixes` by length: read when one changes for the first time, written by finish().
   bool lengths_known = false, lengths_changed = false;
@@ -25,6 +30,24 @@ struct WriteTxn::State {
   bool denials_known = false, denials_changed = false;
   std::uint64_t denials = 0;
 
+  // The journal: where it stands, read with the first entry, and what this transaction has added.
+  bool journal_known = false;
+  JournalState journal;
+  std::uint32_t noted = 0;
+  std::int64_t noted_at_s = 0;  // when its entries say that they were made
+
+  bool has_journal() const noexcept { return author != nullptr && scope.has(Table::journal); }
+  // Adds an entry, whose number, time and author it fills in. Of a store without a journal: nothing.
+  StoreStatus note(JournalEntry entry);
+  StoreStatus note(Operation operation, std::string_view name, std::vector<FieldChange> changes,
+                   std::string_view owner = {});
+  StoreStatus note_import(const NewKeys &keys, const std::vector<std::uint32_t> &order);
+  StoreStatus know_journal();
+
+  // Removes a key's record and its index entries.
+  StoreStatus remove(std::string_view id, KeyRecord *old);
+  // Of the plan that was the default until now.
+  StoreStatus take_default(const PlanRecord &plan);
   StoreStatus denial(DenialKind kind, std::string_view name, DenialRecord *record);
   StoreStatus know_denials();
   StoreStatus count_denials();  // what is there, whatever was known of it

@@ -30,7 +30,8 @@ StoreStatus CredentialWriter::open(const std::string &folder) {
   return status.ok() ? LockFile::get(folder, &state_->lock) : status;
 }
 
-StoreStatus CredentialWriter::run(std::uint64_t wait_ms, const std::function<StoreStatus(WriteTxn &)> &body) {
+StoreStatus CredentialWriter::run(std::uint64_t wait_ms, const Author &author,
+                                  const std::function<StoreStatus(WriteTxn &)> &body) {
   CredentialReader::State &shared = *state_->reader.state_;
   if (state_->lock == nullptr || shared.reads_here()) {
     return failure(StoreCode::io, "run() before open(), or inside of a snapshot of the same thread");
@@ -59,7 +60,7 @@ StoreStatus CredentialWriter::run(std::uint64_t wait_ms, const std::function<Sto
     static_cast<void>(finish_move(shared.folder, EnvironmentKind::credentials));
   }
   const auto in_scope = [&](WriteScope &scope) {
-    WriteTxn::State state(scope, shared.environment);
+    WriteTxn::State state(scope, shared.environment, &author);
     WriteTxn txn(&state);
     StoreStatus done = body(txn);
     return done.ok() ? state.finish() : done;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "store/denial.hpp"
+#include "store/journal.hpp"
 #include "store/reader.hpp"
 #include "store/record.hpp"
 #include "store/status.hpp"
@@ -36,8 +37,9 @@ struct NewKeys {
   std::function<NewKey(std::size_t)> at;
 };
 
-// What a write transaction can do; made by CredentialWriter::run(). Every put replaces the whole record, keeps the indexes, and refuses
-// what decode() would refuse.
+// What a write transaction can do; made by CredentialWriter::run(). Every put replaces the whole record, keeps the
+// indexes, and refuses what decode() would refuse. Each change of a key, subject, plan or denial makes its entry in the
+// journal, if the store has one.
 class WriteTxn {
  public:
   // What has a record, read inside this transaction. not_found is a normal value.
@@ -74,12 +76,16 @@ class WriteTxn {
   StoreStatus get_default_plan(std::string *name);
   // Many new keys at once: every table is filled in its own order, so that LMDB appends where it can; exists names the first that is taken.
   StoreStatus add_keys(const NewKeys &keys, const std::function<void(std::size_t done)> &progress);
+  // Removes the journal's oldest entries that were made before this time, at most so many; and says so in an entry.
+  StoreStatus trim_journal(std::int64_t before_s, std::size_t most, std::size_t *trimmed);
   // The last thing ever written here (compact, restore): whoever meets it opens the path anew.
   StoreStatus retire();
 
  private:
   friend class CredentialWriter;
   friend class RestoredKeys;  // which writes into an environment that isn't at its place yet
+  friend class RestoredJournal;
+  friend class Upgrade;
   struct State;
   explicit WriteTxn(State *state) : state_(state) {}
   State *state_;
@@ -95,11 +101,12 @@ class CredentialWriter {
   // Opens an existing store for writing (never creates one; the same checks as CredentialReader::open).
   StoreStatus open(const std::string &folder);
 
-  // Runs `body` in one write transaction under the lock and commits if it returned ok; else nothing has changed. On MAP_FULL the map
-  // grows and body runs again from the start (so it must be re-runnable); likewise MAP_RESIZED. Waits up to wait_ms for the lock;
-  // then `busy`, whose text names the process that holds it. ok means: it is on the disk. Not between begin() and end() of reader()
-  // in the same thread: there the map could not grow.
-  StoreStatus run(std::uint64_t wait_ms, const std::function<StoreStatus(WriteTxn &)> &body);
+  // Runs `body` in one write transaction under the lock and commits if it returned ok; else nothing has changed.
+  // `author` stands in the journal's entries. On MAP_FULL the map grows and body runs again from the start (so it must
+  // be re-runnable); likewise MAP_RESIZED. Waits up to wait_ms for the lock; then `busy`, whose text names the process
+  // that holds it. ok means: it is on the disk. Not between begin() and end() of reader() in the same thread: there the
+  // map could not grow.
+  StoreStatus run(std::uint64_t wait_ms, const Author &author, const std::function<StoreStatus(WriteTxn &)> &body);
 
   // Reading with the same environment (LMDB must not be opened twice in one process).
   CredentialReader &reader() noexcept;

@@ -21,7 +21,7 @@ volatile std::sig_atomic_t stopped = 0;
 constexpr std::chrono::milliseconds kMostBehind{100};
 
 keyward::StoreStatus commit(keyward::CredentialWriter &writer, long number) {
-  return writer.run(keyward::kWaitMs, [number](keyward::WriteTxn &txn) {
+  return writer.run(keyward::kWaitMs, keyward::Author::worker(), [number](keyward::WriteTxn &txn) {
     keyward::SubjectRecord record;
     record.subject = "storm";
     record.created_at_s = record.changed_at_s = 1 + number;

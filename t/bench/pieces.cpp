@@ -160,7 +160,7 @@ class TemporaryStore {
     CredentialWriter writer;
     expect(writer.open(store()));
     for (std::size_t done = 0; done < keys; done += kChunk) {
-      expect(writer.run(kWaitMs, [&](WriteTxn &txn) {
+      expect(writer.run(kWaitMs, Author::worker(), [&](WriteTxn &txn) {
         StoreStatus status;
         for (std::size_t n = done; status.ok() && n < std::min(keys, done + kChunk); ++n) {
           status = txn.add_key(record(n));

@@ -27,8 +27,8 @@ def test_check_of_a_whole_store(kw, store):
     fill(kw, store)
     report = kw("store", "check")
     assert report == {
-        "ok": True, "keys": 21, "indexed": 20, "legacy_prefix": 1, "subjects": 1, "plans": 1, "windows": 0, "denials": 0, "damaged": [],
-        "remarks": ["plans that keys or subjects name and the store doesn't have (nginx's configuration may): elsewhere"],
+        "ok": True, "keys": 21, "indexed": 20, "legacy_prefix": 1, "subjects": 1, "plans": 1, "windows": 0, "denials": 0, "journal": 23,
+        "damaged": [], "remarks": ["plans that keys or subjects name and the store doesn't have (nginx's configuration may): elsewhere"],
     }
     assert kw("store", "check", json=False).endswith("21 keys, 1 subject, 1 plan: all whole\n")
 

@@ -6,6 +6,7 @@
 
 #include "fuzz.hpp"
 #include "store/denial.hpp"
+#include "store/journal.hpp"
 #include "store/window_record.hpp"
 
 using namespace keyward;
@@ -81,6 +82,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
       TokenDenial denial;
       fuzz::must(!decode(content, &record) ||
                  apply_denial(content, record.kind, record.name, record.entries.front().issuer, 0, &denial));
+      break;
+    }
+    case 'j': {
+      JournalEntry entry;
+      fuzz::must(!decode(content, &entry) || encode(entry) == content);
       break;
     }
     case 'w':

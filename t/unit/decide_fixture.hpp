@@ -115,13 +115,13 @@ class DecideTest : public StoreTest {
     return record;
   }
   void put(const KeyRecord &record) {
-    ASSERT_STORE_OK(writer_.run(1000, [&](WriteTxn &txn) {
+    ASSERT_STORE_OK(writer_.run(1000, Author(), [&](WriteTxn &txn) {
       KeyRecord known;
       return txn.get_key(record.id, &known).ok() ? txn.replace_key(record) : txn.add_key(record);
     }));
   }
   void put(const SubjectRecord &record) {
-    ASSERT_STORE_OK(writer_.run(1000, [&](WriteTxn &txn) { return txn.put_subject(record); }));
+    ASSERT_STORE_OK(writer_.run(1000, Author(), [&](WriteTxn &txn) { return txn.put_subject(record); }));
   }
 
   // Decides about a request with this credential (empty: none), as a new decision of the same request.

@@ -451,7 +451,7 @@ TEST_F(DecideTokenTest, TheStoreHasTheLastWord) {
   EXPECT_EQ(ask_anew(token), Reason::none);
   issuers_.all[0].rules.subject_required = true;
   EXPECT_EQ(ask_anew(token), Reason::none);
-  ASSERT_STORE_OK(writer_.run(1000, [](WriteTxn &txn) { return txn.remove_subject("alice"); }));
+  ASSERT_STORE_OK(writer_.run(1000, Author(), [](WriteTxn &txn) { return txn.remove_subject("alice"); }));
   EXPECT_EQ(ask_anew(token), Reason::unprovisioned);
   accepted_.unprovisioned = true;
   EXPECT_EQ(ask_anew(token), Reason::none);

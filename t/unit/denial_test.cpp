@@ -158,7 +158,7 @@ class Denylist : public StoreTest {
   static StoreStatus deny(CredentialWriter &writer, DenialKind kind, const std::string &name,
                           const std::string &issuer = "", std::int64_t until_s = 0, std::int64_t at_s = kNow) {
     const DenialEntry entry = {issuer, kind == DenialKind::subject ? at_s : 0, until_s, at_s};
-    return writer.run(1000, [&](WriteTxn &txn) { return txn.deny_token(kind, name, entry, at_s); });
+    return writer.run(1000, kTester, [&](WriteTxn &txn) { return txn.deny_token(kind, name, entry, at_s); });
   }
   void deny_elsewhere(DenialKind kind, const std::string &name, const std::string &issuer = "") {
     ASSERT_EQ(0, in_child([&] {
@@ -228,7 +228,7 @@ class Denylist : public StoreTest {
     return maintain([this] {
       CompactReport report;
       return compact_store(
-          store_, [](std::string_view, std::uint64_t, std::uint64_t) {}, &report);
+          store_, {}, [](std::string_view, std::uint64_t, std::uint64_t) {}, &report);
     });
   }
   int backup() {
@@ -302,7 +302,7 @@ TEST_F(Denylist, SweepsWhatHasEnded) {
   CredentialWriter writer;
   ASSERT_STORE_OK(writer.open(store_));
   CredentialReader &reader = writer.reader();
-  ASSERT_STORE_OK(writer.run(1000, [](WriteTxn &txn) {
+  ASSERT_STORE_OK(writer.run(1000, kTester, [](WriteTxn &txn) {
     StoreStatus status;
     for (int n = 0; status.ok() && n < 500; ++n) {
       status = txn.deny_token(DenialKind::jti, "short" + std::to_string(n), {"", 0, kNow + kHour, kNow}, kNow);
@@ -406,7 +406,7 @@ TEST_F(Denylist, AFailedBodyLeavesAnOlderStoreWithoutEntries) {
   make_old(store_);
   CredentialWriter writer;
   ASSERT_STORE_OK(writer.open(store_));
-  const StoreStatus status = writer.run(1000, [](WriteTxn &txn) {
+  const StoreStatus status = writer.run(1000, kTester, [](WriteTxn &txn) {
     const StoreStatus denied = txn.deny_token(DenialKind::jti, "j", {"", 0, 0, kNow}, kNow);
     return denied.ok() ? StoreStatus{StoreCode::exists, "no"} : denied;
   });
@@ -420,7 +420,7 @@ TEST_F(Denylist, GrowsAMapThatIsTooSmallForIt) {
   make_old(small);
   CredentialWriter writer;
   ASSERT_STORE_OK(writer.open(small));
-  ASSERT_STORE_OK(writer.run(1000, [](WriteTxn &txn) {
+  ASSERT_STORE_OK(writer.run(1000, kTester, [](WriteTxn &txn) {
     StoreStatus status;
     for (int n = 0; status.ok() && n < 2000; ++n) {
       status = txn.deny_token(DenialKind::jti, "jti number " + std::to_string(n), {"", 0, 0, kNow}, kNow);
@@ -466,7 +466,7 @@ TEST_F(Denylist, CompactingAnOlderStoreLosesNoEntryThatComesMeanwhile) {
               CompactReport report;
               bool done = false;
               return compact_store(
-                  store_,
+                  store_, {},
                   [&](std::string_view step, std::uint64_t, std::uint64_t) {
                     if (step == "copied" && !std::exchange(done, true)) {
                       deny_elsewhere(DenialKind::jti, "meanwhile");
@@ -521,7 +521,7 @@ TEST_F(Denylist, ManyOutliveARestore) {
         CredentialWriter writer;
         return writer.open(store_).ok() &&
                        writer
-                           .run(1000,
+                           .run(1000, kTester,
                                 [](WriteTxn &txn) {
                                   StoreStatus status;
                                   for (int n = 0; status.ok() && n < 4500; ++n) {

@@ -3,6 +3,7 @@
 
 #include "../fuzz/issuers.hpp"
 #include "base/base64url.hpp"
+#include "store/journal.hpp"
 #include "vectors.hpp"
 
 namespace keyward {
@@ -51,6 +52,15 @@ TEST(FuzzCorpus, HasKeysOfEveryKind) {
     jwt::KeySet set;
     crypto::KeyProblem problem = crypto::KeyProblem::none;
     EXPECT_TRUE(parse_public_key(seed(std::string("key_set/") + name), &set, &problem)) << name << to_text(problem);
+  }
+}
+
+TEST(FuzzCorpus, HasJournalEntries) {
+  JournalEntry entry;
+  for (const char *name : {"record/journal", "record/journal_import"}) {
+    const std::string content = seed(name).substr(1);
+    EXPECT_TRUE(decode(content, &entry)) << name;
+    EXPECT_EQ(content, encode(entry)) << name;
   }
 }
 

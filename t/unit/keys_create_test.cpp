@@ -191,7 +191,7 @@ TEST_F(KeysCreate, ARefusalChangesNothing) {
 
 TEST_F(KeysCreate, AStoreThatFails) {
   CredentialWriter closed;
-  const Answer answer = keys::in_transaction(closed, 0, [](WriteTxn &) { return Answer(); });
+  const Answer answer = keys::in_transaction(closed, Author(), 0, [](WriteTxn &) { return Answer(); });
   EXPECT_EQ(Result::store_failed, answer.result);
   EXPECT_EQ(StoreCode::io, answer.status.code);
   EXPECT_FALSE(answer.status.text.empty());

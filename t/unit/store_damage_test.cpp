@@ -34,7 +34,7 @@ class StoreDamage : public StoreTest {
     }
     CredentialWriter writer;
     ASSERT_STORE_OK(writer.open(store_));
-    ASSERT_STORE_OK(writer.run(0, [&](WriteTxn &txn) {
+    ASSERT_STORE_OK(writer.run(0, kTester, [&](WriteTxn &txn) {
       StoreStatus status = add_all(txn, records);
       for (int n = 0; status.ok() && n < 20; ++n) {
         SubjectRecord subject;

@@ -50,7 +50,7 @@ class StoreFaults : public StoreTest, public ::testing::WithParamInterface<Case>
                 subject.subject = "mallory";
                 subject.state = SubjectState::blocked;
                 const auto put = [&](WriteTxn &txn) { return txn.put_subject(subject); };
-                return writer.open(store_).ok() && writer.run(1000, put).ok() ? 0 : 1;
+                return writer.open(store_).ok() && writer.run(1000, kTester, put).ok() ? 0 : 1;
               }));
     copy(store_, original_);
   }
@@ -68,14 +68,14 @@ class StoreFaults : public StoreTest, public ::testing::WithParamInterface<Case>
         key.state = KeyState::revoked;
         return status.ok() ? txn.replace_key(key) : status;
       };
-      return writer.open(store_).ok() && writer.run(kUrgentWaitMs, body).ok() ? 0 : 1;
+      return writer.open(store_).ok() && writer.run(kUrgentWaitMs, kTester, body).ok() ? 0 : 1;
     });
   }
 
   StoreStatus move(const std::string &target) const {
     if (GetParam().move == Move::compact) {
       CompactReport report;
-      return compact_store(store_, kQuiet, &report);
+      return compact_store(store_, {}, kQuiet, &report);
     }
     if (GetParam().move == Move::backup) {
       BackupReport report;
@@ -194,7 +194,7 @@ TEST_P(StoreMoveFaults, LeavesAWholeStoreAtEachStep) {
     ASSERT_EQ(0, in_child([&] { return move(target()).ok() ? 0 : 1; }));
     ASSERT_EQ(0, look_anew(store_, true));
     CompactReport report;
-    ASSERT_STORE_OK(compact_store(store_, kQuiet, &report));
+    ASSERT_STORE_OK(compact_store(store_, {}, kQuiet, &report));
     ASSERT_FALSE(leftovers(true));
   }
 }

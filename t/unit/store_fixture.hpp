@@ -23,6 +23,17 @@
 
 namespace keyward::test {
 
+inline Author make_tester() {
+  Author author;
+  author.kind = AuthorKind::command;
+  author.command = "key test";
+  author.user = "tester";
+  author.uid = 1000;
+  return author;
+}
+// Who changes stores in tests.
+inline const Author kTester = make_tester();
+
 inline const char kBcryptHash[] = "$2b$10$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde";
 
 // A folder that goes away with its object. In memory: where many syncs would take their time.
@@ -189,7 +200,7 @@ class StoreTest : public ::testing::Test {
 
   // Adds the keys `from` to `to` - 1.
   static StoreStatus add(CredentialWriter &writer, int from, int to) {
-    return writer.run(1000, [from, to](WriteTxn &txn) {
+    return writer.run(1000, kTester, [from, to](WriteTxn &txn) {
       StoreStatus status;
       for (int n = from; status.ok() && n < to; ++n) {
         status = txn.add_key(bcrypt_key(n));

@@ -123,7 +123,7 @@ TEST_F(StoreReader, IsNeverOlderThanTheLastCommit) {
     for (int i = 1; ok && i <= kCommits; ++i) {
       KeyRecord record = bcrypt_key(0);
       record.created_at_s = i;
-      ok = writer.run(0, [&](WriteTxn &txn) { return txn.replace_key(record); }).ok();
+      ok = writer.run(0, kTester, [&](WriteTxn &txn) { return txn.replace_key(record); }).ok();
       committed = ok ? i : -1;
     }
     return ok ? 0 : 1;
@@ -241,7 +241,7 @@ TEST_F(StoreReader, AReaderThatWasKilledIsClearedAway) {
               for (int i = 0; ok && i < 300; ++i) {
                 KeyRecord record = bcrypt_key(0);
                 record.name = std::to_string(i);
-                ok = writer.run(0, [&](WriteTxn &txn) { return txn.replace_key(record); }).ok();
+                ok = writer.run(0, kTester, [&](WriteTxn &txn) { return txn.replace_key(record); }).ok();
               }
               return ok ? 0 : 1;
             }));
@@ -334,10 +334,10 @@ TEST_F(NotAStore, WithoutASchemaRecord) {
 TEST_F(NotAStore, OfAnotherVersion) {
   ASSERT_EQ(0, forge([](WriteScope &scope) {
               Schema schema;
-              schema.version = kSchemaVersion + 1;
+              schema.version = kNewestCredentials + 1;
               scope.put(Table::meta, kSchemaKey, encode(schema));
             }));
-  expect(StoreCode::other_version, "is of version 2; this is for version 1");
+  expect(StoreCode::other_version, "is of version 3; this is for version 2 and older ones");
 }
 
 TEST_F(NotAStore, Retired) {
@@ -427,7 +427,7 @@ TEST_F(StoreReader, ReopensAtOnceWhenItsStoreIsRetired) {
     if (!writer.open(store_).ok()) {
       return 1;
     }
-    const StoreStatus status = writer.run(0, [&](WriteTxn &txn) {
+    const StoreStatus status = writer.run(0, kTester, [&](WriteTxn &txn) {
       replaced.give();
       retire.await();
       return txn.retire();

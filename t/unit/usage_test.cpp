@@ -128,7 +128,7 @@ TEST_F(UsageTest, WaitsForItsOwnLockOnly) {
   Child child([&] {
     CredentialWriter writer;
     if (writer.open(store_).ok()) {
-      writer.run(1000, [&](WriteTxn &) {
+      writer.run(1000, kTester, [&](WriteTxn &) {
         inside.give();
         pause();
         return StoreStatus();
