@@ -87,6 +87,15 @@ ngx_int_t answer_refusal_here(RequestContext *ctx) noexcept {
 // The location's mode at this moment.
 Mode mode_of(const LocationConfiguration &location) noexcept { return location.enforcement->at(ngx_time()); }
 
+// Whether the location would hand a refused request on: it has a content handler of its own (proxy_pass and its like),
+// and keyward is off there without anybody having written so. However many redirects led there, the request stays
+// refused. Asked before the access phase, which `satisfy any` may end before it comes to us.
+bool would_hand_refusal_on(ngx_http_request_t *r, const RequestContext *ctx) noexcept {
+  const LocationConfiguration &location = location_configuration(r);
+  return r->content_handler != nullptr && !location.enforcement->written && ctx->refused_for_good() &&
+         !r->header_sent && !r->post_action;
+}
+
 // Whether what runs now answers a request that keyward has refused, and that nobody has admitted since: in the location
 // that error_page led to, and where that leads on to locations in which nothing decides.
 bool is_answering_refusal(ngx_http_request_t *r) noexcept {
@@ -175,6 +184,19 @@ ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &loca
   return refuse(ctx, ctx->outcome.reason);
 }
 
+// The first of our phases that every main request comes to in each of its locations.
+ngx_int_t begin_location(ngx_http_request_t *r) noexcept {
+  if (!withdraw_earlier_identity(r)) {
+    return internal_error(r, kNoMemory);
+  }
+  RequestContext *ctx = r->internal && current_context(r) == nullptr ? find_context(r) : nullptr;
+  if (ctx != nullptr && would_hand_refusal_on(r, ctx)) {
+    set_current_context(r, ctx);
+    return refuse_again(ctx);
+  }
+  return NGX_DECLINED;
+}
+
 }  // namespace
 
 ngx_int_t on_access(ngx_http_request_t *r) noexcept {
@@ -190,7 +212,7 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
 
 ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
   if (r == r->main) {
-    return withdraw_earlier_identity(r) ? NGX_DECLINED : internal_error(r, kNoMemory);
+    return begin_location(r);
   }
   if (mode_of(location_configuration(r)) != Mode::on) {
     return NGX_DECLINED;

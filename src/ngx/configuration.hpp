@@ -35,6 +35,7 @@ enum class Mode : std::uint8_t { off, on, shadow };
 struct Enforcement {
   Mode mode = Mode::off;
   std::int64_t until_s = 0;  // shadow only; 0: without end
+  bool written = false;      // there or around it; else it is the default
 
   Mode at(std::int64_t now_s) const noexcept {
     return mode == Mode::shadow && until_s != 0 && now_s >= until_s ? Mode::on : mode;

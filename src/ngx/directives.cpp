@@ -15,6 +15,7 @@ Wrong set_keyward(ngx_conf_t *cf, const Words &words, LocationConfiguration *con
     return "is duplicate";
   }
   Enforcement enforcement;
+  enforcement.written = true;
   if (words[1] == "on") {
     enforcement.mode = Mode::on;
   } else if (words[1] == "shadow") {
