@@ -224,6 +224,7 @@ ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
   const ngx_str_t name = borrow(info(Reason::not_accepted).name);
   ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                 "keyward refused: %V, a subrequest of a request that it did not admit", &name);
+  r->error_page = 1;  // final: an error page would show or change the refused file, or be auth_request's yes
   return NGX_HTTP_FORBIDDEN;
 }
 
