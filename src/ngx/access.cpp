@@ -194,7 +194,9 @@ ngx_int_t begin_location(ngx_http_request_t *r) noexcept {
     set_current_context(r, ctx);
     return refuse_again(ctx);
   }
-  return NGX_DECLINED;
+  const LocationConfiguration &location = location_configuration(r);
+  const bool passes_by_method = location.whole->partly_guarded && mode_of(location) != Mode::on;
+  return !passes_by_method || remove_method_overrides(r) ? NGX_DECLINED : internal_error(r, kNoMemory);
 }
 
 }  // namespace

@@ -363,6 +363,10 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
                          names_methods(child->accept) || names_methods(child->limits);
     child->reads_variables = has_variables(*child);
 
+    if (core->noname && child->enforcement->ends_on() != parent->enforcement->ends_on()) {
+      parent->partly_guarded = true;
+    }
+
     if (child->touched || child->enforcement->mode != Mode::off) {
       server_configuration(cf)->guarded = true;
     }

@@ -37,6 +37,7 @@ struct Enforcement {
   std::int64_t until_s = 0;  // shadow only; 0: without end
   bool written = false;      // there or around it; else it is the default
 
+  bool ends_on() const noexcept { return mode == Mode::on || until_s != 0; }
   Mode at(std::int64_t now_s) const noexcept {
     return mode == Mode::shadow && until_s != 0 && now_s >= until_s ? Mode::on : mode;
   }
@@ -101,6 +102,7 @@ struct LocationConfiguration {
   bool has_query = false;          // the server cuts a credential out of the query
   bool has_methods = false;        // a rule looks at the method: overrides of it are removed
   bool reads_variables = false;    // a rule that decides has a variable in it
+  bool partly_guarded = false;     // limit_except or an `if` in here makes keyward on for some requests only
 
   LocationConfiguration *parent = nullptr;  // set when merged
   const LocationConfiguration *whole =

@@ -74,7 +74,8 @@ bool remove_overrides(RequestContext *ctx, bool by_method) noexcept {
     const char *fault = fault_of_destinations(r, server, location);
     ctx->destination_is_within = fault == nullptr;
     // Whoever needs no credential hasn't shown that he may write anywhere else.
-    const bool told_apart = by_method || (location.scopes && !location.scopes->empty()) || ctx->outcome.kind == Kind::anonymous;
+    const bool told_apart =
+        by_method || (location.scopes && !location.scopes->empty()) || ctx->outcome.kind == Kind::anonymous;
     destination = fault != nullptr && told_apart;
     if (destination) {
       // The value isn't logged: a query in it may hold a credential.
@@ -97,6 +98,13 @@ bool remove_overrides(RequestContext *ctx, bool by_method) noexcept {
     }
     return false;
   });
+}
+
+bool remove_method_overrides(ngx_http_request_t *r) noexcept {
+  const WatchedFields &watched = server_configuration(r).watched;
+  return (notes_of(r) & kHasMethodOverride) == 0 || remove_request_headers(r, [&](const ngx_table_elt_t *header) {
+           return watched.find(header) == FieldUse::method_override;
+         });
 }
 
 }  // namespace keyward
