@@ -14,8 +14,10 @@
 namespace keyward {
 namespace {
 
+// One with Upgrade would open a tunnel to a backend that takes it, and no browser's has that field.
 bool is_preflight(ngx_http_request_t *r) noexcept {
-  if (r->method != NGX_HTTP_OPTIONS || r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
+  if (r->method != NGX_HTTP_OPTIONS || r->headers_in.content_length_n > 0 || r->headers_in.chunked ||
+      r->headers_in.upgrade != nullptr) {
     return false;
   }
   bool origin = false, method = false;
@@ -98,8 +100,7 @@ class LocationPlace final : public Place {
 
   // What a variable makes no scope is an empty text; nullptr: memory was refused.
   const std::string_view *compute(const ScopeRule &rule) noexcept {
-    auto *texts =
-        static_cast<std::string_view *>(ngx_palloc(r_->pool, rule.scopes.size() * sizeof(std::string_view)));
+    auto *texts = static_cast<std::string_view *>(ngx_palloc(r_->pool, rule.scopes.size() * sizeof(std::string_view)));
     if (texts == nullptr) {
       return nullptr;
     }
@@ -245,9 +246,9 @@ Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationCon
   asked.now_ms = ngx_current_msec;
   const MainConfiguration &main = worker.configuration;
   const WorkerIssuers issuers(worker);
-  const Resources with{main.policy,       main.formats,  main.store.empty() ? nullptr : &worker.store(),
-                       worker.zone,       worker.principals,
-                       worker.tokens,     issuers,       *main.every_issuer};
+  const Resources with{main.policy, main.formats,      main.store.empty() ? nullptr : &worker.store(),
+                       worker.zone, worker.principals, worker.tokens,
+                       issuers,     *main.every_issuer};
   LocationPlace place(r, location);
   WorkerBackground background(worker, ctx);
   const Case one{with, asked, place, background, ctx->state, ctx->outcome};
