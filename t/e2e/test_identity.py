@@ -598,6 +598,21 @@ def test_what_basic_says_is_no_user_of_whom_keyward_admitted(edge, store, backen
     assert "admin" not in (e.prefix / "who.log").read_text()
 
 
+def test_a_subrequest_has_the_identity_of_its_main_request(edge, store, backend):
+    """Also in a location where keyward is off; a redirect into one has none."""
+    e = edge(server="""
+        location / { keyward on; mirror /mirror; auth_request /asks; proxy_pass @BACKEND@; }
+        location = /mirror { internal; keyward off; proxy_pass @BACKEND@/mirrored; }
+        location = /asks { internal; keyward off; proxy_pass @BACKEND@/asked; }
+    """)
+    key = store.key(verifier="sha256", subject="alice")["key"]
+    assert e.get("/x", {"X-API-Key": key}).status == 200
+    backend.wait_requests(1, "/mirrored")
+    assert {(request.path, request.header("X-Keyward-Subject"), request.header("X-API-Key")) for request in backend.requests} == {
+        ("/x", "alice", None), ("/mirrored", "alice", None), ("/asked", "alice", None),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("headers", [{}, {"X-API-Key": "kw_bad"}])
 def test_basic_names_the_user_where_shadow_would_have_refused(edge, backend, headers):
     """Nobody was admitted by keyward, and nobody refused: it is as without keyward."""
