@@ -153,6 +153,11 @@ Outcome Run::choose_owner() {
       return no(use_.folder->value + " is no backup: it isn't there");
     }
     owner_ = {folder_.user(), folder_.group()};
+    if (makes() && owner_.user == 0) {
+      context_.warn(
+          "the backup is root's, and so will the store be, which nginx's workers can't read then; chown -R www-data: " +
+          store_.path() + " makes it theirs");
+    }
     return makes() && (owner_.user == 0 || store_.only_root_leads_here()) ? make(&store_) : done();
   }
   // The command says that there is none, once it is content with its arguments; nobody can put one there meanwhile.
@@ -175,6 +180,12 @@ Outcome Run::check_folder() {
       return store_failed(folder_.path() + " belongs to " + name_of_user(folder_.user()) + ", and the store to " +
                           name_of_user(owner_.user) + ": name a folder of " + name_of_user(owner_.user) +
                           "'s, or one that isn't there yet");
+    }
+    const bool given = store_.is_there() && makes() && folder_.is_there() && folder_.user() == 0 && owner_.user != 0 &&
+                       folder_.only_root_writes() && folder_.only_root_leads_here();
+    if (given) {  // an empty one, as init takes it
+      const auto status = folder_.give(owner_.user, owner_.group);
+      return status.ok() || status.code == StoreCode::exists ? done() : store_failed(status.text);
     }
     return can && (owner_.user == 0 || folder_.only_root_leads_here()) ? make(&folder_) : done();
   }

@@ -212,12 +212,22 @@ bool may_be_shown(std::string_view name) {
          std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_' || c == '-'; });
 }
 
+std::string names_of_members() {
+  std::string names;
+  for (const MemberRule &rule : kMembers) {
+    names.append(names.empty() ? "" : ", ").append(rule.name);
+  }
+  return names;
+}
+
 bool take_members(const json::Value &object, Draft *draft) {
   for (const auto &[name, value] : object.members) {
     const auto rule = std::find_if(std::begin(kMembers), std::end(kMembers),
                                    [&member = name](const auto &each) { return each.name == member; });
     if (rule == std::end(kMembers)) {
-      return draft->fail(may_be_shown(name) ? "there is no member " + quote(name) : "a member that there is not");
+      return draft->fail((may_be_shown(name) ? "there is no member " + quote(name)
+                                             : "a member is unknown; its name isn't shown, as it may be a key") +
+                         "; there are " + names_of_members());
     }
     if (value.type != Type::null && !rule->take(value, draft)) {
       return false;
@@ -298,6 +308,15 @@ bool take_verifier(const ImportRules &rules, Draft *draft) {
          index_by(draft->has_sha256 ? locator_of(draft->sha) : draft->locator, &draft->key->record);
 }
 
+// What is shown of a key must not be all of it. Of a bcrypt hash and a plain prefix alone nobody can tell.
+bool hides_key(const Draft &draft) {
+  const auto &record = draft.key->record;
+  const std::string_view preview = record.preview;
+  const bool shown = (draft.has_plain && preview.find(draft.plain) != std::string_view::npos) ||
+                     (record.indexed && locator_of(sha256(preview)) == record.locator);
+  return !shown || draft.fail("preview holds the key itself, which is never stored; leave it out, or shorten it");
+}
+
 }  // namespace
 
 bool parse_import_line(std::string_view line, const ImportRules &rules, ImportedKey *key, std::string *error) {
@@ -313,7 +332,7 @@ bool parse_import_line(std::string_view line, const ImportRules &rules, Imported
   Draft draft{};
   draft.key = key;
   draft.error = error;
-  const bool taken = take_members(object, &draft) && take_verifier(rules, &draft);
+  const bool taken = take_members(object, &draft) && take_verifier(rules, &draft) && hides_key(draft);
   if (draft.has_plain) {
     for (auto &[name, value] : object.members) {
       wipe(value.text.data(), value.text.size());

@@ -158,6 +158,12 @@ StoreStatus Place::make(uid_t user, gid_t group) {
   }
   const std::string made = path_;
   StoreStatus status = find(made);
+  if (status.ok() && path_ == made && is_there() && only_root_writes() && !only_root_leads_here()) {
+    remove();
+    return failure(StoreCode::io,
+                   made + " would be root's, and others could put something else in its place: they may write " +
+                       others_ + "; choose another folder, or have that folder's owner run the command");
+  }
   if (status.ok() && !(path_ == made && is_there() && only_root_writes() && only_root_leads_here())) {
     status = failure(StoreCode::io, path_ + " was replaced while it was made");
   }

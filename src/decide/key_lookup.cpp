@@ -124,6 +124,9 @@ class KeyLookup {
         try_prefix(key_.substr(0, length), &conclusion);
       }
     }
+    if (conclusion == Reason::busy) {
+      outcome_.retry_after_s = used_up_s_;
+    }
     return conclusion;
   }
 
@@ -187,6 +190,9 @@ class KeyLookup {
     counted->charge = charge;
     const WindowState state = zone_.addresses->charge(charge, one_.asked.now_ms);
     counted->charged_ms = state.admitted ? std::max<std::uint64_t>(state.charged_ms, 1) : 0;
+    if (!state.admitted) {
+      used_up_s_ = std::max(used_up_s_, static_cast<std::uint32_t>(seconds_up(state.retry_ms)));
+    }
     return state.admitted;
   }
 
@@ -280,7 +286,8 @@ class KeyLookup {
   std::int64_t now_s_;
   std::uint32_t exhausted_s_ = 0;  // by=failures: the address may try again in so many seconds
   Sha256 sha_ = {};
-  std::string_view found_id_;  // in the snapshot
+  std::uint32_t used_up_s_ = 0;  // the failures of legacy keys are used up for so many seconds
+  std::string_view found_id_;    // in the snapshot
 };
 
 }  // namespace

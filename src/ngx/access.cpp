@@ -87,6 +87,15 @@ ngx_int_t answer_refusal_here(RequestContext *ctx) noexcept {
 // The location's mode at this moment.
 Mode mode_of(const LocationConfiguration &location) noexcept { return location.enforcement->at(ngx_time()); }
 
+// Whether the location would hand a refused request on: it has a content handler of its own (proxy_pass and its like),
+// and keyward is off there without anybody having written so. However many redirects led there, the request stays
+// refused. Asked before the access phase, which `satisfy any` may end before it comes to us.
+bool would_hand_refusal_on(ngx_http_request_t *r, const RequestContext *ctx) noexcept {
+  const LocationConfiguration &location = location_configuration(r);
+  return r->content_handler != nullptr && !location.enforcement->written && ctx->refused_for_good() &&
+         !r->header_sent && !r->post_action;
+}
+
 // Whether what runs now answers a request that keyward has refused, and that nobody has admitted since: in the location
 // that error_page led to, and where that leads on to locations in which nothing decides.
 bool is_answering_refusal(ngx_http_request_t *r) noexcept {
@@ -175,6 +184,21 @@ ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &loca
   return refuse(ctx, ctx->outcome.reason);
 }
 
+// The first of our phases that every main request comes to in each of its locations.
+ngx_int_t begin_location(ngx_http_request_t *r) noexcept {
+  if (!withdraw_earlier_identity(r)) {
+    return internal_error(r, kNoMemory);
+  }
+  RequestContext *ctx = r->internal && current_context(r) == nullptr ? find_context(r) : nullptr;
+  if (ctx != nullptr && would_hand_refusal_on(r, ctx)) {
+    set_current_context(r, ctx);
+    return refuse_again(ctx);
+  }
+  const LocationConfiguration &location = location_configuration(r);
+  const bool passes_by_method = location.whole->partly_guarded && mode_of(location) != Mode::on;
+  return !passes_by_method || remove_method_overrides(r) ? NGX_DECLINED : internal_error(r, kNoMemory);
+}
+
 }  // namespace
 
 ngx_int_t on_access(ngx_http_request_t *r) noexcept {
@@ -190,7 +214,7 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
 
 ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
   if (r == r->main) {
-    return withdraw_earlier_identity(r) ? NGX_DECLINED : internal_error(r, kNoMemory);
+    return begin_location(r);
   }
   if (mode_of(location_configuration(r)) != Mode::on) {
     return NGX_DECLINED;
@@ -202,6 +226,7 @@ ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
   const ngx_str_t name = borrow(info(Reason::not_accepted).name);
   ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                 "keyward refused: %V, a subrequest of a request that it did not admit", &name);
+  r->error_page = 1;  // final: an error page would show or change the refused file, or be auth_request's yes
   return NGX_HTTP_FORBIDDEN;
 }
 

@@ -30,7 +30,9 @@ enum class Mode : std::uint8_t { off, on, shadow };
 struct Enforcement {
   Mode mode = Mode::off;
   std::int64_t until_s = 0;  // shadow only; 0: without end
+  bool written = false;      // there or around it; else it is the default
 
+  bool ends_on() const noexcept { return mode == Mode::on || until_s != 0; }
   Mode at(std::int64_t now_s) const noexcept {
     return mode == Mode::shadow && until_s != 0 && now_s >= until_s ? Mode::on : mode;
   }
@@ -95,6 +97,7 @@ struct LocationConfiguration {
   bool has_query = false;          // the server cuts a credential out of the query
   bool has_methods = false;        // a rule looks at the method: overrides of it are removed
   bool reads_variables = false;    // a rule that decides has a variable in it
+  bool partly_guarded = false;     // limit_except or an `if` in here makes keyward on for some requests only
 
   // Of an `if` or limit_except: the location that it is in; else this one.
   const LocationConfiguration *whole = nullptr;

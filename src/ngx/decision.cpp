@@ -14,8 +14,10 @@
 namespace keyward {
 namespace {
 
+// One with Upgrade would open a tunnel to a backend that takes it, and no browser's has that field.
 bool is_preflight(ngx_http_request_t *r) noexcept {
-  if (r->method != NGX_HTTP_OPTIONS || r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
+  if (r->method != NGX_HTTP_OPTIONS || r->headers_in.content_length_n > 0 || r->headers_in.chunked ||
+      r->headers_in.upgrade != nullptr) {
     return false;
   }
   bool origin = false, method = false;

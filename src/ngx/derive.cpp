@@ -173,6 +173,9 @@ void derive_location(Reading *reading, MainConfiguration *main, ServerConfigurat
   location->reads_variables = has_variables(*location);
   server->guarded = server->guarded || is_on || !block.first_place.empty();
   main->any_on = main->any_on || is_on;
+  if (core.noname && location->enforcement->ends_on() != block.parent->enforcement->ends_on()) {
+    block.parent->partly_guarded = true;
+  }
   for (LocationConfiguration *around = location; is_on && around != nullptr; around = reading->block(around).parent) {
     around->effective = true;
   }

@@ -13,6 +13,7 @@ Wrong set_keyward(ngx_conf_t *cf, const Words &words, LocationConfiguration *con
     return "is duplicate";
   }
   Enforcement enforcement;
+  enforcement.written = true;
   const Mode *mode = choose(kModes, words[1]);
   if (mode == nullptr) {
     return "invalid value " + quoted(words[1]) + "; it must be \"on\", \"off\" or \"shadow\"";

@@ -24,6 +24,9 @@ bool take_credential(RequestContext *ctx) noexcept {
   const LocationConfiguration &location = *ctx->location;
   FoundCredential &credential = ctx->credential;
   for (std::size_t i = 0; i < location.sources->size(); ++i) {
+    if ((*location.sources)[i].kind == SourceKind::query) {
+      ctx->query.taken = true;  // it was cut out at the start
+    }
     if ((credential.held_by >> i & 1) != 0 && !ctx->remember_taken((*location.sources)[i], credential.text)) {
       return false;
     }

@@ -100,4 +100,11 @@ bool remove_overrides(RequestContext *ctx, bool by_method) noexcept {
   });
 }
 
+bool remove_method_overrides(ngx_http_request_t *r) noexcept {
+  const WatchedFields &watched = server_configuration(r).watched;
+  return (notes_of(r) & kHasMethodOverride) == 0 || remove_request_headers(r, [&](const ngx_table_elt_t *header) {
+           return watched.find(header) == FieldUse::method_override;
+         });
+}
+
 }  // namespace keyward

@@ -10,4 +10,8 @@ namespace keyward {
 // they look at the method. false when memory was refused: then nothing may be passed on.
 bool remove_overrides(RequestContext *ctx, bool by_method) noexcept;
 
+// Of a request that passes unguarded where one with another method would not: takes out what would make it that one.
+// false when memory was refused.
+bool remove_method_overrides(ngx_http_request_t *r) noexcept;
+
 }  // namespace keyward

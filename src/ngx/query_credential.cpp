@@ -258,7 +258,8 @@ bool cut_query_credential(ngx_http_request_t *r) noexcept {
 
 bool restore_query_credential(ngx_http_request_t *r) noexcept {
   RequestContext *ctx = find_context(r);
-  if (ctx == nullptr || ctx->query.name.empty()) {
+  // What a location that admitted the request has taken stays gone, as a field does.
+  if (ctx == nullptr || ctx->query.name.empty() || ctx->query.taken) {
     return true;
   }
   QueryCredential &query = ctx->query;

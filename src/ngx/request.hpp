@@ -64,6 +64,7 @@ struct QueryCredential {
   ngx_str_t sent_args = {}, cut_args = {};  // r->args
   ngx_str_t sent_uri = {}, cut_uri = {};    // r->unparsed_uri
   bool given_back = false;                  // to some location of this request
+  bool taken = false;                       // a location that admitted the request took it: it stays gone
 };
 
 // A refusal, and what nginx makes of it.

@@ -138,13 +138,13 @@ ngx_int_t get_remote_user(ngx_http_request_t *r, ngx_http_variable_value_t *valu
   if (ctx == nullptr) {
     return basic_remote_user(r, value, data);
   }
-  const Principal *named = ctx->outcome.named();
-  if (named != nullptr && !named->subject.empty()) {
-    return give(r, value, named->subject);
+  // Where keyward decides, a name that came by Basic is what a client says of itself. Else it is as without keyward.
+  const bool shadow_refused = ctx->outcome.decision == Decision::shadow && ctx->outcome.reason != Reason::none;
+  if (shadow_refused || ctx->refused.passed_otherwise) {
+    return basic_remote_user(r, value, data);
   }
-  // Nobody was admitted, or nobody yet: a name that came by Basic is what a client says of itself.
-  const bool admitted = ctx->outcome.decision != Decision::none && !ctx->refused_for_good();
-  return admitted ? basic_remote_user(r, value, data) : empty(value);
+  const Principal *named = ctx->outcome.named();
+  return named != nullptr ? give(r, value, named->subject) : empty(value);
 }
 
 }  // namespace

@@ -546,3 +546,13 @@ def test_formats_whose_prefixes_begin_alike(edge, store):
 def test_a_preflight_says_where_from_and_for_what(edge, origin, method, status):
     e = edge(location="keyward on; keyward_accept key preflight;")
     assert e.request("OPTIONS", "/", {"Origin": origin, "Access-Control-Request-Method": method}).status == status
+
+
+@pytest.mark.parametrize("upgrade, status", [("websocket", 401), ("tcp", 401), ("h2c", 200), (None, 200)])
+def test_what_would_open_a_tunnel_is_no_preflight(edge, backend, upgrade, status):
+    """No browser's preflight has Upgrade: a backend that took it gave whoever came a tunnel, unseen. One that is removed opens nothing."""
+    e = edge(http="keyward_upgrade tcp;", location="""keyward on; keyward_accept key preflight;
+        proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;""")
+    headers = {"Origin": "https://a.example", "Access-Control-Request-Method": "GET", "Connection": "upgrade"}
+    assert e.request("OPTIONS", "/", {**headers, **({"Upgrade": upgrade} if upgrade else {})}).status == status
+    assert [request.header("Upgrade") for request in backend.requests] == ([None] if status == 200 else [])

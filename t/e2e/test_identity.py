@@ -8,6 +8,7 @@ import threading
 import pytest
 from harness.client import raw
 from harness.site import Site
+from harness.tokens import Issuers, Signer
 from harness.wait import until
 
 FIELDS = ("Subject", "Key-Id", "Plan", "Scopes", "Kind", "Issuer", "Assertion")
@@ -504,7 +505,7 @@ CASES = {
     "/off/x": ("key", {"decision": "off"}),
     "/denied/x": ("key", {}),
     "/basic/both": ("key basic", {"decision": "allowed", **ACME}),
-    "/basic/subjectless": ("subjectless basic", {"decision": "allowed", **NOBODYS, "remote_user": "basic-user"}),
+    "/basic/subjectless": ("subjectless basic", {"decision": "allowed", **NOBODYS}),
     "/basic-off/x": ("key basic", {"decision": "off", "remote_user": "basic-user"}),
     # error_page took the refusal elsewhere: the log still says why.
     "/page/x": ("", {"decision": "refused", "reason": "missing_credential", "kind": "anonymous"}),
@@ -569,6 +570,55 @@ def test_a_lying_basic_user_is_no_remote_user_of_a_key(variables):
     site = variables
     response = site.edge.get("/plain/x", {"Authorization": "Basic " + "cm9vdDpw", "X-API-Key": site.key["key"]})
     assert response.header("X-Seen").endswith("|acme")
+
+
+@pytest.mark.parametrize("path, who", [
+    ("/key/x", "key"), ("/token/x", "token"), ("/any/x", "key"), ("/any/x", None), ("/basic/x", "key"), ("/shadow/x", "key"),
+    ("/shadow-any/x", None), ("/any/x", "token"),
+])  # fmt: skip
+def test_what_basic_says_is_no_user_of_whom_keyward_admitted(edge, store, backend, folder, path, who):
+    """A key or token without a subject, or nobody at all, was whoever an unverified `Authorization: Basic` said: admin."""
+    (folder / "users").write_text("admin:{PLAIN}p\n")
+    signer = Signer("EdDSA")
+    key = store.key(verifier="sha256")["key"]
+    credential = {"key": key, "token": signer.token(sub=None), None: None}[who]
+    e = edge(http="log_format who '$uri who=$remote_user.';" + Issuers(folder).block("auth", signer), server=f"""
+        access_log @PREFIX@/who.log who; proxy_set_header X-User "[$remote_user]"; add_header X-User "[$remote_user]" always;
+        location /key/ {{ keyward on; proxy_pass @BACKEND@; }}
+        location /token/ {{ keyward on; keyward_accept token; proxy_pass @BACKEND@; }}
+        location /any/ {{ keyward on; keyward_accept key token anonymous; proxy_pass @BACKEND@; }}
+        location /basic/ {{ keyward on; auth_basic r; auth_basic_user_file {folder}/users; proxy_pass @BACKEND@; }}
+        location /shadow/ {{ keyward shadow; proxy_pass @BACKEND@; }}
+        location /shadow-any/ {{ keyward shadow; keyward_accept anonymous; proxy_pass @BACKEND@; }}
+    """)
+    headers = {"Authorization": "Basic YWRtaW46cA==", **({"X-API-Key": credential} if credential else {})}
+    response = e.get(path, headers)
+    assert (response.status, response.header("X-User"), backend.last.header("X-User")) == (200, "[]", "[]")
+    until(lambda: "who=" in (e.prefix / "who.log").read_text())
+    assert "admin" not in (e.prefix / "who.log").read_text()
+
+
+def test_a_subrequest_has_the_identity_of_its_main_request(edge, store, backend):
+    """Also in a location where keyward is off; a redirect into one has none."""
+    e = edge(server="""
+        location / { keyward on; mirror /mirror; auth_request /asks; proxy_pass @BACKEND@; }
+        location = /mirror { internal; keyward off; proxy_pass @BACKEND@/mirrored; }
+        location = /asks { internal; keyward off; proxy_pass @BACKEND@/asked; }
+    """)
+    key = store.key(verifier="sha256", subject="alice")["key"]
+    assert e.get("/x", {"X-API-Key": key}).status == 200
+    backend.wait_requests(1, "/mirrored")
+    assert {(request.path, request.header("X-Keyward-Subject"), request.header("X-API-Key")) for request in backend.requests} == {
+        ("/x", "alice", None), ("/mirrored", "alice", None), ("/asked", "alice", None),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-API-Key": "kw_bad"}])
+def test_basic_names_the_user_where_shadow_would_have_refused(edge, backend, headers):
+    """Nobody was admitted by keyward, and nobody refused: it is as without keyward."""
+    e = edge(location='keyward shadow; proxy_set_header X-User "$remote_user";')
+    assert e.get("/", {"Authorization": "Basic YWRtaW46cA==", **headers}).status == 200
+    assert backend.last.header("X-User") == "admin"
 
 
 def test_pipelined_requests_keep_their_variables_apart(variables):

@@ -99,6 +99,40 @@ def test_off_and_shadow_change_nothing(site, path):
     assert left(send(site, path, fields), [*OVERRIDES, "Destination"]) == [name for name, _ in fields]
 
 
+METHODS = ["X-HTTP-Method-Override", "X-HTTP-Method", "x_method_override"]
+PARTS = {
+    "limit_except": "keyward off; limit_except GET POST { keyward on; keyward_scope w; }",
+    "limit_except, off by default": "limit_except GET POST { keyward on; }",
+    "limit_except, others admit the rest": "keyward off; satisfy any; allow all; limit_except GET POST { deny all; keyward on; }",
+    "limit_except, shadow around it": "keyward shadow; limit_except GET POST { keyward on; }",
+    "limit_except the other way round": "keyward on; limit_except DELETE { keyward off; }",
+    "if": "keyward off; if ($request_method = DELETE) { keyward on; }",
+    "if the other way round": "keyward on; if ($request_method = POST) { keyward off; proxy_pass @BACKEND@; }",
+    "if beside another": "keyward off; if ($request_method = DELETE) { keyward on; } if ($request_method = POST) { proxy_pass @BACKEND@; }",
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_no_method_override_passes_beside_a_guard_for_some_methods(edge, backend, part):
+    """DELETE was guarded, and an anonymous POST with `X-HTTP-Method-Override: DELETE` came to the backend with that field."""
+    e = edge(server=f"underscores_in_headers on; location / {{ {PARTS[part]} proxy_pass @BACKEND@; }}")
+    assert e.request("DELETE", "/x").status in (401, 403)
+    response = e.request("POST", "/x", [("X-A", "1"), *[(name, "DELETE") for name in METHODS], ("X-B", "2")])
+    assert response.status == 200
+    assert left(backend.last, [name.replace("_", "-") for name in METHODS]) == []
+    assert (backend.last.header("X-A"), backend.last.header("X-B")) == ("1", "2")
+
+
+@pytest.mark.parametrize("inside", [
+    "", "limit_except GET POST { deny all; }", "limit_except GET POST { keyward shadow; }", "if ($arg_x) { set $y 1; }",
+    "location /x/inner { keyward on; }", "limit_except GET POST { keyward off; }",
+])
+def test_method_overrides_are_kept_where_no_method_is_guarded(edge, backend, inside):
+    e = edge(server=f"location / {{ keyward on; }} location /x {{ keyward off; {inside} proxy_pass @BACKEND@; }}")
+    assert e.request("POST", "/x", [("X-HTTP-Method-Override", "DELETE")]).status == 200
+    assert backend.last.header("X-HTTP-Method-Override") == "DELETE"
+
+
 # Destination.
 
 STAYS = {

@@ -369,3 +369,32 @@ def test_report_U23_the_old_backup_stays_until_the_new_one_is_whole(kw, store, f
     assert kw("store", "backup", folder / "b", "--replace")["keys"] == 1
     assert sorted(path.name for path in (folder / "b").iterdir()) == ["credentials", "secret", "usage"]
     assert kw("--store", folder / "b", "key", "show", key["id"])["id"] == key["id"]
+
+
+def test_a_backup_into_an_empty_folder_of_roots(kw, store, folder, owner):
+    """As init takes one. It was refused as a backup that the owner can't read."""
+    key = store.key(verifier="sha256")
+    made = folder / "made"
+    made.mkdir(mode=0o755)
+    kw("store", "backup", made)
+    assert owners(made) == {(owner.pw_uid, owner.pw_gid)}
+    assert [found["id"] for found in kw("--store", made, "key", "list")] == [key["id"]]
+
+
+def test_init_says_who_may_write_above(kw, folder):
+    """It said "was replaced while it was made", and left an empty folder of root's."""
+    above = folder / "above"
+    above.mkdir()
+    above.chmod(0o777)
+    refuses(kw, "--store", above / "s", "init", status=3,
+            says=f"would be root's, and others could put something else in its place: they may write {above};")
+    assert list(above.iterdir()) == []
+
+
+def test_a_restored_store_of_roots_warns(kw, store, folder):
+    """The store that restore makes is whose the backup is."""
+    kw("store", "backup", folder / "b")
+    give(folder / "b", 0)
+    run = kw.run("--store", folder / "new", "store", "restore", folder / "b")
+    assert run.rc == 0 and owners(folder / "new") == {(0, 0)}
+    assert "the backup is root's, and so will the store be, which nginx's workers can't read then" in run.stderr

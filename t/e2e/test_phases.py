@@ -1055,6 +1055,80 @@ def test_an_error_page_for_the_backends_own_errors_lets_no_refused_request_in(ed
     assert backend.requests == []
 
 
+# A location that no word of keyward's is in: open to whoever may come to it, as its own, and so to nobody that was refused.
+UNGUARDED = {
+    "named": "location @backup { BACKUP }",
+    "a path": "location = /backup { internal; BACKUP }",
+    "whom others admit": "location @backup { satisfy any; allow all; BACKUP }",
+    "whom a password admits": "location @backup { satisfy any; auth_basic r; auth_basic_user_file @USERS@; BACKUP }",
+    "through a rewrite": "location @backup { rewrite ^ /behind last; } location = /behind { BACKUP }",
+    "in an if": "location @backup { if ($request_method) { BACKUP } }",
+    "behind an error of its own": "location @backup { root @PREFIX@/none; error_page 404 405 = @behind; } location @behind { BACKUP }",
+    "behind a page that is off": "location @backup { keyward off; rewrite ^ /accel break; BACKUP } location = /behind { internal; BACKUP }",
+    "behind a page that is off, by name": "location @backup { keyward off; rewrite ^ /accel-name break; BACKUP } location @behind { BACKUP }",
+}
+
+
+@pytest.mark.parametrize("where", UNGUARDED)
+@pytest.mark.parametrize("status", [401, 403, 429, 503])
+def test_a_refused_request_comes_to_no_backup_without_keyward(edge, kw, store, backend, folder, status, where):
+    """Made-up keys had 503 (keys_unavailable, store_error, busy) in an outage, and `error_page 502 503 504 = @backup;` let all of them
+    through to the backup, where keyward was off by nobody's decision."""
+    line = {"bcrypt": bcrypt.hashpw(b"another", bcrypt.gensalt(4)).decode(), "prefix": "test_legacy_"}
+    kw("key", "import", "-", input=json.dumps(line))
+    narrow = auth(store.key(verifier="sha256", format="test_ base64url=36", scope=["a"]))
+    backend.on("/accel", headers={"X-Accel-Redirect": "/behind"})
+    backend.on("/accel-name", headers={"X-Accel-Redirect": "@behind"})
+    to = "/backup" if where == "a path" else "@backup"
+    e = edge(http="keyward_key_format test_ base64url=36;", server=f"""
+        recursive_error_pages on;
+        location / {{ keyward on; keyward_scope b; error_page 401 403 502 503 504 = {to}; proxy_pass @BACKEND@; }}
+        location /used {{ keyward on; keyward_accept key anonymous; keyward_limit 1r/h by=address name=used; error_page 429 = {to}; empty_gif; }}
+        {UNGUARDED[where].replace("BACKUP", "proxy_pass @BACKEND@;")}
+    """, USERS=users(folder))
+    if status == 503:
+        for n in range(12):
+            e.get("/", auth(f"test_legacy_{n:029}"))
+    elif status == 429:
+        e.get("/used", {})
+    backend.clear()
+    path = "/used" if status == 429 else "/x"
+    headers = {401: {}, 403: narrow, 429: {}, 503: auth("test_legacy_" + "x" * 29)}[status]
+    for method in ("GET", "POST", "HEAD", "DELETE"):
+        response = e.request(method, path, {**headers, **({"Authorization": "Basic dTpw"} if status in (401, 429) else {})})
+        assert response.status == status
+        if method != "HEAD":
+            assert response.json()["code"] == {401: "unauthorized", 403: "forbidden", 429: "rate_limited", 503: "unavailable"}[status]
+    allowed = ("/accel", "/accel-name") if where.startswith("behind a page") else ()
+    assert [request.path for request in backend.requests if request.path not in allowed] == []
+
+
+@pytest.mark.parametrize("where", ["location", "server", "http"])
+def test_a_refused_request_comes_to_a_backend_where_off_is_written(edge, backend, where):
+    off = "keyward off;"
+    e = edge(http=off if where == "http" else "", server=f"""
+        {off if where == "server" else ""}
+        location / {{ keyward on; error_page 401 = @page; proxy_pass @BACKEND@; }}
+        location @page {{ {off if where == "location" else ""} proxy_pass @BACKEND@; }}
+    """)
+    assert e.get("/x", {}).json()["target"] == "/x"
+
+
+def test_the_backends_own_errors_come_to_a_backup_without_keyward(edge, store, backend, folder):
+    """Whoever was admitted, by keyward or by another module, or was refused by another one, goes where the configuration leads."""
+    backend.on("/503", 503)
+    e = edge(server="""
+        proxy_intercept_errors on;
+        location / { keyward on; error_page 403 503 = @backup; proxy_pass @BACKEND@/503?; }
+        location /any { keyward on; satisfy any; auth_basic r; auth_basic_user_file @USERS@; error_page 503 = @backup; proxy_pass @BACKEND@/503?; }
+        location /denied { keyward on; deny all; error_page 403 = @backup; proxy_pass @BACKEND@; }
+        location @backup { proxy_pass @BACKEND@; }
+    """, USERS=users(folder))
+    assert e.get("/x", auth(store.key(verifier="sha256"))).json()["target"] == "/x"
+    assert e.get("/any", {"Authorization": "Basic dTpw"}).json()["target"] == "/any"
+    assert e.get("/denied", {}).json()["target"] == "/denied"
+
+
 @pytest.mark.parametrize("page", [
     "error_page 401 403 @page; location @page { }",
     "error_page 401 403 = @page; location @page { }",

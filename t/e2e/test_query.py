@@ -138,6 +138,15 @@ def site(build):
             location /off-to-on/ {{ keyward off; try_files /missing @named; }}
             location /on-to-off/ {{ try_files /missing @off; }}
             location @off {{ keyward off; proxy_pass @BACKEND@; }}
+            location @shadow {{ keyward shadow; keyward_scope never:granted; proxy_pass @BACKEND@; }}
+            location @forward {{ keyward_forward_credential on; proxy_pass @BACKEND@; }}
+            location @on-to-off {{ try_files /missing @off; }}
+            location /on-to-shadow/ {{ try_files /missing @shadow; }}
+            location /on-to-forward/ {{ try_files /missing @forward; }}
+            location /off-to-on-to-off/ {{ keyward off; try_files /missing @on-to-off; }}
+            location /shadow-to-on-to-off/ {{ keyward shadow; try_files /missing @on-to-off; }}
+            location /forward-to-off/ {{ keyward_forward_credential on; try_files /missing @off; }}
+            location /bearer-to-off/ {{ keyward_credential bearer; try_files /missing @off; }}
             location /refused/ {{ keyward_scope never:granted; error_page 403 = /off/page; proxy_pass @BACKEND@; }}
             location /satisfy/ {{ satisfy any; allow 127.0.0.1; proxy_pass @BACKEND@; }}
             """,
@@ -379,10 +388,23 @@ def test_where_a_redirect_leads_it_counts_and_is_not_seen(site, path, protocol):
         assert send(site, f"{path}?key={a}z", protocol).header("X-Reason") == "invalid_key"
 
 
-def test_a_redirect_to_off_gives_it_back(site):
+@pytest.mark.parametrize("path", ["/on-to-off/", "/on-to-shadow/", "/on-to-forward/", "/off-to-on-to-off/", "/shadow-to-on-to-off/"])
+def test_what_an_admitting_location_took_stays_gone(site, path):
+    """As a header field does. The location behind a redirect, where keyward was off, had the whole key again."""
     a = site.a["key"]
-    assert send(site, f"/on-to-off/?x=1&key={a}").status == 200
-    assert site.backend.last.target == f"/on-to-off/?x=1&key={a}"
+    response = send(site, f"{path}?x=1&key={a}")
+    assert response.status == 200
+    assert site.backend.last.target.endswith("?x=1")
+    assert_unseen(site, response, a)
+
+
+def test_a_location_that_took_nothing_leaves_it_to_off(site):
+    """Its credential came in a field, or it keeps what it was given."""
+    a = site.a["key"]
+    assert send(site, f"/forward-to-off/?x=1&key={a}").status == 200
+    assert site.backend.last.target == f"/forward-to-off/?x=1&key={a}"
+    assert send(site, f"/bearer-to-off/?x=1&key={a}", headers={"Authorization": f"Bearer {a}"}).status == 200
+    assert site.backend.last.target == f"/bearer-to-off/?x=1&key={a}"
 
 
 def test_satisfy_any_shows_it_to_nobody(site):

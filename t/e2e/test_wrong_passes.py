@@ -47,6 +47,75 @@ def test_a_named_error_page_changes_no_guarded_file(edge, build, folder, method)
     assert os.listdir(root) == ["file.txt"] and (root / "file.txt").read_text() == "old"
 
 
+PAGES_OF_SUBREQUESTS = {
+    "files": "error_page 403 = @page; location @page { }",
+    "guarded files": "error_page 403 = @page; location @page { keyward on; }",
+    "tried files": "error_page 403 = @page; location @page { try_files $uri =404; }",
+    "guarded, tried files": "error_page 403 = @page; location @page { keyward on; try_files $uri =404; }",
+    "the same URI": "error_page 403 $uri;",
+    "another status": "error_page 403 =200 @page; location @page { autoindex on; }",
+    "off": "error_page 403 = @page; location @page { keyward off; }",
+    "a backend": "error_page 403 = @page; location @page { proxy_pass @BACKEND@; }",
+    "a guarded backend": "error_page 403 = @page; location @page { keyward on; proxy_pass @BACKEND@; }",
+    "a backend, off": "error_page 403 = /page; location = /page { keyward off; proxy_pass @BACKEND@; }",
+}
+
+
+@pytest.mark.parametrize("page", PAGES_OF_SUBREQUESTS)
+@pytest.mark.parametrize("outer", ["keyward off;", "satisfy any; allow all; keyward on;", "keyward shadow;"])
+def test_a_refused_subrequest_shows_no_guarded_file(edge, backend, folder, page, outer):
+    """Its 403 went to an error_page, where the phases that say no to a refused main request don't look at subrequests."""
+    root = folder / "root"
+    for path, text in (("main/page", 'I[<!--#include virtual="/guarded/secret" -->]'), ("guarded/secret", "SECRET")):
+        (root / path).parent.mkdir(parents=True)
+        (root / path).write_text(text)
+    error_page, _, location = PAGES_OF_SUBREQUESTS[page].partition(";")
+    e = edge(server=f"""
+        root {root}; ssi_types *;
+        location /main/ {{ {outer} ssi on; }}
+        location /guarded/ {{ keyward on; recursive_error_pages on; {error_page}; }}
+        {location}
+    """)
+    response = e.get("/main/page")
+    assert response.status == 200 and "I[" in response.text and "SECRET" not in response.text
+    assert backend.requests == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_refused_subrequest_changes_no_guarded_file(edge, backend, folder, method):
+    root = folder / "root"
+    (root / "guarded").mkdir(parents=True)
+    (root / "guarded/x").write_text("old")
+    for path in (root, root / "guarded", root / "guarded/x"):
+        path.chmod(0o777)
+    e = edge(server=f"""
+        root {root};
+        location / {{ mirror /mirror; proxy_pass @BACKEND@; }}
+        location = /mirror {{ internal; rewrite ^ /guarded/x last; }}
+        location /guarded/ {{ keyward on; dav_methods PUT DELETE; error_page 403 = @page; }}
+        location @page {{ dav_methods PUT DELETE; }}
+    """)
+    assert e.request(method, "/x", body="new" if method == "PUT" else None).status == 200
+    e.stop()  # whatever runs after the answer has run
+    assert (root / "guarded/x").read_text() == "old"
+
+
+@pytest.mark.parametrize("page", ["/denied.html", "= /denied.html", "=200 /denied.html", "=204 @none"])
+def test_a_refused_auth_request_is_no_yes(edge, store, backend, folder, page):
+    """The error page's own status was taken for the subrequest's answer."""
+    (folder / "denied.html").write_text("denied")
+    e = edge(server=f"""
+        root {folder};
+        location / {{ auth_request /verify; proxy_pass @BACKEND@; }}
+        location = /verify {{ internal; keyward on; error_page 401 403 {page}; try_files /none =204; }}
+        location = /denied.html {{ }}
+        location @none {{ return 204; }}
+    """)
+    assert e.get("/x").status in (401, 403)
+    assert e.get("/x", {KEY: store.key(verifier="sha256")["key"]}).status in (401, 403)
+    assert backend.requests == []
+
+
 @pytest.mark.parametrize("mode", ["off", "on"])
 def test_identity_is_protected_where_nginx_skips_post_read(edge, store, backend, mode):
     """nginx's own 400 about a bad Host comes before post-read; its error_page brought what the client sent to the backend."""

@@ -114,8 +114,8 @@ def refused_are_named(unnamed, verdict):
     return (*identity, verdict.known.name if isinstance(verdict.known, Issuer) else issuer, scopes), *claims
 
 
-def users_of_the_refused(users, subject, decision, admitted, sent):
-    return (*users(subject, decision, admitted, sent), subject, sent, admitted)
+def users_of_the_refused(users, subject, decision, reason, admitted, sent):
+    return (*users(subject, decision, reason, admitted, sent), subject, sent, admitted)
 
 
 def off_keeps_identity(go_on, route_, at, identity, names, decision, *given, **more):

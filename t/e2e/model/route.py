@@ -43,11 +43,13 @@ def unnamed(verdict):
     return (getattr(verdict.known, "id", ""), "", "", None, "", frozenset()), "", ""
 
 
-def users(subject, decision, admitted, sent):
-    """What $remote_user may be. admitted: whom auth_basic did; sent: who else Authorization says it is."""
+def users(subject, decision, reason, admitted, sent):
+    """What $remote_user may be. admitted: whom auth_basic did; sent: who else Authorization says it is, which counts where keyward
+    has no say only."""
     if subject or admitted:
         return (subject or admitted,)
-    return ("",) if decision == "refused" else ("", sent)
+    decided = decision in ("allowed", "refused") or (decision == "shadow" and not reason)
+    return ("",) if decided else ("", sent)
 
 
 def due(at, counter, limit, cost):
@@ -185,7 +187,7 @@ class Route:
         """To the backend, or to where the location leads. names: (identity, jti, tenant). user: whom auth_basic admitted."""
         location = LOCATIONS[at.place]
         if location.then is None:
-            arrived = self.arrival(at, at.uri, identity, names, decision, user)
+            arrived = self.arrival(at, at.uri, identity, names, decision, reason, user)
             self.end(at._replace(arrivals=(*at.arrivals, arrived)), 200, reason, told(names[0]))
             return
         how, to = location.then
@@ -196,7 +198,7 @@ class Route:
         after = at
         if path := ON_THE_WAY.get(how):
             path += to if how == "accel" else ""
-            after = at._replace(arrivals=(*at.arrivals, self.arrival(at, path, identity, names, decision, user)))
+            after = at._replace(arrivals=(*at.arrivals, self.arrival(at, path, identity, names, decision, reason, user)))
         self.lead(at, to, after, keeps_method=how in ("try", "index"))
 
     def lead(self, at, to, after, keeps_method=False):
@@ -206,10 +208,10 @@ class Route:
             method = at.method if keeps_method or at.method == "HEAD" else "GET"
             self.enter(after._replace(place=to, uri=to, method=method))
 
-    def arrival(self, at, path, identity, names, decision, user):
+    def arrival(self, at, path, identity, names, decision, reason, user):
         who, *claims = names
         names = who, decision, *claims
-        return Arrival(path, identity, names, users(who[1], decision, user, self.user if "basic" in at.left else ""), at.left)
+        return Arrival(path, identity, names, users(who[1], decision, reason, user, self.user if "basic" in at.left else ""), at.left)
 
 
 def told(identity):
