@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "auth/principal.hpp"
-#include "store/writer.hpp"
+#include "store/transactions/writer.hpp"
 
 namespace keyward {
 

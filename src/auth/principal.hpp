@@ -13,7 +13,7 @@
 #include "base/bytes.hpp"
 #include "base/digest.hpp"
 #include "base/rate.hpp"
-#include "store/reader.hpp"
+#include "store/transactions/reader.hpp"
 
 namespace keyward {
 

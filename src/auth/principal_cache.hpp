@@ -8,7 +8,7 @@
 #include "auth/lru_sets.hpp"
 #include "auth/principal.hpp"
 #include "base/digest.hpp"
-#include "store/reader.hpp"
+#include "store/transactions/reader.hpp"
 
 namespace keyward {
 

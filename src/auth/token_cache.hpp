@@ -9,7 +9,7 @@
 #include "auth/principal.hpp"
 #include "auth/verified_token.hpp"
 #include "base/digest.hpp"
-#include "store/reader.hpp"
+#include "store/transactions/reader.hpp"
 
 namespace keyward {
 

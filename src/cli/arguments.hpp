@@ -9,7 +9,7 @@
 #include "base/rate.hpp"
 #include "cli/command_line.hpp"
 #include "cli/outcome.hpp"
-#include "store/record.hpp"
+#include "store/records/record.hpp"
 
 namespace keyward::cli {
 

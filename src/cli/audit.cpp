@@ -8,7 +8,7 @@
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
-#include "store/layout.hpp"
+#include "store/environment/layout.hpp"
 
 namespace keyward::cli {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "store/journal.hpp"
+#include "store/records/journal.hpp"
 
 namespace keyward::cli {
 

@@ -17,9 +17,9 @@
 #include "cli/child.hpp"
 #include "cli/owner.hpp"
 #include "cli/place.hpp"
-#include "store/failure.hpp"
-#include "store/maintenance.hpp"
-#include "store/rights.hpp"
+#include "store/environment/failure.hpp"
+#include "store/maintenance/maintenance.hpp"
+#include "store/environment/rights.hpp"
 
 namespace keyward::cli {
 namespace {

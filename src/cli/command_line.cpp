@@ -11,7 +11,7 @@
 #include "cli/pages.hpp"
 #include "cli/suggestion.hpp"
 #include "cli/usage_error.hpp"
-#include "store/layout.hpp"
+#include "store/environment/layout.hpp"
 
 namespace keyward::cli {
 namespace {

@@ -14,10 +14,10 @@
 #include "cli/output.hpp"
 #include "json/json.hpp"
 #include "keys/answer.hpp"
-#include "store/reader.hpp"
-#include "store/record.hpp"
-#include "store/usage.hpp"
-#include "store/writer.hpp"
+#include "store/transactions/reader.hpp"
+#include "store/records/record.hpp"
+#include "usage/usage.hpp"
+#include "store/transactions/writer.hpp"
 
 namespace keyward::cli {
 

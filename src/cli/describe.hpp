@@ -9,7 +9,7 @@
 #include "cli/context.hpp"
 #include "cli/output.hpp"
 #include "json/json.hpp"
-#include "store/record.hpp"
+#include "store/records/record.hpp"
 
 namespace keyward::cli {
 

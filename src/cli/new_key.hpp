@@ -7,7 +7,7 @@
 #include "cli/command_line.hpp"
 #include "cli/context.hpp"
 #include "keys/mint.hpp"
-#include "store/record.hpp"
+#include "store/records/record.hpp"
 
 namespace keyward::cli {
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "store/status.hpp"
+#include "store/environment/status.hpp"
 
 namespace keyward::cli {
 

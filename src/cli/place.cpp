@@ -13,7 +13,7 @@
 #include <memory>
 #include <vector>
 
-#include "store/failure.hpp"
+#include "store/environment/failure.hpp"
 
 namespace keyward::cli {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/file.hpp"
-#include "store/status.hpp"
+#include "store/environment/status.hpp"
 
 namespace keyward::cli {
 

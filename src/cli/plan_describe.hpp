@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cli/describe.hpp"
-#include "store/record.hpp"
+#include "store/records/record.hpp"
 
 namespace keyward::cli {
 

@@ -5,7 +5,7 @@
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
 #include "cli/store_check.hpp"
-#include "store/layout.hpp"
+#include "store/environment/layout.hpp"
 
 namespace keyward::cli {
 namespace {

@@ -8,7 +8,7 @@
 #include "cli/child.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
-#include "store/maintenance.hpp"
+#include "store/maintenance/maintenance.hpp"
 
 namespace keyward::cli {
 namespace {

@@ -1,7 +1,7 @@
 // keyward store upgrade: the newest format, with the journal.
 #include "cli/author.hpp"
 #include "cli/command_line.hpp"
-#include "store/upgrade.hpp"
+#include "store/maintenance/upgrade.hpp"
 
 namespace keyward::cli {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include "store/layout.hpp"
+#include "store/environment/layout.hpp"
 
 namespace keyward::cli {
 

@@ -17,7 +17,7 @@
 #include "jwt/issuer.hpp"
 #include "jwt/key_set.hpp"
 #include "limit/zone.hpp"
-#include "store/reader.hpp"
+#include "store/transactions/reader.hpp"
 
 namespace keyward {
 

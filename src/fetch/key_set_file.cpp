@@ -13,7 +13,7 @@
 #include "base/little_endian.hpp"
 #include "base/quote.hpp"
 #include "fetch/shared_key_set.hpp"
-#include "store/files.hpp"
+#include "store/environment/files.hpp"
 
 namespace keyward {
 

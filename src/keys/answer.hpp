@@ -5,9 +5,9 @@
 #include <functional>
 #include <utility>
 
-#include "store/journal.hpp"
-#include "store/status.hpp"
-#include "store/writer.hpp"
+#include "store/records/journal.hpp"
+#include "store/environment/status.hpp"
+#include "store/transactions/writer.hpp"
 
 namespace keyward::keys {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "store/record.hpp"
+#include "store/records/record.hpp"
 
 namespace keyward::keys {
 

@@ -6,7 +6,7 @@
 
 #include "base/secret.hpp"
 #include "key/key_format.hpp"
-#include "store/record.hpp"
+#include "store/records/record.hpp"
 
 namespace keyward::keys {
 

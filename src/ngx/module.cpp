@@ -1,17 +1,17 @@
 // The two nginx modules: what they are called, and where they hook into nginx.
 #include "base/digest.hpp"
 #include "base/version.hpp"
-#include "ngx/access.hpp"
-#include "ngx/configuration.hpp"
-#include "ngx/filters.hpp"
-#include "ngx/identity.hpp"
-#include "ngx/ngx.hpp"
-#include "ngx/query_credential.hpp"
-#include "ngx/reading.hpp"
-#include "ngx/request_start.hpp"
-#include "ngx/store_check.hpp"
-#include "ngx/variables.hpp"
-#include "ngx/worker.hpp"
+#include "ngx/access/access.hpp"
+#include "ngx/configuration/configuration.hpp"
+#include "ngx/answer/filters.hpp"
+#include "ngx/request/identity.hpp"
+#include "ngx/nginx/ngx.hpp"
+#include "ngx/request/query_credential.hpp"
+#include "ngx/configuration/reading.hpp"
+#include "ngx/request/request_start.hpp"
+#include "ngx/configuration/store_check.hpp"
+#include "ngx/answer/variables.hpp"
+#include "ngx/worker/worker.hpp"
 
 namespace keyward {
 namespace {

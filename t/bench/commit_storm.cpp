@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "base/digest.hpp"
-#include "store/writer.hpp"
+#include "store/transactions/writer.hpp"
 
 namespace {
 

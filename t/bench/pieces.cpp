@@ -17,7 +17,7 @@
 #include "base/digits.hpp"
 #include "key/key_format.hpp"
 #include "limit/zone.hpp"
-#include "store/writer.hpp"
+#include "store/transactions/writer.hpp"
 
 namespace keyward {
 namespace {

@@ -46,8 +46,8 @@ def section(text, heading):
 
 # --- the reference ------------------------------------------------------------------------------------------------
 
-DIRECTIVES = re.findall(r'(?:ngx_string\(|KEYWARD_\w+\()"(keyward\w*)"', read("src/ngx/directives.cpp"))
-LOCATION_DIRECTIVES = re.findall(r'KEYWARD_LOCATION\("(keyward\w*)"', read("src/ngx/directives.cpp"))
+DIRECTIVES = re.findall(r'(?:ngx_string\(|KEYWARD_\w+\()"(keyward\w*)"', read("src/ngx/configuration/directives.cpp"))
+LOCATION_DIRECTIVES = re.findall(r'KEYWARD_LOCATION\("(keyward\w*)"', read("src/ngx/configuration/directives.cpp"))
 REFERENCE = read("docs/directives.md")
 
 
@@ -74,7 +74,7 @@ def test_a_section_has_all_its_parts(name):
 
 
 def test_each_variable_is_there():
-    defined = re.findall(r'\{"(keyward_\w+)", Variable::', read("src/ngx/variables.cpp"))
+    defined = re.findall(r'\{"(keyward_\w+)", Variable::', read("src/ngx/answer/variables.cpp"))
     assert len(defined) > 5
     listed = re.findall(r"^\| `\$(keyward_\w+)` \|", section(REFERENCE, "## Embedded variables"), re.M)
     assert listed == defined
@@ -95,7 +95,7 @@ def test_the_table_of_answers_is_that_of_the_source():
 
 def test_only_names_that_exist_are_mentioned():
     """A directive or variable in any document, or in conf.d, is one of ours."""
-    known = set(DIRECTIVES) | set(re.findall(r'"(keyward_\w+)", Variable::', read("src/ngx/variables.cpp")))
+    known = set(DIRECTIVES) | set(re.findall(r'"(keyward_\w+)", Variable::', read("src/ngx/answer/variables.cpp")))
     for page in [*PAGES, *(PROJECT / "conf.d").glob("*.conf")]:
         text = re.sub(r"ngx_http_keyward\w*", "", page.read_text())
         unknown = {name for name in re.findall(r"\bkeyward_[a-z_]*[a-z]\b", text) if not name.startswith("keyward_claim_")} - known
@@ -263,7 +263,7 @@ def test_the_drill_can_be_done(build, kw, store, folder):
 
 def test_each_line_that_the_log_may_show_is_in_the_runbook():
     """What workers log of themselves; formats are compared up to their first %."""
-    sources = "".join(path.read_text() for path in (PROJECT / "src/ngx").glob("*.cpp"))
+    sources = "".join(path.read_text() for path in (PROJECT / "src/ngx").rglob("*.cpp"))
     texts = re.findall(r'ngx_log_error\([^"]*"(keyward: [^"%\\]*[^"%\\ ])', sources)
     assert len(texts) > 4
     runbook = read("docs/operations.md")

@@ -1,13 +1,13 @@
 // Records as they lie in the store: what decodes is, byte for byte, what would have been written.
-#include "store/record.hpp"
+#include "store/records/record.hpp"
 
 #include <algorithm>
 #include <string>
 
 #include "fuzz.hpp"
-#include "store/denial.hpp"
-#include "store/journal.hpp"
-#include "store/window_record.hpp"
+#include "store/records/denial.hpp"
+#include "store/records/journal.hpp"
+#include "usage/window_record.hpp"
 
 using namespace keyward;
 

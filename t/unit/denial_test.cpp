@@ -1,11 +1,11 @@
 // The denylist: its records, what a token is told, stores of before it came into being, and what moves and damage do to it.
-#include "store/denial.hpp"
+#include "store/records/denial.hpp"
 
 #include <lmdb.h>
 
 #include <random>
 
-#include "store/maintenance.hpp"
+#include "store/maintenance/maintenance.hpp"
 #include "store_fixture.hpp"
 
 namespace keyward::test {

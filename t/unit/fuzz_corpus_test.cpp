@@ -3,7 +3,7 @@
 
 #include "../fuzz/issuers.hpp"
 #include "base/base64url.hpp"
-#include "store/journal.hpp"
+#include "store/records/journal.hpp"
 #include "vectors.hpp"
 
 namespace keyward {

@@ -1,5 +1,5 @@
 // Journal entries on disk: what encode() writes is read back, and nothing else is read at all.
-#include "store/journal.hpp"
+#include "store/records/journal.hpp"
 
 #include <gtest/gtest.h>
 

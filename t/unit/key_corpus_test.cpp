@@ -11,9 +11,9 @@
 #include "auth/scope.hpp"
 #include "base/rate.hpp"
 #include "key/key_format.hpp"
-#include "store/denial.hpp"
-#include "store/record.hpp"
-#include "store/window_record.hpp"
+#include "store/records/denial.hpp"
+#include "store/records/record.hpp"
+#include "usage/window_record.hpp"
 #include "vectors.hpp"
 
 namespace keyward {

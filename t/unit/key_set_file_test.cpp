@@ -7,7 +7,7 @@
 #include "base/digest.hpp"
 #include "fetch/fetch_source.hpp"
 #include "fetch/shared_key_set.hpp"
-#include "store/usage.hpp"
+#include "usage/usage.hpp"
 #include "store_fixture.hpp"
 
 namespace keyward::test {

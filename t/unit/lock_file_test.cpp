@@ -1,5 +1,5 @@
 // The writers' lock: between processes, between threads, and when its holder hangs, dies or loses the file.
-#include "store/lock_file.hpp"
+#include "store/environment/lock_file.hpp"
 
 #include <gtest/gtest.h>
 

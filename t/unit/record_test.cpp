@@ -1,5 +1,5 @@
 // Records on disk: what encode() writes is read back, and nothing else is read at all.
-#include "store/record.hpp"
+#include "store/records/record.hpp"
 
 #include <gtest/gtest.h>
 

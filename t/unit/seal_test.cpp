@@ -1,5 +1,5 @@
 // The checksum of records: whatever changes, it doesn't hold any more.
-#include "store/seal.hpp"
+#include "store/environment/seal.hpp"
 
 #include <gtest/gtest.h>
 

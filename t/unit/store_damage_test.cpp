@@ -3,7 +3,7 @@
 #include <map>
 #include <random>
 
-#include "store/writer.hpp"
+#include "store/transactions/writer.hpp"
 #include "store_fixture.hpp"
 
 namespace keyward::test {

@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "store/environment.hpp"
-#include "store/maintenance.hpp"
+#include "store/environment/environment.hpp"
+#include "store/maintenance/maintenance.hpp"
 #include "store_fixture.hpp"
 #include "system_faults.hpp"
 

@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "base/digest.hpp"
-#include "store/layout.hpp"
-#include "store/reader.hpp"
-#include "store/writer.hpp"
+#include "store/environment/layout.hpp"
+#include "store/transactions/reader.hpp"
+#include "store/transactions/writer.hpp"
 
 namespace keyward::test {
 

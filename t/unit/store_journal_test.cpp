@@ -11,9 +11,9 @@
 #include <map>
 
 #include "base/hex.hpp"
-#include "store/environment.hpp"
-#include "store/maintenance.hpp"
-#include "store/upgrade.hpp"
+#include "store/environment/environment.hpp"
+#include "store/maintenance/maintenance.hpp"
+#include "store/maintenance/upgrade.hpp"
 #include "store_fixture.hpp"
 #include "system_faults.hpp"
 

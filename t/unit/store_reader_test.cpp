@@ -1,5 +1,5 @@
 // Reading credentials: snapshots, look-ups, and what happens when other files lie at the store's path.
-#include "store/reader.hpp"
+#include "store/transactions/reader.hpp"
 
 #include <fcntl.h>
 #include <lmdb.h>
@@ -7,7 +7,7 @@
 
 #include <atomic>
 
-#include "store/environment.hpp"
+#include "store/environment/environment.hpp"
 #include "store_fixture.hpp"
 
 namespace keyward::test {

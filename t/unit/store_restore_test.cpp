@@ -9,11 +9,11 @@
 #include <memory>
 #include <random>
 
-#include "store/environment.hpp"
-#include "store/environment_move.hpp"
-#include "store/maintenance.hpp"
-#include "store/snapshot.hpp"
-#include "store/usage.hpp"
+#include "store/environment/environment.hpp"
+#include "store/environment/environment_move.hpp"
+#include "store/maintenance/maintenance.hpp"
+#include "store/environment/snapshot.hpp"
+#include "usage/usage.hpp"
 #include "store_fixture.hpp"
 
 namespace keyward::test {

@@ -1,5 +1,5 @@
 // Changing credentials: what a transaction keeps together, who may write when, and what a crash leaves.
-#include "store/writer.hpp"
+#include "store/transactions/writer.hpp"
 
 #include <pwd.h>
 #include <sched.h>
@@ -11,7 +11,7 @@
 #include <random>
 #include <thread>
 
-#include "store/environment.hpp"
+#include "store/environment/environment.hpp"
 #include "store_fixture.hpp"
 
 namespace keyward::test {

@@ -1,7 +1,7 @@
 // Use counts: batches that add up, over processes, kills and damage.
-#include "store/usage.hpp"
+#include "usage/usage.hpp"
 
-#include "store/environment.hpp"
+#include "store/environment/environment.hpp"
 #include "store_fixture.hpp"
 
 namespace keyward::test {

@@ -1,13 +1,13 @@
 // Windows over a restart: what comes back, by which clock, and what is left of it in the store.
-#include "store/window_keeper.hpp"
+#include "usage/window_keeper.hpp"
 
 #include <array>
 #include <atomic>
 #include <limits>
 
 #include "shared_memory.hpp"
-#include "store/environment.hpp"
-#include "store/files.hpp"
+#include "store/environment/environment.hpp"
+#include "store/environment/files.hpp"
 #include "store_fixture.hpp"
 
 namespace keyward::test {

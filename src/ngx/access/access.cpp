@@ -1,0 +1,277 @@
+// The access phase: one decision for each location that a request comes to.
+#include "ngx/access/access.hpp"
+
+#include "ngx/access/decision.hpp"
+#include "ngx/nginx/header_list.hpp"
+#include "ngx/request/identity.hpp"
+#include "ngx/request/overrides.hpp"
+#include "ngx/request/query_credential.hpp"
+#include "ngx/access/refusal_log.hpp"
+#include "ngx/request/request.hpp"
+#include "ngx/request/request_start.hpp"
+#include "ngx/worker/worker.hpp"
+
+namespace keyward {
+namespace {
+
+constexpr const char *kNoMemory = "memory was refused";
+
+// Whether the location that the request is in has an error_page for this status, whose URI has no variables. A named
+// location has no URI of its own.
+bool has_literal_page(ngx_http_request_t *r, ngx_int_t status) noexcept {
+  const auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+  if (core->error_pages == nullptr) {
+    return false;
+  }
+  const auto *pages = static_cast<ngx_http_err_page_t *>(core->error_pages->elts);
+  for (ngx_uint_t i = 0; i < core->error_pages->nelts; ++i) {
+    if (pages[i].status == status) {
+      return pages[i].value.lengths == nullptr && view(pages[i].value.value).substr(0, 1) != "@";
+    }
+  }
+  return false;
+}
+
+// All Accept fields of the request as one.
+std::string accept_of(ngx_http_request_t *r) {
+  std::string all;
+  for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
+    if (is_same_name(header, "accept")) {
+      all.append(all.empty() ? "" : ",").append(view(header->value));
+    }
+    return true;
+  });
+  return all;
+}
+
+ngx_int_t refuse(RequestContext *ctx, Reason reason) noexcept {
+  const LocationConfiguration &location = *ctx->location;
+  ctx->outcome.decision = Decision::refused;
+  ctx->outcome.reason = reason;
+  const RefusalStyle style{*location.answers, *location.errors, location.realm ? *location.realm : std::string_view()};
+  ctx->refused = Refused();
+  // Without memory for it nginx's own page tells the status.
+  ctx->refused.refusal = guarded(Refusal{answer_to(style, reason).status, {}, {}, {}},
+                                 [&] { return make_refusal(ctx->outcome, style, accept_of(ctx->r)); });
+  ctx->refused.uri_changes = ctx->r->uri_changes;
+  ctx->refused.uri = ctx->r->uri;
+  ctx->refused.literal_page = has_literal_page(ctx->r, ctx->refused.refusal.status);
+  return ctx->refused.refusal.status;
+}
+
+// Whether error_page has just brought our own refusal to this location. Only that one redirect counts: where it leads on to (by
+// X-Accel-Redirect, try_files, an error of the error page's own) is decided like any request; so is a post_action, which comes after
+// the answer.
+bool is_own_refusal_redirected(const RequestContext *ctx) noexcept {
+  const ngx_http_request_t *r = ctx->r;
+  return ctx->refused_for_good() && !r->header_sent && !r->post_action &&
+         r->uri_changes + 1U == ctx->refused.uri_changes;
+}
+
+// The refusal stands: nginx's page answers, whatever error_page says.
+ngx_int_t refuse_again(RequestContext *ctx) noexcept {
+  ctx->r->error_page = 1;
+  return refuse(ctx, ctx->outcome.reason);
+}
+
+// It isn't decided again, or an error page in a guarded location could never be shown. But a location with a handler of its own
+// (proxy_pass and its like) would hand the refused request on, as where an error_page meant for the backend's own 503 leads to another
+// backend; so it stays refused there. What nginx's own handlers may show is on_content()'s to say.
+ngx_int_t answer_refusal_here(RequestContext *ctx) noexcept {
+  if (ctx->r->content_handler != nullptr) {
+    return refuse_again(ctx);
+  }
+  ctx->refused.answered_elsewhere = true;
+  return NGX_DECLINED;
+}
+
+// The location's mode at this moment.
+Mode mode_of(const LocationConfiguration &location) noexcept { return location.enforcement->at(ngx_time()); }
+
+// Whether the location would hand a refused request on: it has a content handler of its own (proxy_pass and its like),
+// and keyward is off there without anybody having written so. However many redirects led there, the request stays
+// refused. Asked before the access phase, which `satisfy any` may end before it comes to us.
+bool would_hand_refusal_on(ngx_http_request_t *r, const RequestContext *ctx) noexcept {
+  const LocationConfiguration &location = location_configuration(r);
+  return r->content_handler != nullptr && !location.enforcement->written && ctx->refused_for_good() &&
+         !r->header_sent && !r->post_action;
+}
+
+// Whether what runs now answers a request that keyward has refused, and that nobody has admitted since: in the location
+// that error_page led to, and where that leads on to locations in which nothing decides.
+bool is_answering_refusal(ngx_http_request_t *r) noexcept {
+  if (const RequestContext *ctx = current_context(r)) {
+    return ctx->refused.answered_elsewhere && ctx->refused_for_good();
+  }
+  const RequestContext *ctx = r->internal ? find_context(r) : nullptr;
+  return ctx != nullptr && ctx->refused_for_good() &&
+         (is_own_refusal_redirected(ctx) || mode_of(location_configuration(r)) == Mode::off);
+}
+
+ngx_int_t admit(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) noexcept {
+  const bool keep = location.forward_credential.value_or(false);
+  // A request that overrides its method would have passed for another one than its site was looked at for.
+  const bool by_cookie = ctx->credential.source != nullptr && ctx->credential.source->kind == SourceKind::cookie;
+  const bool is_preflight =
+      ctx->outcome.kind == Kind::anonymous && acceptance_for(location.acceptances, ctx->r->method).preflight;
+  const bool by_method = location.has_methods || is_preflight;
+  ctx->outcome.decision = Decision::allowed;  // from here on it may be told who that is
+  const bool ready = set_identity(ctx, !keep) && (!keep || !location.has_query || restore_query_credential(ctx->r)) &&
+                     remove_overrides(ctx, by_method || by_cookie);
+  if (!ready) {
+    ctx->outcome.reason = Reason::internal_error;
+    log_refusal(worker, ctx, "refused");
+    return refuse(ctx, Reason::internal_error);
+  }
+  return NGX_OK;
+}
+
+// Shadow decides, logs and counts, and changes nothing but the identity of whom it would have admitted.
+ngx_int_t shadow(Worker &worker, RequestContext *ctx) noexcept {
+  ctx->outcome.decision = Decision::shadow;
+  if (ctx->location->has_query && !restore_query_credential(ctx->r)) {
+    return internal_error(ctx->r, kNoMemory);
+  }
+  if (ctx->outcome.reason == Reason::none) {
+    if (!set_identity(ctx, false)) {
+      ctx->outcome.reason = Reason::internal_error;
+      return internal_error(ctx->r, kNoMemory);
+    }
+  } else {
+    log_refusal(worker, ctx, "would have refused (shadow)");
+  }
+  // Never NGX_OK, which would satisfy `satisfy any` for everyone.
+  return NGX_DECLINED;
+}
+
+ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &location, Mode mode) {
+  Worker *own = worker();
+  if (own == nullptr) {
+    return internal_error(r, "this worker could not be prepared, as the log told at its start");
+  }
+  // A location in shadow, which this request came through, may have given it back.
+  if (mode == Mode::on && location.has_query && !hide_query_credential(r)) {
+    return internal_error(r, kNoMemory);
+  }
+  RequestContext *ctx = current_context(r);
+  if (ctx == nullptr) {
+    ctx = obtain_context(r);
+    if (ctx == nullptr) {
+      return internal_error(r, kNoMemory);
+    }
+    set_current_context(r, ctx);
+    if (is_own_refusal_redirected(ctx)) {
+      return answer_refusal_here(ctx);
+    }
+  }
+  if (ctx->waiting) {
+    return NGX_AGAIN;
+  }
+  if (!withdraw_identity(ctx)) {
+    return internal_error(r, kNoMemory);
+  }
+  if (!decide_request(*own, ctx, location, mode)) {
+    return NGX_AGAIN;
+  }
+  ctx->state.wait_expired = ctx->state.wait_failed = false;
+  ctx->key_wait.reset();
+  if (mode == Mode::shadow) {
+    return shadow(*own, ctx);
+  }
+  if (ctx->outcome.reason == Reason::none) {
+    return admit(*own, ctx, location);
+  }
+  log_refusal(*own, ctx, "refused");
+  return refuse(ctx, ctx->outcome.reason);
+}
+
+// The first of our phases that every main request comes to in each of its locations.
+ngx_int_t begin_location(ngx_http_request_t *r) noexcept {
+  if (!withdraw_earlier_identity(r)) {
+    return internal_error(r, kNoMemory);
+  }
+  RequestContext *ctx = r->internal && current_context(r) == nullptr ? find_context(r) : nullptr;
+  if (ctx != nullptr && would_hand_refusal_on(r, ctx)) {
+    set_current_context(r, ctx);
+    return refuse_again(ctx);
+  }
+  const LocationConfiguration &location = location_configuration(r);
+  const bool passes_by_method = location.whole->partly_guarded && mode_of(location) != Mode::on;
+  return !passes_by_method || remove_method_overrides(r) ? NGX_DECLINED : internal_error(r, kNoMemory);
+}
+
+}  // namespace
+
+ngx_int_t on_post_read(ngx_http_request_t *r) noexcept {
+  return start_at_post_read(r) ? NGX_DECLINED : internal_error(r, kNoMemory);
+}
+
+ngx_int_t on_rewrite(ngx_http_request_t *r) noexcept {
+  if (!r->internal && is_started(r)) {
+    return NGX_DECLINED;  // nearly always
+  }
+  return ensure_started(r) && (r != r->main || withdraw_earlier_identity(r)) ? NGX_DECLINED
+                                                                             : internal_error(r, kNoMemory);
+}
+
+ngx_int_t on_access(ngx_http_request_t *r) noexcept {
+  const LocationConfiguration &location = location_configuration(r);
+  const Mode mode = mode_of(location);
+  if (mode == Mode::off) {
+    return location.has_query && !restore_query_credential(r) ? internal_error(r, kNoMemory) : NGX_DECLINED;
+  }
+  // Memory that was refused ends a request with 500, never with a pass.
+  const ngx_int_t rc = guarded(static_cast<ngx_int_t>(NGX_ERROR), [&] { return decide_access(r, location, mode); });
+  return rc != NGX_ERROR ? rc : internal_error(r, kNoMemory);
+}
+
+ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
+  if (r == r->main) {
+    return begin_location(r);
+  }
+  if (mode_of(location_configuration(r)) != Mode::on) {
+    return NGX_DECLINED;
+  }
+  const RequestContext *ctx = current_context(r->main);
+  if (ctx != nullptr && ctx->outcome.decision == Decision::allowed) {
+    return NGX_DECLINED;
+  }
+  const ngx_str_t name = borrow(info(Reason::not_accepted).name);
+  ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                "keyward refused: %V, a subrequest of a request that it did not admit", &name);
+  r->error_page = 1;  // final: an error page would show or change the refused file, or be auth_request's yes
+  return NGX_HTTP_FORBIDDEN;
+}
+
+ngx_int_t on_content(ngx_http_request_t *r) noexcept {
+  if (r != r->main || !is_answering_refusal(r)) {
+    return NGX_DECLINED;
+  }
+  RequestContext *ctx = find_context(r);
+  // A named location keeps the URI and the method that were refused: static files, autoindex and WebDAV would do what keyward has
+  // refused to; so would an error_page that leads to $uri. An error page is a file other than what was asked for, or the one that the
+  // configuration names (who asks for that gets it anyway), and it is only read.
+  const auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+  const bool reads = (r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) != 0;
+  if (reads && ((!core->named && ctx->refused.literal_page) || view(r->uri) != view(ctx->refused.uri))) {
+    return NGX_DECLINED;
+  }
+  set_current_context(r, ctx);
+  return refuse_again(ctx);
+}
+
+ngx_int_t on_precontent(ngx_http_request_t *r) noexcept {
+  if (r != r->main) {
+    return NGX_DECLINED;
+  }
+  if (is_answering_refusal(r)) {
+    return NGX_OK;  // on to the content
+  }
+  RequestContext *ctx = current_context(r);
+  if (ctx != nullptr && ctx->outcome.decision == Decision::refused) {
+    ctx->refused.passed_otherwise = true;
+  }
+  return NGX_DECLINED;
+}
+
+}  // namespace keyward

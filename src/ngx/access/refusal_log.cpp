@@ -1,0 +1,79 @@
+// What the error log says of a refusal.
+#include "ngx/access/refusal_log.hpp"
+
+#include <array>
+
+#include "base/quote.hpp"
+#include "base/text_rules.hpp"
+
+namespace keyward {
+namespace {
+
+// What somebody else wrote, for a line of the log: a quote in it would end what stands in quotes, and begin a line of another's making.
+class LogText {
+ public:
+  explicit LogText(std::string_view text) noexcept
+      : end_(escape_printable(text_.data(), text.substr(0, kMaxSubjectBytes))) {}
+  LogText(const LogText &) = delete;
+  LogText &operator=(const LogText &) = delete;
+
+  ngx_str_t shown() const noexcept { return borrow({text_.data(), static_cast<std::size_t>(end_ - text_.data())}); }
+
+ private:
+  std::array<char, kEscapedBytes * kMaxSubjectBytes> text_;
+  const char *end_;
+};
+
+constexpr const char *kUndivided =
+    "; its scope_claim is a string with blanks, which is one value and no scope: let the issuer write an array";
+
+// What a token says of itself is told only where its signature holds; its issuer's name is the configuration's.
+void log_token_refusal(ngx_uint_t level, const RequestContext *ctx, const char *verb) noexcept {
+  const ngx_str_t name = borrow(info(ctx->outcome.reason).name);
+  const ngx_str_t issuer =
+      borrow(ctx->outcome.issuer != nullptr ? std::string_view(ctx->outcome.issuer->name) : std::string_view());
+  if (ctx->outcome.token) {
+    const LogText text(ctx->outcome.token->identity.subject);
+    const ngx_str_t subject = text.shown();
+    const bool undivided =
+        ctx->outcome.reason == Reason::insufficient_scope && ctx->outcome.token->identity.has_undivided_scopes;
+    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, issuer \"%V\", subject \"%V\"%s", verb, &name,
+                  &issuer, &subject, undivided ? kUndivided : "");
+    return;
+  }
+  const bool known = ctx->outcome.token_cause != jwt::Cause::none;
+  const ngx_str_t cause = borrow(known ? to_text(ctx->outcome.token_cause) : std::string_view());
+  ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V%s%V%s%V%s", verb, &name, known ? ": " : "", &cause,
+                issuer.len != 0 ? ", issuer \"" : "", &issuer, issuer.len != 0 ? "\"" : "");
+}
+
+}  // namespace
+
+// Ids are printable (record.hpp), and a reason is one of ours: nothing here can hold a secret.
+void log_refusal(Worker &worker, const RequestContext *ctx, const char *verb) noexcept {
+  const ReasonInfo &why = info(ctx->outcome.reason);
+  const ngx_str_t name = borrow(why.name);
+  ngx_uint_t level = NGX_LOG_INFO;
+  if (why.fault == Fault::ours && worker.may_log_trouble()) {
+    level = NGX_LOG_ERR;
+  }
+  if (ctx->outcome.kind == Kind::token) {
+    log_token_refusal(level, ctx, verb);
+  } else if (ctx->outcome.principal) {
+    const ngx_str_t id = borrow(ctx->outcome.principal->key_id);
+    const LogText text(ctx->outcome.principal->subject);
+    const ngx_str_t subject = text.shown();
+    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, key \"%V\", subject \"%V\"", verb, &name, &id,
+                  &subject);
+  } else if (!ctx->outcome.refused_key_id.empty()) {
+    const ngx_str_t id = borrow(ctx->outcome.refused_key_id);
+    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, key \"%V\"", verb, &name, &id);
+  } else {
+    const bool formless = ctx->outcome.kind == Kind::none && ctx->credential.source != nullptr &&
+                          (ctx->outcome.reason == Reason::invalid_key || ctx->outcome.reason == Reason::invalid_token);
+    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V%s", verb, &name,
+                  formless ? ": it has the form of no configured key, and of no token" : "");
+  }
+}
+
+}  // namespace keyward

@@ -1,0 +1,190 @@
+// Variables are computed from the request's context at each reading: empty before the access phase, never stale after a redirect.
+#include "ngx/answer/variables.hpp"
+
+#include "base/digits.hpp"
+#include "ngx/answer/answer.hpp"
+#include "ngx/access/early_read.hpp"
+#include "ngx/request/request.hpp"
+
+namespace keyward {
+namespace {
+
+enum class Variable : std::uintptr_t {
+  decision,
+  reason,
+  kind,
+  key_id,
+  subject,
+  plan,
+  scopes,
+  issuer,
+  limit,
+  remaining,
+  reset
+};
+
+struct Definition {
+  const char *name;
+  Variable variable;
+};
+// In the order of Variable.
+constexpr Definition kVariables[] = {
+    {"keyward_decision", Variable::decision}, {"keyward_reason", Variable::reason},
+    {"keyward_kind", Variable::kind},         {"keyward_key_id", Variable::key_id},
+    {"keyward_subject", Variable::subject},   {"keyward_plan", Variable::plan},
+    {"keyward_scopes", Variable::scopes},     {"keyward_issuer", Variable::issuer},
+    {"keyward_limit", Variable::limit},       {"keyward_remaining", Variable::remaining},
+    {"keyward_reset", Variable::reset},
+};
+
+constexpr std::string_view kClaim = "keyward_claim_";
+
+// Whose decision speaks for the request where it is now: that of this location, or, while an error page answers for it, our refusal. Of a
+// subrequest: its main request's.
+const RequestContext *speaking_context(ngx_http_request_t *r) noexcept {
+  if (const RequestContext *ctx = current_context(r->main)) {
+    // While its rules are looked at nothing is decided yet, but they may ask: by=$keyward_plan. While it waits there is
+    // nothing to say.
+    return ctx->outcome.decision == Decision::none && !ctx->outcome.deciding ? nullptr : ctx;
+  }
+  const RequestContext *earlier = r->main->internal ? find_context(r->main) : nullptr;
+  return earlier != nullptr && earlier->refused_for_good() ? earlier : nullptr;
+}
+
+ngx_int_t empty(ngx_http_variable_value_t *value) noexcept {
+  value->not_found = 1;
+  return NGX_OK;
+}
+
+ngx_int_t give(ngx_http_request_t *r, ngx_http_variable_value_t *value, std::string_view text) noexcept {
+  if (text.empty()) {
+    return empty(value);
+  }
+  const ngx_str_t copied = copy(r->pool, text);
+  if (copied.data == nullptr) {
+    return NGX_ERROR;
+  }
+  value->data = copied.data;
+  value->len = static_cast<unsigned>(copied.len) & 0xfffffffU;
+  value->valid = 1;
+  value->no_cacheable = 1;
+  value->not_found = 0;
+  return NGX_OK;
+}
+
+ngx_int_t give(ngx_http_request_t *r, ngx_http_variable_value_t *value, std::uint64_t number) noexcept {
+  char digits[kMaxDigits];
+  char *end = digits + sizeof(digits);
+  const char *begin = write_digits_before(end, number);
+  return give(r, value, {begin, static_cast<std::size_t>(end - begin)});
+}
+
+ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data) noexcept {
+  const auto variable = static_cast<Variable>(data);
+  const RequestContext *ctx = speaking_context(r);
+  if (ctx == nullptr) {
+    note_early_read(r, kVariables[data].name);
+    const bool off =
+        variable == Variable::decision && location_configuration(r->main).enforcement->at(ngx_time()) == Mode::off;
+    return off ? give(r, value, to_text(Decision::off)) : empty(value);
+  }
+  const Principal *named = ctx->outcome.named();
+  switch (variable) {
+    case Variable::decision:
+      return give(r, value, to_text(ctx->outcome.decision));
+    case Variable::reason:
+      return give(r, value, info(ctx->outcome.reason).name);
+    case Variable::kind:
+      return give(r, value, to_text(ctx->outcome.kind));
+    case Variable::limit:
+      return ctx->outcome.limit.known ? give(r, value, std::uint64_t{ctx->outcome.limit.state.limit}) : empty(value);
+    case Variable::remaining:
+      return ctx->outcome.limit.known ? give(r, value, std::uint64_t{ctx->outcome.limit.state.remaining})
+                                      : empty(value);
+    case Variable::reset:
+      return ctx->outcome.limit.known ? give(r, value, reset_at_s(ctx->outcome.limit)) : empty(value);
+    case Variable::key_id:  // for logs: also of a key that was refused
+      return give(r, value, ctx->outcome.recognised_key_id());
+    case Variable::subject:
+      return named != nullptr ? give(r, value, named->subject) : empty(value);
+    case Variable::plan:
+      return named != nullptr ? give(r, value, named->plan) : empty(value);
+    case Variable::scopes:
+      return named != nullptr ? give(r, value, named->grants.text()) : empty(value);
+    case Variable::issuer:
+      return named != nullptr ? give(r, value, named->issuer) : empty(value);
+  }
+  return empty(value);
+}
+
+// $keyward_claim_NAME: data is the whole name.
+ngx_int_t get_claim(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data) noexcept {
+  const std::string_view name = view(*reinterpret_cast<const ngx_str_t *>(data));
+  const RequestContext *ctx = speaking_context(r);
+  if (ctx == nullptr) {
+    note_early_read(r, name);
+  }
+  // A token whose bearer isn't named has nothing to say.
+  return ctx != nullptr && ctx->outcome.named() != nullptr && ctx->outcome.token
+             ? give(r, value, ctx->outcome.token->claims.find(name.substr(kClaim.size())))
+             : empty(value);
+}
+
+ngx_http_get_variable_pt basic_remote_user;
+
+ngx_int_t get_remote_user(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data) noexcept {
+  const RequestContext *waiting = current_context(r->main);
+  const RequestContext *ctx = waiting != nullptr ? waiting : speaking_context(r);
+  if (ctx == nullptr) {
+    return basic_remote_user(r, value, data);
+  }
+  // Where keyward decides, a name that came by Basic is what a client says of itself. Else it is as without keyward.
+  const bool shadow_refused = ctx->outcome.decision == Decision::shadow && ctx->outcome.reason != Reason::none;
+  if (shadow_refused || ctx->refused.passed_otherwise) {
+    return basic_remote_user(r, value, data);
+  }
+  const Principal *named = ctx->outcome.named();
+  return named != nullptr ? give(r, value, named->subject) : empty(value);
+}
+
+}  // namespace
+
+ngx_int_t add_variables(ngx_conf_t *cf) noexcept {
+  for (const Definition &definition : kVariables) {
+    ngx_str_t name = copy(cf->pool, definition.name);
+    ngx_http_variable_t *variable =
+        name.data == nullptr ? nullptr : ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
+    if (variable == nullptr) {
+      return NGX_ERROR;
+    }
+    variable->get_handler = get_variable;
+    variable->data = static_cast<uintptr_t>(definition.variable);
+  }
+  ngx_str_t prefix = copy(cf->pool, kClaim);
+  ngx_http_variable_t *claim = prefix.data == nullptr
+                                   ? nullptr
+                                   : ngx_http_add_variable(cf, &prefix, NGX_HTTP_VAR_NOCACHEABLE | NGX_HTTP_VAR_PREFIX);
+  if (claim == nullptr) {
+    return NGX_ERROR;
+  }
+  claim->get_handler = get_claim;
+  return NGX_OK;
+}
+
+void take_remote_user(ngx_conf_t *cf) noexcept {
+  auto *core = static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+  auto *keys = static_cast<ngx_hash_key_t *>(core->variables_keys->keys.elts);
+  for (ngx_uint_t i = 0; i < core->variables_keys->keys.nelts; ++i) {
+    if (view(keys[i].key) == "remote_user") {
+      auto *variable = static_cast<ngx_http_variable_t *>(keys[i].value);
+      if (variable->get_handler != get_remote_user) {
+        basic_remote_user = variable->get_handler;
+        variable->get_handler = get_remote_user;
+        // nginx would keep the first value it read, from before the decision.
+        variable->flags |= NGX_HTTP_VAR_NOCACHEABLE;
+      }
+    }
+  }
+}
+
+}  // namespace keyward

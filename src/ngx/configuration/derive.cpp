@@ -1,0 +1,201 @@
+// Names of limits, answers to each reason, and what a location looks at.
+#include "ngx/configuration/derive.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/digest.hpp"
+#include "ngx/configuration/computed_variables.hpp"
+
+namespace keyward {
+namespace {
+
+std::shared_ptr<AnswerTable> default_answers() {
+  auto table = std::make_shared<AnswerTable>();
+  for (std::size_t i = 0; i < kReasonCount; ++i) {
+    const ReasonInfo &row = info(static_cast<Reason>(i));
+    (*table)[i] = {row.status, std::string(row.code), std::string(row.message)};
+  }
+  return table;
+}
+
+// A rule for a code holds for all of its reasons; a rule that names the reason wins, wherever it stands.
+std::shared_ptr<const AnswerTable> answers_with(const std::vector<MessageRule> &rules) {
+  const std::shared_ptr<AnswerTable> table = default_answers();
+  const auto apply = [&](const MessageRule &rule, std::size_t i) {
+    Answer &answer = (*table)[i];
+    answer.message = rule.text;
+    answer.status = rule.status.value_or(answer.status);
+    answer.code = rule.code.value_or(answer.code);
+  };
+  for (const MessageRule &rule : rules) {
+    for (const std::string &code : rule.codes) {
+      for (std::size_t i = 1; i < kReasonCount; ++i) {
+        if (info(static_cast<Reason>(i)).code == code) {
+          apply(rule, i);
+        }
+      }
+    }
+  }
+  for (const MessageRule &rule : rules) {
+    for (const Reason reason : rule.reasons) {
+      apply(rule, static_cast<std::size_t>(reason));
+    }
+  }
+  return table;
+}
+
+// Unless it has inherited them.
+void derive_answers(LocationConfiguration *block) {
+  if (!block->answers) {
+    block->answers = block->messages ? answers_with(*block->messages) : default_answers();
+  }
+}
+
+// An unnamed limit is known by where it is written, never by its rate or its line, so that its counts survive a reload.
+void name_after(Reading *reading, std::vector<LimitRule> *limits, std::string_view server, std::string_view location) {
+  const bool needed =
+      std::any_of(limits->begin(), limits->end(), [](const LimitRule &rule) { return rule.identity == 0; });
+  if (!needed) {
+    return;
+  }
+  std::string place = std::string(server) + '\n' + std::string(location);
+  std::vector<std::string> &places = reading->limit_places;
+  const auto twins = std::count(places.begin(), places.end(), place);
+  places.push_back(place);
+  std::size_t position = 0;
+  for (LimitRule &rule : *limits) {
+    // Plan limits count over all locations: the principal is all that names their windows.
+    std::string identity = rule.plan ? "plan\n" + rule.name
+                           : !rule.name.empty()
+                               ? "name\n" + rule.name
+                               : "place\n" + place + '\n' + std::to_string(twins) + '\n' + std::to_string(position);
+    identity += '\n' + std::to_string(static_cast<int>(rule.by));
+    // Not a secret and the same in every process and after every reload, so under a fixed key.
+    const Digest digest = keyed_digest(DigestKey{}, identity);
+    std::memcpy(&rule.identity, digest.data(), sizeof(rule.identity));
+    ++position;
+  }
+}
+
+bool has_variables(const LocationConfiguration &location) {
+  const auto in_rule = [](const ScopeRule &rule) { return !rule.values.empty(); };
+  const auto in_limit = [](const LimitRule &rule) { return rule.variable != nullptr; };
+  return (location.scopes && std::any_of(location.scopes->begin(), location.scopes->end(), in_rule)) ||
+         (location.limits && std::any_of(location.limits->begin(), location.limits->end(), in_limit));
+}
+
+// A set of methods that some rule looks at.
+template <typename Rules>
+bool names_methods(const std::optional<Rules> &rules) {
+  return rules && std::any_of(rules->begin(), rules->end(), [](const auto &rule) { return rule.methods != 0; });
+}
+
+void derive_sources(MainConfiguration *main, LocationConfiguration *location) {
+  for (const Source &source : *location->sources) {
+    if (source.is_field()) {
+      location->source_lengths.add(source.name.size());
+    }
+    location->cookie = source.kind == SourceKind::cookie ? &source : location->cookie;
+    if (source.kind == SourceKind::query) {
+      location->has_query = true;
+      auto &names = main->query_names;
+      if (std::find(names.begin(), names.end(), source.name) == names.end()) {
+        names.push_back(source.name);
+      }
+    }
+  }
+}
+
+void name_identity(ServerConfiguration *server) {
+  static constexpr const char *kNames[kIdentityFields] = {"Subject", "Key-Id", "Plan",     "Scopes",
+                                                          "Kind",    "Issuer", "Assertion"};
+  server->identity_on = !server->identity_prefix->empty();
+  // What is off is protected all the same, under the default names.
+  const std::string prefix = server->identity_on ? *server->identity_prefix : "X-Keyward";
+  for (std::size_t i = 0; i < kIdentityFields; ++i) {
+    IdentityName &identity = server->identity[i];
+    identity.name = prefix + '-' + kNames[i];
+    identity.lowcase = identity.name;
+    for (char &c : identity.lowcase) {
+      c = static_cast<char>(ngx_tolower(c));
+    }
+    identity.field.key = borrow(identity.name);
+    identity.field.lowcase_key = borrow(identity.lowcase).data;
+    identity.field.hash = ngx_hash_key(identity.field.lowcase_key, identity.lowcase.size());
+    server->watched.add(identity.lowcase, FieldUse::identity);
+  }
+}
+
+// WebSocket is what browsers ask for; whatever else may pass is named.
+void admit_upgrades(ServerConfiguration *server) {
+  std::vector<std::string> &tokens = *server->upgrades;
+  server->passes_h2c = std::find(tokens.begin(), tokens.end(), "h2c") != tokens.end();
+  if (std::find(tokens.begin(), tokens.end(), "websocket") == tokens.end()) {
+    tokens.insert(tokens.begin(), "websocket");
+  }
+}
+
+}  // namespace
+
+void derive_http(Reading *reading, LocationConfiguration *http) {
+  derive_answers(http);
+  if (http->limits) {
+    name_after(reading, &*http->limits, "http", "");
+  }
+}
+
+void name_limits(Reading *reading, LocationConfiguration *block, const ngx_http_core_loc_conf_t &core,
+                 const ngx_http_core_srv_conf_t &core_server) {
+  if (block->limits) {
+    const std::string_view kind = core.noname ? "\nif or limit_except" : "";
+    name_after(reading, &*block->limits, view(core_server.server_name), std::string(view(core.name)).append(kind));
+  }
+}
+
+void derive_server(ServerConfiguration *server) {
+  name_identity(server);
+  watch_usual_fields(&server->watched);
+  admit_upgrades(server);
+}
+
+void derive_location(Reading *reading, MainConfiguration *main, ServerConfiguration *server,
+                     LocationConfiguration *location, const ngx_http_core_loc_conf_t &core) {
+  const ReadBlock &block = reading->block(location);
+  const bool is_on = location->enforcement->mode != Mode::off;
+  location->whole = core.noname && block.parent->whole != nullptr ? block.parent->whole : location;
+  derive_answers(location);
+  location->acceptances = work_out(main, *location->accept);
+  derive_sources(main, location);
+  // limit_except tells methods apart, too.
+  location->has_methods = core.limit_except != 0 || core.lmt_excpt || names_methods(location->scopes) ||
+                          names_methods(location->accept) || names_methods(location->limits);
+  location->reads_variables = has_variables(*location);
+  server->guarded = server->guarded || is_on || !block.first_place.empty();
+  main->any_on = main->any_on || is_on;
+  if (core.noname && location->enforcement->ends_on() != block.parent->enforcement->ends_on()) {
+    block.parent->partly_guarded = true;
+  }
+  for (LocationConfiguration *around = location; is_on && around != nullptr; around = reading->block(around).parent) {
+    around->effective = true;
+  }
+}
+
+void derive_main(ngx_conf_t *cf, const DirectiveWatch &watch, MainConfiguration *main) {
+  main->every_issuer = all_issuers(main);
+  std::vector<const jwt::Issuer *> rules;
+  for (const auto &issuer : main->issuers) {
+    rules.push_back(&issuer->rules);
+  }
+  for (std::size_t i = 0; i < main->issuers.size(); ++i) {
+    main->issuers[i]->reach = SubjectReach(rules, i);
+  }
+  if (main->any_on) {
+    main->derived_variables = find_derived_variables(cf, watch);
+  }
+  if (!main->query_names.empty()) {
+    main->query_variables = find_query_variables(cf, watch);
+  }
+}
+
+}  // namespace keyward

@@ -1,0 +1,106 @@
+// Reading the words of directives.
+#include "ngx/configuration/directive.hpp"
+
+#include "auth/scope.hpp"
+#include "ngx/configuration/reading.hpp"
+
+namespace keyward {
+namespace {
+
+constexpr Choice<Methods> kMethods[] = {
+    {"GET", NGX_HTTP_GET | NGX_HTTP_HEAD},  // HEAD is a GET without a body
+    {"HEAD", NGX_HTTP_HEAD},
+    {"POST", NGX_HTTP_POST},
+    {"PUT", NGX_HTTP_PUT},
+    {"PATCH", NGX_HTTP_PATCH},
+    {"DELETE", NGX_HTTP_DELETE},
+    {"OPTIONS", NGX_HTTP_OPTIONS},
+    {"MKCOL", NGX_HTTP_MKCOL},
+    {"COPY", NGX_HTTP_COPY},
+    {"MOVE", NGX_HTTP_MOVE},
+    {"PROPFIND", NGX_HTTP_PROPFIND},
+    {"PROPPATCH", NGX_HTTP_PROPPATCH},
+    {"LOCK", NGX_HTTP_LOCK},
+    {"UNLOCK", NGX_HTTP_UNLOCK},
+};
+
+}  // namespace
+
+bool are_methods(std::string_view list) {
+  const std::vector<std::string_view> names = split_list(list, ',');
+  return !names.empty() && std::all_of(names.begin(), names.end(),
+                                       [](std::string_view name) { return choose(kMethods, name) != nullptr; });
+}
+
+Wrong parse_methods(std::string_view list, Methods *methods) {
+  for (const std::string_view name : split_list(list, ',')) {
+    const Methods *known = choose(kMethods, name);
+    if (known == nullptr) {
+      return "unknown method " + quoted(name) + "; write names that nginx knows in capitals, such as methods=GET,POST";
+    }
+    *methods |= *known;
+  }
+  return *methods == 0 ? Wrong("\"methods=\" names no method; write methods=GET,POST") : kGood;
+}
+
+Wrong parse_size(std::string_view word, std::size_t *bytes) {
+  ngx_str_t text = borrow(word);
+  const off_t size = ngx_parse_offset(&text);
+  if (size == NGX_ERROR || size <= 0) {
+    return "invalid size " + quoted(word) + "; write a number with k, m or g, such as 16m";
+  }
+  *bytes = static_cast<std::size_t>(size);
+  return kGood;
+}
+
+std::string full_path(ngx_conf_t *cf, std::string_view word) {
+  ngx_str_t path = copy(cf->pool, word);
+  if (path.data == nullptr || ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
+    throw std::bad_alloc();
+  }
+  return std::string(view(path));
+}
+
+Words words_of(const ngx_conf_t *cf) {
+  Words words;
+  const auto *args = static_cast<ngx_str_t *>(cf->args->elts);
+  for (ngx_uint_t i = 0; i < cf->args->nelts; ++i) {
+    words.push_back(view(args[i]));
+  }
+  return words;
+}
+
+void note_touch(ngx_conf_t *cf, std::string_view directive, LocationConfiguration *conf) {
+  Reading &reading = reading_of(cf);
+  ReadBlock &block = reading.block(conf);
+  if (block.first_place.empty()) {
+    block.first_place = place_of(cf);
+    block.first_directive = directive;
+    reading.touched.push_back(conf);
+  } else if (block.first_directive == "keyward") {
+    block.first_directive = directive;
+  }
+}
+void note_touch(ngx_conf_t *cf, std::string_view, ServerConfiguration *conf) {
+  // At http level it only says how servers are named that are guarded anyway.
+  conf->guarded = conf->guarded || (cf->cmd_type & NGX_HTTP_SRV_CONF) != 0;
+}
+void note_touch(ngx_conf_t *, std::string_view, MainConfiguration *) {}
+
+Wrong check_once(const Words &words, const Names &parameters) {
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    const auto earlier_end = words.begin() + static_cast<std::ptrdiff_t>(i);
+    if (std::find(words.begin() + 1, earlier_end, words[i]) != earlier_end) {
+      return quoted(words[i]) + " is there twice";
+    }
+    for (const std::string_view name : parameters) {
+      const auto is_one = [&](std::string_view word) { return option(word, name).has_value(); };
+      if (is_one(words[i]) && std::any_of(words.begin() + 1, earlier_end, is_one)) {
+        return quoted(words[i]) + " is a second \"" + std::string(name) + "=\"; write only one";
+      }
+    }
+  }
+  return kGood;
+}
+
+}  // namespace keyward

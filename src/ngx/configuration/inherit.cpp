@@ -1,0 +1,62 @@
+// A directive that stands in a block replaces that of the block around it as a whole.
+#include "ngx/configuration/inherit.hpp"
+
+namespace keyward {
+namespace {
+
+template <typename T>
+void inherit(std::optional<T> &child, const std::optional<T> &parent) {
+  if (!child) {
+    child = parent;
+  }
+}
+
+std::vector<AcceptRule> default_accept() {
+  AcceptRule rule;
+  rule.key = true;
+  rule.issuers = {"token"};
+  return {rule};
+}
+
+}  // namespace
+
+void inherit_server(const ServerConfiguration &parent, ServerConfiguration *child) {
+  inherit(child->identity_prefix, parent.identity_prefix);
+  inherit(child->upgrades, parent.upgrades);
+  if (!child->identity_prefix) {
+    child->identity_prefix = "X-Keyward";
+  }
+  if (!child->upgrades) {
+    child->upgrades.emplace();
+  }
+}
+
+void inherit_location(const LocationConfiguration &parent, LocationConfiguration *child) {
+  inherit(child->enforcement, parent.enforcement);
+  inherit(child->sources, parent.sources);
+  inherit(child->accept, parent.accept);
+  inherit(child->scopes, parent.scopes);
+  inherit(child->limits, parent.limits);
+  inherit(child->limit_headers, parent.limit_headers);
+  inherit(child->errors, parent.errors);
+  inherit(child->realm, parent.realm);
+  inherit(child->forward_credential, parent.forward_credential);
+  // Those who have no messages of their own have one table.
+  child->answers = child->messages ? nullptr : parent.answers;
+  inherit(child->messages, parent.messages);
+  child->has_query = parent.has_query;
+  if (!child->enforcement) {
+    child->enforcement = Enforcement();
+  }
+  if (!child->sources) {
+    child->sources = std::vector<Source>{{SourceKind::bearer, "authorization"}, {SourceKind::header, "x-api-key"}};
+  }
+  if (!child->accept) {
+    child->accept = default_accept();
+  }
+  if (!child->errors) {
+    child->errors = ErrorStyle();
+  }
+}
+
+}  // namespace keyward

@@ -1,0 +1,38 @@
+// Who signs tokens that keyward knows (keyward_issuer): the rules of each, and where its keys are.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "auth/subject_reach.hpp"
+#include "jwt/issuer.hpp"
+#include "jwt/key_set.hpp"
+#include "ngx/configuration/key_file_stamp.hpp"
+
+namespace keyward {
+
+// Where an issuer's keys come from: one place, and how it is used.
+struct KeyPlace {
+  enum class From { jwks_uri, jwks_file, public_key, secret_file };
+  From from = From::jwks_uri;
+  std::string where;  // the URL as it was written, or an absolute path
+  // Of jwks_uri only.
+  std::int64_t refresh_s = 900, stale_s = 86400;
+  std::string cache, ca;                            // absolute paths; empty: the default
+  bool plain = false;                               // http
+  std::shared_ptr<const std::string> certificates;  // what ca= holds, read by the master; nullptr without it
+};
+
+// One keyward_issuer, known by its place among them.
+struct IssuerConfiguration {
+  jwt::Issuer rules;
+  KeyPlace keys;
+  std::string place;                          // for messages: "in /etc/nginx/nginx.conf:12"
+  std::shared_ptr<const jwt::KeySet> loaded;  // of a file, by the master; of jwks_uri: nullptr
+  KeyFileStamp loaded_from;                   // the file as it was then
+  bool loaded_settled = false;                // it can't have changed since without looking so
+  SubjectReach reach;                         // set once all issuers are known
+};
+
+}  // namespace keyward

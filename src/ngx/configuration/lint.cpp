@@ -1,0 +1,173 @@
+// Locations and plans; what concerns issuers, caches and nginx's early phases has files of its own.
+#include "ngx/configuration/lint.hpp"
+
+#include <algorithm>
+
+#include "ngx/configuration/cache_check.hpp"
+#include "ngx/configuration/early_check.hpp"
+#include "ngx/configuration/issuer_check.hpp"
+
+namespace keyward {
+namespace {
+
+bool drops_all(const std::vector<ScopeRule> &parent, const std::vector<ScopeRule> &child) {
+  for (const ScopeRule &old_rule : parent) {
+    for (const std::string_view old_scope : old_rule.scopes) {
+      for (const ScopeRule &rule : child) {
+        if (std::find(rule.scopes.begin(), rule.scopes.end(), old_scope) != rule.scopes.end()) {
+          return false;
+        }
+      }
+    }
+  }
+  return !parent.empty();
+}
+
+bool has_plan_limit(const std::vector<LimitRule> &limits) {
+  return std::any_of(limits.begin(), limits.end(), [](const LimitRule &rule) { return rule.plan; });
+}
+
+// `if` and limit_except choose by the request, not by the location: an `off` in there is easily overlooked.
+bool turns_off_for_some(const MergedLocation &child, const LocationConfiguration &parent) {
+  const auto *core = static_cast<ngx_http_core_loc_conf_t *>(child.loc_conf[ngx_http_core_module.ctx_index]);
+  return core->noname && child.location->enforcement->mode == Mode::off && parent.enforcement &&
+         parent.enforcement->mode != Mode::off;
+}
+
+// What a block's own directives take away that was around it.
+void warn_of_what_is_dropped(ngx_conf_t *cf, const MergedLocation &merged, const ReadBlock &block) {
+  const LocationConfiguration &child = *merged.location;
+  const LocationConfiguration &parent = *block.parent;
+  if (!block.scopes_place.empty() && parent.scopes && drops_all(*parent.scopes, *child.scopes)) {
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0, "keyward_scope %s drops all scopes that were required around it",
+                  block.scopes_place.c_str());
+  }
+  if (!block.limits_place.empty() && parent.limits && has_plan_limit(*parent.limits) &&
+      !has_plan_limit(*child.limits)) {
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "keyward_limit %s replaces the \"keyward_limit plan\" around it; add \"keyward_limit plan;\" to "
+                  "keep the plan's limits",
+                  block.limits_place.c_str());
+  }
+  if (!block.enforcement_place.empty() && turns_off_for_some(merged, parent)) {
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"keyward off\" %s leaves unguarded what comes into that block of a guarded location; to let some "
+                  "requests in "
+                  "without a key, write \"keyward_accept methods=... key anonymous;\" there",
+                  block.enforcement_place.c_str());
+  }
+}
+
+// A credential in a field that clients may not send would never be seen.
+const Source *find_identity_source(const std::vector<Source> &sources, const ServerConfiguration &server) {
+  const auto is_identity = [&](const Source &source) {
+    return source.kind == SourceKind::header &&
+           std::any_of(server.identity.begin(), server.identity.end(),
+                       [&](const IdentityName &field) { return field.lowcase == source.name; });
+  };
+  const auto found = std::find_if(sources.begin(), sources.end(), is_identity);
+  return found == sources.end() ? nullptr : &*found;
+}
+
+// Keys alone, where there are none.
+bool accepts_nobody(const MainConfiguration &main, const std::vector<AcceptRule> &rules) {
+  const bool accepts_key = std::any_of(rules.begin(), rules.end(), [](const AcceptRule &rule) { return rule.key; });
+  const bool accepts_other = std::any_of(rules.begin(), rules.end(), [&main](const AcceptRule &rule) {
+    return rule.anonymous || rule.preflight || (!rule.issuers.empty() && !main.issuers.empty());
+  });
+  return accepts_key && !accepts_other && main.store.empty();
+}
+
+// Of a location that is on or in shadow.
+void check_location(const MainConfiguration &main, const MergedLocation &merged, Reading *reading) {
+  const LocationConfiguration &location = *merged.location;
+  if (const Source *taken = find_identity_source(*location.sources, *merged.server)) {
+    reading->problems.push_back("\"header=" + taken->name + "\" " +
+                                reading->inherited_place(&location, &ReadBlock::sources_place) +
+                                " is a field of keyward_identity, which is removed from every request; write another "
+                                "name, such as header=X-API-Key");
+  }
+  if (accepts_nobody(main, *location.accept)) {
+    reading->problems.push_back(
+        "keyward is on " + reading->inherited_place(&location, &ReadBlock::first_place) +
+        " and accepts keys, but there is no store; write \"keyward_store /var/lib/keyward;\" in http");
+  }
+}
+
+void check_plans(const MainConfiguration &main, Reading *reading) {
+  for (const auto &[plan, place] : reading->plans) {
+    const auto known = main.policy.plans.find(plan);
+    if (known == main.policy.plans.end()) {
+      reading->problems.push_back("unknown plan \"" + plan + "\" " + place + "; define it with \"keyward_plan " + plan +
+                                  " ...;\" in http");
+    } else if (known->second.no_access) {
+      reading->problems.push_back("\"default=" + plan + "\" " + place +
+                                  " gives the limits of a plan with no_access, and " +
+                                  "gives access; leave it out to refuse whoever has no plan");
+    }
+  }
+}
+
+void warn_of_no_effect(ngx_conf_t *cf, const LocationConfiguration &location, const ReadBlock &block) {
+  if (!location.effective && block.first_directive != "keyward") {
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "%s has no effect %s: keyward is off here; write \"keyward on;\" to turn it on",
+                  block.first_directive.c_str(), block.first_place.c_str());
+  }
+}
+
+// A request that costs more than a window of its plan ever holds is refused for good.
+void warn_of_dear_plans(ngx_conf_t *cf, const MainConfiguration &main, const LocationConfiguration &location,
+                        const ReadBlock &block) {
+  if (!location.effective || !location.limits || block.limits_place.empty()) {
+    return;
+  }
+  for (const LimitRule &rule : *location.limits) {
+    for (const auto &[name, plan] : main.policy.plans) {
+      const auto tight = std::find_if(plan.limits.begin(), plan.limits.end(),
+                                      [&](const Rate &rate) { return rule.plan && rate.count < rule.cost; });
+      if (tight != plan.limits.end()) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"cost=%uD\" of the \"keyward_limit plan\" %s is more than the plan \"%s\" ever admits "
+                      "(%s): who has it gets 429 there, always",
+                      rule.cost, block.limits_place.c_str(), name.c_str(), to_text(*tight).c_str());
+      }
+    }
+  }
+}
+
+bool tell_problems(ngx_conf_t *cf, const MainConfiguration &main, std::vector<std::string> problems) {
+  problems.erase(std::unique(problems.begin(), problems.end()), problems.end());
+  const ngx_uint_t level = main.any_on ? NGX_LOG_EMERG : NGX_LOG_WARN;
+  for (const std::string &problem : problems) {
+    ngx_log_error(level, cf->log, 0, "%s", problem.c_str());
+  }
+  return problems.empty() || !main.any_on;
+}
+
+}  // namespace
+
+bool lint(ngx_conf_t *cf, const MainConfiguration &main, Reading *reading) {
+  for (const MergedLocation &merged : reading->merged) {
+    warn_of_what_is_dropped(cf, merged, reading->block(merged.location));
+    if (merged.location->enforcement->mode != Mode::off) {
+      check_location(main, merged, reading);
+    }
+  }
+  check_issuers(cf, main, reading);
+  check_plans(main, reading);
+  for (const LocationConfiguration *location : reading->touched) {
+    warn_of_no_effect(cf, *location, reading->block(location));
+  }
+  for (const LocationConfiguration *location : reading->touched) {
+    warn_of_dear_plans(cf, main, *location, reading->block(location));
+  }
+  if (main.any_on) {
+    warn_of_shared_caches(cf, main, *reading);
+    warn_of_early_answers(cf, *reading);
+    warn_of_early_counting(cf, *reading);
+  }
+  return tell_problems(cf, main, std::move(reading->problems));
+}
+
+}  // namespace keyward

@@ -1,0 +1,128 @@
+// Starting bcrypt runs, and waking those that wait for them.
+#include "ngx/worker/verification.hpp"
+
+#include "key/verifier.hpp"
+#include "ngx/worker/worker.hpp"
+
+namespace keyward {
+namespace {
+
+// The longest that a request waits for bcrypt. The queue is bounded so that this is far off; the timer is also what
+// keeps a worker that shuts down from leaving while a request waits.
+constexpr ngx_msec_t kMaxWaitMs = 30000;
+
+class BcryptJob final : public Job {
+ public:
+  BcryptJob(Worker &worker, const VerifierRun &request)
+      : worker_(worker),
+        key_(request.key),
+        hash_(request.hash),
+        sha_(request.sha),
+        tag_(request.tag),
+        usage_name_(request.usage_name),
+        name_(request.name),
+        work_(keyed_digest(*worker.zone.secret, view_of(name_))),
+        candidate_(request.candidate),
+        until_ms_(now_ms() + kMaxWaitMs) {}
+
+  ~BcryptJob() override { wipe(key_.data(), key_.size()); }
+
+  void run() noexcept override {
+    // Whoever held a place under the same name may have proved this very key, in whatever worker.
+    bool shared = false;
+    Gate &gate = *worker_.zone.gate;
+    const std::size_t places = worker_.bcrypt_concurrency;
+    const Gate::Place place = candidate_ ? gate.enter_spare(places, work_, &shared, is_in_vain, this)
+                                         : gate.enter(places, work_, &shared, is_in_vain, this);
+    if (!place) {
+      return;
+    }
+    if (worker_.zone.keys->proven(usage_name_, sha_, tag_, 0)) {
+      match_ = Match::yes;
+      return;
+    }
+    match_ = bcrypt_matches(key_, hash_);
+    if (match_ == Match::yes) {
+      // Before the place is given up, so that a thread of another worker that waits for it finds the proof.
+      worker_.zone.keys->remember(usage_name_, sha_, tag_);
+    }
+  }
+
+  void finish() noexcept override {
+    const auto found = worker_.verifications.runs.find(name_);
+    if (found == worker_.verifications.runs.end()) {
+      return;
+    }
+    const std::unique_ptr<Verification> run = std::move(found->second);
+    worker_.verifications.runs.erase(found);
+    while (RequestContext *ctx = take_waiting(&run->waiters)) {
+      ctx->state.wait_failed = match_ == Match::failed;
+      if (match_ != Match::failed) {
+        ctx->state.verifying->add(tag_, match_ == Match::yes);
+      }
+      resume(ctx);
+    }
+  }
+
+ private:
+  // A candidate may never have its turn: then nobody waits for it any more at some time.
+  static bool is_in_vain(void *context) noexcept {
+    const auto *job = static_cast<const BcryptJob *>(context);
+    return job->worker_.closing.load() || (job->candidate_ && now_ms() >= job->until_ms_);
+  }
+
+  static ngx_msec_t now_ms() noexcept {
+    struct timespec now = {};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return static_cast<ngx_msec_t>(now.tv_sec) * 1000 + static_cast<ngx_msec_t>(now.tv_nsec / 1000000);
+  }
+
+  Worker &worker_;
+  std::string key_, hash_;
+  Sha256 sha_;
+  Digest tag_, usage_name_, name_, work_;
+  const bool candidate_;
+  const ngx_msec_t until_ms_;
+  Match match_ = Match::failed;
+};
+
+}  // namespace
+
+bool start_verification(Worker &worker, RequestContext *ctx, const VerifierRun &request) {
+  const auto found = worker.verifications.runs.find(request.name);
+  if (found != worker.verifications.runs.end()) {
+    if (request.candidate && (found->second->tag != request.tag || found->second->sha != request.sha)) {
+      return false;
+    }
+    start_waiting(&found->second->waiters, ctx, kMaxWaitMs);
+    return true;
+  }
+  auto run = std::make_unique<Verification>();
+  run->tag = request.tag;
+  run->sha = request.sha;
+  Verification *started = run.get();
+  const auto entry = worker.verifications.runs.emplace(request.name, std::move(run)).first;
+  std::unique_ptr<Job> job;
+  try {
+    job = std::make_unique<BcryptJob>(worker, request);
+  } catch (...) {
+    worker.verifications.runs.erase(entry);
+    throw;
+  }
+  ThreadPool *pool = request.candidate ? worker.candidate_pool() : worker.bcrypt_pool.get();
+  if (pool == nullptr || !pool->post(job)) {
+    worker.verifications.runs.erase(entry);
+    return false;
+  }
+  start_waiting(&started->waiters, ctx, kMaxWaitMs);
+  return true;
+}
+
+void abandon_runs(Verifications *verifications) noexcept {
+  for (const auto &[name, run] : verifications->runs) {
+    release_all(&run->waiters);
+  }
+  verifications->runs.clear();
+}
+
+}  // namespace keyward

@@ -1,0 +1,168 @@
+// The form of a key's record on disk.
+//
+//   u8 version, state, verifier kind, flags, pkce tries; i64 created, expires, changed, overlap; 16 bytes locator;
+//   verifier, subject, plan, scopes, limits, name, preview, legacy prefix, predecessor, successor, counter, challenge
+//
+// Texts stand behind their length (u8; u16 for subject and scopes), limits behind their number.
+#include <utility>
+
+#include "base/text_rules.hpp"
+#include "store/records/record.hpp"
+#include "store/records/record_codec.hpp"
+
+namespace keyward {
+
+namespace {
+
+using namespace codec;
+
+constexpr std::uint8_t kIndexed = 1, kHasScopes = 2, kHasLimits = 4;
+constexpr std::size_t kMaxVerifierBytes = 60;
+
+struct Name {
+  KeyState state;
+  std::string_view text;
+};
+constexpr Name kStates[] = {{KeyState::active, "active"},
+                            {KeyState::suspended, "suspended"},
+                            {KeyState::pending, "pending"},
+                            {KeyState::revoked, "revoked"}};
+
+std::uint8_t flags_of(const KeyRecord &record) noexcept {
+  return static_cast<std::uint8_t>((record.indexed ? kIndexed : 0) | (record.scopes.present ? kHasScopes : 0) |
+                                   (record.limits.present ? kHasLimits : 0));
+}
+
+bool take_texts(std::string_view *in, KeyView *view) noexcept {
+  using Short = std::uint8_t;
+  return take_bytes(in, std::tuple_size_v<Locator>, &view->locator) && take_text<Short>(in, &view->verifier) &&
+         take_text<std::uint16_t>(in, &view->subject) && take_text<Short>(in, &view->plan) &&
+         take_scopes(in, view->has_scopes, &view->scopes) && take_limits(in, view->has_limits, &view->limits) &&
+         take_text<Short>(in, &view->name) && take_text<Short>(in, &view->preview) &&
+         take_text<Short>(in, &view->legacy_prefix) && take_text<Short>(in, &view->predecessor) &&
+         take_text<Short>(in, &view->successor) && take_text<Short>(in, &view->counter_id) &&
+         take_text<Short>(in, &view->pkce_challenge) && in->empty();
+}
+
+// A verifier of its kind, found in the way that its kind is found.
+bool is_verifiable(const KeyView &view) noexcept {
+  const std::string_view nowhere("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", std::tuple_size_v<Locator>);
+  if (!view.indexed && view.locator != nowhere) {
+    return false;
+  }
+  switch (view.verifier_kind) {
+    case VerifierKind::bcrypt:
+      return view.indexed && view.legacy_prefix.empty() && is_bcrypt_hash(view.verifier);
+    case VerifierKind::sha256:
+      return view.indexed && view.legacy_prefix.empty() && view.verifier.size() == std::tuple_size_v<Sha256> &&
+             view.verifier.substr(0, view.locator.size()) == view.locator;
+    case VerifierKind::legacy_prefix:
+      return is_legacy_prefix(view.legacy_prefix) && is_bcrypt_hash(view.verifier);
+  }
+  return false;
+}
+
+bool is_valid(const KeyView &view) noexcept {
+  return view.state >= KeyState::active && view.state <= KeyState::revoked && is_verifiable(view) &&
+         is_time(view.created_at_s) && is_time(view.expires_at_s) && is_time(view.changed_at_s) &&
+         is_time(view.overlap_until_s) && is_empty_or(view.subject, is_subject) &&
+         is_empty_or(view.plan, is_plan_name) && is_display_name(view.name) &&
+         view.preview.size() <= kMaxPreviewBytes && is_plain_text(view.preview) &&
+         is_empty_or(view.predecessor, is_id) && is_empty_or(view.successor, is_id) &&
+         is_empty_or(view.counter_id, is_id) && is_empty_or(view.pkce_challenge, is_pkce_challenge);
+}
+
+}  // namespace
+
+std::string_view to_text(KeyState state) noexcept {
+  for (const Name &name : kStates) {
+    if (name.state == state) {
+      return name.text;
+    }
+  }
+  return {};
+}
+
+bool parse_key_state(std::string_view text, KeyState *state) noexcept {
+  for (const Name &name : kStates) {
+    if (name.text == text) {
+      *state = name.state;
+      return true;
+    }
+  }
+  return false;
+}
+
+std::string encode(const KeyRecord &record) {
+  std::string out;
+  out.reserve(256);
+  put_int(&out, kRecordVersion);
+  put_int(&out, static_cast<std::uint8_t>(record.state));
+  put_int(&out, static_cast<std::uint8_t>(record.verifier_kind));
+  put_int(&out, flags_of(record));
+  put_int(&out, record.pkce_tries);
+  put_int(&out, record.created_at_s);
+  put_int(&out, record.expires_at_s);
+  put_int(&out, record.changed_at_s);
+  put_int(&out, record.overlap_until_s);
+  out.append(view_of(record.locator));
+  using Short = std::uint8_t;
+  const bool fits = put_text<Short>(&out, record.verifier, kMaxVerifierBytes) &&
+                    put_text<std::uint16_t>(&out, record.subject, kMaxSubjectBytes) &&
+                    put_text<Short>(&out, record.plan, kMaxPlanBytes) && put_scopes(&out, record.scopes) &&
+                    put_limits(&out, record.limits) && put_text<Short>(&out, record.name, kMaxNameBytes) &&
+                    put_text<Short>(&out, record.preview, kMaxPreviewBytes) &&
+                    put_text<Short>(&out, record.legacy_prefix, kMaxLegacyPrefixBytes) &&
+                    put_text<Short>(&out, record.predecessor, kMaxIdBytes) &&
+                    put_text<Short>(&out, record.successor, kMaxIdBytes) &&
+                    put_text<Short>(&out, record.counter_id, kMaxIdBytes) &&
+                    put_text<Short>(&out, record.pkce_challenge, kMaxChallengeBytes);
+  return fits ? out : std::string();
+}
+
+bool decode(std::string_view content, KeyView *view) noexcept {
+  std::uint8_t version = 0, state = 0, kind = 0, flags = 0;
+  if (!take_int(&content, &version) || version != kRecordVersion || !take_int(&content, &state) ||
+      !take_int(&content, &kind) || !take_int(&content, &flags) || flags > (kIndexed | kHasScopes | kHasLimits)) {
+    return false;
+  }
+  view->state = static_cast<KeyState>(state);
+  view->verifier_kind = static_cast<VerifierKind>(kind);
+  view->indexed = (flags & kIndexed) != 0;
+  view->has_scopes = (flags & kHasScopes) != 0;
+  view->has_limits = (flags & kHasLimits) != 0;
+  return take_int(&content, &view->pkce_tries) && take_int(&content, &view->created_at_s) &&
+         take_int(&content, &view->expires_at_s) && take_int(&content, &view->changed_at_s) &&
+         take_int(&content, &view->overlap_until_s) && take_texts(&content, view) && is_valid(*view);
+}
+
+KeyRecord to_record(std::string_view id, const KeyView &view) {
+  KeyRecord record;
+  record.id = id;
+  record.state = view.state;
+  record.verifier_kind = view.verifier_kind;
+  record.verifier = view.verifier;
+  record.indexed = view.indexed;
+  if (view.locator.size() == record.locator.size()) {
+    std::memcpy(record.locator.data(), view.locator.data(), record.locator.size());
+  }
+  record.legacy_prefix = view.legacy_prefix;
+  record.subject = view.subject;
+  record.plan = view.plan;
+  record.scopes = to_scopes(view.has_scopes, view.scopes);
+  record.limits = to_limits(view.has_limits, view.limits);
+  record.created_at_s = view.created_at_s;
+  record.expires_at_s = view.expires_at_s;
+  record.changed_at_s = view.changed_at_s;
+  record.overlap_until_s = view.overlap_until_s;
+  record.predecessor = view.predecessor;
+  record.successor = view.successor;
+  record.counter_id = view.counter_id;
+  record.pkce_challenge = view.pkce_challenge;
+  record.pkce_tries = view.pkce_tries;
+  record.name = view.name;
+  record.preview = view.preview;
+  return record;
+}
+
+}  // namespace keyward

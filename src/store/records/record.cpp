@@ -1,0 +1,166 @@
+// The forms of subjects, plans and usage on disk, and new ids.
+#include "store/records/record.hpp"
+
+#include <array>
+
+#include "base/digest.hpp"
+#include "store/records/record_codec.hpp"
+
+namespace keyward {
+
+using namespace codec;
+
+namespace {
+
+constexpr std::uint8_t kSubjectScopes = 1, kSubjectCredits = 2;
+constexpr std::uint8_t kPlanScopes = 1, kPlanLimits = 2, kPlanMaxKeys = 4, kPlanNoAccess = 8, kPlanDefault = 16;
+
+bool is_allowance(const Allowance &allowance) noexcept {
+  return allowance.window_s <= kMaxWindowSeconds && (allowance.window_s != 0 || allowance.amount == 0);
+}
+
+}  // namespace
+
+std::string encode(const SubjectRecord &record) {
+  const int flags = (record.scopes.present ? kSubjectScopes : 0) | (record.has_credits ? kSubjectCredits : 0);
+  std::string out;
+  put_int(&out, kRecordVersion);
+  put_int(&out, static_cast<std::uint8_t>(record.state));
+  put_int(&out, static_cast<std::uint8_t>(flags));
+  put_int(&out, record.credits);
+  put_int(&out, record.created_at_s);
+  put_int(&out, record.changed_at_s);
+  const bool fits = put_text<std::uint8_t>(&out, record.plan, kMaxPlanBytes) && put_scopes(&out, record.scopes);
+  return fits ? out : std::string();
+}
+
+bool decode(std::string_view content, SubjectView *view) noexcept {
+  std::uint8_t version = 0, state = 0, flags = 0;
+  if (!take_int(&content, &version) || version != kRecordVersion || !take_int(&content, &state) ||
+      !take_int(&content, &flags) || flags > (kSubjectScopes | kSubjectCredits)) {
+    return false;
+  }
+  view->state = static_cast<SubjectState>(state);
+  view->has_scopes = (flags & kSubjectScopes) != 0;
+  view->has_credits = (flags & kSubjectCredits) != 0;
+  return take_int(&content, &view->credits) && take_int(&content, &view->created_at_s) &&
+         take_int(&content, &view->changed_at_s) && take_text<std::uint8_t>(&content, &view->plan) &&
+         take_scopes(&content, view->has_scopes, &view->scopes) && content.empty() &&
+         (view->state == SubjectState::active || view->state == SubjectState::blocked) &&
+         (view->has_credits || view->credits == 0) && is_time(view->created_at_s) && is_time(view->changed_at_s) &&
+         is_empty_or(view->plan, is_plan_name);
+}
+
+SubjectRecord to_record(std::string_view subject, const SubjectView &view) {
+  SubjectRecord record;
+  record.subject = subject;
+  record.state = view.state;
+  record.plan = view.plan;
+  record.scopes = to_scopes(view.has_scopes, view.scopes);
+  record.has_credits = view.has_credits;
+  record.credits = view.credits;
+  record.created_at_s = view.created_at_s;
+  record.changed_at_s = view.changed_at_s;
+  return record;
+}
+
+std::string encode(const PlanRecord &record) {
+  const int flags = (record.scopes.present ? kPlanScopes : 0) | (record.limits.present ? kPlanLimits : 0) |
+                    (record.has_max_keys ? kPlanMaxKeys : 0) | (record.no_access ? kPlanNoAccess : 0) |
+                    (record.is_default ? kPlanDefault : 0);
+  std::string out;
+  put_int(&out, kRecordVersion);
+  put_int(&out, static_cast<std::uint8_t>(flags));
+  put_int(&out, record.max_keys);
+  put_int(&out, record.credits.amount);
+  put_int(&out, record.credits.window_s);
+  return put_scopes(&out, record.scopes) && put_limits(&out, record.limits) ? out : std::string();
+}
+
+bool decode(std::string_view content, PlanView *view) noexcept {
+  std::uint8_t version = 0, flags = 0;
+  if (!take_int(&content, &version) || version != kRecordVersion || !take_int(&content, &flags) ||
+      flags > (kPlanScopes | kPlanLimits | kPlanMaxKeys | kPlanNoAccess | kPlanDefault)) {
+    return false;
+  }
+  view->has_scopes = (flags & kPlanScopes) != 0;
+  view->has_limits = (flags & kPlanLimits) != 0;
+  view->has_max_keys = (flags & kPlanMaxKeys) != 0;
+  view->no_access = (flags & kPlanNoAccess) != 0;
+  view->is_default = (flags & kPlanDefault) != 0;
+  return take_int(&content, &view->max_keys) && take_int(&content, &view->credits.amount) &&
+         take_int(&content, &view->credits.window_s) && take_scopes(&content, view->has_scopes, &view->scopes) &&
+         take_limits(&content, view->has_limits, &view->limits) && content.empty() &&
+         (view->has_max_keys || view->max_keys == 0) && is_allowance(view->credits);
+}
+
+PlanRecord to_record(std::string_view name, const PlanView &view) {
+  PlanRecord record;
+  record.name = name;
+  record.scopes = to_scopes(view.has_scopes, view.scopes);
+  record.limits = to_limits(view.has_limits, view.limits);
+  record.max_keys = view.max_keys;
+  record.has_max_keys = view.has_max_keys;
+  record.credits = view.credits;
+  record.no_access = view.no_access;
+  record.is_default = view.is_default;
+  return record;
+}
+
+std::string encode(const UsageRecord &record) {
+  std::string out;
+  put_int(&out, kRecordVersion);
+  put_int(&out, record.refusal);
+  put_int(&out, record.uses);
+  put_int(&out, record.last_used_s);
+  put_int(&out, record.refused_s);
+  return out;
+}
+
+bool decode(std::string_view content, UsageRecord *record) noexcept {
+  std::uint8_t version = 0;
+  return take_int(&content, &version) && version == kRecordVersion && take_int(&content, &record->refusal) &&
+         take_int(&content, &record->uses) && take_int(&content, &record->last_used_s) &&
+         take_int(&content, &record->refused_s) && content.empty() && is_time(record->last_used_s) &&
+         is_time(record->refused_s);
+}
+
+Locator purge_name(std::string_view id) noexcept { return locator_of(sha256(id)); }
+
+std::string encode_purge(std::int64_t purged_at_s) {
+  std::string out;
+  put_int(&out, kRecordVersion);
+  put_int(&out, purged_at_s);
+  return out;
+}
+
+bool decode_purge(std::string_view content, std::int64_t *purged_at_s) noexcept {
+  std::uint8_t version = 0;
+  return take_int(&content, &version) && version == kRecordVersion && take_int(&content, purged_at_s) &&
+         content.empty() && is_time(*purged_at_s);
+}
+
+std::string new_id(std::string_view prefix, std::int64_t now_ms) {
+  constexpr std::size_t kTimeBytes = 6, kDigits = 22;  // 22 digits of base 62 hold 128 bits
+  constexpr char kAlphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  Bytes<16> number = random_bytes<16>();
+  auto time = static_cast<std::uint64_t>(now_ms < 0 ? 0 : now_ms);
+  for (std::size_t i = kTimeBytes; i-- > 0; time >>= 8) {
+    number[i] = static_cast<std::uint8_t>(time);
+  }
+  std::array<char, kDigits> digits;
+  for (std::size_t i = kDigits; i-- > 0;) {  // long division: the remainder is the next digit
+    unsigned remainder = 0;
+    for (std::uint8_t &byte : number) {
+      const unsigned part = remainder * 256 + byte;
+      byte = static_cast<std::uint8_t>(part / 62);
+      remainder = part % 62;
+    }
+    digits[i] = kAlphabet[remainder];
+  }
+  std::string id(prefix);
+  id.append(digits.data(), digits.size());
+  return id;
+}
+
+}  // namespace keyward
