@@ -333,6 +333,7 @@ Worker *worker() noexcept { return the_worker.get(); }
 ngx_int_t internal_error(ngx_http_request_t *r, const char *why) noexcept {
   const ngx_uint_t level = the_worker && !the_worker->may_log_trouble() ? NGX_LOG_INFO : NGX_LOG_ERR;
   ngx_log_error(level, r->connection->log, 0, "keyward answers 500: %s", why);
+  r->error_page = 1;  // final: nobody has decided about what an error page would hand on
   return NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 

@@ -113,6 +113,29 @@ def assert_plain(request, credential):
     assert credential or not names & {"x-api-key", "authorization"} and "key=" not in request.target, request
 
 
+def test_memory_refused_opens_no_backup(edge, refusals, backend):
+    """keyward's own 500 was taken to a backup in which keyward is off: nothing had decided about the request."""
+    e = edge(server=f"""
+        {SMALL_POOLS}
+        location / {{ keyward on; error_page 500 502 503 504 = @backup; proxy_pass @BACKEND@; }}
+        location @backup {{ proxy_pass @BACKEND@; }}
+    """)
+    e.allow_log(OUT_OF_MEMORY)
+    failed = 0
+    for headers in ([], [("X-API-Key", "kw_" + "0" * 49)], [("X-Keyward-Subject", "admin")]):
+        for number in itertools.count(1):
+            with refusals.memory(e.workers()[0], number):
+                status = ask(e, "/", headers)
+                count = refusals.count
+            assert status in (401, 500, 503, 0), number
+            failed += status == 500
+            assert backend.requests == []
+            until(lambda: len(e.workers()) == 1, 10, "a worker")
+            if count < number:
+                break
+    assert failed > 0
+
+
 def test_memory_refused_at_each_allocation_of_a_request(edge, refusals, cases, backend):
     used_up, cases = cases
     e = edge(server=SERVER)
