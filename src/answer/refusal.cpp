@@ -14,7 +14,7 @@ constexpr std::uint16_t kUnauthorized = 401, kForbidden = 403;
 // What the formats write about.
 struct Facts {
   const Outcome &outcome;
-  const Answer &answer;
+  const RefusalText &answer;
   const ErrorStyle &style;
 };
 
@@ -111,7 +111,7 @@ std::string scope_to_ask_for(const Outcome &outcome) {
                            outcome.required_scope);
 }
 
-std::string challenge_of(const Outcome &outcome, const Answer &answer, std::string_view realm) {
+std::string challenge_of(const Outcome &outcome, const RefusalText &answer, std::string_view realm) {
   Challenge parts;
   parts.realm = realm;
   parts.error = info(outcome.reason).bearer_error;
@@ -160,7 +160,7 @@ bool names_type(std::string_view accept, std::string_view type) noexcept {
 }
 
 Refusal make_refusal(const Outcome &outcome, const RefusalStyle &style, std::string_view accept) {
-  const Answer &answer = answer_to(style, outcome.reason);
+  const RefusalText &answer = answer_to(style, outcome.reason);
   Refusal refusal;
   refusal.status = answer.status;
   if (needs_challenge(outcome.reason, answer.status)) {

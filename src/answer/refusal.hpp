@@ -14,11 +14,11 @@
 namespace keyward {
 
 // A row of the table of reasons, as keyward_message may have changed it.
-struct Answer {
+struct RefusalText {
   std::uint16_t status;
   std::string code, message;
 };
-using AnswerTable = std::array<Answer, kReasonCount>;
+using RefusalTexts = std::array<RefusalText, kReasonCount>;
 
 enum class ErrorFormat : std::uint8_t { automatic, json, problem, off };
 enum class ErrorField : std::uint8_t { error, code, reason, status, required_scope, retry_after };
@@ -32,12 +32,12 @@ struct ErrorStyle {
 
 // How refusals look at one place.
 struct RefusalStyle {
-  const AnswerTable &answers;
+  const RefusalTexts &answers;
   const ErrorStyle &errors;
   std::string_view realm;  // of challenges; empty: none
 };
 
-inline const Answer &answer_to(const RefusalStyle &style, Reason reason) noexcept {
+inline const RefusalText &answer_to(const RefusalStyle &style, Reason reason) noexcept {
   return style.answers[static_cast<std::size_t>(reason)];
 }
 

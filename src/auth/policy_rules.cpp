@@ -37,7 +37,7 @@ Wrong add_key_format(const Words &words, std::vector<KeyFormat> *formats) {
     }
     if (other.length() == format.length() && (other.claims(format.prefix) || format.claims(other.prefix))) {
       return quoted(format.prefix) + " and " + quoted(other.prefix) +
-             " begin alike and their keys are of one length; write another prefix or length";
+             " can't be told apart: their keys begin alike and have the same length; write another prefix or length";
     }
   }
   formats->push_back(std::move(format));
@@ -50,7 +50,7 @@ Wrong add_plan(const Words &words, Policy *policy) {
     return "bad name " + quoted(words[1]) + "; write printable ASCII without blanks, quotes and commas";
   }
   if (meant_parameter(words[1], {"name", "plan", "scope", "limit", "max_keys", "credits", "concurrency"})) {
-    return quoted(words[1]) + " is no plan's name, it looks like a parameter; write the name first, such as " +
+    return quoted(words[1]) + " is not a plan's name, it looks like a parameter; write the name first, such as " +
            "\"keyward_plan pro limit=60r/m;\"";
   }
   plan.name = words[1];
@@ -86,8 +86,7 @@ Wrong add_plan(const Words &words, Policy *policy) {
       plan.has_max_keys = true;
       plan.max_keys = static_cast<std::uint32_t>(value);
     } else if (option(words[i], "credits")) {
-      return quoted(words[i]) +
-             ": credits are not there yet, so that nothing would be taken from a balance; leave it out";
+      return quoted(words[i]) + ": credits are not supported yet, so nothing would be charged; leave it out";
     } else if (words[i] == "no_access") {
       plan.no_access = true;
     } else if (words[i] == "default") {
@@ -99,7 +98,7 @@ Wrong add_plan(const Words &words, Policy *policy) {
   }
   if (is_default) {
     if (!policy->default_plan.empty()) {
-      return "\"default\" is " + quoted(policy->default_plan) + " already; only one plan can be";
+      return quoted(policy->default_plan) + " has \"default\" already; only one plan can have it";
     }
     policy->default_plan = plan.name;
   }

@@ -47,7 +47,7 @@ struct Principal {
   std::string counter;  // whose limits `by=key` counts: the key's id, or that of the first of its rotations
   std::string issuer;   // of a token: the name of its keyward_issuer
   bool own_subject =
-      false;  // the subject is the issuer's own: no key, no record and no other issuer has it (subject_reach.hpp)
+      false;  // the subject is the issuer's own: no key, no record and no other issuer has it (shared_subjects.hpp)
   bool provisioned = true;        // of a token: its subject is in the store
   Grants grants;                  // effective: own, within the plan's, within the subject's
   bool grants_are_roles = false;  // jwt::Identity::scopes_are_roles

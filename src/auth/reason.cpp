@@ -1,4 +1,4 @@
-// The table of spec 9: what each reason means to a client, a log and a library.
+// The table of reasons: what each means to a client, a log and a library.
 #include "auth/reason.hpp"
 
 #include <array>
@@ -66,8 +66,8 @@ constexpr std::array<Row, kReasonCount> kRows = {{
     {Reason::keys_unavailable, {"keys_unavailable", 503, kUnavailable, kLater, "", 503, 14, Fault::ours}},
     {Reason::invalid_message, {"invalid_message", 400, "invalid_request", kBadBody, "", -32600, 3, Fault::client}},
     {Reason::invalid_body, {"invalid_body", 400, "invalid_request", kBadBody, "", -32700, 3, Fault::client}},
-    // The two below have no JSON-RPC or gRPC number in the spec: the HTTP status, as in the rows above, and
-    // gRPC's NOT_FOUND and ALREADY_EXISTS.
+    // Nothing answers with the two below in JSON-RPC or gRPC yet: their numbers are the HTTP status, as in the rows
+    // above, and gRPC's NOT_FOUND and ALREADY_EXISTS.
     {Reason::not_found, {"not_found", 404, "not_found", "not found", "", 404, 5, Fault::client}},
     {Reason::conflict, {"conflict", 409, "conflict", "conflict", "", 409, 6, Fault::client}},
     {Reason::body_too_large,

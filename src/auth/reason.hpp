@@ -1,5 +1,4 @@
-// Why a request was refused: one closed list, and one table from each to all that an answer needs
-// (spec 9).
+// Why a request was refused: one closed list, and one table from each to all that an answer needs.
 #pragma once
 
 #include <cstddef>

@@ -6,7 +6,7 @@
 namespace keyward {
 namespace {
 
-// Spec 6: the subject's, the token's plan_claim, the issuer's, the default.
+// The first that there is of the subject's, the token's plan_claim, the issuer's and the default.
 std::string_view plan_name_of(const SubjectView *subject, const jwt::Identity &identity,
                               const jwt::Issuer &issuer) noexcept {
   if (subject != nullptr && !subject->plan.empty()) {
@@ -22,13 +22,13 @@ bool is_denied(const TokenDenial &denial, const VerifiedToken &token, const jwt:
 }  // namespace
 
 BuiltToken build_token_principal(CredentialReader *reader, const VerifiedToken &token, const jwt::Issuer &issuer,
-                                 const SubjectReach &reach, const Policy &policy, std::int64_t now_s,
+                                 const SharedSubjects &shared, const Policy &policy, std::int64_t now_s,
                                  Principal *principal) {
   const jwt::Identity &identity = token.identity;
   principal->kind = Kind::token;
   principal->issuer = issuer.name;
   principal->subject = identity.subject;
-  principal->own_subject = identity.has_subject && !reach.has(identity.subject);
+  principal->own_subject = identity.has_subject && !shared.has(identity.subject);
   principal->provisioned = false;
   principal->stands_until_s = token.times.valid_until_s;
 

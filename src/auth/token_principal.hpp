@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "auth/principal.hpp"
-#include "auth/subject_reach.hpp"
+#include "auth/shared_subjects.hpp"
 #include "auth/verified_token.hpp"
 #include "jwt/issuer.hpp"
 
@@ -15,7 +15,7 @@ enum class BuiltToken { ok, blocked_subject, revoked, damaged };
 // Builds the principal of a token of this issuer at now_s. reader: within a snapshot; nullptr: there is no store. Whether a token that isn't
 // provisioned is good is the caller's to say.
 BuiltToken build_token_principal(CredentialReader *reader, const VerifiedToken &token, const jwt::Issuer &issuer,
-                                 const SubjectReach &reach, const Policy &policy, std::int64_t now_s,
+                                 const SharedSubjects &shared, const Policy &policy, std::int64_t now_s,
                                  Principal *principal);
 
 }  // namespace keyward

@@ -170,7 +170,7 @@ class Reader {
         ++at_;
         const bool ended =
             at_ == text_.size() || is_blank(text_[at_]) || text_[at_] == ';' || text_[at_] == '{' || text_[at_] == ')';
-        return ended || fail("something follows a quote without a blank");
+        return ended || fail("a blank or a \";\" is missing after the closing quote");
       }
       line_ += text_[at_] == '\n' ? 1U : 0U;
       *word += text_[at_++];

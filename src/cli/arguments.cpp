@@ -142,7 +142,7 @@ Outcome contradiction(const char *option, const char *other) {
 
 Outcome credits_are_missing(const char *option) {
   return wrong_usage(std::string(option) +
-                     ": credits are not there yet, so that nothing would be taken from a balance; leave it out");
+                     ": credits are not supported yet, so nothing would be charged; leave it out");
 }
 
 Outcome check_issuer_name(const char *option, std::string_view name) {

@@ -18,8 +18,8 @@
 #include "cli/owner.hpp"
 #include "cli/place.hpp"
 #include "store/environment/failure.hpp"
-#include "store/maintenance/maintenance.hpp"
 #include "store/environment/rights.hpp"
+#include "store/maintenance/maintenance.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -59,7 +59,7 @@ Outcome become(const Owner &owner) {
                         "; it takes CAP_SETUID and CAP_SETGID): run the command as that user");
   }
   if (setuid(0) == 0 || geteuid() != owner.user || getegid() != group) {
-    return store_failed("this process stays root although it gave that up: no store but root's can be opened here");
+    return store_failed("this process is still root after setuid(): only root's own stores can be opened here");
   }
 #ifndef __SANITIZE_ADDRESS__
   prctl(PR_SET_DUMPABLE, 0);  // which a change of ids may undo
@@ -150,7 +150,7 @@ Outcome Run::choose_owner() {
   }
   if (use_.kind == StoreUse::Kind::restored) {
     if (!folder_.is_there()) {
-      return no(use_.folder->value + " is no backup: it isn't there");
+      return no(use_.folder->value + " is not a backup: there is no such folder");
     }
     owner_ = {folder_.user(), folder_.group()};
     if (makes() && owner_.user == 0) {
@@ -178,8 +178,8 @@ Outcome Run::check_folder() {
     }
     if (folder_.is_there() && folder_.user() != owner_.user && folder_.user() != 0) {
       return store_failed(folder_.path() + " belongs to " + name_of_user(folder_.user()) + ", and the store to " +
-                          name_of_user(owner_.user) + ": name a folder of " + name_of_user(owner_.user) +
-                          "'s, or one that isn't there yet");
+                          name_of_user(owner_.user) + ": name a folder that belongs to " + name_of_user(owner_.user) +
+                          ", or one that doesn't exist yet");
     }
     const bool given = store_.is_there() && makes() && folder_.is_there() && folder_.user() == 0 && owner_.user != 0 &&
                        folder_.only_root_writes() && folder_.only_root_leads_here();
@@ -203,17 +203,17 @@ Outcome Run::check_roots(const Place &place, const char *what) const {
   }
   const std::string cure = "; give " + std::string(what) +
                            " to the user of nginx's workers (chown -R www-data: " + place.path() +
-                           "), whom the command becomes then";
+                           "): the command runs as that user then";
   if (place.user() != 0) {
     return store_failed(place.path() + " belongs to " + name_of_user(place.user()) + ", and the store to root" + cure);
   }
   if (!place.only_root_leads_here()) {
-    return store_failed(place.path() + " is root's, and others can put something else in its place: they may write " +
+    return store_failed(place.path() + " belongs to root, but others can replace it, as they may write " +
                         place.others() + cure);
   }
   return place.only_root_writes()
              ? done()
-             : store_failed(place.path() + " is root's, and others or its group may write it: chmod go-w " +
+             : store_failed(place.path() + " belongs to root, but its group or others may write it: chmod go-w " +
                             place.path() + cure);
 }
 
@@ -266,7 +266,7 @@ Outcome Run::run_here(bool in_child) {
 
 Outcome Run::as_root() {
   if (!close_all_but(inputs_)) {
-    return store_failed(std::string("can't close what was inherited: ") + std::strerror(errno));
+    return store_failed(std::string("can't close inherited file descriptors: ") + std::strerror(errno));
   }
   auto outcome = find_places();
   outcome = outcome.ok() ? choose_owner() : outcome;

@@ -60,13 +60,13 @@ void die_with_parent() noexcept { prctl(PR_SET_PDEATHSIG, SIGKILL); }
 ChildEnd in_child(Context &context, const std::function<Outcome()> &body) {
   int ends[2] = {-1, -1};
   if (pipe(ends) != 0) {
-    return {store_failed(std::string("no pipe: ") + std::strerror(errno)), 0};
+    return {store_failed(std::string("can't create a pipe: ") + std::strerror(errno)), 0};
   }
   File in(ends[0]), out(ends[1]);
   const auto parent = getpid();
   const auto child = fork();
   if (child < 0) {
-    return {store_failed(std::string("no child process: ") + std::strerror(errno)), 0};
+    return {store_failed(std::string("can't start a process: ") + std::strerror(errno)), 0};
   }
   if (child == 0) {
     in.close();

@@ -209,7 +209,7 @@ CommandLine::CommandLine() : state_(std::make_unique<State>()) {
                [this](const CLI::results_t &results) {
                  auto text = completion(page_of(state_->root, "", state_->words), results.back());
                  if (text.empty()) {
-                   throw CLI::ValidationError("--completion", "there are completions for bash, zsh and fish");
+                   throw CLI::ValidationError("--completion", "write bash, zsh or fish");
                  }
                  answer(std::move(text));
                  return true;

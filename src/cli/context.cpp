@@ -117,7 +117,7 @@ Usage::Usage(const Context &context) {
   const auto status = store_.open(context.store, true, 0);
   open_ = status.ok();
   if (!open_ && status.code != StoreCode::missing && status.code != StoreCode::no_schema) {
-    context.warn("uses are not known: " + status.text);
+    context.warn("use counts can't be read: " + status.text);
   }
 }
 

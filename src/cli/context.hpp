@@ -14,10 +14,10 @@
 #include "cli/output.hpp"
 #include "json/json.hpp"
 #include "keys/answer.hpp"
-#include "store/transactions/reader.hpp"
 #include "store/records/record.hpp"
-#include "usage/usage.hpp"
+#include "store/transactions/reader.hpp"
 #include "store/transactions/writer.hpp"
+#include "usage/usage.hpp"
 
 namespace keyward::cli {
 

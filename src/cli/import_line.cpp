@@ -53,7 +53,7 @@ bool take_text(const json::Value &value, const char *name, bool (*is_valid)(std:
     return false;
   }
   if (!is_valid(text)) {
-    return draft->fail(std::string(name) + " is too long, or has characters that it may not have");
+    return draft->fail(std::string(name) + " is too long, or has characters that are not allowed");
   }
   *out = text;
   return true;
@@ -225,7 +225,7 @@ bool take_members(const json::Value &object, Draft *draft) {
     const auto rule = std::find_if(std::begin(kMembers), std::end(kMembers),
                                    [&member = name](const auto &each) { return each.name == member; });
     if (rule == std::end(kMembers)) {
-      return draft->fail((may_be_shown(name) ? "there is no member " + quote(name)
+      return draft->fail((may_be_shown(name) ? "unknown member " + quote(name)
                                              : "a member is unknown; its name isn't shown, as it may be a key") +
                          "; there are " + names_of_members());
     }
@@ -344,12 +344,12 @@ bool parse_import_line(std::string_view line, const ImportRules &rules, Imported
   auto &record = key->record;
   if (record.state == KeyState::pending) {
     *error =
-        "state \"pending\": logins are not there yet, so that nothing could ever make this key active; write "
+        "state \"pending\": logins are not supported yet, so this key could never become active; write "
         "\"active\", \"suspended\" or \"revoked\"";
     return false;
   }
   if (!record.pkce_challenge.empty() && record.state != KeyState::revoked) {
-    *error = "pkce_challenge: logins are not there yet, so that nothing would come of it; leave it out";
+    *error = "pkce_challenge: logins are not supported yet, so it would have no effect; leave it out";
     return false;
   }
   record.created_at_s = record.created_at_s == 0 ? rules.now_s : record.created_at_s;

@@ -39,8 +39,7 @@ Outcome init(Context &context, const Options &options) {
   }
   context.out.line("A new store is in " + path + "; its files belong to " + owner + ".");
   if (geteuid() == 0 && !options.user.given) {
-    context.note(
-        "keyward: warning: nginx's workers can't read root's files; `keyward init --user www-data` makes them theirs");
+    context.note("keyward: warning: nginx's workers can't read root's files: chown -R www-data: " + path);
   }
   context.out.line("Next, in nginx.conf:");
   context.out.line("");

@@ -70,7 +70,7 @@ class Blocks : public NginxReader {
     ConfiguredIssuer &issuer = issuers_->back();
     if (const KeysFrom from = keys_from(words[0]); from != KeysFrom::none) {
       if (issuer.from != KeysFrom::none) {
-        return "is one source of keys too many";
+        return "is a second source of keys; write only one";
       }
       if (words.size() < 2 || (words.size() > 2 && from != KeysFrom::jwks_uri)) {
         return "has the wrong number of arguments";

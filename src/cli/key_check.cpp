@@ -30,13 +30,13 @@ struct Options {
 };
 
 // By what it is judged.
-struct Judge {
+struct CheckRules {
   bool has_configuration = false;
   ConfiguredPolicy configured;
   std::vector<std::string> remarks;
 };
 
-struct Verdict {
+struct CheckResult {
   Reason reason = Reason::invalid_key;
   KeyRecord key;  // id empty: nothing is said about any key
   Principal principal;
@@ -63,23 +63,23 @@ class FormOf {
 };
 
 // A plan that is named and nowhere: whose word that is.
-void note_missing_plan(CredentialReader &reader, const Judge &by, Verdict *verdict) {
+void note_missing_plan(CredentialReader &reader, const CheckRules &by, CheckResult *result) {
   Plan plan;
   bool missing = false;
-  if (resolve_plan(&reader, verdict->principal.plan, by.configured.policy, &plan, &missing) != StoreCode::ok ||
+  if (resolve_plan(&reader, result->principal.plan, by.configured.policy, &plan, &missing) != StoreCode::ok ||
       !missing) {
     return;
   }
-  const auto name = quote(verdict->principal.plan);
-  verdict->remarks.push_back(by.has_configuration
-                                 ? "neither the configuration nor the store has the plan " + name
-                                 : "plan " + name +
-                                       " is not in the store; nginx's configuration may have it, and then nginx lets "
-                                       "the key in: --conf FILE, with what `nginx -T` prints, tells");
+  const auto name = quote(result->principal.plan);
+  result->remarks.push_back(by.has_configuration
+                                ? "neither the configuration nor the store has the plan " + name
+                                : "plan " + name +
+                                      " is not in the store; if nginx's configuration has it, nginx accepts the key: "
+                                      "give that by --conf FILE, with what `nginx -T` prints");
 }
 
 // What the store has about the key that was recognised.
-Outcome describe(CredentialReader &reader, std::string_view id, const Judge &by, Verdict *verdict) {
+Outcome describe(CredentialReader &reader, std::string_view id, const CheckRules &by, CheckResult *result) {
   Snapshot snapshot(reader);
   if (!snapshot.status().ok()) {
     return from_store(snapshot.status());
@@ -90,18 +90,19 @@ Outcome describe(CredentialReader &reader, std::string_view id, const Judge &by,
     return done();  // gone meanwhile
   }
   if (code != StoreCode::ok ||
-      build_key_principal(reader, found, by.configured.policy, &verdict->principal) == Built::damaged) {
+      build_key_principal(reader, found, by.configured.policy, &result->principal) == Built::damaged) {
     return store_failed(kDamaged);
   }
-  verdict->key = to_record(found.id, found.key);
-  if (verdict->reason == Reason::no_access) {
-    note_missing_plan(reader, by, verdict);
+  result->key = to_record(found.id, found.key);
+  if (result->reason == Reason::no_access) {
+    note_missing_plan(reader, by, result);
   }
   return done();
 }
 
 // Whose key it is and what requests are told, whatever its form.
-Outcome judge(CredentialReader &reader, std::string_view key, std::int64_t now_s, const Judge &by, Verdict *verdict) {
+Outcome decide_about(CredentialReader &reader, std::string_view key, std::int64_t now_s, const CheckRules &by,
+                     CheckResult *result) {
   const FormOf form(key);
   const ListedIssuers issuers;
   Accepted accepted;
@@ -114,31 +115,31 @@ Outcome judge(CredentialReader &reader, std::string_view key, std::int64_t now_s
   if (answer.reason == Reason::store_error) {
     return decision.store_trouble().ok() ? store_failed(kDamaged) : from_store(decision.store_trouble());
   }
-  verdict->reason = answer.reason;
-  return answer.reason == Reason::invalid_key ? done() : describe(reader, answer.recognised_key_id(), by, verdict);
+  result->reason = answer.reason;
+  return answer.reason == Reason::invalid_key ? done() : describe(reader, answer.recognised_key_id(), by, result);
 }
 
 // nginx looks at a key's form before it asks the store.
-void judge_form(std::string_view key, const Judge &by, Verdict *verdict) {
+void note_form(std::string_view key, const CheckRules &by, CheckResult *result) {
   const auto match = find_format(by.configured.formats, key);
   if (match.has_frame && match.format->has_characters(key)) {
     return;
   }
   if (by.has_configuration) {
-    verdict->reason = Reason::invalid_key;
-    verdict->remarks.push_back(
-        match.format != nullptr ? "it begins as keys of keyward_key_format " + quote(match.format->prefix) +
-                                      " do, and isn't of that form: nginx refuses it without asking the store"
-                                : std::string("no keyward_key_format of the configuration admits it: nginx refuses it "
-                                              "without asking the store"));
-  } else if (!verdict->key.id.empty()) {
-    verdict->remarks.push_back(
-        "it isn't of the form that nginx takes by default, " + quote(default_key_format().prefix) +
-        " and so on: nginx refuses it, unless its configuration has a keyward_key_format for it; --conf FILE tells");
+    result->reason = Reason::invalid_key;
+    result->remarks.push_back(match.format != nullptr
+                                  ? "it begins like keys of keyward_key_format " + quote(match.format->prefix) +
+                                        ", but has another length or other characters, so nginx refuses it"
+                                  : std::string("it fits no keyward_key_format of the configuration: nginx refuses it "
+                                                "without a look-up"));
+  } else if (!result->key.id.empty()) {
+    result->remarks.push_back(
+        "it doesn't fit nginx's default key format, with the prefix " + quote(default_key_format().prefix) +
+        ": nginx refuses it unless its configuration has a keyward_key_format for it; give that by --conf FILE");
   }
 }
 
-Outcome read_judge(const Context &context, const Options &options, Judge *by) {
+Outcome read_rules(const Context &context, const Options &options, CheckRules *by) {
   by->configured.formats.push_back(default_key_format());
   if (!options.conf.given) {
     return done();
@@ -150,7 +151,7 @@ Outcome read_judge(const Context &context, const Options &options, Judge *by) {
   outcome = outcome.ok() ? read_policy(text, &by->configured, &by->remarks) : outcome;
   const auto &store = by->configured.store;
   if (store.empty()) {
-    by->remarks.emplace_back("the configuration has no keyward_store: nginx accepts no keys by it");
+    by->remarks.emplace_back("the configuration has no keyward_store: nginx accepts no keys with it");
   } else if (store.front() == '/' && !is_same_folder(store, context.store)) {
     by->remarks.push_back("the configuration has keyward_store " + quote(store) + ", and the store that was asked is " +
                           quote(context.store));
@@ -158,58 +159,58 @@ Outcome read_judge(const Context &context, const Options &options, Judge *by) {
   return outcome;
 }
 
-std::string remark_of(const Verdict &verdict) {
+std::string remark_of(const CheckResult &result) {
   std::string text;
-  for (const auto &remark : verdict.remarks) {
+  for (const auto &remark : result.remarks) {
     text += (text.empty() ? "" : "; ") + remark;
   }
   return text;
 }
 
-void print_json(Context &context, const Verdict &verdict, bool has_configuration) {
+void print_json(Context &context, const CheckResult &result, bool has_configuration) {
   auto writer = context.json_writer();
-  writer.begin_object().key("valid").boolean(verdict.reason == Reason::none);
-  put_text(writer, "reason", info(verdict.reason).name);
-  put_text(writer, "id", verdict.key.id);
-  put_text(writer, "name", verdict.key.name);
-  put_text(writer, "subject", verdict.key.subject);
-  put_text(writer, "plan", verdict.principal.plan);
-  put_text(writer, "scopes", verdict.reason == Reason::none ? verdict.principal.grants.text() : std::string());
-  put_text(writer, "state", verdict.key.id.empty() ? std::string_view() : to_text(verdict.key.state));
-  put_time(writer, "expires_at", verdict.key.expires_at_s);
-  put_text(writer, "remark", remark_of(verdict));
+  writer.begin_object().key("valid").boolean(result.reason == Reason::none);
+  put_text(writer, "reason", info(result.reason).name);
+  put_text(writer, "id", result.key.id);
+  put_text(writer, "name", result.key.name);
+  put_text(writer, "subject", result.key.subject);
+  put_text(writer, "plan", result.principal.plan);
+  put_text(writer, "scopes", result.reason == Reason::none ? result.principal.grants.text() : std::string());
+  put_text(writer, "state", result.key.id.empty() ? std::string_view() : to_text(result.key.state));
+  put_time(writer, "expires_at", result.key.expires_at_s);
+  put_text(writer, "remark", remark_of(result));
   writer.key("configuration").boolean(has_configuration).end_object();
   context.print(writer);
 }
 
-void print_fields(Context &context, const Verdict &verdict) {
-  const bool valid = verdict.reason == Reason::none;
+void print_fields(Context &context, const CheckResult &result) {
+  const bool valid = result.reason == Reason::none;
   Fields fields;
   fields.add("valid", {valid ? "yes" : "no", valid ? Colour::green : Colour::red});
   if (!valid) {
-    fields.add("reason", std::string(info(verdict.reason).name));
+    fields.add("reason", std::string(info(result.reason).name));
   }
-  if (!verdict.key.id.empty()) {
-    fields.add("id", verdict.key.id);
-    fields.add("name", text_of(verdict.key.name));
-    fields.add("subject", text_of(verdict.key.subject));
-    fields.add("plan", text_of(verdict.principal.plan));
-    fields.add("state", state_cell(verdict.key, context.now_s));
-    fields.add("expires", time_text(verdict.key.expires_at_s));
+  if (!result.key.id.empty()) {
+    fields.add("id", result.key.id);
+    fields.add("name", text_of(result.key.name));
+    fields.add("subject", text_of(result.key.subject));
+    fields.add("plan", text_of(result.principal.plan));
+    fields.add("state", state_cell(result.key, context.now_s));
+    fields.add("expires", time_text(result.key.expires_at_s));
   }
   if (valid) {
-    const auto &grants = verdict.principal.grants;
+    const auto &grants = result.principal.grants;
     fields.add("scopes", grants.is_all()         ? "* (nothing narrows it)"
                          : grants.text().empty() ? "(nothing)"
                                                  : grants.text());
   }
-  for (const auto &remark : verdict.remarks) {
+  for (const auto &remark : result.remarks) {
     fields.add("remark", remark);
   }
   fields.print(context.out);
 }
 
-Outcome check(Context &context, const Judge &by) {
+Outcome check(Context &context, const CheckRules &by) {
   Secret key;
   const bool fits = read_secret_line("Key: ", kMaxCredentialBytes, &key);
   if (key.empty() && fits) {
@@ -219,27 +220,27 @@ Outcome check(Context &context, const Judge &by) {
   if (const auto status = reader.open(context.store); !status.ok()) {
     return from_store(status);
   }
-  Verdict verdict;
-  verdict.remarks = by.remarks;
+  CheckResult result;
+  result.remarks = by.remarks;
   if (fits) {
-    if (auto outcome = judge(reader, key.view(), context.now_s, by, &verdict); !outcome.ok()) {
+    if (auto outcome = decide_about(reader, key.view(), context.now_s, by, &result); !outcome.ok()) {
       return outcome;
     }
   }
-  judge_form(key.view(), by, &verdict);
+  note_form(key.view(), by, &result);
   if (context.json) {
-    print_json(context, verdict, by.has_configuration);
+    print_json(context, result, by.has_configuration);
   } else {
-    print_fields(context, verdict);
+    print_fields(context, result);
   }
-  return verdict.reason == Reason::none ? done() : no({});
+  return result.reason == Reason::none ? done() : no({});
 }
 
 }  // namespace
 
 void add_key_check(CommandLine &line) {
   auto options = std::make_shared<Options>();
-  auto by = std::make_shared<Judge>();
+  auto by = std::make_shared<CheckRules>();
   line.command(
           "key check", "say whether a key on standard input would be let in",
           "One line: the key. It is never an argument, as others can see those. The answer is on standard output also "
@@ -249,7 +250,7 @@ void add_key_check(CommandLine &line) {
           "remark says what isn't known without it.",
           "keyward key check < key.txt")
       .option("--conf", "FILE", &options->conf, "nginx's configuration too: a file with what `nginx -T` printed")
-      .prepare([options, by](Context &context) { return read_judge(context, *options, by.get()); })
+      .prepare([options, by](Context &context) { return read_rules(context, *options, by.get()); })
       .action([by](Context &context) { return check(context, *by); });
 }
 

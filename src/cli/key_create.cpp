@@ -65,7 +65,7 @@ Outcome read_request(const Options &options, std::int64_t now_s, Request *reques
   }
   if (options.pkce_challenge.given) {
     return wrong_usage(
-        "--pkce-challenge: logins are not there yet, so that nothing could ever make this key active; leave it out");
+        "--pkce-challenge: logins are not supported yet, so this key could never become active; leave it out");
   }
   key.now_s = now_s;
   return read_minting(options.minting, &request->minting);
@@ -117,8 +117,8 @@ Outcome create(Context &context, const Options &options) {
   }
   if (created.is_unlimited && !options.quiet) {
     context.note(
-        "Nothing narrows this key: it has neither scopes nor a plan, so it may do everything, unless nginx's "
-        "configuration has a default plan. --scope or --plan narrows the next one.");
+        "This key may do everything: it has neither scopes nor a plan. Only a default plan in nginx's "
+        "configuration would restrict it. For the next key, write --scope or --plan.");
   }
   const auto &record = created.record;
   auto outcome = show_new_key(context, record, minted.text.view(), {0, created.new_subject}, options.quiet);
@@ -137,20 +137,18 @@ void add_key_create(CommandLine &line) {
   line.group("key", "API keys", "keyward key list");
   auto options = std::make_shared<Options>();
   auto command =
-      line.command("key create", "mint a key and show it, once",
+      line.command("key create", "create a key and show it, once",
                    "Without --scope a key has its plan's scopes; --scope '' is an empty list, which grants nothing.\n"
                    "The key is on the disk before it is shown, and can't be shown again: only its hash is kept.",
                    "keyward key create --name laptop --subject alice --scope posts:read --expires 90d");
   command.required("--name", "NAME", &options->name, "what people call it (required)")
-      .option("--subject", "SUBJECT", &options->subject, "whose it is")
+      .option("--subject", "SUBJECT", &options->subject, "the user or company that it belongs to")
       .option("--plan", "PLAN", &options->plan, "its plan (else its subject's, else the default one)")
       .list("--scope", "SCOPE", &options->scopes, "posts:read, posts:* or *; repeatable, also a,b")
       .list("--limit", "RATE", &options->limits, "60r/m, 1000r/30d; repeatable; instead of its plan's")
       .option("--expires", "90d|DATE", &options->expires, "a time from now, or 2027-01-31, or 2027-01-31T12:00:00Z");
   add_minting_options(command, &options->minting);
-  command
-      .option("--pkce-challenge", "S256", &options->pkce_challenge,
-              "refused: logins, which would make the key active, are not there yet")
+  command.option("--pkce-challenge", "S256", &options->pkce_challenge, "refused: logins are not supported yet")
       .flag("-q,--quiet", &options->quiet, "print the key only")
       .action([options](Context &context) { return create(context, *options); });
 }

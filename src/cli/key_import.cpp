@@ -61,9 +61,9 @@ std::string text_of(const keys::ImportProblem &problem, std::uint64_t candidates
   const std::string revoked = problem.is_revoked ? " (revoked)" : "";
   switch (problem.kind) {
     case Kind::id_twice:
-      return "id is that of " + as_line(problem.other_line) + ", too";
+      return "id is the same as in " + as_line(problem.other_line);
     case Kind::key_twice:
-      return "its key is that of " + as_line(problem.other_line) + ", too";
+      return "its key is the same as in " + as_line(problem.other_line);
     case Kind::id_taken:
       return "id is in the store already" + revoked;
     case Kind::key_taken:
@@ -74,9 +74,10 @@ std::string text_of(const keys::ImportProblem &problem, std::uint64_t candidates
       return "its prefix has more than " + std::to_string(candidates) + " keys, " + std::to_string(problem.stored) +
              " of them in the store; --candidates allows more, at one bcrypt run each";
     case Kind::store_damaged:
-      return "the store is damaged where " + as_line(problem.line) + " would go; `keyward store check` says more";
+      return "a record of the store that " + as_line(problem.line) +
+             " was compared with is damaged; `keyward store check` names it";
     case Kind::prefix_damaged:
-      return "the store is damaged under the prefix of " + as_line(problem.line);
+      return "a record with the prefix of " + as_line(problem.line) + " is damaged";
   }
   return {};
 }

@@ -75,7 +75,7 @@ class Purge {
     status = status.ok() ? usage_.remove(names.data(), names.size(), kWaitMs) : status;
     if (!status.ok() && !warned_) {
       warned_ = true;
-      context_.warn("use counts of removed keys are left: " + status.text);
+      context_.warn("use counts of removed keys could not be removed: " + status.text);
     }
   }
 
@@ -122,7 +122,7 @@ void add_key_purge(CommandLine &line) {
   line.command(
           "key purge", "remove the records of keys that were revoked long ago",
           "Also their use counts. Of each only a digest of its id stays, so that restoring a backup doesn't bring "
-          "it back.\n"
+          "the key back.\n"
           "In transactions of 5000 keys; others may write in between. `keyward store compact` gives the room back.",
           "keyward key purge --revoked-before 90d --dry-run")
       .required("--revoked-before", "90d|DATE", &options->before, "a time ago, or 2026-01-31 (required)")

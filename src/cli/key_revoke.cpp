@@ -182,11 +182,11 @@ Outcome run(Context &context, const Options &options) {
 
 void add_key_revoke(CommandLine &line) {
   auto options = std::make_shared<Options>();
-  line.command("key revoke", "end a key, at once and for good",
+  line.command("key revoke", "revoke a key, at once and for good",
                "Every worker refuses it from the moment that this command returns. A key that it had replaced by "
                "rotation ends\n"
-               "with it. A key that is revoked already is fine. Waits up to 60 s for another writer.\n"
-               "With --stdin all ids that are known are revoked, whatever is wrong with the others: those are named, "
+               "with it. A key that is revoked already is no error. Waits up to 60 s for another writer.\n"
+               "With --stdin all ids that are known are revoked; lines that are wrong are named, "
                "and the\nexit status is 1.",
                "keyward key revoke key_0Bq3dXk2mVYc8sTgL1nRzP")
       .optional_argument("ID", &options->id, "the key's id")

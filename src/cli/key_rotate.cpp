@@ -99,7 +99,7 @@ Outcome rotate(Context &context, const Options &options) {
       show_new_key(context, rotated.record, minted.text.view(), {rotated.old.overlap_until_s, false}, options.quiet);
   if (!outcome.ok()) {
     // To revoke it would end the old key, too, which is in use.
-    outcome.error += "; rotate that one, which ends neither it nor its predecessor";
+    outcome.error += "; rotate it to get one that is shown: that ends neither of the two";
   }
   return outcome;
 }
@@ -109,14 +109,14 @@ Outcome rotate(Context &context, const Options &options) {
 void add_key_rotate(CommandLine &line) {
   auto options = std::make_shared<Options>();
   auto command = line.command(
-      "key rotate", "replace a key: a successor with the same terms, which both live for a while",
-      "The successor has the same subject, plan, scopes, limits, name and expiry, and counts on in the same windows.\n"
-      "The old key lives on for the overlap; revoking the successor ends both. Only an active key that was not "
-      "rotated\n"
-      "yet can be. A plan's max_keys doesn't count a key in its overlap, so it never refuses a rotation.",
+      "key rotate", "replace a key by a successor with the same rights; both work for a while",
+      "The successor has the same subject, plan, scopes, limits, name and expiry, and shares the old key's counts.\n"
+      "The old key works until the overlap ends; revoking the successor ends both. Only an active key that was "
+      "not\n"
+      "rotated before can be rotated. A plan's max_keys doesn't count the old key, so it never refuses a rotation.",
       "keyward key rotate key_0Bq3dXk2mVYc8sTgL1nRzP --overlap 7d");
   command.argument("ID", &options->id, "the key's id")
-      .option("--overlap", "24h", &options->overlap, "how long the old key lives on (default 24h); 0 ends it at once");
+      .option("--overlap", "24h", &options->overlap, "how long the old key works (default 24h); 0 ends it at once");
   add_minting_options(command, &options->minting);
   command.flag("-q,--quiet", &options->quiet, "print the key only").action([options](Context &context) {
     return rotate(context, *options);

@@ -20,7 +20,7 @@ ListedIssuers::ListedIssuers(const std::vector<ConfiguredIssuer> &all, const std
     accepted_.push_back(place);
   }
   for (std::size_t place = 0; place < rules.size(); ++place) {
-    reaches_.emplace_back(rules, place);
+    shared_subjects_.emplace_back(rules, place);
   }
 }
 

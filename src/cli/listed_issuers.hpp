@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "auth/subject_reach.hpp"
+#include "auth/shared_subjects.hpp"
 #include "cli/issuer_config.hpp"
 #include "decide/deciding.hpp"
 
@@ -23,7 +23,7 @@ class ListedIssuers final : public TokenIssuers {
   const IssuerList &accepted() const noexcept { return accepted_; }
 
   const jwt::Issuer &rules(std::size_t place) const noexcept override { return issuers_[place]->rules; }
-  const SubjectReach &reach(std::size_t place) const noexcept override { return reaches_[place]; }
+  const SharedSubjects &shared_subjects(std::size_t place) const noexcept override { return shared_subjects_[place]; }
   const std::shared_ptr<const jwt::KeySet> &keys(std::size_t place) const noexcept override {
     return issuers_[place]->keys;
   }
@@ -36,7 +36,7 @@ class ListedIssuers final : public TokenIssuers {
 
  private:
   std::vector<const ConfiguredIssuer *> issuers_;
-  std::vector<SubjectReach> reaches_;
+  std::vector<SharedSubjects> shared_subjects_;
   IssuerList accepted_;
 };
 

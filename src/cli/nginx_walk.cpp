@@ -29,7 +29,7 @@ class Walk {
       remarks->push_back(dump_.is_whole()
                              ? quote(passed_over_) + ", which is included, is not in what `nginx -T` printed"
                              : quote(passed_over_) +
-                                   " and whatever else is included wasn't looked at; `nginx -T` prints it, too");
+                                   " and other included files were not read; give what `nginx -T` prints");
     }
     return done();
   }
@@ -53,8 +53,8 @@ class Walk {
     const std::string block(reader_->block());
     if (!block.empty() && !dump_.is_whole()) {
       return "\"include\" in a " + block +
-             " can't be followed in a file by itself; name one with what `nginx -T` prints, which has what is "
-             "included, "
+             " can't be followed here; name a file with what `nginx -T` prints, which has the "
+             "included files, "
              "too";
     }
     std::vector<NginxDump::File> files;
@@ -70,7 +70,7 @@ class Walk {
         continue;
       }
       if (open_ == kMaxDepth || ++includes_ > kMaxIncludes) {
-        return "\"include\" of " + quote(name) + " leads around, or into too many files";
+        return "\"include\" of " + quote(name) + " includes itself, or too many files";
       }
       ++open_;
       const bool good = read(file);

@@ -46,7 +46,7 @@ StoreStatus is_empty(int folder, const std::string &path) {
   while (const dirent *entry = readdir(entries)) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != ".." && name != "lost+found") {
-      status = failure(StoreCode::exists, path + " belongs to root, and is not empty");
+      status = failure(StoreCode::exists, path + " belongs to root, and is not empty; name a new folder");
     }
   }
   closedir(entries);

@@ -34,7 +34,7 @@ void note_changes(const Context &context, const PlanRecord &old, const PlanRecor
       changes += (changes.empty() ? "" : ", ") + what + " " + cell.text + " (was " + was + ")";
     }
   }
-  context.note(changes.empty() ? "Plan " + plan.name + " was so already."
+  context.note(changes.empty() ? "Plan " + plan.name + " had these values already."
                                : "Plan " + plan.name + " is changed: " + changes + ".");
 }
 
@@ -115,7 +115,7 @@ void note_set(const Context &context, CredentialReader &reader, const keys::Plan
     note_changes(context, set.before, plan);
   }
   if (plan.is_default && !set.old_default.empty() && set.old_default != plan.name) {
-    context.note("Plan " + set.old_default + " was the default one, and isn't any more.");
+    context.note("Plan " + set.old_default + " is no longer the default plan.");
   }
 }
 
@@ -147,26 +147,26 @@ Outcome set_plan(Context &context, const SetOptions &options) {
 void add_plan_set(CommandLine &line) {
   auto set = std::make_shared<SetOptions>();
   line.command(
-          "plan set", "make a plan, or change what is given of one",
-          "Only what is given changes; --no-scopes, --no-limits and the like take away. Without scopes a plan narrows "
+          "plan set", "make a plan, or change one",
+          "Only what is given changes; --no-scopes, --no-limits and so on remove. Without scopes a plan restricts "
           "nothing;\n"
-          "--scope '' is an empty list, which grants nothing. --scope and --limit are whole lists: what was in them "
-          "before goes.\n"
-          "A plan of the same name in nginx's configuration wins.",
+          "--scope '' is an empty list, which grants nothing. --scope and --limit replace the whole list: repeat what "
+          "is to stay.\n"
+          "A plan of the same name in nginx's configuration is used instead.",
           "keyward plan set pro --scope 'posts:*,media:read' --limit 60r/m --limit 1000r/d --max-keys 5")
       .argument("NAME", &set->name, "the plan")
       .list("--scope", "SCOPE", &set->scopes, "posts:read, posts:* or *; repeatable, also a,b")
-      .flag("--no-scopes", &set->no_scopes, "take the list of scopes away: then nothing is narrowed")
-      .list("--limit", "RATE", &set->limits, "60r/m, 10r/s, 1000r/30d; repeatable: all hold")
-      .flag("--no-limits", &set->no_limits, "take all limits away")
+      .flag("--no-scopes", &set->no_scopes, "remove the list of scopes: then nothing is restricted")
+      .list("--limit", "RATE", &set->limits, "60r/m, 10r/s, 1000r/30d; repeatable: all apply")
+      .flag("--no-limits", &set->no_limits, "remove all limits")
       .option("--max-keys", "N", &set->max_keys, "keys that a subject may have, active and pending ones")
-      .flag("--no-max-keys", &set->no_max_keys, "as many as it likes")
-      .option("--credits", "N/PERIOD", &set->credits, "refused: credits are not there yet")
-      .flag("--no-credits", &set->no_credits, "take the credits away that an older version took")
+      .flag("--no-max-keys", &set->no_max_keys, "no maximum")
+      .option("--credits", "N/PERIOD", &set->credits, "refused: credits are not supported yet")
+      .flag("--no-credits", &set->no_credits, "remove credits that an older version has stored")
       .flag("--no-access", &set->no_access, "refuse every request of this plan")
-      .flag("--access", &set->access, "don't, after --no-access")
-      .flag("--default", &set->is_default, "the plan of whoever has no other")
-      .flag("--no-default", &set->no_default, "not any more")
+      .flag("--access", &set->access, "end --no-access")
+      .flag("--default", &set->is_default, "the plan of keys and tokens that have no other")
+      .flag("--no-default", &set->no_default, "end --default")
       .action([set](Context &context) { return set_plan(context, *set); });
 }
 

@@ -50,7 +50,7 @@ void print_text(Context &context, const CheckReport &report) {
   context.out.line(counted(report.keys, "key") + ", " + counted(report.subjects, "subject") + ", " +
                    counted(report.plans, "plan") +
                    (report.denials != 0 ? ", " + counted(report.denials, "denial") : "") +
-                   (report.damage.empty() ? ": all whole" : " are whole"));
+                   (report.damage.empty() ? ": no damage" : " are undamaged"));
 }
 
 Outcome check_here(Context &context) {
@@ -65,13 +65,13 @@ Outcome check_here(Context &context) {
   }
   return report.damage.empty() ? done()
                                : store_failed("the store is damaged: " + counted(report.damage.size(), "problem") +
-                                              "; what is damaged is refused, never taken for something else");
+                                              "; what is damaged is refused, so nobody is let in by it");
 }
 
 Outcome check(Context &context) {
   const auto end = in_child(context, [&context] { return check_here(context); });
   return end.signal == 0 ? end.outcome
-                         : store_failed("the store is damaged so that it can't be read: looking at it ended with " +
+                         : store_failed("the store is too damaged to be read: checking it ended with " +
                                         signal_text(end.signal) + "; restore a backup");
 }
 
@@ -143,8 +143,8 @@ Outcome stats(Context &context) {
 
 void add_store_commands(CommandLine &line) {
   line.group("store", "the store itself", "keyward store check");
-  line.command("store check", "look at every record and every index entry",
-               "Names each record whose checksum doesn't hold and each index entry that leads astray; then the exit "
+  line.command("store check", "check every record and every index entry",
+               "Names each record whose checksum is wrong and each wrong index entry; then the exit "
                "status is 3.\n"
                "The store stays in use meanwhile.",
                "keyward store check")

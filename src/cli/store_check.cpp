@@ -42,7 +42,7 @@ class Check {
 
   void note_table(const char *table, StoreCode code, bool named) {
     if (code != StoreCode::ok && !(code == StoreCode::damaged && named)) {
-      add(table, "", "the table can't be walked to its end");
+      add(table, "", "not all of the table can be read");
     }
   }
 
@@ -50,7 +50,7 @@ class Check {
     const auto status = usage_.open(context_.store, true, 0);
     usage_open_ = status.ok();
     if (status.code == StoreCode::missing) {
-      report_->remarks.push_back("there is no usage environment: uses are not known");
+      report_->remarks.push_back("there is no usage environment: use counts are not known");
     } else if (!status.ok()) {
       add("usage", "", status.text);
     }
@@ -74,7 +74,7 @@ class Check {
     PlanView plan;
     if (const auto found = reader_.find_default_plan(&name, &plan);
         found != StoreCode::ok && found != StoreCode::not_found && broken_plans_.find(name) == broken_plans_.end()) {
-      add("plan", "", "the default plan's entry leads to no plan that is the default");
+      add("plan", "", "the entry of the default plan names a plan that is not the default");
     }
   }
 
@@ -127,10 +127,10 @@ class Check {
         told_entries_.emplace(keyward::Table::index, found.key.locator);
       }
       if (code == StoreCode::not_found) {
-        add("index", found.id, "no entry leads to this key: it is refused as unknown");
+        add("index", found.id, "no index entry leads to this key: it is refused as unknown");
       } else if (astray) {
         add("index", found.id,
-            code == StoreCode::ok ? "the entry leads to another key, " + std::string(back.id)
+            code == StoreCode::ok ? "the index entry leads to another key, " + std::string(back.id)
                                   : std::string("the entry that should lead to this key is damaged"));
       }
     } else {
@@ -185,7 +185,7 @@ class Check {
         return reader_.for_each_candidate(prefix, visit, damaged);
       });
       if ((reader_.legacy_prefix_lengths() >> prefix.size() & 1U) == 0) {
-        add("prefixes", prefix, "prefixes of its length are not looked for");
+        add("prefixes", prefix, "keys with a prefix of this length can't be found");
       }
     }
   }
@@ -201,9 +201,9 @@ class Check {
         [&](keyward::Table table, std::string_view entry, std::string_view id, Stray stray) {
           if (told_entries_.count({table, std::string(entry)}) == 0) {
             add(name_of(table), id,
-                stray == Stray::damaged   ? "an entry's checksum doesn't hold"
-                : stray == Stray::missing ? "an entry leads to this key, which isn't there"
-                                          : "an entry leads to this key, whose record doesn't ask for it");
+                stray == Stray::damaged   ? "an entry's checksum is wrong"
+                : stray == Stray::missing ? "an entry leads to this key, which doesn't exist"
+                                          : "an entry leads to this key, but doesn't match its record");
           }
         });
     note_table("index", code, false);
@@ -296,7 +296,7 @@ class Check {
     }
   }
 
-  static constexpr const char *kBroken = "its record's checksum or form doesn't hold";
+  static constexpr const char *kBroken = "its record has a wrong checksum or form";
 
   const Context &context_;
   CredentialReader &reader_;

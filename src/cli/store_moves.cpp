@@ -149,24 +149,24 @@ void print_text(Context &context, const RestoreReport &report, bool dry_run) {
   context.out.line(dry_run ? "Nothing was changed." : "The store is restored.");
   if (report.was_empty && !dry_run) {
     context.out.line(
-        "There was none before: what was revoked, suspended or blocked since the backup is not known here.");
+        "There was no store before: what was revoked, suspended or blocked since the backup is not known here.");
   }
 }
 
 void warn_of(const Context &context, const RestoreReport &report) {
   if (!report.was_there && !report.was_empty) {
     context.warn(
-        "nothing could be read of a present store: what was revoked, suspended or blocked since the backup "
-        "is as it was then; do that again");
+        "the present store could not be read: what was revoked, suspended or blocked since the backup is in "
+        "force no longer; revoke, suspend and block it again");
   }
   for (std::size_t i = 0; i < report.damaged.size() && i < kNamed; ++i) {
-    context.warn(report.damaged[i] + " is damaged: what it says is lost");
+    context.warn(report.damaged[i] + " is damaged: its content is lost");
   }
   if (report.damaged.size() > kNamed) {
     context.warn("and " + std::to_string(report.damaged.size() - kNamed) + " more damaged records");
   }
   for (const auto &id : report.left_out) {
-    context.warn("key " + id + " is left out: the same key stands under another id, and is revoked there");
+    context.warn("key " + id + " is not restored: the same key has another id now, and is revoked");
   }
   if (!report.kept.empty()) {
     context.note("The damaged files are in " + report.kept + ".");
@@ -218,7 +218,7 @@ void restore_counts(Context &context, const RestoreArguments &arguments) {
     end = attempt(Present::ignored);
   }
   if (end.signal != 0 || !end.outcome.ok()) {
-    context.warn("use counts are not all there: " +
+    context.warn("not all use counts could be restored: " +
                  (end.signal != 0 ? "reading them ended with " + signal_text(end.signal) : end.outcome.error));
   }
 }
@@ -236,7 +236,7 @@ Outcome restore(Context &context, const RestoreArguments &arguments) {
   }
   return end.signal == 0 ? end.outcome
                          : store_failed(
-                               "the store or the backup is damaged so that it can't be read: reading it ended "
+                               "the store or the backup is too damaged to be read: reading it ended "
                                "with " +
                                signal_text(end.signal) +
                                (arguments.force ? "" : "; --force restores without reading the present store"));
@@ -288,7 +288,7 @@ void add_store_moves(CommandLine &line) {
                "is a store\n"
                "itself: --store FOLDER with key list or store check looks at it. With --replace into the same folder "
                "each time:\n"
-               "the backup in it is good until the new one is whole.",
+               "the old backup is good until the new one is complete.",
                "keyward store backup /var/backups/keyward-2026-01-31")
       .argument("FOLDER", &backed_up->folder, "a folder that isn't there yet, or is empty")
       .flag("--replace", &backed_up->replaces, "FOLDER may be a backup of this store: the new one takes its place")
@@ -305,7 +305,7 @@ void add_store_moves(CommandLine &line) {
           "and the\n"
           "overlap of rotated keys, whose successors are kept. All else that was made since is gone. Use counts "
           "stay.\n"
-          "Workers move at once, and at no moment find a key that was revoked. Where there is no store, one is "
+          "Workers switch to it at once, and never accept a revoked key meanwhile. Where there is no store, one is "
           "made.",
           "keyward store restore /var/backups/keyward-2026-01-31 --dry-run")
       .argument("FOLDER", &arguments->folder, "what store backup made")
@@ -316,7 +316,7 @@ void add_store_moves(CommandLine &line) {
   auto keep_journal = std::make_shared<Text>();
   line.command(
           "store compact", "write the files anew, without the room that removed records left",
-          "While the store is in use; it needs as much free disk as the result takes. Others wait for the last part "
+          "While the store is in use; it needs as much free disk as the result takes. Writers wait for the last part "
           "only.\n"
           "What `keyward audit` shows ends here once it is older than 400 days.",
           "keyward store compact")

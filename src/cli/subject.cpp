@@ -214,18 +214,18 @@ Outcome remove_subject(Context &context, const Text &id) {
 void add_subject_commands(CommandLine &line) {
   line.group("subject", "users and companies that keys belong to", "keyward subject list");
   auto set = std::make_shared<SetOptions>();
-  line.command("subject set", "make a subject, or change what is given of one",
-               "Only what is given changes: --state blocked keeps plan and scopes. --plan '' takes the plan away,\n"
-               "--scope '' leaves a list that grants nothing, --no-scopes no list at all: then nothing is narrowed.\n"
-               "A subject that isn't there is made, and that is told; `keyward subject block` makes none by itself.",
+  line.command("subject set", "make a subject, or change one",
+               "Only what is given changes: --state blocked keeps plan and scopes. --plan '' removes the plan,\n"
+               "--scope '' sets a list that grants nothing, --no-scopes removes the list: then nothing is restricted.\n"
+               "A new subject is made, with a note; `keyward subject block` makes one only with --create.",
                "keyward subject set alice --plan pro --scope 'posts:*'")
       .argument("ID", &set->id, "the subject")
-      .option("--plan", "PLAN", &set->plan, "the plan of its keys that have none; '' takes it away")
+      .option("--plan", "PLAN", &set->plan, "the plan of its keys that have none; '' removes it")
       .list("--scope", "SCOPE", &set->scopes, "no key of it has more than these; repeatable, also a,b")
-      .flag("--no-scopes", &set->no_scopes, "take the list of scopes away")
+      .flag("--no-scopes", &set->no_scopes, "remove the list of scopes")
       .option("--state", "active|blocked", &set->state, "blocked refuses all its keys and tokens")
-      .option("--credits", "N", &set->credits, "refused: credits are not there yet")
-      .flag("--no-credits", &set->no_credits, "take the balance away that an older version took")
+      .option("--credits", "N", &set->credits, "refused: credits are not supported yet")
+      .flag("--no-credits", &set->no_credits, "remove a balance that an older version has stored")
       .action([set](Context &context) { return set_subject(context, *set); });
   add_subject_block(line);
   line.command("subject list", "list all subjects", "", "keyward subject list").action(list_subjects);

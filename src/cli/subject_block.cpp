@@ -46,8 +46,8 @@ Outcome block_or_unblock(Context &context, const Options &options, SubjectState 
   });
   if (answer.result == keys::Result::not_found) {
     return no("there is no subject " + quote(id) + ": neither a record nor a key has it" +
-              (state == SubjectState::blocked ? "; --create blocks it all the same, as for one that has tokens only"
-                                              : "; --create makes a record of it all the same") +
+              (state == SubjectState::blocked ? "; if it has tokens only, add --create"
+                                              : "; add --create to make a record of it") +
               did_you_mean(nearest_subject(writer.reader(), id)));
   }
   if (!answer.ok()) {

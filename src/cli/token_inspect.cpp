@@ -43,11 +43,11 @@ bool read_part(std::string_view token, std::size_t part, json::Value *value) {
 std::string words_of(Reason reason) {
   switch (reason) {
     case Reason::revoked_token:
-      return "it is on the denylist: by its jti, or with all that its subject had been issued by then";
+      return "it is on the denylist: by its jti, or by its subject and iat";
     case Reason::blocked_subject:
       return "its subject is blocked";
     case Reason::no_access:
-      return "its plan refuses everybody, or neither the configuration nor the store has that plan";
+      return "its plan has no_access, or neither the configuration nor the store has that plan";
     case Reason::unprovisioned:
       return "its issuer says `subject required`, and the store has no such subject";
     default:
@@ -69,9 +69,8 @@ void report_decision(const keyward::Outcome &decided, const TokenRules &by, Toke
   Reason reason = decided.reason;
   if (reason == Reason::no_access && !(report->store.looked && by.has_configuration)) {
     reason = Reason::none;
-    report->remarks.push_back(
-        "its plan " + quote(decided.principal->plan) +
-        " refuses everybody, or is not in what was asked here: --conf and a store have all plans");
+    report->remarks.push_back("its plan " + quote(decided.principal->plan) +
+                              " has no_access, or was not found here: give --conf and --store to have all plans");
   }
   if (decided.principal) {
     const Grants &grants = decided.principal->grants;
@@ -82,8 +81,8 @@ void report_decision(const keyward::Outcome &decided, const TokenRules &by, Toke
   report->cause = words_of(reason);
 }
 
-Outcome judge(Context &context, const TokenRules &by, std::string_view token, std::int64_t now_s, bool with_store,
-              TokenReport *report) {
+Outcome decide_about(Context &context, const TokenRules &by, std::string_view token, std::int64_t now_s,
+                     bool with_store, TokenReport *report) {
   const ListedIssuers issuers(by.all, by.accepted);
   const jwt::Verdict verdict = verdict_of(issuers, token, now_s);
   report->has_header = read_part(token, 0, &report->header);
@@ -96,7 +95,7 @@ Outcome judge(Context &context, const TokenRules &by, std::string_view token, st
   }
   if (!has_token_form(token)) {
     report->remarks.push_back(
-        "where keys are accepted as well, the reason is invalid_key: it might have been meant for one");
+        "where keys are accepted as well, nginx takes it for a key, and the reason is invalid_key");
   }
   CredentialReader store;
   const bool passes = verdict.outcome == jwt::Outcome::accepted;
@@ -123,7 +122,7 @@ Outcome judge(Context &context, const TokenRules &by, std::string_view token, st
     }
     look_up(store, *decided.issuer, *decided.token, now_s, &report->store);
   } else {
-    report->remarks.push_back("no store was asked whether its subject is blocked or it is on the denylist");
+    report->remarks.push_back("no store was used: blocked subjects and the denylist were not checked");
   }
   if (decided.reason == Reason::store_error) {
     return decision.store_trouble().ok()
@@ -132,32 +131,32 @@ Outcome judge(Context &context, const TokenRules &by, std::string_view token, st
   }
   if (report->identity.has_undivided_scopes) {
     report->remarks.push_back(
-        "the claim that scope_claim names is a string with blanks, which is one value and no scope: let the issuer "
-        "write an array (only scope, scp and permissions are split at blanks)");
+        "the claim that scope_claim names is one string with blanks, which is not split into scopes: let the issuer "
+        "write an array (only scope, scp and permissions are split)");
   }
   report_decision(decided, by, report);
   return done();
 }
 
 // What it is judged by: files that the configuration names, which the store's owner may not be able to read.
-struct Judgement {
+struct Inspection {
   std::int64_t now_s = 0;
   TokenRules rules;
   TokenReport report;
 };
 
-Outcome prepare(const Context &context, const Options &options, Judgement *judgement) {
-  judgement->now_s = context.now_s;
-  if (options.at.given && !parse_time(options.at.value, &judgement->now_s)) {
-    return wrong_usage("--at: " + quote(options.at.value) + " is no time; write 2027-01-31T12:00:00Z");
+Outcome prepare(const Context &context, const Options &options, Inspection *inspection) {
+  inspection->now_s = context.now_s;
+  if (options.at.given && !parse_time(options.at.value, &inspection->now_s)) {
+    return wrong_usage("--at: " + quote(options.at.value) + " is not a time; write one such as 2027-01-31T12:00:00Z");
   }
-  return read_token_rules(options.rules, &judgement->rules, &judgement->report.remarks);
+  return read_token_rules(options.rules, &inspection->rules, &inspection->report.remarks);
 }
 
-Outcome inspect(Context &context, const Options &options, Judgement &judgement) {
-  const TokenRules &rules = judgement.rules;
-  TokenReport &report = judgement.report;
-  const std::int64_t now_s = judgement.now_s;
+Outcome inspect(Context &context, const Options &options, Inspection &inspection) {
+  const TokenRules &rules = inspection.rules;
+  TokenReport &report = inspection.report;
+  const std::int64_t now_s = inspection.now_s;
   Secret token;
   // With room for the blanks that HTTP takes away.
   const bool read = read_secret_line("Token: ", 2 * jwt::kMaxTokenBytes, &token);
@@ -168,7 +167,7 @@ Outcome inspect(Context &context, const Options &options, Judgement &judgement) 
   if (!fits) {
     report.reason = info(Reason::invalid_request).name;
     report.cause = to_text(jwt::Cause::too_long);
-  } else if (auto outcome = judge(context, rules, trim_blanks(token.view()), now_s, !options.no_store, &report);
+  } else if (auto outcome = decide_about(context, rules, trim_blanks(token.view()), now_s, !options.no_store, &report);
              !outcome.ok()) {
     return outcome;
   }
@@ -180,12 +179,12 @@ Outcome inspect(Context &context, const Options &options, Judgement &judgement) 
 
 void add_token_inspect(CommandLine &line) {
   auto options = std::make_shared<Options>();
-  auto judgement = std::make_shared<Judgement>();
+  auto inspection = std::make_shared<Inspection>();
   StoreUse use;
   use.without = &options->no_store;
   line.command(
           "token inspect", "say why a token on standard input is accepted or refused",
-          "One line: the token. It is judged by nginx's configuration (--conf: what `nginx -T` prints, in a file), or "
+          "One line: the token. It is checked by nginx's configuration (--conf: what `nginx -T` prints, in a file), or "
           "by keys\n"
           "and rules that are given here, with the code that requests use. Header and claims are shown, the "
           "signature never.\n"
@@ -200,22 +199,22 @@ void add_token_inspect(CommandLine &line) {
       .option("--jwks", "FILE", &options->rules.jwks, "without --conf: a JWK set, as jwks_file takes it")
       .option("--public-key", "FILE", &options->rules.public_key, "or one PEM key")
       .option("--secret", "FILE", &options->rules.secret, "or the secret of HS256, HS384 and HS512")
-      .option("--name", "NAME", &options->rules.name, "the keyward_issuer's name, which the denylist goes by")
-      .option("--issuer", "ISS", &options->rules.issuer, "what iss has to be")
-      .list("--audience", "AUD", &options->rules.audience, "what aud has to have one of; repeatable")
-      .list("--algorithm", "ALG", &options->rules.algorithms, "allowed ones; repeatable")
-      .option("--type", "TYP", &options->rules.type, "what typ has to be")
+      .option("--name", "NAME", &options->rules.name, "the keyward_issuer's name, as the denylist has it")
+      .option("--issuer", "ISS", &options->rules.issuer, "the value that iss has to have")
+      .list("--audience", "AUD", &options->rules.audience, "a value that aud may have; repeatable")
+      .list("--algorithm", "ALG", &options->rules.algorithms, "an algorithm that is allowed; repeatable")
+      .option("--type", "TYP", &options->rules.type, "the value that typ has to have")
       .list("--require", "CLAIM VALUE...", &options->rules.require, "a claim that has to be one of these; repeatable")
       .option("--leeway", "TIME", &options->rules.leeway, "how far clocks may differ; 30s")
-      .option("--max-lifetime", "TIME", &options->rules.max_lifetime, "how long it may live")
+      .option("--max-lifetime", "TIME", &options->rules.max_lifetime, "the longest time from iat to exp")
       .flag("--no-exp", &options->rules.no_expiry, "exp may be missing")
       .list("--scope-claim", "CLAIM", &options->rules.scope_claim, "where its scopes are; repeatable")
       .option("--subject", "claim=C prefix=P", &options->rules.subject, "as `subject` in the block")
-      .option("--at", "TIME", &options->at, "judge as of 2027-01-31T12:00:00Z instead of now")
-      .flag("--no-store", &options->no_store, "ask no store")
+      .option("--at", "TIME", &options->at, "check as if it were then, such as 2027-01-31T12:00:00Z")
+      .flag("--no-store", &options->no_store, "use no store: no denylist, no blocked subjects")
       .uses(use)
-      .prepare([options, judgement](Context &context) { return prepare(context, *options, judgement.get()); })
-      .action([options, judgement](Context &context) { return inspect(context, *options, *judgement); });
+      .prepare([options, inspection](Context &context) { return prepare(context, *options, inspection.get()); })
+      .action([options, inspection](Context &context) { return inspect(context, *options, *inspection); });
 }
 
 }  // namespace keyward::cli

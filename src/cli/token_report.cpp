@@ -105,7 +105,7 @@ void print_part(Context &context, const char *title, bool present, bool verified
   }
   json::Writer writer(true);
   write_value(writer, value);
-  context.out.line(std::string(title) + (verified ? ":" : " (nobody has vouched for it):"));
+  context.out.line(std::string(title) + (verified ? ":" : " (signature not verified):"));
   std::string_view rest = writer.text();
   while (!rest.empty()) {
     const std::string_view line = rest.substr(0, rest.find('\n'));

@@ -40,7 +40,7 @@ Outcome read(const Options &options, std::int64_t now_s, keys::DenialRequest *wa
   wanted->issuer = options.issuer.value;
   if (options.issuer.given) {
     if (auto outcome = check_issuer_name("--issuer", options.issuer.value); !outcome.ok()) {
-      return wrong_usage(outcome.error + "; leave --issuer out to refuse them of every one");
+      return wrong_usage(outcome.error + "; leave --issuer out for tokens of every issuer");
     }
   }
   std::string error;
@@ -99,8 +99,8 @@ Outcome revoke(Context &context, const Options &options) {
   print(context, writer.reader(), wanted, asked);
   if (options.issuer.given) {
     context.note("Only tokens of the keyward_issuer " + options.issuer.value +
-                 " are meant. nginx's configuration wasn't asked whether it has one of this name; one that is "
-                 "misspelt refuses nothing.");
+                 " are refused. nginx's configuration was not read: if it has no issuer of this name, this "
+                 "refuses nothing.");
   }
   return done();
 }
@@ -117,12 +117,12 @@ void add_token_revoke(CommandLine &line) {
           "returns.\n"
           "--issuer is the NAME of a keyward_issuer, and --subject the one that $keyward_subject shows (with its "
           "prefix). It is kept\n"
-          "for good, or until a time at which the tokens have expired anyhow. Waits up to 60 s for another writer.",
+          "for good, or until a time at which the tokens have expired. Waits up to 60 s for another writer.",
           "keyward token revoke --subject alice --until 30d")
-      .option("--issuer", "NAME", &options->issuer, "only tokens of this keyward_issuer; without: of every one")
+      .option("--issuer", "NAME", &options->issuer, "only tokens of this keyward_issuer (default: of every one)")
       .option("--jti", "JTI", &options->jti, "the token's jti")
       .option("--subject", "SUBJECT", &options->subject, "all of this subject's that were issued until now")
-      .option("--until", "30d|DATE", &options->until, "when it may be forgotten: when the last of them has expired")
+      .option("--until", "30d|DATE", &options->until, "until when: the time at which the last of them has expired")
       .action([options](Context &context) { return revoke(context, *options); });
 }
 

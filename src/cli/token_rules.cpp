@@ -60,7 +60,7 @@ Outcome from_configuration(const TokenRuleOptions &options, TokenRules *rules, s
   outcome = outcome.ok() ? read_issuers(text, folder_of(options.conf.value) + '/', all, remarks) : outcome;
   if (outcome.ok() && all->empty()) {
     outcome = wrong_usage("--conf: " + quote(options.conf.value) +
-                          " has no keyward_issuer; write `nginx -T` into a file, which has what is included, too");
+                          " has no keyward_issuer; give what `nginx -T` prints, which has included files, too");
   }
   ConfiguredPolicy configured;
   std::vector<std::string> same_remarks;  // about includes
@@ -74,7 +74,7 @@ Outcome from_configuration(const TokenRuleOptions &options, TokenRules *rules, s
     if (outcome.ok() && issuer.from == KeysFrom::jwks_uri && issuer.keys == nullptr) {
       remarks->push_back("the keys of the issuer " + quote(issuer.rules.name) + " are at " +
                          issuer.where.substr(0, issuer.where.find('?')) +  // as logs show it
-                         ", which isn't asked; save them and name them with --keys " + issuer.rules.name + "=FILE");
+                         ", and nothing is fetched; save them, and write --keys " + issuer.rules.name + "=FILE");
     } else if (outcome.ok() && issuer.keys == nullptr) {
       outcome = load_issuer_keys(issuer.where, &issuer, remarks);
     }
@@ -169,7 +169,7 @@ Outcome read_token_rules(const TokenRuleOptions &options, TokenRules *rules, std
   const bool has_keys = options.jwks.given || options.public_key.given || options.secret.given;
   if (options.conf.given == has_keys) {
     return wrong_usage(
-        "give what it is judged by: --conf with what `nginx -T` prints, or one of --jwks, --public-key and --secret");
+        "give rules: --conf with what `nginx -T` prints, or keys with one of --jwks, --public-key and --secret");
   }
   if (!options.conf.given) {
     auto outcome = from_options(options, &rules->accepted, remarks);
@@ -179,7 +179,7 @@ Outcome read_token_rules(const TokenRuleOptions &options, TokenRules *rules, std
   const bool rule = options.issuer.given || options.type.given || options.leeway.given || options.max_lifetime.given ||
                     options.audience.given || options.algorithms.given || options.scope_claim.given ||
                     options.require.given || options.subject.given || options.name.given || options.no_expiry;
-  return rule ? wrong_usage("with --conf the rules are the configuration's; leave out what sets one")
+  return rule ? wrong_usage("with --conf all rules come from the configuration; leave out the options that set one")
               : from_configuration(options, rules, remarks);
 }
 

@@ -55,7 +55,7 @@ std::string unexpected(const CommandPage &root, std::string_view path, const std
   const auto option =
       std::find_if(rest.begin(), rest.end(), [](const auto &word) { return word.size() > 1 && word[0] == '-'; });
   if (option == rest.end()) {
-    return "an argument too many for `" + name + "`" +
+    return "too many arguments for `" + name + "`" +
            (path == "key check"
                 ? ": the key is read from standard input, never from the command line, where others can see it"
                 : "") +

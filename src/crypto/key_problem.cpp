@@ -10,43 +10,43 @@ std::string_view to_text(KeyProblem problem) noexcept {
     case KeyProblem::not_an_object:
       return "it is not a JSON object";
     case KeyProblem::bad_member:
-      return "one of kty, kid, use, key_ops and alg is missing or not what RFC 7517 says";
+      return "kty is missing, or one of kty, kid, use, key_ops and alg has the wrong JSON type (RFC 7517)";
     case KeyProblem::unknown_type:
-      return "its type is none of Ed25519, EC and RSA";
+      return "its type is not supported: only Ed25519, EC and RSA are";
     case KeyProblem::unknown_curve:
-      return "its curve is none of Ed25519, P-256, P-384 and P-521";
+      return "its curve is not supported: only Ed25519, P-256, P-384 and P-521 are";
     case KeyProblem::missing_member:
-      return "a member that makes up the key is missing";
+      return "a member of the key itself is missing: n and e of RSA, crv, x and y of EC, crv and x of Ed25519";
     case KeyProblem::bad_encoding:
-      return "it is not encoded as it should be";
+      return "its encoding is wrong: base64url in a JWK, DER within a PEM file";
     case KeyProblem::wrong_length:
-      return "a coordinate is not as long as the curve's";
+      return "x or y has the wrong length for its curve";
     case KeyProblem::point_off_curve:
       return "its point is not on the curve";
     case KeyProblem::weak_point:
-      return "its point is not one that an Ed25519 key can have";
+      return "its x is not a valid Ed25519 public key";
     case KeyProblem::short_modulus:
-      return "RSA with less than 2048 bits";
+      return "an RSA key needs at least 2048 bits";
     case KeyProblem::long_modulus:
-      return "RSA with more than 8192 bits";
+      return "an RSA key may have at most 8192 bits";
     case KeyProblem::bad_modulus:
-      return "an RSA modulus that is even";
+      return "its RSA modulus (n) is not valid: it is even";
     case KeyProblem::bad_exponent:
-      return "an RSA exponent that is even, less than 3 or longer than 64 bits";
+      return "its RSA exponent (e) is even, less than 3 or longer than 64 bits";
     case KeyProblem::short_secret:
-      return "a secret shorter than its hash (32 bytes for HS256, 48 for HS384, 64 for HS512)";
+      return "the secret is too short: HS256 needs 32 bytes, HS384 48, HS512 64";
     case KeyProblem::secret_not_allowed:
-      return "a secret where public keys are expected";
+      return "it is a secret (kty oct), and only public keys may be here";
     case KeyProblem::private_key:
-      return "it is a private key, published";
+      return "it is a private key: publish the public one";
     case KeyProblem::not_for_signatures:
-      return "it is not for verifying signatures";
+      return "it is not for verifying signatures (see its use and key_ops)";
     case KeyProblem::algorithm_mismatch:
-      return "its alg is none that a key of this type can verify";
+      return "its alg does not fit a key of its type";
     case KeyProblem::not_one_key:
-      return "not exactly one public key in PEM";
+      return "it must be exactly one public key in PEM";
     case KeyProblem::too_many_keys:
-      return "more keys than a set may have";
+      return "the set has too many keys: only the first 128 are used";
     case KeyProblem::crypto_failure:
       return "the cryptographic library failed";
   }

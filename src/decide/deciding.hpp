@@ -8,7 +8,7 @@
 
 #include "auth/principal.hpp"
 #include "auth/principal_cache.hpp"
-#include "auth/subject_reach.hpp"
+#include "auth/shared_subjects.hpp"
 #include "auth/token_cache.hpp"
 #include "decide/credential.hpp"
 #include "decide/demand.hpp"
@@ -27,7 +27,7 @@ class TokenIssuers {
   virtual ~TokenIssuers() = default;
 
   virtual const jwt::Issuer &rules(std::size_t place) const noexcept = 0;
-  virtual const SubjectReach &reach(std::size_t place) const noexcept = 0;
+  virtual const SharedSubjects &shared_subjects(std::size_t place) const noexcept = 0;
   virtual const std::shared_ptr<const jwt::KeySet> &keys(std::size_t place) const noexcept = 0;  // nullptr: none yet
   // jwt::AcceptedIssuer: where a key set is fetched from (empty: it isn't), and when this one was.
   virtual std::string_view fetched_from(std::size_t place) const noexcept = 0;

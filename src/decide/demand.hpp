@@ -39,7 +39,7 @@ enum class CountBy : std::uint8_t {
 };
 
 // One limit, as it is configured.
-struct LimitTerms {
+struct ConfiguredLimit {
   bool plan = false;  // the principal's own limits; else rate
   Rate rate;
   CountBy by = CountBy::key;
@@ -52,7 +52,7 @@ struct LimitTerms {
 
 // A limit that applies to this request.
 struct LimitDemand {
-  const LimitTerms *terms = nullptr;
+  const ConfiguredLimit *configured = nullptr;
   std::uint32_t cost = 1;
   std::string_view who;  // by variable: its value; empty: nobody is counted
 };

@@ -62,13 +62,13 @@ class KeyLookup {
   bool is_well_formed() const noexcept { return one_.asked.credential.format->has_characters(key_); }
 
   Conclusion find() {
-    // A key that was proved before isn't held up by the failures of its address, in whatever worker: judge() looks.
+    // A key that was proved before isn't held up by the failures of its address, in whatever worker: admit_found() looks.
     exhausted_s_ = failures_exhausted(one_);
     sha_ = sha256(key_);
     CredentialReader::FoundKey found;
     switch (store_.find_key(locator_of(sha_), &found)) {
       case StoreCode::ok:
-        return judge(found);
+        return admit_found(found);
       case StoreCode::not_found:
         return exhausted_s_ != 0 ? refuse_failing() : try_candidates();
       default:
@@ -78,7 +78,7 @@ class KeyLookup {
 
   // A key that was found under its SHA-256: nobody gets here without having the whole key, so its state may be told, and is looked at
   // first: a revoked key costs no bcrypt.
-  Conclusion judge(const CredentialReader::FoundKey &found) {
+  Conclusion admit_found(const CredentialReader::FoundKey &found) {
     recognise(found);
     const Proof proof = proof_of(found);
     if (exhausted_s_ != 0 && proof != Proof::matched) {

@@ -33,7 +33,7 @@ struct Who {
 bool find_who(const Case &one, const LimitDemand &limit, Who *who) noexcept {
   const DigestKey &secret = *one.with.zone.secret;
   const Principal *principal = one.outcome.principal.get();
-  switch (limit.terms->by) {
+  switch (limit.configured->by) {
     case CountBy::variable:
       if (limit.who.empty()) {
         return false;
@@ -47,7 +47,7 @@ bool find_who(const Case &one, const LimitDemand &limit, Who *who) noexcept {
     case CountBy::subject:
       if (principal != nullptr) {
         who->known = true;
-        who->name = limit.terms->by == CountBy::subject ? principal->subject_name : principal->counter_name;
+        who->name = limit.configured->by == CountBy::subject ? principal->subject_name : principal->counter_name;
         return true;
       }
       break;
@@ -73,27 +73,27 @@ bool add_due(const Case &one, const LimitDemand &limit, std::uint64_t identity, 
   due->charge.limit_name = identity;
   due->charge.rate = rate;
   due->charge.cost = limit.cost;
-  due->charge.sliding = limit.terms->sliding;
+  due->charge.sliding = limit.configured->sliding;
   due->table = who.known ? one.with.zone.principals : one.with.zone.addresses;
   due->name = name;
   return true;
 }
 
-std::string_view name_or(const LimitTerms &terms, std::string_view otherwise) noexcept {
-  return terms.name.empty() ? otherwise : std::string_view(terms.name);
+std::string_view name_or(const ConfiguredLimit &configured, std::string_view otherwise) noexcept {
+  return configured.name.empty() ? otherwise : std::string_view(configured.name);
 }
 
 // The principal's own limits, or those of the plan for whoever has none.
 Reason add_own(const Case &one, const LimitDemand &limit, DueList *list) noexcept {
-  const LimitTerms &terms = *limit.terms;
+  const ConfiguredLimit &configured = *limit.configured;
   const Principal *principal = one.outcome.principal.get();
   const std::vector<Rate> *rates = principal != nullptr && principal->has_limits ? &principal->limits : nullptr;
-  std::string_view name = name_or(terms, "plan");
-  if (rates == nullptr && !terms.default_plan.empty()) {
-    const auto plan = one.with.policy.plans.find(terms.default_plan);
+  std::string_view name = name_or(configured, "plan");
+  if (rates == nullptr && !configured.default_plan.empty()) {
+    const auto plan = one.with.policy.plans.find(configured.default_plan);
     if (plan != one.with.policy.plans.end()) {
       rates = &plan->second.limits;
-      name = name_or(terms, plan->second.name);
+      name = name_or(configured, plan->second.name);
     }
   }
   if (rates == nullptr) {
@@ -105,7 +105,7 @@ Reason add_own(const Case &one, const LimitDemand &limit, DueList *list) noexcep
     const auto same =
         std::count_if(rates->begin(), rate, [&](const Rate &earlier) { return earlier.window_s == rate->window_s; });
     const std::size_t which = std::size_t{rate->window_s} * kMaxLimits + static_cast<std::size_t>(same);
-    if (!add_due(one, limit, limit_identity(terms.identity, which), *rate, name, list)) {
+    if (!add_due(one, limit, limit_identity(configured.identity, which), *rate, name, list)) {
       return Reason::internal_error;
     }
   }
@@ -116,9 +116,10 @@ Reason add_own(const Case &one, const LimitDemand &limit, DueList *list) noexcep
 Reason collect(const Case &one, const LimitDemands &limits, DueList *list) noexcept {
   for (const LimitDemand &limit : limits) {
     Reason reason = Reason::none;
-    if (limit.terms->plan) {
+    if (limit.configured->plan) {
       reason = add_own(one, limit, list);
-    } else if (!add_due(one, limit, limit.terms->identity, limit.terms->rate, name_or(*limit.terms, "default"), list)) {
+    } else if (!add_due(one, limit, limit.configured->identity, limit.configured->rate,
+                        name_or(*limit.configured, "default"), list)) {
       reason = Reason::internal_error;
     }
     if (reason != Reason::none) {
@@ -203,7 +204,8 @@ void for_each_failure_window(const Case &one, Visit &&visit) noexcept {
   one.place.collect_failure_limits(&limits);
   for (const LimitDemand &limit : limits) {
     DueList window;
-    if (add_due(one, limit, limit.terms->identity, limit.terms->rate, name_or(*limit.terms, "failures"), &window)) {
+    if (add_due(one, limit, limit.configured->identity, limit.configured->rate, name_or(*limit.configured, "failures"),
+                &window)) {
       visit(&window[0]);
     }
   }

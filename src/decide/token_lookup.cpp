@@ -169,7 +169,7 @@ class TokenLookup {
   Reason build(CredentialReader *store, std::shared_ptr<const Principal> *built) {
     auto principal = std::make_shared<Principal>();
     const VerifiedToken &token = *outcome_.token;
-    switch (build_token_principal(store, token, issuers_.rules(token.issuer), issuers_.reach(token.issuer),
+    switch (build_token_principal(store, token, issuers_.rules(token.issuer), issuers_.shared_subjects(token.issuer),
                                   one_.with.policy, now_s_, principal.get())) {
       case BuiltToken::ok:
         name_counts(*one_.with.zone.secret, principal.get());

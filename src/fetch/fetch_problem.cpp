@@ -8,15 +8,15 @@ std::string to_text(FetchProblem problem, int http_status) {
     case FetchProblem::none:
       return "nothing is wrong";
     case FetchProblem::aborted:
-      return "broken off, as the worker ends";
+      return "aborted, because the worker is exiting";
     case FetchProblem::memory:
       return "out of memory";
     case FetchProblem::resolve:
-      return "the host's name leads to no address";
+      return "the host name does not resolve";
     case FetchProblem::connect:
-      return "nobody accepts a connection there";
+      return "can't connect to the host";
     case FetchProblem::tls:
-      return "no TLS with a certificate that is trusted";
+      return "TLS failed, or the certificate is not trusted";
     case FetchProblem::timeout:
       return "no whole answer within 5 seconds";
     case FetchProblem::too_large:

@@ -109,10 +109,10 @@ bool read_key_set_file(const std::string &path, const Sha256 &name, KeptKeySet *
   }
   std::string_view rest = content;
   if (rest.substr(0, kHead.size()) != kHead || rest.size() < kFrameBytes) {
-    return fail(error, path, "not a key set that keyward kept");
+    return fail(error, path, "not a file that keyward has written");
   }
   if (rest.substr(kHead.size(), name.size()) != view_of(name)) {
-    return fail(error, path, "kept from another URL, or by another ca=");
+    return fail(error, path, "its keys were fetched from another URL, or with another ca=");
   }
   const std::string_view packed = rest.substr(kFrameBytes);
   if (rest.substr(kHead.size() + name.size(), sizeof(Sha256)) != view_of(sha256(packed)) ||

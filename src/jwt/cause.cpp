@@ -43,35 +43,35 @@ std::string_view to_text(Cause cause) noexcept {
     case Cause::too_long:
       return "it is longer than 8 KiB";
     case Cause::not_three_parts:
-      return "it is not three parts with dots between";
+      return "it is not three parts separated by dots";
     case Cause::bad_encoding:
       return "a part is not base64url";
     case Cause::bad_header:
-      return "its header is not a strict JSON object";
+      return "its header is not a valid JSON object, or has duplicate members";
     case Cause::bad_header_member:
       return "its header has no alg, or alg, kid or typ is not a string";
     case Cause::critical_header:
-      return "its header has crit or b64";
+      return "its header has crit or b64, which are not supported";
     case Cause::unknown_algorithm:
-      return "its alg is none that is ever accepted";
+      return "its alg is not supported";
     case Cause::bad_payload:
-      return "its payload is not a strict JSON object";
+      return "its payload is not a valid JSON object, or has duplicate members";
     case Cause::wrong_issuer:
-      return "its iss is no accepted issuer's";
+      return "its iss is not that of an accepted issuer";
     case Cause::algorithm_not_allowed:
-      return "its alg is not allowed for the issuer or its keys";
+      return "its alg is not allowed by the issuer's algorithms or its keys";
     case Cause::no_keys:
-      return "the issuer's keys are not there yet";
+      return "the issuer's keys have not been fetched yet";
     case Cause::unknown_key:
       return "its kid is in no key set";
     case Cause::bad_signature:
-      return "its signature fits no key";
+      return "its signature verifies with no key of an accepted issuer";
     case Cause::wrong_type:
       return "its typ is not the required one";
     case Cause::required_claim:
       return "a required claim is missing or has another value";
     case Cause::bad_claim:
-      return "iss, aud or jti is not what it may be";
+      return "iss, aud or jti is malformed: iss and jti are strings, aud is a string or an array of strings";
     case Cause::wrong_audience:
       return "its aud has none of the configured audiences";
     case Cause::bad_time:
@@ -79,7 +79,7 @@ std::string_view to_text(Cause cause) noexcept {
     case Cause::no_expiry:
       return "it has no exp";
     case Cause::unknown_lifetime:
-      return "max_lifetime needs exp and iat, and one is missing";
+      return "max_lifetime needs exp and iat, and one of them is missing";
     case Cause::lifetime_too_long:
       return "it lives longer than max_lifetime";
     case Cause::not_yet_valid:
@@ -87,14 +87,14 @@ std::string_view to_text(Cause cause) noexcept {
     case Cause::issued_in_future:
       return "its iat is in the future";
     case Cause::bad_subject:
-      return "its subject claim can't be a subject";
+      return "its subject claim is not a valid subject";
     case Cause::bad_plan:
-      return "its plan claim can't be a plan's name";
+      return "its plan claim is not a valid name of a plan";
     case Cause::expired:
       return "it has expired";
     case Cause::too_many_keys:
-      return "it names no kid, and its signature fits none of the 16 keys that are tried then: let the issuer write "
-             "kid";
+      return "it has no kid, and its signature verifies with none of the first 16 keys, which are all that is tried: "
+             "let the issuer write a kid";
     case Cause::crypto_failure:
       return "the cryptographic library failed";
   }

@@ -53,9 +53,9 @@ enum class Cause : std::uint8_t {
 // The outcome that a cause leads to, where no issuer can get further keys.
 Outcome outcome_of(Cause cause) noexcept;
 
-// The names of section 9's reasons, or what is no reason there.
+// The name of the reason (auth/reason.hpp) that it leads to, or of what is no reason there.
 std::string_view to_text(Outcome outcome) noexcept;
-// A clause such as "its signature fits no key"; it quotes nothing of the token.
+// A clause such as "its iss is not that of an accepted issuer"; it quotes nothing of the token.
 std::string_view to_text(Cause cause) noexcept;
 
 }  // namespace keyward::jwt

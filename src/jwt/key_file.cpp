@@ -30,7 +30,7 @@ void warn_of_private_parts(const KeySet &set, std::vector<std::string> *warnings
   for (const Key &key : set.keys()) {
     if (key.came_with_private_part) {
       warnings->push_back(with_kid("a key", key.kid) +
-                          " is there with its private part, which signs tokens; leave only the public one here");
+                          " includes its private part, which can sign tokens; leave only the public part here");
     }
   }
 }
@@ -98,7 +98,7 @@ bool read_key_file(const std::string &path, std::string *text, std::string *erro
   if (text->size() > size) {
     wipe(text->data(), text->size());
     text->clear();
-    return fail("it grew while it was read");
+    return fail("it changed while it was being read");
   }
   return true;
 }
@@ -111,7 +111,7 @@ KeyFile parse_key_file(std::string_view text, KeyFileKind kind, crypto::Algorith
                           ? parse_set(text, fetched ? KeySource::fetched : KeySource::file, set.get(), &file)
                           : parse_single(text, kind, set.get(), &file.error);
   if (parsed && !fetched && !has_key_for(*set, allowed)) {
-    file.error = "no key in it is for the issuer's \"algorithms\"";
+    file.error = "none of its keys can be used with the issuer's \"algorithms\"";
   } else if (parsed) {
     file.keys = std::move(set);
   }

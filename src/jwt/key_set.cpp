@@ -133,7 +133,7 @@ bool parse_key_set(std::string_view text, KeySource source, KeySet *set, std::ve
   WipedValue single;
   const std::vector<json::Value> *keys = find_keys(document.value, source, &single.value.items);
   if (keys == nullptr) {
-    return fail(error, "not a JWK set: an object with an array \"keys\"");
+    return fail(error, "not a JWK set (an object with an array \"keys\")");
   }
   const bool secrets_only = std::all_of(keys->begin(), keys->end(), is_secret_jwk);
   KeySet made;

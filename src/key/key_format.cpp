@@ -72,7 +72,7 @@ bool parse_alphabet(std::string_view word, const AlphabetInfo &alphabet, KeyForm
   const std::string name(alphabet.word);
   const std::string least = std::to_string(alphabet.least_length);
   if (digits.substr(0, 1) == "0" || !take_digits(&digits, kMaxKeyLength, &length) || !digits.empty()) {
-    return fail(error, quote(word) + " has no number of characters from " + least + " to " +
+    return fail(error, quote(word) + " needs a number of characters from " + least + " to " +
                            std::to_string(kMaxKeyLength) + "; write " + name + "=43");
   }
   if (length < alphabet.least_length) {
@@ -86,7 +86,7 @@ bool parse_alphabet(std::string_view word, const AlphabetInfo &alphabet, KeyForm
 bool parse_word(std::string_view word, KeyFormat *format, Seen *seen, std::string *error) {
   const auto once = [word, error](bool *flag) {
     if (*flag) {
-      return fail(error, quote(word) + " comes on top of another of its kind; write only one");
+      return fail(error, quote(word) + " is a second parameter of its kind; write only one");
     }
     return *flag = true;
   };

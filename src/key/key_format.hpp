@@ -1,5 +1,5 @@
 // What an API key looks like: a prefix, random characters of one alphabet, and a checksum.
-// Spec 3: `PREFIX hex=N | base62=N | base64url=N [checksum] [verifier=bcrypt[:COST]|sha256]`.
+// As keyward_key_format writes it: `PREFIX hex=N | base62=N | base64url=N [checksum] [verifier=bcrypt[:COST]|sha256]`.
 #pragma once
 
 #include <cstddef>
@@ -64,7 +64,7 @@ bool parse_key_format(const std::vector<std::string_view> &words, KeyFormat *for
 bool parse_key_format(std::string_view text, KeyFormat *format, std::string *error);
 
 // What a list may show of a key: the format's prefix, the next head and the last tail characters,
-// joined by "..." (spec 13: 8 and 4). prefix is the part of key that names its kind ("" for none). A key
+// joined by "..." (8 and 4). prefix is the part of key that names its kind ("" for none). A key
 // too short to keep at least 12 of its other characters hidden shows only its prefix and "...".
 std::string preview_of(std::string_view key, std::string_view prefix, std::size_t head = 8, std::size_t tail = 4);
 

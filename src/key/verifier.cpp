@@ -84,7 +84,7 @@ bool parse_verifier(std::string_view text, VerifierChoice *choice, std::string *
       *choice = {VerifierKind::bcrypt, static_cast<int>(cost)};
       return true;
     }
-    *error = quote(text) + " has no cost of " + std::to_string(kMinBcryptCost) + " to " +
+    *error = quote(text) + " needs a cost from " + std::to_string(kMinBcryptCost) + " to " +
              std::to_string(kMaxBcryptCost) + "; write bcrypt:10";
     return false;
   }

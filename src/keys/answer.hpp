@@ -5,8 +5,8 @@
 #include <functional>
 #include <utility>
 
-#include "store/records/journal.hpp"
 #include "store/environment/status.hpp"
+#include "store/records/journal.hpp"
 #include "store/transactions/writer.hpp"
 
 namespace keyward::keys {

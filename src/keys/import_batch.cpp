@@ -268,7 +268,8 @@ Answer ImportBatch::write(WriteTxn &txn, std::size_t candidates,
       return status;
     }
     if (stored + keys.size() > candidates) {
-      return StoreStatus{StoreCode::exists, "another writer has added keys under the same prefix meanwhile"};
+      return StoreStatus{StoreCode::exists,
+                         "another writer has added keys with the same prefix meanwhile; import again"};
     }
   }
   const auto at = [this](std::size_t i) {

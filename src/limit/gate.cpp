@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint64_t kMagic = 0x6b77'6761'7465'3032;  // "kwgate02"
 // A killed holder wakes nobody, so that waiting ends by itself after this.
-constexpr long kPatienceNs = 50'000'000;
+constexpr long kLongestWaitNs = 50'000'000;
 // Of the time of a place that others wait for, spare work takes a quarter: it rests three times as long as it worked.
 constexpr std::int64_t kRests = 3;
 constexpr std::size_t kMaxWaiters = 64;  // that are seen; whoever comes beyond isn't the only one that waits
@@ -37,11 +37,11 @@ struct Shared {
   std::atomic<std::uint32_t> waited;                // somebody did, in enter(), since spare work last ended
   std::atomic<std::int64_t> rest_until_ns;          // no spare work before (CLOCK_MONOTONIC)
   SharedMutex waiters[kMaxWaiters];                 // held: somebody waits in enter()
-  PlaceSlot places[Gate::kMaxPlaces];
+  PlaceSlot places[VerifierGate::kMaxPlaces];
 };
 static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t));
 
-Shared *shared_of(Gate *gate) noexcept { return reinterpret_cast<Shared *>(gate); }
+Shared *shared_of(VerifierGate *gate) noexcept { return reinterpret_cast<Shared *>(gate); }
 
 void set_work(PlaceSlot *place, std::uint64_t first, std::uint64_t second) noexcept {
   place->work[0].store(first, std::memory_order_relaxed);
@@ -137,8 +137,8 @@ Entry try_enter(Shared *shared, std::size_t places, bool spare, const std::uint6
 }
 
 void wait_for_release(std::atomic<std::uint32_t> *releases, std::uint32_t seen) noexcept {
-  const timespec patience{0, kPatienceNs};
-  syscall(SYS_futex, reinterpret_cast<std::uint32_t *>(releases), FUTEX_WAIT, seen, &patience, nullptr, 0);
+  const timespec longest{0, kLongestWaitNs};
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t *>(releases), FUTEX_WAIT, seen, &longest, nullptr, 0);
 }
 
 // spare_since_ns: 0: it isn't spare work's.
@@ -158,9 +158,9 @@ void release(Shared *shared, std::size_t index, std::int64_t spare_since_ns) noe
 
 }  // namespace
 
-std::size_t Gate::size() noexcept { return sizeof(Shared); }
+std::size_t VerifierGate::size() noexcept { return sizeof(Shared); }
 
-Gate *Gate::create(void *memory) noexcept {
+VerifierGate *VerifierGate::create(void *memory) noexcept {
   auto *shared = static_cast<Shared *>(memory);
   if (!shared->door.init()) {
     return nullptr;
@@ -176,42 +176,42 @@ Gate *Gate::create(void *memory) noexcept {
     }
   }
   shared->magic.store(kMagic, std::memory_order_release);
-  return reinterpret_cast<Gate *>(shared);
+  return reinterpret_cast<VerifierGate *>(shared);
 }
 
-Gate *Gate::adopt(void *memory) noexcept {
+VerifierGate *VerifierGate::adopt(void *memory) noexcept {
   auto *shared = static_cast<Shared *>(memory);
-  return shared->magic.load(std::memory_order_acquire) == kMagic ? reinterpret_cast<Gate *>(shared) : nullptr;
+  return shared->magic.load(std::memory_order_acquire) == kMagic ? reinterpret_cast<VerifierGate *>(shared) : nullptr;
 }
 
-Gate::Place::Place(Place &&other) noexcept
+VerifierGate::Place::Place(Place &&other) noexcept
     : gate_(std::exchange(other.gate_, nullptr)), index_(other.index_), spare_since_ns_(other.spare_since_ns_) {}
 
-Gate::Place &Gate::Place::operator=(Place &&other) noexcept {
+VerifierGate::Place &VerifierGate::Place::operator=(Place &&other) noexcept {
   std::swap(gate_, other.gate_);
   std::swap(index_, other.index_);
   std::swap(spare_since_ns_, other.spare_since_ns_);
   return *this;
 }
 
-Gate::Place::~Place() {
+VerifierGate::Place::~Place() {
   if (gate_ != nullptr) {
     release(shared_of(gate_), index_, spare_since_ns_);
   }
 }
 
-Gate::Place Gate::enter(std::size_t places, const Digest &work, bool *shared, bool (*give_up)(void *),
-                        void *context) noexcept {
+VerifierGate::Place VerifierGate::enter(std::size_t places, const Digest &work, bool *shared, bool (*give_up)(void *),
+                                        void *context) noexcept {
   return wait(places, false, work, shared, give_up, context);
 }
 
-Gate::Place Gate::enter_spare(std::size_t places, const Digest &work, bool *shared, bool (*give_up)(void *),
-                              void *context) noexcept {
+VerifierGate::Place VerifierGate::enter_spare(std::size_t places, const Digest &work, bool *shared,
+                                              bool (*give_up)(void *), void *context) noexcept {
   return wait(places, true, work, shared, give_up, context);
 }
 
-Gate::Place Gate::wait(std::size_t places, bool spare, const Digest &work, bool *shared, bool (*give_up)(void *),
-                       void *context) noexcept {
+VerifierGate::Place VerifierGate::wait(std::size_t places, bool spare, const Digest &work, bool *shared,
+                                       bool (*give_up)(void *), void *context) noexcept {
   Shared *memory = shared_of(this);
   std::uint64_t name[2];
   std::memcpy(name, work.data(), sizeof(name));
@@ -238,8 +238,8 @@ Gate::Place Gate::wait(std::size_t places, bool spare, const Digest &work, bool 
   }
 }
 
-std::size_t Gate::held() const noexcept {
-  Shared *shared = shared_of(const_cast<Gate *>(this));
+std::size_t VerifierGate::held() const noexcept {
+  Shared *shared = shared_of(const_cast<VerifierGate *>(this));
   const SharedLock door(&shared->door);
   std::size_t held = 0;
   for (PlaceSlot &place : shared->places) {

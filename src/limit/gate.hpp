@@ -9,12 +9,12 @@
 namespace keyward {
 
 // Lies in shared memory. A holder that is killed gives its place back (robust mutexes, futex).
-class Gate {
+class VerifierGate {
  public:
   static constexpr std::size_t kMaxPlaces = 64;
-  static std::size_t size() noexcept;          // bytes, to be aligned to 64
-  static Gate *create(void *memory) noexcept;  // zeroed, shared already
-  static Gate *adopt(void *memory) noexcept;   // nullptr if it isn't one
+  static std::size_t size() noexcept;                  // bytes, to be aligned to 64
+  static VerifierGate *create(void *memory) noexcept;  // zeroed, shared already
+  static VerifierGate *adopt(void *memory) noexcept;   // nullptr if it isn't one
 
   // A place held by the calling thread. Released by the destructor, by the same thread.
   class Place {
@@ -26,8 +26,8 @@ class Gate {
     explicit operator bool() const noexcept { return gate_ != nullptr; }
 
    private:
-    friend class Gate;
-    Gate *gate_ = nullptr;
+    friend class VerifierGate;
+    VerifierGate *gate_ = nullptr;
     std::size_t index_ = 0;
     std::int64_t spare_since_ns_ = 0;  // 0: it is no spare work's
   };
@@ -47,7 +47,7 @@ class Gate {
   std::size_t held() const noexcept;  // how many places are held; approximate, for metrics and tests
 
  private:
-  Gate() = default;
+  VerifierGate() = default;
   Place wait(std::size_t places, bool spare, const Digest &work, bool *shared, bool (*give_up)(void *),
              void *context) noexcept;
 };

@@ -64,7 +64,7 @@ bool to_carried(const Seen &seen, std::uint64_t now_ms, std::uint64_t clock_ms, 
 
 // Where a window has to go, at the table's clock.
 struct Arrival {
-  Ask ask{};
+  WindowCharge ask{};
   Word word = 0;
   Word before = 0;
 };

@@ -11,13 +11,13 @@ constexpr std::int64_t kDayMs = 86'400'000;
 
 // How much of what the request paid lies in this window. It began a length before its end; what was paid earlier was
 // another's. Where the two don't fit together nothing was paid, so that the request pays again rather than not at all.
-std::uint32_t paid_in(const Ask &ask, const View &view) noexcept {
+std::uint32_t paid_in(const WindowCharge &ask, const View &view) noexcept {
   const auto left_then = static_cast<std::int64_t>(view.end_ms - ask.paid_ms);
   const bool same = left_then > 0 && left_then <= static_cast<std::int64_t>(ask.length_ms);
   return same && view.used >= ask.paid ? ask.paid : 0;
 }
 
-View still_open(const Ask &ask, Word word, Kind kind, std::int64_t ahead) noexcept {
+View still_open(const WindowCharge &ask, Word word, Kind kind, std::int64_t ahead) noexcept {
   const auto length = static_cast<std::int64_t>(ask.length_ms);
   View view;
   view.open = true;
@@ -28,13 +28,13 @@ View still_open(const Ask &ask, Word word, Kind kind, std::int64_t ahead) noexce
 }
 
 // A window that nothing is charged to counts as not open, unless (another's clock being ahead) its end would move back.
-View view_fixed(const Ask &ask, Word word, Kind kind) noexcept {
+View view_fixed(const WindowCharge &ask, Word word, Kind kind) noexcept {
   const std::int64_t ahead = ahead_of(word, kind, ask.now_ms);
   const bool empty = count_in(word) == 0 && ahead <= static_cast<std::int64_t>(ask.length_ms);
   return ahead > 0 && !empty ? still_open(ask, word, kind, ahead) : opening(ask);
 }
 
-void weigh(const Ask &ask, Word before, View *view) noexcept {
+void weigh(const WindowCharge &ask, Word before, View *view) noexcept {
   const std::int64_t in_view = ahead_of(before, ask.now_ms) + static_cast<std::int64_t>(ask.length_ms);
   view->before = count_in(before);
   view->weight_ms = std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(in_view, 0)), ask.length_ms);
@@ -45,8 +45,8 @@ void weigh(const Ask &ask, Word before, View *view) noexcept {
 // its: then somebody's clock has passed that end, and ours is taken to have. Or it is 0, where a window that is out
 // of view is about to be followed. A word that has rolled on never comes back, so no charge is counted on a `before`
 // that isn't its own.
-View view_sliding(const Ask &asked, Word word, Word before, Kind kind) noexcept {
-  Ask ask = asked;
+View view_sliding(const WindowCharge &asked, Word word, Word before, Kind kind) noexcept {
+  WindowCharge ask = asked;
   std::int64_t ahead = ahead_of(word, kind, ask.now_ms);
   if (ahead > 0 && before >> kCountBits != word >> kCountBits) {
     View view = still_open(ask, word, kind, ahead);
@@ -67,7 +67,7 @@ View view_sliding(const Ask &asked, Word word, Word before, Kind kind) noexcept 
   return view;
 }
 
-std::uint32_t remaining_of(const Ask &ask, const View &view, std::uint32_t used) noexcept {
+std::uint32_t remaining_of(const WindowCharge &ask, const View &view, std::uint32_t used) noexcept {
   if (used >= ask.limit) {
     return 0;
   }
@@ -80,11 +80,11 @@ std::uint32_t remaining_of(const Ask &ask, const View &view, std::uint32_t used)
 }
 
 // How long a sliding window's count before the one in question must have gone out of view until it leaves `room`.
-std::uint64_t out_of_view_ms(const Ask &ask, std::uint32_t before, std::uint32_t room) noexcept {
+std::uint64_t out_of_view_ms(const WindowCharge &ask, std::uint32_t before, std::uint32_t room) noexcept {
   return before <= room ? 0 : ask.length_ms - room * ask.length_ms / before;
 }
 
-std::uint64_t retry_of(const Ask &ask, const View &view, std::uint64_t left_ms) noexcept {
+std::uint64_t retry_of(const WindowCharge &ask, const View &view, std::uint64_t left_ms) noexcept {
   if (!ask.sliding() || ask.again > ask.limit) {
     return left_ms;
   }
@@ -108,14 +108,14 @@ std::int64_t ahead_of(Word word, Kind kind, std::uint64_t now_ms) noexcept {
   return ahead > length_in(kind) + kDayMs ? std::int64_t{-1} * kDayMs * kMaxWindowSeconds : ahead;
 }
 
-View opening(const Ask &ask) noexcept {
+View opening(const WindowCharge &ask) noexcept {
   View view;
   view.due = ask.cost;
   view.end_ms = ask.now_ms + ask.length_ms;
   return view;
 }
 
-View view_of(const Ask &ask, Word word, Word before, Kind kind) noexcept {
+View view_of(const WindowCharge &ask, Word word, Word before, Kind kind) noexcept {
   View view = ask.sliding() ? view_sliding(ask, word, before, kind) : view_fixed(ask, word, kind);
   view.due = ask.cost;
   if (ask.paid != 0 && view.open && !view.cut && kind == ask.kind) {
@@ -126,7 +126,7 @@ View view_of(const Ask &ask, Word word, Word before, Kind kind) noexcept {
 }
 
 // before * weight / length + used + due <= limit, in whole numbers: counts have 28 bits and lengths 35.
-bool fits(const Ask &ask, const View &view) noexcept {
+bool fits(const WindowCharge &ask, const View &view) noexcept {
   if (ask.cost > ask.limit || view.used > ask.limit - view.due) {
     return false;
   }
@@ -134,7 +134,7 @@ bool fits(const Ask &ask, const View &view) noexcept {
   return view.before * view.weight_ms <= room * ask.length_ms;
 }
 
-WindowState state_of(const Ask &ask, const View &view, bool admitted) noexcept {
+WindowState state_of(const WindowCharge &ask, const View &view, bool admitted) noexcept {
   WindowState state;
   state.admitted = admitted;
   state.limit = ask.limit;

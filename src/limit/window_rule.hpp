@@ -20,7 +20,7 @@ constexpr Kind kSlidingFlag = Kind{1} << 31;
 static_assert(kMaxWindowSeconds < kSlidingFlag);
 
 // A charge, in the table's terms.
-struct Ask {
+struct WindowCharge {
   std::uint64_t tag;
   std::uint64_t now_ms;
   std::uint64_t length_ms;
@@ -57,11 +57,11 @@ std::int64_t ahead_of(Word word, std::uint64_t now_ms) noexcept;
 std::int64_t ahead_of(Word word, Kind kind, std::uint64_t now_ms) noexcept;
 
 // A window that opens now, and the one that a slot's word and its window before amount to.
-View opening(const Ask &ask) noexcept;
-View view_of(const Ask &ask, Word word, Word before, Kind kind) noexcept;
+View opening(const WindowCharge &ask) noexcept;
+View view_of(const WindowCharge &ask, Word word, Word before, Kind kind) noexcept;
 
 // Whether the window has room for the charge, and what it then says.
-bool fits(const Ask &ask, const View &view) noexcept;
-WindowState state_of(const Ask &ask, const View &view, bool admitted) noexcept;
+bool fits(const WindowCharge &ask, const View &view) noexcept;
+WindowState state_of(const WindowCharge &ask, const View &view, bool admitted) noexcept;
 
 }  // namespace keyward::window_rule

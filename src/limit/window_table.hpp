@@ -147,7 +147,7 @@ inline bool swap(const Slot &slot, Word *word, Word next) noexcept {
 
 // Gives the slot to a window, under the mutex; *word is its word, and no longer open. false if somebody reopened it
 // first.
-inline bool take_over(const Ask &ask, const Slot &slot, Word *word, Word before, Word next) noexcept {
+inline bool take_over(const WindowCharge &ask, const Slot &slot, Word *word, Word before, Word next) noexcept {
   if (*word != kTaken && !swap(slot, word, kTaken)) {
     return false;
   }

@@ -36,13 +36,13 @@ constexpr std::uint64_t kRetryMs = 1000;
 
 enum class Outcome { done, locked, full };
 
-View view_in(const Ask &ask, const Slot &slot, Word word, Kind kind) noexcept {
+View view_in(const WindowCharge &ask, const Slot &slot, Word word, Kind kind) noexcept {
   return view_of(ask, word, slot.before().load(std::memory_order_acquire), kind);
 }
 
 // The path without a lock: adds to an open window, reopens a closed fixed one of the same kind. All else is for the
 // mutex.
-Outcome charge_free(const Ask &ask, const Slot &slot, WindowState *state) noexcept {
+Outcome charge_free(const WindowCharge &ask, const Slot &slot, WindowState *state) noexcept {
   Word word = slot.word().load(std::memory_order_acquire);
   for (;;) {
     // After the word: where the tag is still ours, so was the slot when the word was read.
@@ -63,7 +63,7 @@ Outcome charge_free(const Ask &ask, const Slot &slot, WindowState *state) noexce
 }
 
 // The same under the mutex, where the slot can't change hands: whatever charge_free() may not do.
-WindowState charge_own(const Ask &ask, const Slot &slot) noexcept {
+WindowState charge_own(const WindowCharge &ask, const Slot &slot) noexcept {
   Word word = slot.word().load(std::memory_order_acquire);
   for (;;) {
     const Kind kind = slot.kind().load(std::memory_order_relaxed);
@@ -89,7 +89,7 @@ WindowState charge_own(const Ask &ask, const Slot &slot) noexcept {
 }
 
 // A window's first charge, under the mutex.
-Outcome charge_new(const Ask &ask, const Region &region, WindowState *state) noexcept {
+Outcome charge_new(const WindowCharge &ask, const Region &region, WindowState *state) noexcept {
   const View view = opening(ask);
   while (const Slot slot = choose(region, ask.tag, ask.now_ms)) {
     Word word = slot.word().load(std::memory_order_acquire);
@@ -104,14 +104,14 @@ Outcome charge_new(const Ask &ask, const Region &region, WindowState *state) noe
 }
 
 // A refusal by no window at all: fails closed.
-WindowState refuse(const Ask &ask) noexcept {
+WindowState refuse(const WindowCharge &ask) noexcept {
   WindowState state = state_of(ask, opening(ask), false);
   state.remaining = 0;
   state.retry_ms = kRetryMs;
   return state;
 }
 
-Outcome charge_locked(Table *table, const Region &region, Ask ask, WindowState *state) noexcept {
+Outcome charge_locked(Table *table, const Region &region, WindowCharge ask, WindowState *state) noexcept {
   const SharedLock lock(&table->mutex);
   if (!lock) {
     *state = refuse(ask);  // somebody was stopped while holding it
@@ -125,7 +125,7 @@ Outcome charge_locked(Table *table, const Region &region, Ask ask, WindowState *
   return charge_new(ask, region, state);
 }
 
-Outcome charge_in(Table *table, const Region &region, const Ask &ask, WindowState *state) noexcept {
+Outcome charge_in(Table *table, const Region &region, const WindowCharge &ask, WindowState *state) noexcept {
   const Slot slot = find(region, ask.tag);
   if (slot && charge_free(ask, slot, state) == Outcome::done) {
     return Outcome::done;
@@ -133,9 +133,9 @@ Outcome charge_in(Table *table, const Region &region, const Ask &ask, WindowStat
   return charge_locked(table, region, ask, state);
 }
 
-Ask ask_of(const Charge &charge, std::uint64_t now_ms) noexcept {
+WindowCharge ask_of(const Charge &charge, std::uint64_t now_ms) noexcept {
   const std::uint32_t length_s = std::clamp<std::uint32_t>(charge.rate.window_s, 1, kMaxWindowSeconds);
-  Ask ask{};
+  WindowCharge ask{};
   std::memcpy(&ask.tag, charge.name.data(), sizeof(ask.tag));
   ask.tag = ask.tag == 0 ? 1 : ask.tag;
   ask.now_ms = now_ms;
@@ -153,7 +153,7 @@ Ask ask_of(const Charge &charge, std::uint64_t now_ms) noexcept {
 }
 
 // The same for the limit's overflow window.
-Ask overflow_of(Ask ask, const Charge &charge) noexcept {
+WindowCharge overflow_of(WindowCharge ask, const Charge &charge) noexcept {
   const std::uint64_t mixed = mix(charge.limit_name + 0x9e37'79b9'7f4a'7c15);  // names may be small numbers
   ask.tag = mixed == 0 ? 1 : mixed;
   ask.limit = ask.limit > kMaxRateCount / kOverflowFactor ? kMaxRateCount : ask.limit * kOverflowFactor;
@@ -161,8 +161,8 @@ Ask overflow_of(Ask ask, const Charge &charge) noexcept {
   return ask;
 }
 
-WindowState charge_overflow(Table *table, const Ask &ask, const Charge &charge) noexcept {
-  const Ask shared = overflow_of(ask, charge);
+WindowState charge_overflow(Table *table, const WindowCharge &ask, const Charge &charge) noexcept {
+  const WindowCharge shared = overflow_of(ask, charge);
   WindowState state;
   if (charge_in(table, table->shared(), shared, &state) == Outcome::full) {
     state = refuse(shared);
@@ -172,7 +172,7 @@ WindowState charge_overflow(Table *table, const Ask &ask, const Charge &charge) 
   return state;
 }
 
-WindowState look_at(const Ask &ask, const Slot &slot) noexcept {
+WindowState look_at(const WindowCharge &ask, const Slot &slot) noexcept {
   const Word word = slot ? slot.word().load(std::memory_order_acquire) : kTaken;
   const bool ours = word != kTaken && slot.tag().load(std::memory_order_relaxed) == ask.tag;
   const View view = ours ? view_in(ask, slot, word, slot.kind().load(std::memory_order_relaxed)) : opening(ask);
@@ -205,7 +205,7 @@ WindowTable *WindowTable::adopt(void *memory, std::size_t bytes) noexcept {
 
 WindowState WindowTable::charge(const Charge &charge, std::uint64_t now_ms) noexcept {
   Table *table = table_of(this);
-  const Ask ask = ask_of(charge, push_clock(table, now_ms));
+  const WindowCharge ask = ask_of(charge, push_clock(table, now_ms));
   if (ask.cost == 0 || ask.cost > ask.limit) {  // counts nothing, whatever comes
     return look(charge, now_ms);
   }
@@ -218,14 +218,14 @@ WindowState WindowTable::charge(const Charge &charge, std::uint64_t now_ms) noex
 
 WindowState WindowTable::look(const Charge &charge, std::uint64_t now_ms) noexcept {
   Table *table = table_of(this);
-  const Ask ask = ask_of(charge, read_clock(*table, now_ms));
+  const WindowCharge ask = ask_of(charge, read_clock(*table, now_ms));
   if (const Slot slot = find(table->own(), ask.tag)) {
     return look_at(ask, slot);
   }
   if (choose(table->own(), ask.tag, ask.now_ms)) {
     return look_at(ask, {});
   }
-  const Ask shared = overflow_of(ask, charge);
+  const WindowCharge shared = overflow_of(ask, charge);
   WindowState state = look_at(shared, find(table->shared(), shared.tag));
   state.overflow = true;
   state.admitted = state.admitted && ask.cost <= ask.limit;
@@ -236,7 +236,7 @@ WindowState WindowTable::look(const Charge &charge, std::uint64_t now_ms) noexce
 // tell: then nothing is given back, which admits less rather than more.
 void WindowTable::give_back(const Charge &charge, std::uint64_t charged_ms, std::uint64_t now_ms) noexcept {
   Table *table = table_of(this);
-  Ask ask = ask_of(charge, now_ms);
+  WindowCharge ask = ask_of(charge, now_ms);
   Slot slot = find(table->own(), ask.tag);
   if (!slot) {
     ask = overflow_of(ask, charge);

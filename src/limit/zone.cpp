@@ -42,7 +42,7 @@ struct Plan {
 Plan plan_for(std::size_t header, std::size_t bytes) noexcept {
   Plan plan{};
   plan.gate = header;
-  plan.keys = plan.gate + (Gate::size() + kLine - 1) / kLine * kLine;
+  plan.keys = plan.gate + (VerifierGate::size() + kLine - 1) / kLine * kLine;
   const std::size_t rest = bytes - plan.keys;
   plan.key_bytes = whole_lines(rest / 2);
   plan.window_bytes = whole_lines(rest / 4);
@@ -80,7 +80,8 @@ bool Zone::create(void *memory, std::size_t bytes, Zone *zone) noexcept {
   auto *header = static_cast<Header *>(memory);
   auto *base = static_cast<unsigned char *>(memory);
   const Plan plan = plan_for(sizeof(Header), bytes);
-  if (Gate::create(base + plan.gate) == nullptr || KeySlots::create(base + plan.keys, plan.key_bytes) == nullptr ||
+  if (VerifierGate::create(base + plan.gate) == nullptr ||
+      KeySlots::create(base + plan.keys, plan.key_bytes) == nullptr ||
       WindowTable::create(base + plan.principals, plan.window_bytes) == nullptr ||
       WindowTable::create(base + plan.addresses, plan.window_bytes) == nullptr) {
     return false;
@@ -106,7 +107,7 @@ bool Zone::adopt(void *memory, std::size_t bytes, Zone *zone) noexcept {
   Zone found;
   found.header_ = header;
   found.secret = found.has_store_secret() ? &header->store_secret : &header->own_secret;
-  found.gate = Gate::adopt(base + plan.gate);
+  found.gate = VerifierGate::adopt(base + plan.gate);
   found.keys = KeySlots::adopt(base + plan.keys, plan.key_bytes);
   found.principals = WindowTable::adopt(base + plan.principals, plan.window_bytes);
   found.addresses = WindowTable::adopt(base + plan.addresses, plan.window_bytes);

@@ -25,7 +25,7 @@ class Zone {
   WindowTable *principals = nullptr;
   WindowTable *addresses = nullptr;
   KeySlots *keys = nullptr;
-  Gate *gate = nullptr;
+  VerifierGate *gate = nullptr;
   // Under which names of windows are made. One of the zone's own, until settle_secret() says otherwise.
   const DigestKey *secret = nullptr;
 

@@ -2,15 +2,15 @@
 #include "base/digest.hpp"
 #include "base/version.hpp"
 #include "ngx/access/access.hpp"
-#include "ngx/configuration/configuration.hpp"
 #include "ngx/answer/filters.hpp"
-#include "ngx/request/identity.hpp"
-#include "ngx/nginx/ngx.hpp"
-#include "ngx/request/query_credential.hpp"
-#include "ngx/configuration/reading.hpp"
-#include "ngx/request/request_start.hpp"
-#include "ngx/configuration/store_check.hpp"
 #include "ngx/answer/variables.hpp"
+#include "ngx/configuration/configuration.hpp"
+#include "ngx/configuration/reading.hpp"
+#include "ngx/configuration/store_check.hpp"
+#include "ngx/nginx/ngx.hpp"
+#include "ngx/request/identity.hpp"
+#include "ngx/request/query_credential.hpp"
+#include "ngx/request/request_start.hpp"
 #include "ngx/worker/worker.hpp"
 
 namespace keyward {
@@ -38,13 +38,13 @@ bool check_store(ngx_cycle_t *cycle, const MainConfiguration &main) {
   std::vector<std::string> warnings;
   const StoreStatus status = check_store_as_worker(cycle, main.store, &warnings);
   for (const std::string &warning : warnings) {
-    ngx_log_error(NGX_LOG_WARN, cycle->log, 0, "keyward_store: %s %s", warning.c_str(), main.store_place.c_str());
+    ngx_log_error(NGX_LOG_WARN, cycle->log, 0, "keyward_store %s: %s", main.store_place.c_str(), warning.c_str());
   }
   if (status.ok()) {
     return true;
   }
   const ngx_uint_t level = main.any_on ? NGX_LOG_EMERG : NGX_LOG_WARN;
-  ngx_log_error(level, cycle->log, 0, "keyward_store: %s %s", status.text.c_str(), main.store_place.c_str());
+  ngx_log_error(level, cycle->log, 0, "keyward_store %s: %s", main.store_place.c_str(), status.text.c_str());
   return !main.any_on;
 }
 
@@ -106,7 +106,7 @@ ngx_int_t on_init_zone(ngx_shm_zone_t *shm_zone, void *old_data) noexcept {
       main->replaced = replaced;
       if (lost != 0) {
         ngx_log_error(NGX_LOG_WARN, shm_zone->shm.log, 0,
-                      "keyward_zone: %uL open windows of limits find no room in the new size",
+                      "keyward_zone: %uL open windows of limits don't fit into the new size and start from zero",
                       static_cast<std::uint64_t>(lost));
       }
     }

@@ -10,9 +10,9 @@
 #include <string_view>
 
 #include "limit/key_slots.hpp"
-#include "store/records/record.hpp"
 #include "store/environment/seal.hpp"
 #include "store/environment/status.hpp"
+#include "store/records/record.hpp"
 #include "usage/window_record.hpp"
 
 namespace keyward {

@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "store/environment/failure.hpp"
-#include "store/environment/side.hpp"
-#include "usage/usage_state.hpp"
+#include "store/environment/table_cursor.hpp"
 #include "store/environment/walk.hpp"
+#include "usage/usage_state.hpp"
 
 namespace keyward {
 
@@ -60,7 +60,7 @@ StoreStatus UsageStore::prune_windows(std::string *after, std::size_t most, std:
     std::vector<WindowRecord> open;
     last = *after;
     {
-      Side here;
+      TableCursor here;
       int rc = here.open(scope.txn(), scope.handle(Table::windows));
       if (rc != 0) {
         return scope.note(rc, "read the windows");

@@ -71,33 +71,33 @@ StoreStatus WindowKeeper::load_locked(const Moment &moment, Loaded *loaded) {
   return status;
 }
 
-StoreStatus WindowKeeper::save(const Moment &moment, bool last, const Patience &patience, Loaded *loaded) {
+StoreStatus WindowKeeper::save(const Moment &moment, bool last, const WaitBudget &budget, Loaded *loaded) {
   *loaded = {};
   if (!zone_->has_store_secret() || zone_->retired()) {
     return {};
   }
-  for (int tries = last ? kLastTries : 1; tries > 0 && patience.left_ms() != 0; --tries) {
+  for (int tries = last ? kLastTries : 1; tries > 0 && budget.left_ms() != 0; --tries) {
     if (const SharedLock lock(&zone_->transfer(), last); lock) {
       const StoreStatus status = load_locked(moment, loaded);
-      return status.ok() ? save_locked(moment, last, patience) : status;
+      return status.ok() ? save_locked(moment, last, budget) : status;
     }
   }
   return last ? failure(StoreCode::busy, "another process stores the windows of limits") : StoreStatus();
 }
 
-StoreStatus WindowKeeper::save_locked(const Moment &moment, bool last, const Patience &patience) {
+StoreStatus WindowKeeper::save_locked(const Moment &moment, bool last, const WaitBudget &budget) {
   StoreStatus status = ready();
   // What a restart found ahead of the clock, or what isn't in the zone any more, is put right by prune().
   Moment settled = moment;
   settled.wall_ms = zone_->settle_wall(moment.wall_ms - static_cast<std::int64_t>(moment.now_ms)) +
                     static_cast<std::int64_t>(moment.now_ms);
   for (const bool of_address : {false, true}) {
-    status = status.ok() ? save_share(settled, of_address, last, patience) : status;
+    status = status.ok() ? save_share(settled, of_address, last, budget) : status;
   }
-  return status.ok() && saves_++ % kSavesPerPrune == 0 ? prune(settled, patience) : status;
+  return status.ok() && saves_++ % kSavesPerPrune == 0 ? prune(settled, budget) : status;
 }
 
-StoreStatus WindowKeeper::save_share(const Moment &moment, bool of_address, bool last, const Patience &patience) {
+StoreStatus WindowKeeper::save_share(const Moment &moment, bool of_address, bool last, const WaitBudget &budget) {
   WindowTable *table = share_of(*zone_, of_address);
   std::uint64_t &bucket = next_bucket_[of_address ? 1 : 0];
   bucket = last || bucket >= table->buckets() ? 0 : bucket;
@@ -119,7 +119,7 @@ StoreStatus WindowKeeper::save_share(const Moment &moment, bool of_address, bool
     for (std::size_t i = 0; i < count; ++i) {
       records.push_back(to_record(windows[i], of_address, moment.wall_ms));
     }
-    status = usage_->put_windows(records.data(), records.size(), patience.left_ms());
+    status = usage_->put_windows(records.data(), records.size(), budget.left_ms());
     if (status.ok()) {
       table->note_saved(windows.data(), count);
     } else {
@@ -129,7 +129,7 @@ StoreStatus WindowKeeper::save_share(const Moment &moment, bool of_address, bool
   return status;
 }
 
-StoreStatus WindowKeeper::prune(const Moment &moment, const Patience &patience) {
+StoreStatus WindowKeeper::prune(const Moment &moment, const WaitBudget &budget) {
   const auto still_open = [&](WindowRecord *record) {
     CarriedWindow window;
     if (!share_of(*zone_, record->of_address)->find_open(record->tag, record->overflow, moment.now_ms, &window) ||
@@ -139,7 +139,7 @@ StoreStatus WindowKeeper::prune(const Moment &moment, const Patience &patience) 
     *record = to_record(window, record->of_address, moment.wall_ms);
     return true;
   };
-  return usage_->prune_windows(&pruned_, kPrunedAtOnce, moment.wall_ms, still_open, patience.left_ms());
+  return usage_->prune_windows(&pruned_, kPrunedAtOnce, moment.wall_ms, still_open, budget.left_ms());
 }
 
 }  // namespace keyward

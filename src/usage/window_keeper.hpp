@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "base/patience.hpp"
+#include "base/wait_budget.hpp"
 #include "limit/zone.hpp"
 #include "usage/usage.hpp"
 
@@ -37,14 +37,14 @@ class WindowKeeper {
 
   // Stores what has changed since it was last stored, by any process; loads first, if that has not worked yet. `last`: all of it, this
   // process comes to its end; else a part of it where the zone is very large, and nothing while another process is at it. Waits for
-  // locks no longer than `patience` says, and then for the other process a second at most.
-  StoreStatus save(const Moment &moment, bool last, const Patience &patience, Loaded *loaded);
+  // locks no longer than `budget` says, and then for the other process a second at most.
+  StoreStatus save(const Moment &moment, bool last, const WaitBudget &budget, Loaded *loaded);
 
  private:
   StoreStatus load_locked(const Moment &moment, Loaded *loaded);
-  StoreStatus save_locked(const Moment &moment, bool last, const Patience &patience);
-  StoreStatus save_share(const Moment &moment, bool of_address, bool last, const Patience &patience);
-  StoreStatus prune(const Moment &moment, const Patience &patience);
+  StoreStatus save_locked(const Moment &moment, bool last, const WaitBudget &budget);
+  StoreStatus save_share(const Moment &moment, bool of_address, bool last, const WaitBudget &budget);
+  StoreStatus prune(const Moment &moment, const WaitBudget &budget);
 
   Zone *zone_;
   UsageStore *usage_;

@@ -64,7 +64,9 @@ def run(options, names, folder, tell):
         except Exception:
             traceback.print_exc()
             sound = False
-            section = report.Section(name, name, ("",), rows=[report.Row(name, name, missing="could not be measured; see the output")])
+            section = report.Section(
+                name, name, ("",), rows=[report.Row(name, name, missing="could not be measured; see the output")]
+            )
         seconds = round(time.monotonic() - start)
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
         quick = "; quick: too short to be quoted" if options.quick else ""
@@ -80,8 +82,12 @@ def run(options, names, folder, tell):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="everything in its shortest form: shows that it works, not what it costs")
-    parser.add_argument("--only", nargs="+", action="extend", choices=SECTIONS, metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument(
+        "--quick", action="store_true", help="everything in its shortest form: shows that it works, not what it costs"
+    )
+    parser.add_argument(
+        "--only", nargs="+", action="extend", choices=SECTIONS, metavar="SECTION", help=", ".join(SECTIONS)
+    )
     parser.add_argument("--cases", nargs="+", default=[], metavar="CASE", help="rows of the sections speed and stress")
     parser.add_argument("--keys", type=int, help="in the large store (10,000,000)")
     parser.add_argument("--requests", type=int, help="of the section memory (10,000,000)")

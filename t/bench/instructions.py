@@ -11,12 +11,12 @@ import signal
 import subprocess
 from pathlib import Path
 
-from lab import QUIET, Site, find_build, until_open
-from report import Row, Section
-from speed import LOCATIONS, TOKEN_LOCATION, TOKEN_RULES, UPSTREAM, ZONES
 from harness.client import Connection
 from harness.edge import Config
 from harness.tokens import Issuers, Signer
+from lab import QUIET, Site, find_build, until_open
+from report import Row, Section
+from speed import LOCATIONS, TOKEN_LOCATION, TOKEN_RULES, UPSTREAM, ZONES
 
 # The first one is nginx without the module; the others are compared with the second, but for the token: its request is longer, also for nginx.
 BASES = {"token": "token_off"}
@@ -51,7 +51,13 @@ def count(build, site, credential, path, requests, folder, issuer=""):
     config = Config(build, folder, values)
     try:
         if path == "absent":
-            written = config.write(http=QUIET, server="location = /absent { empty_gif; }", main="master_process off;", store=False, log_level="error")
+            written = config.write(
+                http=QUIET,
+                server="location = /absent { empty_gif; }",
+                main="master_process off;",
+                store=False,
+                log_level="error",
+            )
             written.write_text(re.sub(r"^load_module .*\n", "", written.read_text()))
         else:
             http = f"{QUIET} {ZONES}\nupstream upstream {{ server 127.0.0.1:9; }}\n{issuer}"
@@ -107,5 +113,7 @@ def measure(options, tell=print):
             tell(f"{case:14} {found[case]:6} instructions  {text}")
     for case, text in CASES:
         added = found[case] - found[BASES.get(case, "off")]
-        section.rows.append(Row(case, text, (f"{found[case]}", f"{added:+}"), figures={"instructions": found[case], "added": added}))
+        section.rows.append(
+            Row(case, text, (f"{found[case]}", f"{added:+}"), figures={"instructions": found[case], "added": added})
+        )
     return section

@@ -30,7 +30,7 @@ SERVER_CPU, CLIENT_CPU = CPUS[0], CPUS[-1]
 QUIET = "access_log off; keepalive_requests 1000000000; keepalive_timeout 3600s; sendfile on; tcp_nodelay on;"
 
 
-# What a request to /guarded pays for is what issue 4 names: a remembered bcrypt key, a scope, a plan's limit, identity, limit fields.
+# What a request to /guarded pays for: a remembered bcrypt key, a scope, a plan's limit, identity, limit fields.
 GUARDED = """
     location = /off     { keyward off; empty_gif; }
     location = /guarded { keyward on; keyward_scope posts:read; keyward_limit plan; empty_gif; }
@@ -92,7 +92,18 @@ class Run:
 
 def wrk(url, headers=None, seconds=2, connections=16, script=None, cpu=CLIENT_CPU):
     """script: a Lua file, which may replace the requests."""
-    command = ["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s"]
+    command = [
+        "taskset",
+        "-c",
+        str(cpu),
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds}s",
+        "--latency",
+        "--timeout",
+        "30s",
+    ]
     for name, value in (headers or {}).items():
         command += ["-H", f"{name}: {value}"]
     if script:
@@ -224,7 +235,9 @@ def comparison(cases, bases):
     median = statistics.median
     return Comparison(
         ratio=Spread.of([case.rps / rps for case, (rps, _) in zip(cases, around)]),
-        cpu_ratio=Spread.of([case.cpu_us / cpu_us if cpu_us else float("nan") for case, (_, cpu_us) in zip(cases, around)]),
+        cpu_ratio=Spread.of(
+            [case.cpu_us / cpu_us if cpu_us else float("nan") for case, (_, cpu_us) in zip(cases, around)]
+        ),
         cpu_added_us=Spread.of(added),
         fast_added_us=median(a for a, (_, cpu_us) in zip(added, around) if cpu_us <= FAST * fastest_us),
         base_cpu_us=median(run.cpu_us for run in bases),

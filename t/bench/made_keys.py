@@ -45,7 +45,8 @@ def with_checksum(text):
 def make_keys(count, seed):
     """Keys of the default format, the same ones for the same seed. For stores that live as long as a measurement."""
     return [
-        with_checksum("kw_" + base62(int.from_bytes(hashlib.sha512(f"{seed} {n}".encode()).digest(), "big"), 43)) for n in range(count)
+        with_checksum("kw_" + base62(int.from_bytes(hashlib.sha512(f"{seed} {n}".encode()).digest(), "big"), 43))
+        for n in range(count)
     ]
 
 
@@ -65,7 +66,10 @@ def import_strangers(site, count, **members):
         for begin in range(0, count, 10000):
             size = min(10000, count - begin)
             chance = os.urandom(32 * size).hex()
-            file.writelines(f'{{"id":"key_{begin + n:010d}","sha256":"{chance[64 * n : 64 * n + 64]}"{more}}}\n' for n in range(size))
+            file.writelines(
+                f'{{"id":"key_{begin + n:010d}","sha256":"{chance[64 * n : 64 * n + 64]}"{more}}}\n'
+                for n in range(size)
+            )
     _import(site, path)
 
 

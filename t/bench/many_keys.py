@@ -34,7 +34,11 @@ def measure(options, tell=print):
                 import_strangers(site, strangers, subject="acme", plan="pro")
             import_keys(site, keys, "bcrypt:4", subject="acme", plan="pro")
             edge = start_edge(site, server=GUARDED)
-            targets.append(Target(edge.url("/guarded"), tuple(edge.workers()), {}, script=wrk_script(site.folder / "keys.lua", keys)))
+            targets.append(
+                Target(
+                    edge.url("/guarded"), tuple(edge.workers()), {}, script=wrk_script(site.folder / "keys.lua", keys)
+                )
+            )
             targets[-1].warm(2 * len(keys))
         small, large = targets
         turning = Target(large.url, large.pids, {}, script=wrk_script(site.folder / "many.lua", many))
@@ -46,7 +50,11 @@ def measure(options, tell=print):
             if target is turning:  # not before: what was once used is stored, and would be a burden for the row above
                 target.warm(2 * len(many))
             result = compare(target, small, rounds, seconds)
-            cells = (result.ratio.text(), result.cpu_ratio.text(), f"{result.base_cpu_us * result.cpu_ratio.median:.2f}")
+            cells = (
+                result.ratio.text(),
+                result.cpu_ratio.text(),
+                f"{result.base_cpu_us * result.cpu_ratio.median:.2f}",
+            )
             wanted = (f"at most {most} of its CPU time", result.cpu_ratio.median <= most) if most else ()
             section.rows.append(Row(name, text, cells, *wanted, figures=result.as_dict()))
             tell(f"{text:44} {result.line()}")

@@ -3,11 +3,11 @@
 import contextlib
 import os
 
+from harness.drive import descriptors, private_kib
+from harness.wait import until
 from lab import GUARDED, PLAN, SERVER_CPU, Site, Target, find_build, start_edge
 from made_keys import import_keys, make_keys, wrk_script
 from report import Row, Section
-from harness.drive import descriptors, private_kib
-from harness.wait import until
 
 KEYS = 20_000  # a worker remembers 16,384 principals: these turn its cache over all the time
 LOOKS = 10
@@ -61,5 +61,7 @@ def measure(options, tell=print):
         cells = (f"{first:,} KiB", f"{last:,} KiB", f"{grown:+,} KiB", f"{descriptors(worker) - files:+}")
         met = grown <= MOST_KIB and descriptors(worker) <= files
         figures = {"kib": looks, "descriptors": [files, descriptors(worker)]}
-        section.rows.append(Row("flat", "keyward, one worker", cells, f"at most {MOST_KIB} KiB, no descriptor", met, figures))
+        section.rows.append(
+            Row("flat", "keyward, one worker", cells, f"at most {MOST_KIB} KiB, no descriptor", met, figures)
+        )
     return section

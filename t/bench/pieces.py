@@ -36,10 +36,21 @@ def measure(options, tell=print):
     )
     program = find_build().folder / "pieces"
     if not program.exists():
-        section.rows.append(Row("pieces", "all", missing="build/pieces isn't built: libbenchmark-dev was missing, or `make bench` wasn't used"))
+        section.rows.append(
+            Row(
+                "pieces",
+                "all",
+                missing="build/pieces isn't built: libbenchmark-dev was missing, or `make bench` wasn't used",
+            )
+        )
         return section
     repetitions, seconds = (1, 0.02) if options.quick else (9, 0.1)
-    command = [program, "--benchmark_format=json", f"--benchmark_min_time={seconds}", f"--benchmark_repetitions={repetitions}"]
+    command = [
+        program,
+        "--benchmark_format=json",
+        f"--benchmark_min_time={seconds}",
+        f"--benchmark_repetitions={repetitions}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr
     section.rows += rows_of(json.loads(done.stdout))

@@ -52,7 +52,12 @@ class Section:
             kept |= {"figures": row.figures, "missing": row.missing}
             if row.bar is not None:
                 spread = row.bar.spread
-                kept["bar"] = {"median": spread.median, "low": spread.low, "high": spread.high, "target": row.bar.target}
+                kept["bar"] = {
+                    "median": spread.median,
+                    "low": spread.low,
+                    "high": spread.high,
+                    "target": row.bar.target,
+                }
             rows.append(kept)
         return {"title": self.title, "columns": list(self.columns), "note": self.note, "rows": rows, **more}
 

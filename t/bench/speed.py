@@ -11,11 +11,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.edge import StartFailed
+from harness.tokens import Issuers, Signer
 from lab import CLIENT_CPU, QUIET, SERVER_CPU, Ports, Site, Target, compare, find_build, pin, until, until_open
 from report import Bar, Row, Section
 from rivals import ABSENT, HAPROXY, LUA, LUA_LOCATION, LUA_TOKEN_LOCATION, LUA_TOKENS, NJS, NJS_LOCATION
-from harness.edge import StartFailed
-from harness.tokens import Issuers, Signer
 
 try:
     import bcrypt
@@ -37,7 +37,9 @@ LOCATIONS = """
     location = /basic10      { keyward off; auth_basic x; auth_basic_user_file @PREFIX@/htpasswd10; empty_gif; }
 """
 # Apart, so that who has no token has no issuers.
-TOKEN_LOCATION = "location = /token { keyward on; keyward_accept auth; keyward_scope posts:read; keyward_limit plan; empty_gif; }"
+TOKEN_LOCATION = (
+    "location = /token { keyward on; keyward_accept auth; keyward_scope posts:read; keyward_limit plan; empty_gif; }"
+)
 TOKEN_RULES = "scope_claim scope; plan pro;"
 UPSTREAM = 'proxy_pass http://upstream/; proxy_http_version 1.1; proxy_set_header Connection "";'
 ZONES = "limit_req_zone $http_authorization zone=plain:10m rate=1000000r/s;"
@@ -55,7 +57,9 @@ class Case:
 CASES = [
     Case("guarded", "off", "keyward: bcrypt key, scope, plan limit, identity, limit fields"),
     Case("key", "off", "keyward: bcrypt key and identity only"),
-    Case("token", "off", "keyward: remembered EdDSA token, scope, plan limit, identity, limit fields", credential="EdDSA"),
+    Case(
+        "token", "off", "keyward: remembered EdDSA token, scope, plan limit, identity, limit fields", credential="EdDSA"
+    ),
     Case("off", "absent", "keyward off, of nginx without the module"),
     Case("proxied", "proxied_off", "keyward as in the first row, proxied over keep-alive connections"),
     Case("limit_req", "off", "nginx limit_req alone"),
@@ -63,7 +67,12 @@ CASES = [
     Case("basic5", "off", "nginx auth_basic, bcrypt of cost 5", credential="basic"),
     Case("basic10", "off", "nginx auth_basic, bcrypt of cost 10", connections=2, credential="basic"),
     Case("lua", "lua_off", "Lua: SHA-256 in a shared dictionary, scope, limit"),
-    Case("lua_token", "lua_token_off", "Lua: remembered EdDSA token in a shared dictionary, scope, limit", credential="EdDSA"),
+    Case(
+        "lua_token",
+        "lua_token_off",
+        "Lua: remembered EdDSA token in a shared dictionary, scope, limit",
+        credential="EdDSA",
+    ),
     Case("njs", "njs_off", "njs: SHA-256 in an object, scope, no limit"),
     Case("haproxy", "haproxy_off", "HAProxy: a stick table's limit"),
     Case("haproxy_es256", "haproxy_off", "HAProxy: jwt_verify of ES256, exp, scope, no limit", credential="ES256"),
@@ -87,7 +96,9 @@ class Lab:
         self._servers = {}
 
     def target(self, name):
-        kind = next((kind for kind in ("absent", "lua_token", "lua", "njs", "haproxy") if name.startswith(kind)), "nginx")
+        kind = next(
+            (kind for kind in ("absent", "lua_token", "lua", "njs", "haproxy") if name.startswith(kind)), "nginx"
+        )
         if kind not in self._servers:
             self._servers[kind] = getattr(self, f"_start_{kind}")()
         url, pids = self._servers[kind](name)
@@ -113,11 +124,18 @@ class Lab:
         try:
             return self._edge(site, **pieces)
         except StartFailed as failed:
-            raise Missing(f"this nginx doesn't start with the {module} module: {str(failed).strip().splitlines()[-1]}") from failed
+            raise Missing(
+                f"this nginx doesn't start with the {module} module: {str(failed).strip().splitlines()[-1]}"
+            ) from failed
 
     def _start_nginx(self):
         backend = self._stack.enter_context(Site(self._build))
-        edge = backend.start(http=QUIET, server="location / { empty_gif; } location = /check { return 204; }", store=False, log_level="error")
+        edge = backend.start(
+            http=QUIET,
+            server="location / { empty_gif; } location = /check { return 204; }",
+            store=False,
+            log_level="error",
+        )
         pin(edge.workers()[0], CLIENT_CPU)
         upstream = f"upstream upstream {{ server 127.0.0.1:{edge.port}; keepalive 32; keepalive_requests 1000000000; }}"
         issuer = self.issuers.block("auth", self.signer, TOKEN_RULES) if self.signer else ""
@@ -161,7 +179,9 @@ class Lab:
         return self._with_lua(LUA_TOKENS, LUA_TOKEN_LOCATION, POINT=self.signer.jwk["x"])
 
     def _with_lua(self, http, server, **values):
-        modules = "".join(f"load_module {path};\n" for path in find_modules("ndk_http_module.so", "ngx_http_lua_module.so"))
+        modules = "".join(
+            f"load_module {path};\n" for path in find_modules("ndk_http_module.so", "ngx_http_lua_module.so")
+        )
         site = self._stack.enter_context(Site(self._build))
         return self._rival(site, "lua", main=modules, http=QUIET + http, server=server, store=False, **values)
 
@@ -175,10 +195,20 @@ class Lab:
 
     def _start_haproxy(self):
         folder, bare = self._folder_and_port()
-        ports = {"haproxy_off": bare, "haproxy": self._folder_and_port()[1], "haproxy_token": self._folder_and_port()[1]}
+        ports = {
+            "haproxy_off": bare,
+            "haproxy": self._folder_and_port()[1],
+            "haproxy_token": self._folder_and_port()[1],
+        }
         signer = self.signer or Signer("ES256")
-        values = {"algorithm": signer.algorithm, "pem": self.issuers.write("haproxy.pem", signer.pem), "cpu": SERVER_CPU}
-        (folder / "haproxy.cfg").write_text(HAPROXY.format(bare=bare, limited=ports["haproxy"], tokens=ports["haproxy_token"], **values))
+        values = {
+            "algorithm": signer.algorithm,
+            "pem": self.issuers.write("haproxy.pem", signer.pem),
+            "cpu": SERVER_CPU,
+        }
+        (folder / "haproxy.cfg").write_text(
+            HAPROXY.format(bare=bare, limited=ports["haproxy"], tokens=ports["haproxy_token"], **values)
+        )
         program = shutil.which("haproxy", path="/usr/sbin:/usr/bin")
         if not program:
             raise Missing("haproxy isn't installed")
@@ -199,7 +229,11 @@ def find_modules(*names):
     return [folder / name for name in names]
 
 
-TARGETS = {"guarded": (0.92, 0.7), "token": (0.90, None), "proxied": (0.96, None)}  # of bare throughput, at least; microseconds added, at most
+TARGETS = {
+    "guarded": (0.92, 0.7),
+    "token": (0.90, None),
+    "proxied": (0.96, None),
+}  # of bare throughput, at least; microseconds added, at most
 
 
 def row_of(case, result):

@@ -83,9 +83,13 @@ def new_keys(options, tell):
         calm_p99s, p99s, answers = [], [], []
         for i in range(rounds):
             # The same number of requests beside, with a key that costs nothing: only bcrypt makes the difference.
-            calm, _ = with_proven_clients(edge, script, seconds, lambda: send_each(edge.port, NEW_KEYS_RATE, "/guarded", proven[:1] * count))
+            calm, _ = with_proven_clients(
+                edge, script, seconds, lambda: send_each(edge.port, NEW_KEYS_RATE, "/guarded", proven[:1] * count)
+            )
             these = keys[i * count : (i + 1) * count]
-            run, heard = with_proven_clients(edge, script, seconds, lambda: send_each(edge.port, NEW_KEYS_RATE, "/guarded", these))
+            run, heard = with_proven_clients(
+                edge, script, seconds, lambda: send_each(edge.port, NEW_KEYS_RATE, "/guarded", these)
+            )
             assert not run.other and not run.errors, f"a proven client was refused: {run}"
             calm_p99s.append(calm.p99_ms)
             p99s.append(run.p99_ms)
@@ -100,7 +104,12 @@ def new_keys(options, tell):
         f"p99 of proven clients {times.text('.2f')} times their undisturbed {Spread.of(calm_p99s).text('.2f')} ms; new keys: {statuses(answers)}; "
         f"a 503 within {percentile(refused_ms, 50):.1f} ms (p99 {at_once:.1f} ms)"
     )
-    figures = {"p99_ms": p99s, "calm_p99_ms": calm_p99s, "statuses": Counter(a.status for a in answers), "refused_p99_ms": at_once}
+    figures = {
+        "p99_ms": p99s,
+        "calm_p99_ms": calm_p99s,
+        "statuses": Counter(a.status for a in answers),
+        "refused_p99_ms": at_once,
+    }
     return [Row("new_keys", text, (result,), "p99 below 3 times, surplus 503 at once (p99 below 50 ms)", met, figures)]
 
 
@@ -114,7 +123,9 @@ def random_keys(options, tell):
         guesses = wrk_script(site.folder / "guesses.lua", make_keys(20_000, os.urandom(8).hex()))
         none = wrk_script(site.folder / "none.lua", [None])
         pids = tuple(edge.workers())
-        flood, missing = (Target(edge.url("/guarded"), pids, {}, status_ok=False, script=script) for script in (guesses, none))
+        flood, missing = (
+            Target(edge.url("/guarded"), pids, {}, status_ok=False, script=script) for script in (guesses, none)
+        )
         flood.run(1)
         result = compare(flood, missing, rounds, seconds)
     text = "a flood of random keys, well-formed, against requests without a key"
@@ -273,7 +284,13 @@ def reloads(options, tell):
     return [Row("reloads", "a reload every second, under load", (result,), "nobody is refused", refused == 0, figures)]
 
 
-SCENARIOS = {"new_keys": new_keys, "random_keys": random_keys, "commits": commits, "cold_start": cold_start, "reloads": reloads}
+SCENARIOS = {
+    "new_keys": new_keys,
+    "random_keys": random_keys,
+    "commits": commits,
+    "cold_start": cold_start,
+    "reloads": reloads,
+}
 
 
 def measure(options, tell=print):

@@ -51,7 +51,8 @@ def write_lines(path, count):
         for begin in range(0, count, 10000):
             file.writelines(
                 f'{{"id":"key_{n:09d}","subject":"subject_{n // 3}","sha256":"{hashlib.sha256(key_text(n).encode()).hexdigest()}"}}\n'
-                for n in range(begin, min(count, begin + 10000)))
+                for n in range(begin, min(count, begin + 10000))
+            )
 
 
 class Bench:
@@ -66,7 +67,9 @@ class Bench:
         """The seconds, CPU seconds and peak MB of one command, which must work."""
         start = time.monotonic()
         with open(self.folder / "output", "w+") as output:
-            process = subprocess.Popen([*self.command, "--store", str(store), *map(str, arguments)], stdout=output, stderr=output)
+            process = subprocess.Popen(
+                [*self.command, "--store", str(store), *map(str, arguments)], stdout=output, stderr=output
+            )
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             wall = time.monotonic() - start
@@ -78,7 +81,9 @@ class Bench:
 
     def figure(self, name, *arguments, store):
         wall, cpu, peak = self.run(*arguments, store=store)
-        self.note(name, f"{wall:.2f} s, {cpu:.2f} s of CPU, peak {peak:.0f} MB", seconds=wall, cpu_seconds=cpu, peak_mb=peak)
+        self.note(
+            name, f"{wall:.2f} s, {cpu:.2f} s of CPU, peak {peak:.0f} MB", seconds=wall, cpu_seconds=cpu, peak_mb=peak
+        )
 
     def note(self, name, text, **values):
         self.figures[name] = {"text": text, **values}
@@ -93,10 +98,13 @@ class Bench:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         user = "user root root;" if os.geteuid() == 0 else ""
-        (prefix / "nginx.conf").write_text(CONFIG.format(prefix=prefix, module=self.module, store=store, port=port, user=user))
+        (prefix / "nginx.conf").write_text(
+            CONFIG.format(prefix=prefix, module=self.module, store=store, port=port, user=user)
+        )
         start = time.monotonic()
-        process = subprocess.Popen([self.nginx, "-p", str(prefix), "-c", str(prefix / "nginx.conf")],
-                                   stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [self.nginx, "-p", str(prefix), "-c", str(prefix / "nginx.conf")], stderr=subprocess.DEVNULL
+        )
         try:
             while True:
                 if process.poll() is not None or time.monotonic() > start + 120:
@@ -167,17 +175,27 @@ def memory(bench, name, store, count):
             answers = ask(port, spread)
             assert answers == {200: FEW}, answers
         own, mapped = own_memory(master)
-        bench.note(name, f"{own / 1024:.2f} MB of its own, and {mapped / 1024:.1f} MB of the store's shared pages", own_kb=own)
+        bench.note(
+            name, f"{own / 1024:.2f} MB of its own, and {mapped / 1024:.1f} MB of the store's shared pages", own_kb=own
+        )
     return seconds
 
 
 def measure(bench, count):
-    bench.note("machine", f"{platform.machine()}, {os.cpu_count()} CPUs, "
-                          f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB, load {os.getloadavg()[0]:.1f}")
+    bench.note(
+        "machine",
+        f"{platform.machine()}, {os.cpu_count()} CPUs, "
+        f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB, load {os.getloadavg()[0]:.1f}",
+    )
     few, _ = make(bench, "few", FEW)
     store, (wall, cpu, peak) = make(bench, "many", count)
-    bench.note(f"import of {count:,} sha256 keys", f"{wall:.1f} s, {cpu:.1f} s of CPU, peak {peak:.0f} MB",
-               seconds=wall, cpu_seconds=cpu, peak_mb=peak)
+    bench.note(
+        f"import of {count:,} sha256 keys",
+        f"{wall:.1f} s, {cpu:.1f} s of CPU, peak {peak:.0f} MB",
+        seconds=wall,
+        cpu_seconds=cpu,
+        peak_mb=peak,
+    )
     size = (store / "credentials/data.mdb").stat().st_size
     bench.note("data.mdb", f"{size / 2**20:.0f} MB, {size / count:.0f} bytes a key", bytes=size)
     forget(store)

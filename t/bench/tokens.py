@@ -5,11 +5,11 @@ import json
 import subprocess
 import time
 
+from harness.tokens import ASYMMETRIC, SYMMETRIC, Issuers, Signer
 from lab import SERVER_CPU, Site, Target, compare, find_build, start_edge
 from made_keys import wrk_script
 from report import Row, Section
 from speed import TOKEN_LOCATION, TOKEN_RULES
-from harness.tokens import ASYMMETRIC, SYMMETRIC, Issuers, Signer
 
 MOST, MOST_HMAC_US = 1.3, 3.0
 IN_NGINX = ("EdDSA", "ES256", "RS256", "HS256")
@@ -20,7 +20,13 @@ LOCATIONS = "location = /off { keyward off; empty_gif; }" + TOKEN_LOCATION
 def run_pieces(build, options):
     """{name: µs}: medians of repetitions that are taken in turn, on the server's processor."""
     repetitions, seconds = (1, 0.02) if options.quick else (15, 0.1)
-    command = ["taskset", "-c", str(SERVER_CPU), build.folder / "pieces", "--benchmark_filter=^(signature_alone|token_first_seen)/"]
+    command = [
+        "taskset",
+        "-c",
+        str(SERVER_CPU),
+        build.folder / "pieces",
+        "--benchmark_filter=^(signature_alone|token_first_seen)/",
+    ]
     command += ["--benchmark_format=json", f"--benchmark_min_time={seconds}", f"--benchmark_repetitions={repetitions}"]
     command += ["--benchmark_enable_random_interleaving=true"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1200)
@@ -34,7 +40,9 @@ def in_nginx(build, algorithm, options):
     """The comparison of requests with a token each that isn't remembered against the same with keyward off."""
     with contextlib.ExitStack() as stack:
         site = stack.enter_context(Site(build))
-        site.store.kw("plan", "set", "pro", "--scope", "posts:read", "--scope", "posts:write", "--limit", "100000000r/h")
+        site.store.kw(
+            "plan", "set", "pro", "--scope", "posts:read", "--scope", "posts:write", "--limit", "100000000r/h"
+        )
         signer = Signer(algorithm, kid="1")
         block = Issuers(site.folder).block("auth", signer if algorithm in SYMMETRIC else [signer], TOKEN_RULES)
         edge = start_edge(site, http=block, server=LOCATIONS)
@@ -57,7 +65,13 @@ def measure(options, tell=print):
     )
     build = find_build()
     if not (build.folder / "pieces").exists():
-        section.rows.append(Row("tokens", "all", missing="build/pieces isn't built: libbenchmark-dev was missing, or `make bench` wasn't used"))
+        section.rows.append(
+            Row(
+                "tokens",
+                "all",
+                missing="build/pieces isn't built: libbenchmark-dev was missing, or `make bench` wasn't used",
+            )
+        )
         return section
     found = run_pieces(build, options)
     for algorithm in [*ASYMMETRIC, *SYMMETRIC]:

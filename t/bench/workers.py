@@ -21,7 +21,11 @@ def measure(options, tell=print):
         "Two workers against one",
         ("CPU time of a request, of one worker's", "throughput, of one worker's", "µs of CPU"),
         note=f"{CONNECTIONS} connections, all with the same key, so all on the same counter."
-        + (" The second worker shares its processor with wrk, which costs it what the row without keyward shows." if shared else ""),
+        + (
+            " The second worker shares its processor with wrk, which costs it what the row without keyward shows."
+            if shared
+            else ""
+        ),
     )
     with contextlib.ExitStack() as stack:
         build = find_build()
@@ -34,15 +38,27 @@ def measure(options, tell=print):
             edges.append(edge)
             fields[edge] = {"Authorization": f"Bearer {site.store.key(subject='acme', plan='pro')['key']}"}
         results = {}
-        for name, text in (("off", "keyward off"), ("guarded", "keyward: bcrypt key, scope, plan limit, identity, limit fields")):
+        for name, text in (
+            ("off", "keyward off"),
+            ("guarded", "keyward: bcrypt key, scope, plan limit, identity, limit fields"),
+        ):
             one, two = (
-                Target(f"http://127.0.0.1:{edge.value('PORT_EACH')}/{name}", tuple(edge.workers()), fields[edge], CONNECTIONS)
+                Target(
+                    f"http://127.0.0.1:{edge.value('PORT_EACH')}/{name}",
+                    tuple(edge.workers()),
+                    fields[edge],
+                    CONNECTIONS,
+                )
                 for edge in edges
             )
             one.warm()
             two.warm()
             results[name] = result = compare(two, one, rounds, seconds)
-            cells = (result.cpu_ratio.text(), result.ratio.text(), f"{result.base_cpu_us * result.cpu_ratio.median:.2f}")
+            cells = (
+                result.cpu_ratio.text(),
+                result.ratio.text(),
+                f"{result.base_cpu_us * result.cpu_ratio.median:.2f}",
+            )
             wanted = (f"at most {MOST}", result.cpu_ratio.median <= MOST) if name == "guarded" else ()
             section.rows.append(Row(name, text, cells, *wanted, figures=result.as_dict()))
             tell(f"{text:64} CPU time {result.cpu_ratio.text()}, throughput {result.ratio.text()}")

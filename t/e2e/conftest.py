@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 from harness.backend import Backend
 from harness.build import PROJECT, Build
-from harness.edge import Edge, config_test as run_config_test
+from harness.edge import Edge
+from harness.edge import config_test as run_config_test
 from harness.store import Store
 from harness.tokens import Issuers
 

@@ -1,4 +1,4 @@
-"""What a refused client gets: each row of spec 9, and that it stays an ordinary answer of nginx."""
+"""What a refused client gets: each reason, and that it stays an ordinary answer of nginx."""
 
 import gzip
 import json
@@ -14,7 +14,7 @@ from harness.wait import until
 
 GONE = "2020-01-02T03:04:05Z"
 
-# Spec 9, the reasons that can arise so far: status, code, message.
+# The reasons that can arise so far: status, code, message.
 TABLE = {
     "missing_credential": (401, "unauthorized", "missing credentials"),
     "invalid_request": (400, "invalid_request", "conflicting or malformed credentials"),
@@ -81,7 +81,10 @@ def make_keys(store):
     kw("plan", "set", "nothing", "--no-access")
     kw("subject", "set", "bad-company", "--state", "blocked")
     expired = "sk_live_" + "0123456789abcdef" * 2
-    legacy = {"bcrypt": bcrypt.hashpw(b"sk_live_ffff" + b"0" * 28, bcrypt.gensalt(4)).decode(), "prefix": "sk_live_ffff"}
+    legacy = {
+        "bcrypt": bcrypt.hashpw(b"sk_live_ffff" + b"0" * 28, bcrypt.gensalt(4)).decode(),
+        "prefix": "sk_live_ffff",
+    }
     lines = [{"key": expired, "expires_at": GONE}, legacy]
     kw("key", "import", "-", "--verifier", "sha256", "--weak", input="\n".join(map(json.dumps, lines)))
     return {
@@ -96,7 +99,7 @@ def make_keys(store):
         "invalid_token": {"Authorization": "Bearer eyJh.eyJz.c2ln"},
         "no_access": bearer(key(plan="nothing")),
         "blocked_subject": bearer(key(subject="bad-company")),
-        "busy": {"Authorization": "Bearer sk_live_ffff" + "1" * 28},  # an 11th failure within a minute (spec 4)
+        "busy": {"Authorization": "Bearer sk_live_ffff" + "1" * 28},  # an 11th failure within a minute
     }
 
 
@@ -195,7 +198,7 @@ def test_each_reason_has_its_answer(site, reason, kind, protocol):
     check_fields(response, reason)
     check_json(response, reason)
     assert response.header("Content-Length") == str(len(response.body))
-    assert response.body.startswith(b'{"error":"'), "members in the order that the spec shows"
+    assert response.body.startswith(b'{"error":"'), "members in the order that the documents show"
 
 
 @pytest.mark.parametrize("protocol", ["HTTP/1.1", "HTTP/2"])
@@ -267,7 +270,7 @@ def test_a_chosen_format_does_not_go_by_accept(site):
 
 
 def test_what_the_store_cannot_answer_is_503_and_not_401(edge, store):
-    # Row 34: the store is taken away; it's looked at again within a second, and when it comes back too.
+    # The store is taken away; it's looked at again within a second, and when it comes back too.
     key = {"X-API-Key": store.key(verifier="sha256")["key"]}
     e = edge(location="keyward on; add_header X-Reason $keyward_reason always;")
     e.allow_log("keyward")
@@ -296,12 +299,15 @@ def simple(edge, server, http="", **more):
 
 def test_fields_choose_and_rename(edge, store):
     key = store.key(verifier="sha256", scope=["posts:read"])["key"]
-    e = simple(edge, """
+    e = simple(
+        edge,
+        """
         location /one/ { keyward_errors json fields=error; proxy_pass @BACKEND@; }
         location /two/ { keyward_errors json fields=code:type,error:message; proxy_pass @BACKEND@; }
         location /auto/ { keyward_errors auto fields=code; proxy_pass @BACKEND@; }
         location /scope/ { keyward_errors json fields=error,required_scope:need; keyward_scope a b; proxy_pass @BACKEND@; }
-    """)
+    """,
+    )
     assert e.get("/one/").body == b'{"error":"missing credentials"}'
     assert e.get("/two/").body == b'{"type":"unauthorized","message":"missing credentials"}'
     assert e.get("/auto/").body == b'{"code":"unauthorized"}'
@@ -329,16 +335,21 @@ def test_a_message_for_a_reason_wins_over_one_for_its_code(edge, store, reason_f
 
 
 def test_a_message_is_inherited_and_replaced(edge):
-    e = simple(edge, """
+    e = simple(
+        edge,
+        """
         keyward_message missing_credential "outer" code=outer;
         location / { proxy_pass @BACKEND@; }
         location /inner/ { keyward_message missing_credential "inner"; proxy_pass @BACKEND@; }
-    """)
+    """,
+    )
     assert e.get().json() == {"error": "outer", "code": "outer"}
     assert e.get("/inner/").json()["error"] == "inner"
 
 
-@pytest.mark.parametrize("text", ["naïve \"quoted\" \\ back", "tab\there", "<b>&amp;</b>", "emoji \U0001f511", "x" * 3000])
+@pytest.mark.parametrize(
+    "text", ['naïve "quoted" \\ back', "tab\there", "<b>&amp;</b>", "emoji \U0001f511", "x" * 3000]
+)
 def test_any_message_is_valid_json(edge, text):
     quoted = text.replace("\\", "\\\\").replace('"', '\\"')
     e = simple(edge, f'keyward_message unauthorized "{quoted}";\nlocation / {{ proxy_pass @BACKEND@; }}')
@@ -350,7 +361,7 @@ def test_any_message_is_valid_json(edge, text):
 
 
 def test_every_status_that_may_be_configured_is_answered(edge, config_test):
-    """Spec 9: [status=4xx|5xx]. nginx gives some numbers a meaning of its own, which nginx -t has to say."""
+    """nginx gives some numbers a meaning of its own, which nginx -t has to say."""
     statuses = [*range(400, 432), 444, 451, 460, 494, 495, 496, 497, 498, 499, *range(500, 512), 520, 530, 598, 599]
     location = 'location = /%d { keyward_message missing_credential "no" status=%d; proxy_pass @BACKEND@; }'
     good = []
@@ -437,7 +448,7 @@ PAGES = {
 @pytest.mark.parametrize("location", PAGES)
 @pytest.mark.parametrize("reason", ["missing_credential", "invalid_key"])
 def test_error_page_wins(pages, location, reason, protocol):
-    # Row 55 too: the page lies in a guarded location.
+    # The page lies in a guarded location.
     status, body = PAGES[location]
     pages.backend.clear()
     if protocol == "HTTP/2":
@@ -490,14 +501,13 @@ def test_an_error_page_for_another_status_changes_nothing(pages):
 
 @pytest.mark.parametrize("location", ["/loop/", "/missing/"])
 def test_an_error_page_that_fails_too_is_no_loop_and_no_pass(pages, location):
-    # Row 55.
     pages.backend.clear()
     response = pages.edge.get(location)
     if location == "/missing/":
         assert response.status in (401, 404)
         assert pages.backend.requests == []
     else:
-        # The page of our own refusal isn't decided again (spec 2), and this one is the proxied location itself.
+        # The page of our own refusal isn't decided again, and this one is the proxied location itself.
         assert response.status == 401
 
 
@@ -533,10 +543,13 @@ def test_a_head_on_an_error_page(pages):
 
 def test_gzip_of_a_refusal(edge, store):
     key = store.key(verifier="sha256", scope=["posts:read"])["key"]
-    e = simple(edge, """
+    e = simple(
+        edge,
+        """
         gzip on; gzip_types application/json; gzip_min_length 1; gzip_vary on; gzip_proxied any;
         location / { keyward_scope posts:write; proxy_pass @BACKEND@; }
-    """)
+    """,
+    )
     plain = e.get(headers={"X-API-Key": key})
     with e.connect() as connection:
         for headers, status in (({"X-API-Key": key}, 403), ({}, 401), ({"X-API-Key": "bad"}, 401)):
@@ -566,11 +579,15 @@ def test_gzip_of_a_refusal(edge, store):
     }.items(),
 )
 def test_charset_leaves_a_refusal_readable(edge, charset, expected):
-    e = simple(edge, f"""
+    e = simple(
+        edge,
+        f"""
         {charset}
         keyward_message missing_credential "kein Schlüssel";
         location / {{ proxy_pass @BACKEND@; }}
-    """, http="charset_map koi8-r windows-1251 { 65 58; }\n")
+    """,
+        http="charset_map koi8-r windows-1251 { 65 58; }\n",
+    )
     with e.connect() as connection:
         for _ in range(2):
             response = connection.request()
@@ -579,12 +596,15 @@ def test_charset_leaves_a_refusal_readable(edge, charset, expected):
 
 
 def test_add_header_always_works_on_refusals(edge):
-    e = simple(edge, """
+    e = simple(
+        edge,
+        """
         add_header X-Always "$keyward_reason $status" always;
         add_header X-Sometimes yes;
         add_header Access-Control-Allow-Origin * always;
         location / { proxy_pass @BACKEND@; }
-    """)
+    """,
+    )
     response = e.get()
     assert response.header("X-Always") == "missing_credential 401"
     assert response.header("Access-Control-Allow-Origin") == "*"
@@ -594,7 +614,10 @@ def test_add_header_always_works_on_refusals(edge):
 @pytest.mark.parametrize("caching", ["expires max;", "expires 1h;", "add_header Cache-Control public always;"])
 def test_a_refusal_is_never_stored_whatever_the_location_says(edge, store, caching):
     key = store.key(verifier="sha256")["key"]
-    e = simple(edge, f"{caching}\nlocation / {{ error_page 403 =200 /ok; proxy_pass @BACKEND@; }}\nlocation = /ok {{ return 200; }}")
+    e = simple(
+        edge,
+        f"{caching}\nlocation / {{ error_page 403 =200 /ok; proxy_pass @BACKEND@; }}\nlocation = /ok {{ return 200; }}",
+    )
     response = e.get()
     assert response.status == 401
     assert "no-store" in ", ".join(response.all("Cache-Control"))
@@ -609,21 +632,30 @@ def test_a_connection_that_is_not_kept_is_closed_after_a_whole_answer(edge):
         assert connection.read_to_end() == b""
 
 
-@pytest.mark.parametrize("directive", [
-    "sub_filter missing found; sub_filter_types *; sub_filter_once off;",
-    "ssi on; ssi_types *;",
-    "add_before_body /x; add_after_body /x; addition_types *;",
-    "etag on; if_modified_since before;",
-    "limit_rate 100k;",
-    "output_buffers 1 1k; postpone_output 0;",
-    "chunked_transfer_encoding off;",
-    "server_tokens off;",
-    "msie_padding on;",
-])
+@pytest.mark.parametrize(
+    "directive",
+    [
+        "sub_filter missing found; sub_filter_types *; sub_filter_once off;",
+        "ssi on; ssi_types *;",
+        "add_before_body /x; add_after_body /x; addition_types *;",
+        "etag on; if_modified_since before;",
+        "limit_rate 100k;",
+        "output_buffers 1 1k; postpone_output 0;",
+        "chunked_transfer_encoding off;",
+        "server_tokens off;",
+        "msie_padding on;",
+    ],
+)
 def test_nginx_body_filters_leave_a_refusal_whole(edge, directive):
-    e = simple(edge, f"{directive}\nlocation / {{ proxy_pass @BACKEND@; }}\nlocation = /x {{ keyward off; return 200 x; }}")
-    for headers in ({}, {"Range": "bytes=0-3"}, {"If-Modified-Since": "Thu, 01 Jan 2037 00:00:00 GMT"},
-                    {"User-Agent": "Mozilla/4.0 (compatible; MSIE 6.0)"}):
+    e = simple(
+        edge, f"{directive}\nlocation / {{ proxy_pass @BACKEND@; }}\nlocation = /x {{ keyward off; return 200 x; }}"
+    )
+    for headers in (
+        {},
+        {"Range": "bytes=0-3"},
+        {"If-Modified-Since": "Thu, 01 Jan 2037 00:00:00 GMT"},
+        {"User-Agent": "Mozilla/4.0 (compatible; MSIE 6.0)"},
+    ):
         response = e.get(headers=headers)
         assert response.status == 401
         assert response.json()["code"] == "unauthorized"
@@ -658,11 +690,14 @@ def test_auth_delay_delays_401_only(edge, store):
 def test_allowed_answers_to_a_key_from_elsewhere_are_private(edge, store, backend):
     key = store.key(verifier="sha256")["key"]
     backend.on("/public", headers={"Cache-Control": "public, max-age=60"})
-    e = simple(edge, """
+    e = simple(
+        edge,
+        """
         location / { proxy_pass @BACKEND@; }
         location = /expires { expires 1h; proxy_pass @BACKEND@; }
         location = /anonymous { keyward_accept key anonymous; proxy_pass @BACKEND@; }
-    """)
+    """,
+    )
     assert e.get(headers={"X-API-Key": key}).all("Cache-Control") == ["private"]
     assert e.get(headers={"Authorization": f"Bearer {key}"}).all("Cache-Control") == []
     assert e.get("/public", {"X-API-Key": key}).all("Cache-Control") == ["public, max-age=60"]
@@ -671,13 +706,16 @@ def test_allowed_answers_to_a_key_from_elsewhere_are_private(edge, store, backen
 
 
 def test_a_refusal_for_a_scope_shows_the_limit_and_takes_nothing_of_it(edge, store):
-    # Spec 7: every answer of a limited location to a known principal; a refused request isn't charged.
+    # Every answer of a limited location to a known principal; a refused request isn't charged.
     key = {"X-API-Key": store.key(verifier="sha256", scope=["posts:read"])["key"]}
-    e = simple(edge, """
+    e = simple(
+        edge,
+        """
         keyward_limit 5r/h name=n;
         location / { proxy_pass @BACKEND@; }
         location /w/ { keyward_scope posts:write; proxy_pass @BACKEND@; }
-    """)
+    """,
+    )
     assert e.get("/", key).header("X-RateLimit-Remaining") == "4"
     for _ in range(3):
         response = e.get("/w/", key)
@@ -690,12 +728,15 @@ def test_a_refusal_for_a_scope_shows_the_limit_and_takes_nothing_of_it(edge, sto
 def test_the_challenge_names_granted_and_needed_scopes(edge, store):
     key = {"X-API-Key": store.key(verifier="sha256", scope=["a:read", "b:*"])["key"]}
     none = {"X-API-Key": store.key(verifier="sha256", scope=["z:z"])["key"]}
-    e = simple(edge, """
+    e = simple(
+        edge,
+        """
         location / { keyward_scope c:read d:read; proxy_pass @BACKEND@; }
         location /any/ { keyward_scope match=any c:read d:read; proxy_pass @BACKEND@; }
         location /two/ { keyward_scope a:read; keyward_scope methods=GET c:read; proxy_pass @BACKEND@; }
         location /var/ { keyward_scope "t:$arg_t"; proxy_pass @BACKEND@; }
-    """)
+    """,
+    )
 
     def scopes(response):
         assert response.status == 403

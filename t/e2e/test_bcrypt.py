@@ -1,4 +1,4 @@
-"""bcrypt never runs on the event loop, once for all who wait, and its proofs last as long as they should (spec 4).
+"""bcrypt never runs on the event loop, once for all who wait, and its proofs last as long as they should.
 
 Runs are counted by the processor time that workers spend, which a busy machine doesn't change: one run of cost 12 is a
 quarter of a second of it, one of cost 13 half a second.
@@ -56,10 +56,20 @@ def test_runs_are_collected_under_every_event_method(edge, take, config_test, me
     rc, output = config_test(http="server { }", store=False, **connections)
     if rc != 0 and "invalid event type" in output:
         pytest.skip(f"this nginx is built without {method}")
-    take(*({"sha256": sha256(key), "bcrypt": bcrypt.hashpw(key.encode(), bcrypt.gensalt(4)).decode(), "subject": "acme"}
-           for key in (f"old_{n:040x}" for n in range(20))))
+    take(
+        *(
+            {
+                "sha256": sha256(key),
+                "bcrypt": bcrypt.hashpw(key.encode(), bcrypt.gensalt(4)).decode(),
+                "subject": "acme",
+            }
+            for key in (f"old_{n:040x}" for n in range(20))
+        )
+    )
     e = edge(http=FORMATS, server=GUARDED, workers=2, **connections)
-    send = lambda: volley(each_port(e), 8, 5, make=lambda n: ("/", {"X-API-Key": f"old_{n % 20:040x}"}), timeout=PATIENCE)
+    send = lambda: volley(
+        each_port(e), 8, 5, make=lambda n: ("/", {"X-API-Key": f"old_{n % 20:040x}"}), timeout=PATIENCE
+    )
     assert statuses(send()) == {200: 40}
     e.reload()
     assert statuses(send()) == {200: 40}
@@ -135,7 +145,6 @@ def test_other_requests_of_the_same_worker_go_on_while_bcrypt_runs(start):
 
 
 def test_wrong_keys_of_a_valid_shape_cost_no_bcrypt(start):
-    # Row 19.
     e = start(workers=1)
     run = one_run(e)
     with Spent(e) as spent:
@@ -232,7 +241,6 @@ def test_no_more_runs_at_once_than_keyward_bcrypt_concurrency_over_all_workers(e
 @pytest.mark.parametrize("what", ["reload", "killed worker"])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_proofs_survive(what, workers, start):
-    # Rows 30, 31.
     e = start(workers=workers)
     run = one_run(e, "quick0")
     if what == "reload":
@@ -259,7 +267,7 @@ def test_a_change_of_the_record_ends_its_proof(start, kw):
 
 
 def test_other_commits_do_not_end_a_proof(start, kw, store):
-    # facts.md: a commit storm may bring look-ups, never bcrypt.
+    # A commit storm may bring look-ups, never bcrypt.
     e = start(workers=1)
     run = one_run(e, "quick0")
     with Spent(e) as spent:
@@ -275,7 +283,7 @@ def test_other_commits_do_not_end_a_proof(start, kw, store):
 
 
 def test_a_full_queue_is_busy_at_once(start, take):
-    # Row 20. 150 keys whose hash is another's of cost 14: one at a time, each a second.
+    # 150 keys whose hash is another's of cost 14: one at a time, each a second.
     keys = ["old_" + secrets.token_hex(20) for _ in range(150)]
     take(*({"sha256": sha256(key), "bcrypt": ANOTHERS_COST_14} for key in keys))
     e = start(workers=1)
@@ -315,7 +323,6 @@ def test_busy_ends_when_the_queue_does(start, take):
 
 
 def test_a_client_that_leaves_during_bcrypt_harms_nobody(start):
-    # Row 21.
     e = start(workers=1)
     worker = e.workers()
     leaving = begin(e, with_key("slow0"))
@@ -333,7 +340,6 @@ def test_a_client_that_leaves_during_bcrypt_harms_nobody(start):
 
 @pytest.mark.parametrize("others", [0, 3])
 def test_an_http2_reset_during_bcrypt_harms_nobody(others, start):
-    # Row 21.
     e = start(workers=1)
     worker = e.workers()
     with e.h2(PATIENCE) as connection, Spent(e) as spent:
@@ -347,7 +353,7 @@ def test_an_http2_reset_during_bcrypt_harms_nobody(others, start):
 
 
 def test_250_streams_of_one_connection_wait_and_half_are_reset(start):
-    # Row 21: nginx's count of what blocks a request is 8 bits wide.
+    # nginx's count of what blocks a request is 8 bits wide.
     e = start(workers=1, server=GUARDED + "\nhttp2_max_concurrent_streams 300;")
     worker = e.workers()
     with e.h2(PATIENCE) as connection, Spent(e) as spent:
@@ -375,7 +381,6 @@ def test_an_http2_connection_that_closes_during_bcrypt_harms_nobody(start):
 
 
 def test_a_reload_during_bcrypt_lets_the_old_worker_answer(start):
-    # Row 30.
     e = start(workers=1)
     old = e.workers()[0]
     waiting = begin(e, with_key("slow0"))
@@ -416,7 +421,7 @@ def test_a_fast_stop_during_bcrypt_is_clean(start):
 
 
 def test_a_worker_killed_during_bcrypt_blocks_nobody(start):
-    # Row 31: the only place for a run was its.
+    # The only place for a run was its.
     e = start(workers=2)
     waiting = begin(e, with_key("slow0"))
     busiest = max(e.workers(), key=cpu_seconds)
@@ -432,7 +437,6 @@ def test_a_worker_killed_during_bcrypt_blocks_nobody(start):
 
 @pytest.mark.parametrize("waiting", [1, 20])
 def test_a_key_revoked_while_bcrypt_runs_is_refused(waiting, start, kw):
-    # Row 44.
     e = start(workers=1)
     connections = [begin(e, with_key("slow0"))]
     for _ in range(waiting - 1):
@@ -448,7 +452,7 @@ def test_a_key_revoked_while_bcrypt_runs_is_refused(waiting, start, kw):
 
 
 def test_a_key_revoked_while_another_worker_runs_its_bcrypt_is_refused(start, kw):
-    # Row 44, over two workers.
+    # Over two workers.
     e = start(workers=2)
     connections = connection_to_each_worker(e, {"X-API-Key": "none"})
     with Spent(e) as spent:
@@ -462,7 +466,6 @@ def test_a_key_revoked_while_another_worker_runs_its_bcrypt_is_refused(start, kw
 
 
 def test_a_subject_blocked_while_bcrypt_runs_is_refused(start, kw):
-    # Row 44.
     e = start(workers=1)
     waiting = begin(e, with_key("slow0"))
     with frozen(*e.workers()):
@@ -473,7 +476,7 @@ def test_a_subject_blocked_while_bcrypt_runs_is_refused(start, kw):
 
 
 def test_a_key_that_expires_while_bcrypt_runs_is_refused(start, take):
-    # Row 44. Its hash is another's, but that it has expired is known before that it doesn't match.
+    # Its hash is another's, but that it has expired is known before that it doesn't match.
     e = start(workers=1)
     key = "old_" + secrets.token_hex(20)
     end = int(time.time()) + 3

@@ -43,7 +43,9 @@ END = "Requests/sec:  56877.12\nTransfer/sec:     25.60MB\n"
 
 
 def test_wrk_is_read():
-    assert lab.parse_wrk(WRK + END) == lab.Run(requests=113811, rps=56877.12, other=0, errors=0, p50_ms=0.264, p99_ms=1.52)
+    assert lab.parse_wrk(WRK + END) == lab.Run(
+        requests=113811, rps=56877.12, other=0, errors=0, p50_ms=0.264, p99_ms=1.52
+    )
 
 
 def test_wrks_trouble_is_read():
@@ -62,7 +64,15 @@ def test_google_benchmark_is_read():
         return {**found, "aggregate_name": aggregate, "threads": threads, "time_unit": unit}
 
     rows = list(
-        pieces.rows_of({"benchmarks": [entry("a", "median", 50, 49), entry("a", "cv", 0.031, 0.03), entry("b", "median", 2, 4, 2, "us")]})
+        pieces.rows_of(
+            {
+                "benchmarks": [
+                    entry("a", "median", 50, 49),
+                    entry("a", "cv", 0.031, 0.03),
+                    entry("b", "median", 2, 4, 2, "us"),
+                ]
+            }
+        )
     )
     assert [(row.name, *row.cells) for row in rows] == [("a", "49.0", "", "3.1%"), ("b", "4000.0", "2000.0", "")]
 
@@ -115,7 +125,15 @@ def sections():
     spread = lab.Spread(0.93, 0.91, 0.96)
     speed = report.Section("speed", "Speed", ("of bare",), note="A note.")
     speed.rows = [
-        report.Row("guarded", "keyward: <all> & more", (spread.text(),), "0.92", True, {"ratio": 0.93}, report.Bar(spread, 0.92)),
+        report.Row(
+            "guarded",
+            "keyward: <all> & more",
+            (spread.text(),),
+            "0.92",
+            True,
+            {"ratio": 0.93},
+            report.Bar(spread, 0.92),
+        ),
         report.Row("slow", "a | rival", ("0.1",), "", None, {}, report.Bar(lab.Spread(0.1, 0.1, 0.1))),
         report.Row("late", "late", ("9",), "at most 3", False),
         report.Row("haproxy", "HAProxy", missing="haproxy isn't installed"),
@@ -176,7 +194,17 @@ def test_what_an_earlier_run_wrote_is_read_or_forgotten(tmp_path):
 @pytest.mark.release_only
 @pytest.mark.skipif(not shutil.which("wrk"), reason="wrk isn't installed: make bench-deps")
 def test_the_command_measures_and_writes_its_three_files(build, folder):
-    command = [sys.executable, PROJECT / "t/bench/bench.py", "--quick", "--only", "speed", "--cases", "guarded", "--into", folder / "bench"]
+    command = [
+        sys.executable,
+        PROJECT / "t/bench/bench.py",
+        "--quick",
+        "--only",
+        "speed",
+        "--cases",
+        "guarded",
+        "--into",
+        folder / "bench",
+    ]
     environment = build.environment(KEYWARD_BUILD=build.folder, NGINX=build.nginx)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr

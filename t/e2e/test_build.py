@@ -77,7 +77,8 @@ def test_sources_agree(build, own):
     files = [
         os.path.relpath(command["file"], PROJECT)
         for command in commands
-        if re.search(rf"-o \S*/(keyward_core|keyward_fetch|{NAME})\.dir/", command["command"]) and command["file"].endswith(".cpp")
+        if re.search(rf"-o \S*/(keyward_core|keyward_fetch|{NAME})\.dir/", command["command"])
+        and command["file"].endswith(".cpp")
     ]
     assert sorted(files) == expected
 

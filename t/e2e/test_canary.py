@@ -1,4 +1,4 @@
-"""Row 41: a secret that was sent in every way is then looked for where nobody may find it: logs, answers, the store, a worker's memory."""
+"""A secret that was sent in every way is then looked for where nobody may find it: logs, answers, the store, a worker's memory."""
 
 import hashlib
 import re
@@ -28,7 +28,19 @@ LOCATIONS = """
     location /missing { error_page 401 403 = @page; proxy_pass @BACKEND@; }
     location @page { keyward off; return 200 "a page"; }
 """
-TARGETS = ("/", "/problem", "/page", "/fields", "/scope", "/used-up", "/failures", "/accept", "/shadow", "/satisfy", "/missing")
+TARGETS = (
+    "/",
+    "/problem",
+    "/page",
+    "/fields",
+    "/scope",
+    "/used-up",
+    "/failures",
+    "/accept",
+    "/shadow",
+    "/satisfy",
+    "/missing",
+)
 
 
 def hidden(text):
@@ -48,15 +60,37 @@ class Canaries:
         kw("key", "purge", "--revoked-before", "2100-01-01")  # lost and gone are unknown from now on
         ended = make()
         kw("key", "revoke", ended["id"])
-        self.keys = {name: made["key"] for name, made in
-                     {"good": good, "sha256": fast, "held": held, "late": late, "unknown": lost, "gone": gone, "revoked": ended}.items()}
+        self.keys = {
+            name: made["key"]
+            for name, made in {
+                "good": good,
+                "sha256": fast,
+                "held": held,
+                "late": late,
+                "unknown": lost,
+                "gone": gone,
+                "revoked": ended,
+            }.items()
+        }
 
     def credentials(self):
         for key in self.keys.values():
             yield key
         key = self.keys["good"]
-        yield from (key[:-1], key + "x", key[:-1] + "!", key.upper(), "xx_" + key[3:], f"{key}.{key}.{key}", f"eyJh.{key[3:]}.c2ln", f"{key} {key}",
-                    f'"{key}"', f"Bearer {key}", key + "\xff", key * 170)
+        yield from (
+            key[:-1],
+            key + "x",
+            key[:-1] + "!",
+            key.upper(),
+            "xx_" + key[3:],
+            f"{key}.{key}.{key}",
+            f"eyJh.{key[3:]}.c2ln",
+            f"{key} {key}",
+            f'"{key}"',
+            f"Bearer {key}",
+            key + "\xff",
+            key * 170,
+        )
 
     def secrets(self):
         found = [hidden(key) for key in self.keys.values()]
@@ -91,7 +125,11 @@ def test_no_log_no_answer_and_no_file_holds_a_secret(edge, store, kw, backend):
     canaries = Canaries(store, kw)
     secrets = canaries.secrets()
     log_format = (PROJECT / "conf.d/log_format.conf").read_text()
-    e = edge(http=f"{log_format}\naccess_log @PREFIX@/keyward.log keyward;\nlarge_client_header_buffers 4 64k;\nkeepalive_requests 100000;", server=LOCATIONS, workers=1)
+    e = edge(
+        http=f"{log_format}\naccess_log @PREFIX@/keyward.log keyward;\nlarge_client_header_buffers 4 64k;\nkeepalive_requests 100000;",
+        server=LOCATIONS,
+        workers=1,
+    )
     until(lambda: e.get("/", {"X-API-Key": canaries.keys["late"]}).status == 401, 10, "the key's expiry")
     statuses = set()
     answers = []
@@ -120,7 +158,11 @@ def test_no_log_no_answer_and_no_file_holds_a_secret(edge, store, kw, backend):
     # What shadow passes on echoes from the backend's answers: there a secret is as it should be.
     echoed = [text for text in answers if '"shadow' in text or "shadow|" in text]
     assert any(secret in text for text in echoed for secret in secrets), "the search finds what is there"
-    files = {path.name: path.read_bytes().decode("latin-1") for path in (*e.prefix.glob("*.log"), *Path(store.path).rglob("*")) if path.is_file()}
+    files = {
+        path.name: path.read_bytes().decode("latin-1")
+        for path in (*e.prefix.glob("*.log"), *Path(store.path).rglob("*"))
+        if path.is_file()
+    }
     assert {"keyward.log", "access.log", "error.log", "stderr.log", "data.mdb"} <= set(files)
     assert "keyward refused: insufficient_scope" in files["error.log"] and "refused reason=" in files["keyward.log"]
     assert_in_none(secrets, files)
@@ -165,19 +207,22 @@ def find_in_memory(pid, needles):
 @pytest.mark.parametrize("verifier", ["bcrypt:4", "sha256"])
 def test_a_worker_remembers_no_secret(edge, store, kw, backend, verifier):
     """nginx doesn't wipe its buffers, and so a key is found there until the next request overwrites it. What tells them from what
-    keyward remembers is that fillers of the same size, sent the same way, take their place; a copy of ours would stay."""
+    keyward remembers is that fillers of the same size, sent the same way, take their place; a copy of ours would stay.
+    """
     canary, filler = store.key(verifier=verifier)["key"], store.key(verifier=verifier)["key"]
     lost = store.key(verifier=verifier)
     kw("key", "revoke", lost["id"])
     kw("key", "purge", "--revoked-before", "2100-01-01")
     wrong = lost["key"]
-    e = edge(server="""
+    e = edge(
+        server="""
         keyward on;
         keyward_credential bearer header=X-API-Key query=key websocket;
         keyward_limit 100000r/m;
         location / { proxy_pass @BACKEND@; }
         location /empty { empty_gif; }
-    """)
+    """
+    )
     assert len(canary) == len(filler) == len(wrong)
     malformed = lambda key: key[:-1] + "!"
 

@@ -34,7 +34,9 @@ def test_report_U4(edge, issuers):
 
 def test_report_U4_granted_and_needed(edge, issuers):
     signer = Signer("EdDSA")
-    blocks = issuers.block("auth", signer, "scope_claim roles scope scp permissions;") + issuers.block("nested", Signer("EdDSA"))
+    blocks = issuers.block("auth", signer, "scope_claim roles scope scp permissions;") + issuers.block(
+        "nested", Signer("EdDSA")
+    )
     e = guarded(edge, blocks, store=False)
     scopes = lambda **claims: scopes_of(e.get("/", signer.bearer(**claims)))
     for claim, value in itertools.product(("scope", "scp", "permissions"), ("a b", ["a", "b"])):
@@ -78,7 +80,12 @@ SIZES = {"short": "short", "long": LONG, "longer": LONG * 3}
 def test_report_U4_all_that_is_configured(sizes, edge, store):
     realm, scope, message = (SIZES[size] for size in sizes)
     key = {"X-API-Key": store.key(verifier="sha256", scope=["a"])["key"]}
-    e = guarded(edge, "", f'keyward_realm "{realm}"; keyward_message insufficient_scope missing_credential invalid_key "{message}";', scope)
+    e = guarded(
+        edge,
+        "",
+        f'keyward_realm "{realm}"; keyward_message insufficient_scope missing_credential invalid_key "{message}";',
+        scope,
+    )
     response = e.get("/", key)
     text = challenge_of(response)
     assert len(text) <= MOST and text.startswith("Bearer ")
@@ -102,7 +109,9 @@ def test_report_U4_a_scope_from_the_request(edge, store):
         assert len(text) <= MOST and ("scope=" in text) == (size < 1000)
 
 
-@pytest.mark.parametrize("directive", ["keyward_realm {};", "keyward_message invalid_token {};", "keyward_message unauthorized {};"])
+@pytest.mark.parametrize(
+    "directive", ["keyward_realm {};", "keyward_message invalid_token {};", "keyward_message unauthorized {};"]
+)
 def test_report_U4_nginx_warns(directive, config_test):
     rc, output = config_test(location="keyward on; " + directive.format("x" * 1000))
     assert rc == 0

@@ -50,7 +50,9 @@ def test_each_command_that_changes_something_is_on_record(kw, store):
         ("plan set", "plan_changed"),
     ] + [("key purge", "key_purged")] * 2
     assert [e["number"] for e in entries] == list(range(1, len(entries) + 1))
-    assert all(e["by"]["kind"] == "command" and e["by"]["uid"] == os.getuid() and e["at"].endswith("Z") for e in entries)
+    assert all(
+        e["by"]["kind"] == "command" and e["by"]["uid"] == os.getuid() and e["at"].endswith("Z") for e in entries
+    )
     created = entries[2]
     assert (created["key"], created["subject"]) == (key["id"], "alice")
     assert created["changes"]["name"] == {"before": None, "after": "laptop"}
@@ -116,7 +118,8 @@ def test_root_and_whoever_is_behind_sudo_are_named(build, kw, store):
         assert " nobody as root " in kw("audit", json=False)
     for nonsense in ("", "x", "4294967295", "99999999999999999999", "-1"):
         run = subprocess.run(
-            [build.command, "plan", "set", "a", "--max-keys", "1"], env=build.environment(KEYWARD_STORE=store.path, SUDO_UID=nonsense)
+            [build.command, "plan", "set", "a", "--max-keys", "1"],
+            env=build.environment(KEYWARD_STORE=store.path, SUDO_UID=nonsense),
         )
         assert run.returncode == 0
 
@@ -125,13 +128,20 @@ def test_no_secret_is_in_it(kw, store):
     """A record has its verifier and its locator; the journal has neither, nor a part of a key."""
     key = store.key("a", verifier="sha256")
     other = store.key("b")
-    kw("key", "import", "-", input=lines({"id": "old", "bcrypt": bcrypt("x"), "prefix": "sk_live_q"}, {"key": strong(3)}))
+    kw(
+        "key",
+        "import",
+        "-",
+        input=lines({"id": "old", "bcrypt": bcrypt("x"), "prefix": "sk_live_q"}, {"key": strong(3)}),
+    )
     kw("key", "rotate", key["id"])
     with lmdb.open(
         str(store.path / "credentials"), max_dbs=16, max_readers=1024, readonly=True
     ) as environment, environment.begin() as transaction:
         tables = {name: environment.open_db(name, txn=transaction, create=False) for name in (b"journal", b"keys")}
-        journal, keys = (b"".join(value for _, value in transaction.cursor(db=tables[name])) for name in (b"journal", b"keys"))
+        journal, keys = (
+            b"".join(value for _, value in transaction.cursor(db=tables[name])) for name in (b"journal", b"keys")
+        )
     digest = bytes.fromhex(sha256(key["key"]))
     assert key["id"].encode() in journal and digest in keys
     secrets = [
@@ -177,7 +187,9 @@ def test_check_names_a_damaged_entry(kw, store):
     with open(path, "r+b") as file:
         file.write(data.replace(b"\x05\x00alpha", b"\x05\x00omega"))
     report = kw("store", "check", ok=False)
-    assert report["damaged"] == [{"what": "journal", "name": "1", "problem": "its record's checksum or form doesn't hold"}]
+    assert report["damaged"] == [
+        {"what": "journal", "name": "1", "problem": "its record's checksum or form doesn't hold"}
+    ]
     run = kw.run("audit", "--json")
     assert run.rc == 3 and run.json() == [] and "damaged" in run.stderr
 
@@ -270,7 +282,10 @@ sys.stdin.read()
 def test_upgrade_is_refused_while_an_older_process_reads_it(kw, old_store):
     kw("key", "list")  # which makes lock.mdb, as the store's owner
     older = subprocess.Popen(
-        ["/usr/bin/python3", "-c", OLDER, str(old_store.path / "credentials")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ["/usr/bin/python3", "-c", OLDER, str(old_store.path / "credentials")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         older.stdout.readline()

@@ -14,8 +14,18 @@ from harness.wait import until
 def fill(kw):
     kw("plan", "set", "pro", "--default", "--scope", "a:*")
     kw("subject", "set", "alice", "--plan", "pro")
-    kw("key", "import", "-", input=lines(*({"id": f"k{i}", "sha256": sha256(f"{i}"), "subject": "alice", "last_used_at": "2025-01-01"} for i in range(9)),
-                                         {"id": "old", "bcrypt": bcrypt("x"), "prefix": "abcd", "subject": "alice"}))
+    kw(
+        "key",
+        "import",
+        "-",
+        input=lines(
+            *(
+                {"id": f"k{i}", "sha256": sha256(f"{i}"), "subject": "alice", "last_used_at": "2025-01-01"}
+                for i in range(9)
+            ),
+            {"id": "old", "bcrypt": bcrypt("x"), "prefix": "abcd", "subject": "alice"},
+        ),
+    )
 
 
 def everything(kw, *where):
@@ -26,7 +36,16 @@ def files(path):
     return sorted(str(file.relative_to(path)) for file in path.rglob("*"))
 
 
-STORE_FILES = ["credentials", "credentials/data.mdb", "credentials/lock.mdb", "lock", "secret", "usage", "usage/data.mdb", "usage/lock.mdb"]
+STORE_FILES = [
+    "credentials",
+    "credentials/data.mdb",
+    "credentials/lock.mdb",
+    "lock",
+    "secret",
+    "usage",
+    "usage/data.mdb",
+    "usage/lock.mdb",
+]
 
 
 def test_a_backup_is_a_store(kw, store, folder):
@@ -58,8 +77,14 @@ def test_restore(kw, store, folder):
     kw("key", "create", "--name", "late", "--verifier", "sha256")
     report = kw("store", "restore", folder / "backup")
     assert report == {
-        "restored": True, "keys": 10, "kept": {"revoked": 0, "purged": 0, "suspended": 0, "rotated": 0, "blocked_subjects": 0, "denials": 0},
-        "gone": {"keys": 1, "subjects": 0}, "present_store_read": True, "left_out": [], "damaged": [], "damaged_files": None,
+        "restored": True,
+        "keys": 10,
+        "kept": {"revoked": 0, "purged": 0, "suspended": 0, "rotated": 0, "blocked_subjects": 0, "denials": 0},
+        "gone": {"keys": 1, "subjects": 0},
+        "present_store_read": True,
+        "left_out": [],
+        "damaged": [],
+        "damaged_files": None,
     }
     assert everything(kw) == before
     assert files(store.path) == STORE_FILES
@@ -67,7 +92,6 @@ def test_restore(kw, store, folder):
 
 
 def test_what_ended_stays_ended(kw, folder):
-    """Row 45."""
     fill(kw)
     kw("store", "backup", folder / "backup")
     kw("key", "revoke", "k0")
@@ -94,8 +118,19 @@ def test_what_ended_stays_ended(kw, folder):
     text = kw("store", "restore", folder / "backup", json=False)
     assert re.search(r"^purged since +2, which stay away$", text, re.M) and text.endswith("The store is restored.\n")
     states = {key["id"]: key["state"] for key in kw("key", "list")}
-    assert states == {"k1": "suspended", "k3": "revoked", "k4": "active", "k5": "revoked", "k6": "active", "k7": "active", "k8": "active", "old": "active",
-                      new["id"]: "active", newer["id"]: "active", late["id"]: "revoked"}
+    assert states == {
+        "k1": "suspended",
+        "k3": "revoked",
+        "k4": "active",
+        "k5": "revoked",
+        "k6": "active",
+        "k7": "active",
+        "k8": "active",
+        "old": "active",
+        new["id"]: "active",
+        newer["id"]: "active",
+        late["id"]: "revoked",
+    }
     assert kw("key", "show", "k4")["overlap_until"] == new["overlap_until"]
     assert kw("subject", "list")[0]["state"] == "blocked"
     assert kw("key", "check", input=new["key"], ok=False)["reason"] == "blocked_subject"
@@ -125,11 +160,11 @@ def test_half_a_backup_is_none(kw, store, folder):
     fill(kw)
     kw("store", "backup", folder / "backup")
     (folder / "backup/secret").rename(folder / "secret")
-    refuses(kw, "store", "restore", folder / "backup", says="is no backup")
+    refuses(kw, "store", "restore", folder / "backup", says="is not a backup")
     (folder / "secret").rename(folder / "backup/secret")
     os.truncate(folder / "backup/credentials/data.mdb", 8192)
     refuses(kw, "store", "restore", folder / "backup", status=3)
-    refuses(kw, "store", "restore", folder / "nowhere", says="is no backup")
+    refuses(kw, "store", "restore", folder / "nowhere", says="is not a backup")
     refuses(kw, "store", "restore", store.path, says="is the store itself")
     assert len(kw("key", "list")) == 10 and files(store.path) == STORE_FILES
 
@@ -154,7 +189,7 @@ def test_a_store_that_is_broken(kw, store, folder, fault):
     if fault != "gone":
         refuses(kw, "store", "restore", folder / "backup", status=3, says="--force")
         run = kw.run("store", "restore", folder / "backup", "--force")
-        assert run.rc == 0 and "do that again" in run.stderr and "damaged files are in" in run.stderr
+        assert run.rc == 0 and "block it again" in run.stderr and "damaged files are in" in run.stderr
     else:
         kw("store", "restore", folder / "backup")
     assert len(kw("key", "list")) == 10 and kw("store", "check")["ok"]
@@ -173,12 +208,12 @@ def test_use_counts_that_end_the_process_undo_no_revocation(kw, store, folder):
     pages = data.read_bytes()
     broken = bytearray(pages[:8192])
     for at in range(8192, len(pages), 4096):  # a leaf whose records lie behind the file's end
-        broken += pages[at:at + 10] + b"\x02\x00\xf0\x0f\xf0\x0f" + b"\xff" * 4080
+        broken += pages[at : at + 10] + b"\x02\x00\xf0\x0f\xf0\x0f" + b"\xff" * 4080
     data.write_bytes(broken)
     run = kw.run("store", "restore", folder / "backup")
-    assert run.rc == 0 and "use counts are not all there: reading them ended with signal" in run.stderr, run
+    assert run.rc == 0 and "not all use counts could be restored: reading them ended with signal" in run.stderr, run
     run = kw.run("store", "restore", folder / "backup", "--force")
-    assert run.rc == 0 and "usage.damaged-" in run.stderr and "do that again" not in run.stderr, run
+    assert run.rc == 0 and "usage.damaged-" in run.stderr and "block it again" not in run.stderr, run
     assert [kw("key", "show", id)["state"] for id in ("k0", "k1")] == ["revoked", "active"]
     assert kw("key", "show", "k1")["uses"] == 0 and kw("key", "show", "k1")["last_used_at"]
 
@@ -187,7 +222,11 @@ def test_a_new_host_is_told_what_it_cant_know(kw, store, folder):
     fill(kw)
     kw("store", "backup", folder / "backup")
     run = kw.run("--store", folder / "host2", "store", "restore", folder / "backup")
-    assert run.rc == 0 and run.stderr == "" and "what was revoked, suspended or blocked since the backup is not known here" in run.stdout
+    assert (
+        run.rc == 0
+        and run.stderr == ""
+        and "what was revoked, suspended or blocked since the backup is not known here" in run.stdout
+    )
 
 
 @pytest.mark.release_only
@@ -217,7 +256,17 @@ def test_random_damage(kw, store, folder):
 
 def test_compact(kw, store):
     fill(kw)
-    kw("key", "import", "-", input=lines(*({"id": f"m{i:04}", "sha256": sha256(f"m{i}"), "state": "revoked", "created_at": "2020-01-01"} for i in range(5000))))
+    kw(
+        "key",
+        "import",
+        "-",
+        input=lines(
+            *(
+                {"id": f"m{i:04}", "sha256": sha256(f"m{i}"), "state": "revoked", "created_at": "2020-01-01"}
+                for i in range(5000)
+            )
+        ),
+    )
     kw("key", "purge", "--revoked-before", "90d")
     before, created = everything(kw), kw("store", "stats")["created_at"]
     report = kw("store", "compact")

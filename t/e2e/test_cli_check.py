@@ -20,8 +20,18 @@ def test_a_key_and_all_that_is_near_it(kw, store, verifier):
     for good in (text, text + "\n", text + "\r\n"):
         assert check(kw, good)["id"] == key["id"]
     wrong = [text[:i] for i in range(1, len(text))]
-    wrong += [text[:i] + chr(ord(text[i]) ^ 1) + text[i + 1:] for i in range(0, len(text), 5)]
-    wrong += [text + "x", text + "\n\n", " " + text, text + " ", text + "\0", text.swapcase(), "x" * 100, "x" * 9000, "\n" + text]
+    wrong += [text[:i] + chr(ord(text[i]) ^ 1) + text[i + 1 :] for i in range(0, len(text), 5)]
+    wrong += [
+        text + "x",
+        text + "\n\n",
+        " " + text,
+        text + " ",
+        text + "\0",
+        text.swapcase(),
+        "x" * 100,
+        "x" * 9000,
+        "\n" + text,
+    ]
     for bad in wrong[:: 1 if verifier == "sha256" else 4]:
         answer = check(kw, bad)
         assert (answer["valid"], answer["reason"], answer["id"]) == (False, "invalid_key", None)
@@ -82,13 +92,24 @@ def test_report_U18(kw, store, conf, edge, backend):
     key = store.key(plan="gold", verifier="sha256")
     assert edge(http=plan, location="keyward on;").get("/", {"X-API-Key": key["key"]}).status == 200
     answer = judged(kw, key, conf(plan))
-    assert (answer["valid"], answer["reason"], answer["plan"], answer["scopes"], answer["configuration"]) == (True, None, "gold", "posts:*", True)
+    assert (answer["valid"], answer["reason"], answer["plan"], answer["scopes"], answer["configuration"]) == (
+        True,
+        None,
+        "gold",
+        "posts:*",
+        True,
+    )
     unknown = judged(kw, key, [])
     assert (unknown["valid"], unknown["reason"], unknown["configuration"]) == (False, "no_access", False)
-    assert unknown["remark"] == ('plan "gold" is not in the store; nginx\'s configuration may have it, and then nginx lets the key in: --conf FILE, '
-                                 "with what `nginx -T` prints, tells")
+    assert unknown["remark"] == (
+        'plan "gold" is not in the store; if nginx\'s configuration has it, nginx accepts the key: '
+        "give that by --conf FILE, with what `nginx -T` prints"
+    )
     missing = judged(kw, key, conf("keyward_plan silver;"))
-    assert (missing["reason"], missing["remark"]) == ("no_access", 'neither the configuration nor the store has the plan "gold"')
+    assert (missing["reason"], missing["remark"]) == (
+        "no_access",
+        'neither the configuration nor the store has the plan "gold"',
+    )
 
 
 def test_report_U18_the_configuration_owns_its_plans(kw, store, conf):
@@ -114,17 +135,32 @@ def test_report_U18_formats(kw, store, conf, edge, backend):
     formats = "keyward_key_format nrp_ hex=64;\nkeyward_key_format kw_ base62=50;"
     ours, theirs = store.key(verifier="sha256"), store.key(verifier="sha256", format="nrp_ hex=64")
     e = edge(http=formats, location="keyward on;")
-    for key, remark in [(ours, 'it begins as keys of keyward_key_format "kw_" do, and isn\'t of that form: nginx refuses it without asking the store'),
-                        (theirs, None)]:
+    for key, remark in [
+        (
+            ours,
+            'it begins like keys of keyward_key_format "kw_", but has another length or other characters, so nginx refuses it',
+        ),
+        (theirs, None),
+    ]:
         answer = judged(kw, key, conf(formats))
         assert answer["valid"] == (e.get("/", {"X-API-Key": key["key"]}).status == 200)
-        assert (answer["reason"], answer["remark"], answer["id"]) == ("invalid_key" if remark else None, remark, key["id"])
+        assert (answer["reason"], answer["remark"], answer["id"]) == (
+            "invalid_key" if remark else None,
+            remark,
+            key["id"],
+        )
     answer = judged(kw, ours, conf("keyward_key_format nrp_ hex=64;"))
     assert (answer["reason"], answer["remark"]) == (
-        "invalid_key", "no keyward_key_format of the configuration admits it: nginx refuses it without asking the store")
+        "invalid_key",
+        "it fits no keyward_key_format of the configuration: nginx refuses it without a look-up",
+    )
     assert judged(kw, theirs, conf(""))["reason"] == "invalid_key", "the default format"
     unknown = judged(kw, theirs, [])
-    assert unknown["valid"] and unknown["remark"].startswith("it isn't of the form that nginx takes by default") and "--conf FILE" in unknown["remark"]
+    assert (
+        unknown["valid"]
+        and unknown["remark"].startswith("it doesn't fit nginx's default key format")
+        and "--conf FILE" in unknown["remark"]
+    )
     assert judged(kw, ours, [])["remark"] is None
 
 
@@ -132,11 +168,12 @@ def test_report_U18_includes_are_followed(kw, store, folder):
     key = store.key(plan="gold", verifier="sha256")
     (folder / "dump.txt").write_text(
         f"# configuration file /etc/nginx/nginx.conf:\nhttp {{ keyward_store {store.path}; include plans/*.conf; }}\n\n"
-        "# configuration file /etc/nginx/plans/a.conf:\nkeyward_plan gold scope=a;\n\n")
+        "# configuration file /etc/nginx/plans/a.conf:\nkeyward_plan gold scope=a;\n\n"
+    )
     assert judged(kw, key, ["--conf", folder / "dump.txt"])["scopes"] == "a"
     (folder / "alone.conf").write_text(f"http {{ keyward_store {store.path}; include plans/*.conf; }}\n")
     answer = judged(kw, key, ["--conf", folder / "alone.conf"])
-    assert answer["reason"] == "no_access" and "wasn't looked at" in answer["remark"]
+    assert answer["reason"] == "no_access" and "were not read" in answer["remark"]
 
 
 def test_report_U18_what_is_wrong_with_the_file(kw, store, folder, conf):
@@ -156,7 +193,9 @@ def test_report_U18_another_store(kw, store, folder, conf):
     key = store.key(verifier="sha256")
     assert "has no keyward_store" in judged(kw, key, conf("", store_line=False))["remark"]
     remark = judged(kw, key, conf("keyward_store /srv/another;", store_line=False))["remark"]
-    assert remark == f'the configuration has keyward_store "/srv/another", and the store that was asked is "{store.path}"'
+    assert (
+        remark == f'the configuration has keyward_store "/srv/another", and the store that was asked is "{store.path}"'
+    )
     (folder / "link").symlink_to(store.path)
     assert judged(kw, key, conf(f"keyward_store {folder}/link/;", store_line=False))["remark"] is None
 
@@ -194,7 +233,12 @@ def test_its_text(kw, store):
 
 def test_legacy_prefixes(kw):
     keys = [f"legacy_{i % 2}_{i}abcdefghijklmnopqrst" for i in range(4)]
-    kw("key", "import", "-", input=lines(*({"id": f"k{i}", "bcrypt": bcrypt(key), "prefix": key[:8]} for i, key in enumerate(keys))))
+    kw(
+        "key",
+        "import",
+        "-",
+        input=lines(*({"id": f"k{i}", "bcrypt": bcrypt(key), "prefix": key[:8]} for i, key in enumerate(keys))),
+    )
     for i, key in enumerate(keys):
         assert check(kw, key)["id"] == f"k{i}"
         assert check(kw, key + "x")["id"] is None

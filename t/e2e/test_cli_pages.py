@@ -17,14 +17,24 @@ def commands(kw):
     """Each command with its options, as --help has them: {"key create": {"--name", ...}}."""
 
     def names(*group):
-        return re.findall(r"^  ([a-z]+)", kw.run(*group, "--help").stdout.split("Commands:\n")[1].split("\n\n")[0], re.M)
+        return re.findall(
+            r"^  ([a-z]+)", kw.run(*group, "--help").stdout.split("Commands:\n")[1].split("\n\n")[0], re.M
+        )
 
     paths = []
     for name in names():
         text = kw.run(name, "--help").stdout
         paths += [f"{name} {child}" for child in names(name)] if "Commands:\n" in text else [name]
-    return {path: set(re.findall(r"^  .*?(--[a-z-]+)", kw.run(*path.split(), "--help").stdout.split("Options:\n")[1].split("\n\n")[0], re.M))
-            for path in paths}
+    return {
+        path: set(
+            re.findall(
+                r"^  .*?(--[a-z-]+)",
+                kw.run(*path.split(), "--help").stdout.split("Options:\n")[1].split("\n\n")[0],
+                re.M,
+            )
+        )
+        for path in paths
+    }
 
 
 @pytest.fixture
@@ -42,7 +52,17 @@ def plain(text):
 def test_the_page_has_its_sections_and_no_stray_requests(page):
     assert page.startswith('.TH KEYWARD 1 "" "keyward ')
     assert re.findall(r"^\.SH (.*)$", page, re.M) == [
-        "NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "COMMANDS", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES", "SEE ALSO"]
+        "NAME",
+        "SYNOPSIS",
+        "DESCRIPTION",
+        "OPTIONS",
+        "COMMANDS",
+        "EXIT STATUS",
+        "ENVIRONMENT",
+        "FILES",
+        "EXAMPLES",
+        "SEE ALSO",
+    ]
     requests = set(re.findall(r"^([.'][a-zA-Z]*)", page, re.M))
     assert requests <= {".TH", ".nh", ".ad", ".SH", ".SS", ".TP", ".PP", ".B", ".BR", ".RI", ".I", ".EX", ".EE"}
     assert page.isascii()
@@ -51,7 +71,13 @@ def test_the_page_has_its_sections_and_no_stray_requests(page):
 def test_the_page_renders_without_a_warning(page, commands):
     if shutil.which("groff") is None:
         pytest.skip("no groff here")
-    done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-rLL=100n"], input=page, text=True, capture_output=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    done = subprocess.run(
+        ["groff", "-man", "-Tutf8", "-ww", "-rLL=100n"],
+        input=page,
+        text=True,
+        capture_output=True,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )
     assert (done.returncode, done.stderr) == (0, "")
     text = plain(done.stdout)
     for path, options in commands.items():
@@ -67,7 +93,15 @@ def test_the_page_has_each_commands_help_and_example(page, commands, kw):
     sections = dict(re.findall(r"^\.SS keyward (.*?)\n(.*?)(?=^\.S[SH] )", page, re.M | re.S))
     assert set(sections) == set(commands)
     for path, options in commands.items():
-        text = sections[path].replace("\\-", "-").replace("\\(aq", "'").replace("\\(ga", "`").replace("\\(dq", '"').replace("\\fB", "").replace("\\fR", "")
+        text = (
+            sections[path]
+            .replace("\\-", "-")
+            .replace("\\(aq", "'")
+            .replace("\\(ga", "`")
+            .replace("\\(dq", '"')
+            .replace("\\fB", "")
+            .replace("\\fR", "")
+        )
         help_text = kw.run(*path.split(), "--help").stdout
         assert help_text.splitlines()[0] in text
         assert help_text.split("Example:\n  ")[1].rstrip("\n") in text
@@ -81,15 +115,19 @@ def test_they_are_the_same_everywhere_and_for_everyone(option, kw, build):
     assert (run.rc, run.stderr) == (0, "")
     assert "\x1b" not in run.stdout and str(PROJECT) not in run.stdout and str(build.folder) not in run.stdout
     assert run.stdout.endswith("\n") and not run.stdout.endswith("\n\n")
-    again = subprocess.run([build.command, *option], env={"PATH": "/nowhere", "COLUMNS": "40", "CLICOLOR_FORCE": "1", "KEYWARD_STORE": "/nowhere"},
-                           text=True, capture_output=True)
+    again = subprocess.run(
+        [build.command, *option],
+        env={"PATH": "/nowhere", "COLUMNS": "40", "CLICOLOR_FORCE": "1", "KEYWARD_STORE": "/nowhere"},
+        text=True,
+        capture_output=True,
+    )
     assert again.stdout == run.stdout
 
 
 def test_an_unknown_shell(kw):
-    refuses(kw, "--completion", "tcsh", status=2, says="--completion: there are completions for bash, zsh and fish")
+    refuses(kw, "--completion", "tcsh", status=2, says="--completion: write bash, zsh or fish")
     refuses(kw, "--completion", status=2, says="--completion needs a value")
-    refuses(kw, "--completion", "", status=2, says="bash, zsh and fish")
+    refuses(kw, "--completion", "", status=2, says="bash, zsh or fish")
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -113,7 +151,9 @@ def complete(kw, folder):
     script.write_text(kw.run("--completion", "bash").stdout)
 
     def run(*words, cwd=folder):
-        done = subprocess.run(["bash", "-u", "-c", DRIVE, "bash", str(script), "keyward", *words], text=True, capture_output=True, cwd=cwd)
+        done = subprocess.run(
+            ["bash", "-u", "-c", DRIVE, "bash", str(script), "keyward", *words], text=True, capture_output=True, cwd=cwd
+        )
         assert (done.returncode, done.stderr) == (0, ""), done
         return done.stdout.splitlines()
 

@@ -6,9 +6,24 @@ import pytest
 from cli_helper import refuses
 from harness.older import give_plan_credits
 
+
 def test_set_and_show(kw):
-    plan = kw("plan", "set", "pro", "--scope", "posts:*,media:read", "--scope", "a b", "--limit", "60r/m", "--limit", "1000r/d",
-              "--max-keys", "5", "--default")
+    plan = kw(
+        "plan",
+        "set",
+        "pro",
+        "--scope",
+        "posts:*,media:read",
+        "--scope",
+        "a b",
+        "--limit",
+        "60r/m",
+        "--limit",
+        "1000r/d",
+        "--max-keys",
+        "5",
+        "--default",
+    )
     assert plan.pop("created") is True
     assert plan == {
         "name": "pro",
@@ -28,8 +43,16 @@ def test_report_S17(kw, store):
     """A plan whose limits change keeps its scopes: without them it would grant everything."""
     kw("plan", "set", "pro", "--scope", "posts:read", "--limit", "60r/m", "--max-keys", "5", "--no-access", "--default")
     plan = kw("plan", "set", "pro", "--limit", "600r/m")
-    assert plan == {"name": "pro", "scopes": ["posts:read"], "limits": ["600r/m"], "max_keys": 5, "credits": None, "no_access": True,
-                    "default": True, "created": False}
+    assert plan == {
+        "name": "pro",
+        "scopes": ["posts:read"],
+        "limits": ["600r/m"],
+        "max_keys": 5,
+        "credits": None,
+        "no_access": True,
+        "default": True,
+        "created": False,
+    }
     del plan["created"]
     assert kw("plan", "show", "pro") == plan
     kw("plan", "set", "pro", "--access")
@@ -37,10 +60,17 @@ def test_report_S17(kw, store):
     assert kw("key", "check", input=key["key"])["scopes"] == "posts:read"
 
 
-@pytest.mark.parametrize("option, member, value", [
-    ("--no-scopes", "scopes", None), ("--no-limits", "limits", None), ("--no-max-keys", "max_keys", None), ("--no-credits", "credits", None),
-    ("--access", "no_access", False), ("--no-default", "default", False),
-])
+@pytest.mark.parametrize(
+    "option, member, value",
+    [
+        ("--no-scopes", "scopes", None),
+        ("--no-limits", "limits", None),
+        ("--no-max-keys", "max_keys", None),
+        ("--no-credits", "credits", None),
+        ("--access", "no_access", False),
+        ("--no-default", "default", False),
+    ],
+)
 def test_report_S17_each_is_taken_away_alone(kw, store, option, member, value):
     whole = kw("plan", "set", "pro", "--scope", "a", "--limit", "1r/s", "--max-keys", "2", "--no-access", "--default")
     give_plan_credits(store, "pro", 5, 86400)
@@ -52,10 +82,17 @@ def test_report_S17_nothing_given_changes_nothing(kw):
     assert kw("plan", "set", "pro") == {**whole, "created": False}
 
 
-@pytest.mark.parametrize("one, other", [
-    (["--scope", "a"], "--no-scopes"), (["--limit", "1r/s"], "--no-limits"), (["--max-keys", "1"], "--no-max-keys"),
-    (["--credits", "1/d"], "--no-credits"), (["--no-access"], "--access"), (["--default"], "--no-default"),
-])
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        (["--scope", "a"], "--no-scopes"),
+        (["--limit", "1r/s"], "--no-limits"),
+        (["--max-keys", "1"], "--no-max-keys"),
+        (["--credits", "1/d"], "--no-credits"),
+        (["--no-access"], "--access"),
+        (["--default"], "--no-default"),
+    ],
+)
 def test_report_S17_contradictions(kw, one, other):
     for arguments in ([*one, other], [other, *one]):
         refuses(kw, "plan", "set", "pro", *arguments, status=2, says="contradict each other")
@@ -66,10 +103,25 @@ def test_report_S17_two_at_once(kw, build, store):
     """Each reads the plan where it writes it: neither takes the other's change back."""
     kw("plan", "set", "pro", "--scope", "a")
     changes = [["--limit", "1r/s"], ["--max-keys", "3"], ["--default"], ["--no-access"], ["--scope", "b"]]
-    running = [subprocess.Popen([build.command, "plan", "set", "pro", *change], env=build.environment(KEYWARD_STORE=store.path),
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for change in changes]
+    running = [
+        subprocess.Popen(
+            [build.command, "plan", "set", "pro", *change],
+            env=build.environment(KEYWARD_STORE=store.path),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for change in changes
+    ]
     assert [one.wait() for one in running] == [0] * len(changes)
-    assert kw("plan", "show", "pro") == {"name": "pro", "scopes": ["b"], "limits": ["1r/s"], "max_keys": 3, "credits": None, "no_access": True, "default": True}
+    assert kw("plan", "show", "pro") == {
+        "name": "pro",
+        "scopes": ["b"],
+        "limits": ["1r/s"],
+        "max_keys": 3,
+        "credits": None,
+        "no_access": True,
+        "default": True,
+    }
 
 
 def test_an_empty_list_is_not_no_list(kw):
@@ -94,10 +146,19 @@ def told(kw, *arguments):
 
 def test_what_a_set_changes_is_told(kw):
     assert told(kw, "pro", "--scope", "a,b", "--limit", "1r/s", "--max-keys", "2") == "Plan pro is new.\n"
-    assert told(kw, "pro", "--scope", "a,b", "--limit", "1r/s") == "Plan pro was so already.\n"
-    assert told(kw, "pro", "--scope", "a", "--max-keys", "3") == "Plan pro is changed: scopes a (was a b), max keys 3 (was 2).\n"
-    assert told(kw, "pro", "--no-access", "--no-limits") == "Plan pro is changed: limits - (was 1r/s), no access yes (was no).\n"
-    assert told(kw, "pro", "--scope", "", "--access") == "Plan pro is changed: scopes (nothing) (was a), no access no (was yes).\n"
+    assert told(kw, "pro", "--scope", "a,b", "--limit", "1r/s") == "Plan pro had these values already.\n"
+    assert (
+        told(kw, "pro", "--scope", "a", "--max-keys", "3")
+        == "Plan pro is changed: scopes a (was a b), max keys 3 (was 2).\n"
+    )
+    assert (
+        told(kw, "pro", "--no-access", "--no-limits")
+        == "Plan pro is changed: limits - (was 1r/s), no access yes (was no).\n"
+    )
+    assert (
+        told(kw, "pro", "--scope", "", "--access")
+        == "Plan pro is changed: scopes (nothing) (was a), no access no (was yes).\n"
+    )
 
 
 def test_report_S16_a_new_plan_is_told(kw):
@@ -110,7 +171,7 @@ def test_report_S16_a_new_plan_is_told(kw):
 
 def test_a_default_that_is_taken_away_is_told(kw):
     assert told(kw, "a", "--default") == "Plan a is new.\n"
-    assert told(kw, "b", "--default") == "Plan b is new.\nPlan a was the default one, and isn't any more.\n"
+    assert told(kw, "b", "--default") == "Plan b is new.\nPlan a is no longer the default plan.\n"
     assert told(kw, "b", "--no-default") == "Plan b is changed: default no (was yes).\n"
     assert told(kw, "a", "--default") == "Plan a is changed: default yes (was no).\n"
 
@@ -129,7 +190,7 @@ def test_a_default_that_is_taken_away_is_told(kw):
         (["p", *(part for i in range(9) for part in ("--limit", f"{i + 1}r/s"))], "more than 8 limits"),
         (["p", "--max-keys", "-1"], "a whole number"),
         (["p", "--max-keys", "1x"], "a whole number"),
-        (["p", "--credits", "many"], "--credits: credits are not there yet"),
+        (["p", "--credits", "many"], "--credits: credits are not supported yet"),
     ],
 )
 def test_what_is_wrong_is_told(kw, arguments, says):
@@ -148,7 +209,13 @@ def test_a_used_plan_stays(kw, store):
     refuses(kw, "plan", "remove", "pro", says=f'is used by the key "{key["id"]}"; revoke it first')
     kw("key", "revoke", key["id"])
     kw("subject", "set", "alice", "--plan", "pro")
-    refuses(kw, "plan", "remove", "pro", says='is used by the subject "alice"; give it another with `keyward subject set --plan`')
+    refuses(
+        kw,
+        "plan",
+        "remove",
+        "pro",
+        says='is used by the subject "alice"; give it another with `keyward subject set --plan`',
+    )
     kw("subject", "set", "alice", "--plan", "")
     assert kw("plan", "remove", "pro") == {"name": "pro", "removed": True}
     assert kw("plan", "list") == []

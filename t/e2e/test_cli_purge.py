@@ -21,8 +21,15 @@ def ids(*names):
 @pytest.fixture
 def many(kw):
     """k0 ... k9, of which k9 was revoked in 2020."""
-    kw("key", "import", "-", input=lines(*({"id": f"k{i}", "sha256": sha256(f"{i}"), "subject": "s"} for i in range(9)),
-                                         {"id": "k9", "sha256": sha256("9"), "state": "revoked", "created_at": "2020-01-01"}))
+    kw(
+        "key",
+        "import",
+        "-",
+        input=lines(
+            *({"id": f"k{i}", "sha256": sha256(f"{i}"), "subject": "s"} for i in range(9)),
+            {"id": "k9", "sha256": sha256("9"), "state": "revoked", "created_at": "2020-01-01"},
+        ),
+    )
 
 
 # Revoking.
@@ -48,11 +55,16 @@ def test_those_that_are_known_are_revoked_whatever_the_others_are(kw, many):
     warning, *errors = run.stderr.splitlines()
     assert "no nginx worker has this store open" in warning
     assert errors == [
-        'keyward: line 2: there is no key with the id "nope"', "keyward: line 3: this is no id", "keyward: line 5: this is no id",
-        "keyward: 3 keys are revoked; 3 lines are not done"]
+        'keyward: line 2: there is no key with the id "nope"',
+        "keyward: line 3: this is no id",
+        "keyward: line 5: this is no id",
+        "keyward: 3 keys are revoked; 3 lines are not done",
+    ]
     run = kw.run("key", "revoke", "--stdin", "--json", input=ids("k4", "nope"))
     assert run.rc == 1 and [key["id"] for key in run.json()] == ["k4"]
-    assert json.loads(run.stderr.splitlines()[-1])["lines"] == [{"line": 2, "error": 'there is no key with the id "nope"'}]
+    assert json.loads(run.stderr.splitlines()[-1])["lines"] == [
+        {"line": 2, "error": 'there is no key with the id "nope"'}
+    ]
 
 
 def test_a_key_among_the_ids_is_not_repeated(kw, store):
@@ -92,7 +104,10 @@ def test_twelve_thousand(kw):
     kw("key", "import", "-", input=lines(*({"id": f"k{i:05}", "sha256": sha256(f"{i}")} for i in range(12000))))
     done = kw("key", "revoke", "--stdin", input=ids(*(f"k{i:05}" for i in range(11999))))
     assert len(done) == 11999 and [id for id, state in states(kw).items() if state == "active"] == ["k11999"]
-    assert kw("key", "purge", "--revoked-before", "2099-01-01") == {"revoked_before": "2099-01-01T00:00:00Z", "purged": 11999}
+    assert kw("key", "purge", "--revoked-before", "2099-01-01") == {
+        "revoked_before": "2099-01-01T00:00:00Z",
+        "purged": 11999,
+    }
     assert list(states(kw)) == ["k11999"]
     assert kw("store", "check")["ok"]
 
@@ -116,8 +131,17 @@ def test_only_what_was_revoked_before_goes(kw, many):
 
 
 def test_use_counts_go_with_their_keys(kw):
-    kw("key", "import", "-", input=lines(*({"id": id, "sha256": sha256(id), "state": state, "last_used_at": "2025-01-01"}
-                                           for id, state in (("gone", "revoked"), ("here", "active")))))
+    kw(
+        "key",
+        "import",
+        "-",
+        input=lines(
+            *(
+                {"id": id, "sha256": sha256(id), "state": state, "last_used_at": "2025-01-01"}
+                for id, state in (("gone", "revoked"), ("here", "active"))
+            )
+        ),
+    )
     kw("key", "purge", "--revoked-before", "2099-01-01")
     kw("key", "import", "-", input=lines({"id": "gone", "sha256": sha256("another")}))
     used = {key["id"]: key["last_used_at"] for key in kw("key", "list")}
@@ -143,10 +167,23 @@ def test_a_successor_outlives_its_predecessor(kw, store):
 
 def test_others_write_meanwhile(build, kw, store):
     """Purging holds no lock for long: another process creates and revokes all the time."""
-    kw("key", "import", "-", input=lines(*({"id": f"k{i:05}", "sha256": sha256(f"{i}"), "state": "revoked", "created_at": "2020-01-01"}
-                                           for i in range(20000))))
-    purge = subprocess.Popen([build.command, "key", "purge", "--revoked-before", "90d", "--json"], stdout=subprocess.PIPE, text=True,
-                             env=build.environment(KEYWARD_STORE=store.path))
+    kw(
+        "key",
+        "import",
+        "-",
+        input=lines(
+            *(
+                {"id": f"k{i:05}", "sha256": sha256(f"{i}"), "state": "revoked", "created_at": "2020-01-01"}
+                for i in range(20000)
+            )
+        ),
+    )
+    purge = subprocess.Popen(
+        [build.command, "key", "purge", "--revoked-before", "90d", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=build.environment(KEYWARD_STORE=store.path),
+    )
     made = []
     while purge.poll() is None:
         made.append(store.key(verifier="sha256"))

@@ -16,15 +16,26 @@ def show(kw, key):
 
 def test_a_successor_has_the_same_terms(kw, store):
     kw("plan", "set", "pro")
-    old = store.key("laptop", subject="alice", plan="pro", scope=["a", "b"], limit="60r/m", expires="2099-01-02", verifier="sha256")
+    old = store.key(
+        "laptop", subject="alice", plan="pro", scope=["a", "b"], limit="60r/m", expires="2099-01-02", verifier="sha256"
+    )
     new = kw("key", "rotate", old["id"])
     assert list(new) == [*(member for member in old if member != "new_subject"), "predecessor", "overlap_until"]
     same = ("name", "subject", "plan", "scopes", "limits", "state", "expires_at")
     assert {name: new[name] for name in same} == {name: old[name] for name in same}
     assert new["id"] != old["id"] and new["key"] != old["key"] and new["predecessor"] == old["id"]
     before, after = show(kw, old), show(kw, new)
-    assert (before["successor"], before["predecessor"], before["overlap_until"]) == (new["id"], None, new["overlap_until"])
-    assert (after["successor"], after["predecessor"], after["counter_id"], after["overlap_until"]) == (None, old["id"], old["id"], None)
+    assert (before["successor"], before["predecessor"], before["overlap_until"]) == (
+        new["id"],
+        None,
+        new["overlap_until"],
+    )
+    assert (after["successor"], after["predecessor"], after["counter_id"], after["overlap_until"]) == (
+        None,
+        old["id"],
+        old["id"],
+        None,
+    )
     assert before["is_active"] and after["is_active"]
     assert after["verifier"] == "sha256"  # as the old one's
     for key in (old, new):
@@ -99,7 +110,20 @@ def test_max_keys_counts_a_key_and_its_successor_once(kw, store):
     key = store.key(subject="alice", plan="one", verifier="sha256")
     for _ in range(3):
         key = kw("key", "rotate", key["id"])
-    refuses(kw, "key", "create", "--name", "x", "--subject", "alice", "--plan", "one", "--verifier", "sha256", says="has 1 key already")
+    refuses(
+        kw,
+        "key",
+        "create",
+        "--name",
+        "x",
+        "--subject",
+        "alice",
+        "--plan",
+        "one",
+        "--verifier",
+        "sha256",
+        says="has 1 key already",
+    )
     kw("key", "revoke", key["id"])
     store.key(subject="alice", plan="one", verifier="sha256")
 
@@ -114,11 +138,16 @@ def test_of_many_at_once_one_wins(kw, store):
 
 
 def test_a_revocation_in_between_wins(build, kw, store):
-    """Row 45: the rotation has looked, and is at its bcrypt run, when the key is revoked."""
+    """The rotation has looked, and is at its bcrypt run, when the key is revoked."""
     for _ in range(3):
         key = store.key(verifier="sha256")
-        rotation = subprocess.Popen([build.command, "key", "rotate", key["id"], "--verifier", "bcrypt:14"], stdout=subprocess.PIPE,
-                                    stderr=subprocess.PIPE, text=True, env=build.environment(KEYWARD_STORE=store.path))
+        rotation = subprocess.Popen(
+            [build.command, "key", "rotate", key["id"], "--verifier", "bcrypt:14"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=build.environment(KEYWARD_STORE=store.path),
+        )
         time.sleep(0.1)  # bcrypt of cost 14 takes about a second
         kw("key", "revoke", key["id"])
         out, error = rotation.communicate(timeout=60)
@@ -130,7 +159,7 @@ def test_a_successor_that_could_not_be_shown(build, kw, store):
     key = store.key(verifier="sha256")
     with open("/dev/full", "w") as full:
         run = raw(build, store.path, "key", "rotate", key["id"], stdout=full)
-    assert run.returncode == 3 and b"rotate that one" in run.stderr
+    assert run.returncode == 3 and b"rotate it to get one" in run.stderr
     lost = show(kw, key)["successor"]
     third = kw("key", "rotate", lost)
     assert [kw("key", "show", id)["is_active"] for id in (key["id"], lost, third["id"])] == [True] * 3

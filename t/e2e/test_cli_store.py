@@ -27,16 +27,33 @@ def test_check_of_a_whole_store(kw, store):
     fill(kw, store)
     report = kw("store", "check")
     assert report == {
-        "ok": True, "keys": 21, "indexed": 20, "legacy_prefix": 1, "subjects": 1, "plans": 1, "windows": 0, "denials": 0, "journal": 23,
-        "damaged": [], "remarks": ["plans that keys or subjects name and the store doesn't have (nginx's configuration may): elsewhere"],
+        "ok": True,
+        "keys": 21,
+        "indexed": 20,
+        "legacy_prefix": 1,
+        "subjects": 1,
+        "plans": 1,
+        "windows": 0,
+        "denials": 0,
+        "journal": 23,
+        "damaged": [],
+        "remarks": [
+            "plans that keys or subjects name and the store doesn't have (nginx's configuration may): elsewhere"
+        ],
     }
-    assert kw("store", "check", json=False).endswith("21 keys, 1 subject, 1 plan: all whole\n")
+    assert kw("store", "check", json=False).endswith("21 keys, 1 subject, 1 plan: no damage\n")
 
 
 def test_stats(kw, store):
     fill(kw, store)
     stats = kw("store", "stats")
-    assert (stats["keys"], stats["indexed"], stats["legacy_prefix"], stats["subjects"], stats["plans"]) == (21, 20, 1, 1, 1)
+    assert (stats["keys"], stats["indexed"], stats["legacy_prefix"], stats["subjects"], stats["plans"]) == (
+        21,
+        20,
+        1,
+        1,
+        1,
+    )
     assert stats["used_bytes"] <= stats["file_bytes"] <= stats["map_bytes"]
     assert len(stats["instance_id"]) == 32 and stats["max_readers"] == 1024
     text = kw("store", "stats", json=False)
@@ -60,7 +77,7 @@ def test_a_damaged_record_is_named(kw, store):
     assert run.rc == 3
     report = run.json()
     assert not report["ok"] and report["keys"] == 20
-    assert {"what": "key", "name": key["id"], "problem": "its record's checksum or form doesn't hold"} in report["damaged"]
+    assert {"what": "key", "name": key["id"], "problem": "its record has a wrong checksum or form"} in report["damaged"]
     text = kw.run("store", "check").stdout
     assert key["id"] in text and "DAMAGED" in text
     refuses(kw, "key", "show", key["id"], status=3, says="damaged")
@@ -76,13 +93,17 @@ def test_report_U17(kw, store):
     (key,) = [key for key in kw("key", "list") if key["name"] == "n7"]
     damage(store, b"\x02n7", b"\x02m7")
     run = kw.run("store", "check", "--json")
-    assert run.json()["damaged"] == [{"what": "key", "name": key["id"], "problem": "its record's checksum or form doesn't hold"}]
+    assert run.json()["damaged"] == [
+        {"what": "key", "name": key["id"], "problem": "its record has a wrong checksum or form"}
+    ]
     assert "1 problem;" in run.stderr
 
 
 def rewrite(store, table, change):
     """change(the table's name and value pairs, as a list of those to be put in their place) in the store as it lies there."""
-    with lmdb.open(str(store.path / "credentials"), max_dbs=32) as environment, environment.begin(write=True) as transaction:
+    with lmdb.open(str(store.path / "credentials"), max_dbs=32) as environment, environment.begin(
+        write=True
+    ) as transaction:
         db = environment.open_db(table.encode(), txn=transaction, create=False)
         for name, value in [(bytes(name), bytes(value)) for name, value in transaction.cursor(db=db)]:
             new = change(name, value)
@@ -94,14 +115,17 @@ def flipped(value):
     return value[:-1] + bytes([value[-1] ^ 1])
 
 
-@pytest.mark.parametrize("table, name, problems", [
-    ("keys", b"old", [("key", "old")]),
-    ("index", None, [("index", None)]),
-    ("subject_keys", None, [("subject_keys", "alice")]),
-    ("prefixes", None, [("prefixes", "abcd")]),
-    ("plans", b"pro", [("plan", "pro")]),
-    ("subjects", b"alice", [("subject", "alice")]),
-])
+@pytest.mark.parametrize(
+    "table, name, problems",
+    [
+        ("keys", b"old", [("key", "old")]),
+        ("index", None, [("index", None)]),
+        ("subject_keys", None, [("subject_keys", "alice")]),
+        ("prefixes", None, [("prefixes", "abcd")]),
+        ("plans", b"pro", [("plan", "pro")]),
+        ("subjects", b"alice", [("subject", "alice")]),
+    ],
+)
 def test_report_U17_one_damaged_entry_of_each_table(kw, store, table, name, problems):
     fill(kw, store)
     done = []
@@ -116,7 +140,8 @@ def test_report_U17_one_damaged_entry_of_each_table(kw, store, table, name, prob
     assert done
     damaged = kw("store", "check", ok=False)["damaged"]
     assert [(item["what"], item["name"]) for item in damaged if name is not None or table != "index"] == [
-        problem for problem in problems if problem[1] is not None]
+        problem for problem in problems if problem[1] is not None
+    ]
     assert len(damaged) == 1, damaged
 
 
@@ -156,7 +181,7 @@ def test_entries_of_a_key_that_is_not_there(kw, store):
     gone = [key["id"] for key in kw("key", "list")]
     assert len(gone) == 19
     found = damage_found(kw)
-    problem = "an entry leads to this key, which isn't there"
+    problem = "an entry leads to this key, which doesn't exist"
     (index,) = [name for what, name, _ in found if what == "index"]
     assert index not in gone and index != "old"
     assert {("index", index, problem), ("prefixes", "old", problem), ("subject_keys", index, problem)} <= found
@@ -166,25 +191,39 @@ def test_entries_of_a_key_that_is_not_there(kw, store):
 
 def test_entries_of_a_key_that_has_changed(kw, store):
     """The record is taken out, and the id is given to another key: the old entries lead to it, and it doesn't ask for them."""
-    problem = "an entry leads to this key, whose record doesn't ask for it"
-    kw("key", "import", "-", input=lines({"id": "a", "sha256": sha256("1"), "subject": "alice"}, {"id": "b", "bcrypt": bcrypt("x"), "prefix": "abcd"}))
+    problem = "an entry leads to this key, but doesn't match its record"
+    kw(
+        "key",
+        "import",
+        "-",
+        input=lines(
+            {"id": "a", "sha256": sha256("1"), "subject": "alice"}, {"id": "b", "bcrypt": bcrypt("x"), "prefix": "abcd"}
+        ),
+    )
     without_record(store, "a")
     without_record(store, "b")
-    kw("key", "import", "-", input=lines({"id": "a", "sha256": sha256("2"), "subject": "bob"}, {"id": "b", "sha256": sha256("3")}))
+    kw(
+        "key",
+        "import",
+        "-",
+        input=lines({"id": "a", "sha256": sha256("2"), "subject": "bob"}, {"id": "b", "sha256": sha256("3")}),
+    )
     assert damage_found(kw) == {("index", "a", problem), ("subject_keys", "a", problem), ("prefixes", "b", problem)}
     for command in ("key", "list", "--subject", "bob"), ("key", "show", "a"):
         assert kw.run(*command).rc == 0
 
 
 def test_check_counts_in_words(kw, store):
-    assert kw("store", "check", json=False) == "0 keys, 0 subjects, 0 plans: all whole\n"
+    assert kw("store", "check", json=False) == "0 keys, 0 subjects, 0 plans: no damage\n"
     kw("plan", "set", "a")
     kw("subject", "set", "a")
     store.key(verifier="sha256")
-    assert kw("store", "check", json=False) == "1 key, 1 subject, 1 plan: all whole\n"
+    assert kw("store", "check", json=False) == "1 key, 1 subject, 1 plan: no damage\n"
 
 
-@pytest.mark.parametrize("change", ["empty", "short", "garbage", "no_secret", "wrong_secret", "gone", "lock_is_a_folder"])
+@pytest.mark.parametrize(
+    "change", ["empty", "short", "garbage", "no_secret", "wrong_secret", "gone", "lock_is_a_folder"]
+)
 def test_a_store_that_fails(kw, store, change):
     fill(kw, store)
     data = store.path / "credentials/data.mdb"
@@ -203,9 +242,20 @@ def test_a_store_that_fails(kw, store, change):
     elif change == "lock_is_a_folder":
         (store.path / "lock").unlink(missing_ok=True)
         (store.path / "lock").mkdir()
-    commands = [["key", "create", "--name", "x", "--verifier", "sha256"], ["plan", "set", "p"], ["key", "revoke", "old"]]
+    commands = [
+        ["key", "create", "--name", "x", "--verifier", "sha256"],
+        ["plan", "set", "p"],
+        ["key", "revoke", "old"],
+    ]
     if change != "lock_is_a_folder":  # which only writers need
-        commands += [["key", "list"], ["key", "list", "--json"], ["key", "show", "old"], ["key", "export"], ["store", "check"], ["store", "stats"]]
+        commands += [
+            ["key", "list"],
+            ["key", "list", "--json"],
+            ["key", "show", "old"],
+            ["key", "export"],
+            ["store", "check"],
+            ["store", "stats"],
+        ]
     for command in commands:
         run = kw.run(*command)
         assert run.rc == 3, (command, run)
@@ -238,8 +288,20 @@ def test_a_reader_without_rights(build, kw, store):
         pytest.skip("needs root, to become somebody else")
     fill(kw, store)
     run = subprocess.run(
-        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", build.command, "--store", str(store.path), "key", "list"],
-        capture_output=True, text=True, env=build.environment(),
+        [
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            build.command,
+            "--store",
+            str(store.path),
+            "key",
+            "list",
+        ],
+        capture_output=True,
+        text=True,
+        env=build.environment(),
     )
     assert (run.returncode, run.stdout) == (3, "") and run.stderr.count("\n") == 1
     assert "ermission" in run.stderr or "not allowed" in run.stderr

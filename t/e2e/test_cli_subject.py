@@ -4,7 +4,6 @@ import pytest
 from cli_helper import refuses
 from harness.older import give_credits
 
-
 TIMES = ("created_at", "changed_at")
 
 
@@ -18,7 +17,13 @@ def test_only_what_is_given_changes(kw, store):
     give_credits(store, "alice", 100)
     first = kw("subject", "show", "alice")
     del first["keys"]
-    assert without_times(first) == {"id": "alice", "state": "active", "plan": "pro", "scopes": ["a:*", "b"], "credits": 100}
+    assert without_times(first) == {
+        "id": "alice",
+        "state": "active",
+        "plan": "pro",
+        "scopes": ["a:*", "b"],
+        "credits": 100,
+    }
     blocked = kw("subject", "set", "alice", "--state", "blocked")
     assert without_times(blocked) == {**without_times(first), "state": "blocked"}
     assert blocked["created_at"] == first["created_at"]
@@ -33,7 +38,14 @@ def test_report_S16(kw, store):
     """A misspelt name is not blocked: it would look as if alice were."""
     key = store.key(subject="alice", verifier="sha256")
     for command in ("block", "unblock"):
-        error = refuses(kw, "subject", command, "alcie", status=1, says='there is no subject "alcie": neither a record nor a key has it')
+        error = refuses(
+            kw,
+            "subject",
+            command,
+            "alcie",
+            status=1,
+            says='there is no subject "alcie": neither a record nor a key has it',
+        )
         assert "--create" in error and error.endswith('did you mean "alice"?\n')
     assert kw("subject", "list") == []
     assert kw("key", "check", input=key["key"])["valid"]
@@ -62,12 +74,24 @@ def test_report_S16_create(kw):
     """For a subject that only tokens have, which the store doesn't know."""
     assert kw("subject", "block", "token-user", "--create")["created"] is True
     assert kw("subject", "show", "token-user")["state"] == "blocked"
-    assert kw("subject", "unblock", "other", "--create") == {"id": "other", "state": "active", "changed": False, "created": True, "workers": 0}
+    assert kw("subject", "unblock", "other", "--create") == {
+        "id": "other",
+        "state": "active",
+        "changed": False,
+        "created": True,
+        "workers": 0,
+    }
 
 
 def test_report_S16_unblocking_makes_no_record(kw, store):
     store.key(subject="alice", verifier="sha256")
-    assert kw("subject", "unblock", "alice") == {"id": "alice", "state": "active", "changed": False, "created": False, "workers": 0}
+    assert kw("subject", "unblock", "alice") == {
+        "id": "alice",
+        "state": "active",
+        "changed": False,
+        "created": False,
+        "workers": 0,
+    }
     assert kw("subject", "list") == []
     assert kw("subject", "unblock", "alice", json=False) == "subject alice is active already\n"
 
@@ -76,7 +100,14 @@ def test_report_S16_blocking_keeps_the_rest(kw):
     kw("plan", "set", "pro")
     kw("subject", "set", "alice", "--plan", "pro", "--scope", "a")
     kw("subject", "block", "alice")
-    assert without_times(kw("subject", "show", "alice")) == {"id": "alice", "state": "blocked", "plan": "pro", "scopes": ["a"], "credits": None, "keys": {}}
+    assert without_times(kw("subject", "show", "alice")) == {
+        "id": "alice",
+        "state": "blocked",
+        "plan": "pro",
+        "scopes": ["a"],
+        "credits": None,
+        "keys": {},
+    }
     assert kw("subject", "unblock", "alice", json=False) == "subject alice is active\n"
 
 
@@ -110,7 +141,7 @@ def test_many(kw):
         (["a\nb"], "can't be a subject"),
         (["x" * 257], "can't be a subject"),
         (["a", "--state", "gone"], '"gone" is not a subject\'s state; write active or blocked'),
-        (["a", "--credits", "-1"], "--credits: credits are not there yet"),
+        (["a", "--credits", "-1"], "--credits: credits are not supported yet"),
         (["a", "--scope", "x", "--no-scopes"], "contradict"),
         (["a", "--credits", "1", "--no-credits"], "contradict"),
         (["a", "--plan", "b c"], "can't be a plan's name"),
@@ -126,8 +157,10 @@ def test_an_unknown_plan_is_a_warning(kw):
     kw("plan", "set", "pro")
     run = kw.run("subject", "set", "alice", "--plan", "gold")
     assert run.rc == 0
-    assert run.stderr == "Subject alice is new: no record and no key had it.\n" \
+    assert (
+        run.stderr == "Subject alice is new: no record and no key had it.\n"
         'keyward: warning: the store has no plan "gold" (nginx\'s configuration may have it); it has free, pro\n'
+    )
     assert kw("subject", "show", "alice")["plan"] == "gold"
     assert kw.run("subject", "set", "alice", "--plan", "pro").stderr == ""
 

@@ -13,7 +13,22 @@ COMMANDS = [
     "init",
     *(f"plan {command}" for command in ("set", "list", "show", "remove")),
     *(f"subject {command}" for command in ("set", "block", "unblock", "list", "show", "remove")),
-    *(f"key {command}" for command in ("create", "list", "show", "rotate", "revoke", "suspend", "resume", "check", "import", "export", "purge")),
+    *(
+        f"key {command}"
+        for command in (
+            "create",
+            "list",
+            "show",
+            "rotate",
+            "revoke",
+            "suspend",
+            "resume",
+            "check",
+            "import",
+            "export",
+            "purge",
+        )
+    ),
     *(f"token {command}" for command in ("revoke", "inspect")),
     "store check",
     *(f"store {command}" for command in ("stats", "backup", "restore", "compact")),
@@ -53,15 +68,28 @@ def test_every_example_is_one(build, kw, store, beside_examples, command):
     for example in examples:
         assert example.startswith("  keyward ") and (not command or command in example)
         line = example.strip().replace("keyward", str(build.command), 1).replace("/var/", f"{beside_examples}/")
-        run = subprocess.run(["sh", "-c", line], cwd=beside_examples, env=build.environment(KEYWARD_STORE=store.path), text=True, capture_output=True)
+        run = subprocess.run(
+            ["sh", "-c", line],
+            cwd=beside_examples,
+            env=build.environment(KEYWARD_STORE=store.path),
+            text=True,
+            capture_output=True,
+        )
         assert run.returncode in (0, 1, 3), (line, run)
 
 
 def test_all_commands_are_tested_here(kw):
     def names(*group):
-        return [line.split()[0] for line in kw.run(*group, "--help").stdout.split("Commands:\n")[1].split("\n\n")[0].splitlines()]
+        return [
+            line.split()[0]
+            for line in kw.run(*group, "--help").stdout.split("Commands:\n")[1].split("\n\n")[0].splitlines()
+        ]
 
-    found = [f"{group} {name}" if group else name for group in ("plan", "subject", "key", "token", "store") for name in names(group)]
+    found = [
+        f"{group} {name}" if group else name
+        for group in ("plan", "subject", "key", "token", "store")
+        for name in names(group)
+    ]
     assert sorted(found + ["init"]) == sorted(COMMANDS)
 
 
@@ -78,7 +106,7 @@ def test_all_commands_are_tested_here(kw):
         (["key", "list", "--frob"], 'has no option "--frob"'),
         (["key", "list", "--frob=x"], 'has no option "--frob"'),
         (["key", "show"], "ID is required"),
-        (["key", "show", "a", "b"], "an argument too many for `keyward key show`"),
+        (["key", "show", "a", "b"], "too many arguments for `keyward key show`"),
         (["key", "list", "--store", ""], "--store needs the path"),
     ],
 )
@@ -86,11 +114,22 @@ def test_wrong_usage(kw, arguments, says):
     refuses(kw, *arguments, status=2, says=says)
 
 
-@pytest.mark.parametrize("arguments, of", [
-    (["help"], []), (["help", "key"], ["key"]), (["help", "key", "create"], ["key", "create"]), (["key", "help"], ["key"]),
-    (["key", "help", "create"], ["key", "create"]), (["help", "init"], ["init"]), (["--json", "help", "plan", "set"], ["plan", "set"]),
-    (["--store", "key", "help", "token"], ["token"]), (["help", "help"], []), (["store", "help"], ["store"]), (["help", "key", "create", "more"], ["key", "create"]),
-])
+@pytest.mark.parametrize(
+    "arguments, of",
+    [
+        (["help"], []),
+        (["help", "key"], ["key"]),
+        (["help", "key", "create"], ["key", "create"]),
+        (["key", "help"], ["key"]),
+        (["key", "help", "create"], ["key", "create"]),
+        (["help", "init"], ["init"]),
+        (["--json", "help", "plan", "set"], ["plan", "set"]),
+        (["--store", "key", "help", "token"], ["token"]),
+        (["help", "help"], []),
+        (["store", "help"], ["store"]),
+        (["help", "key", "create", "more"], ["key", "create"]),
+    ],
+)
 def test_report_U22(kw, arguments, of):
     """`help` as a word."""
     run = kw.run(*arguments)
@@ -103,17 +142,53 @@ def test_report_U22_version(kw):
     assert kw.run("-V").stdout == kw.run("--version").stdout
 
 
-@pytest.mark.parametrize("typed, meant", [
-    ("key delete ID", "key revoke"), ("key remove ID", "key revoke"), ("key rm ID", "key revoke"), ("key ls", "key list"), ("key add", "key create"),
-    ("key new", "key create"), ("key get ID", "key show"), ("key disable ID", "key suspend"), ("key enable ID", "key resume"), ("key block ID", "key suspend"),
-    ("subject delete ID", "subject remove"), ("subject add ID", "subject set"), ("subject disable ID", "subject block"), ("subject enable ID", "subject unblock"),
-    ("subject create ID", "subject set"), ("plan create p", "plan set"), ("plan delete p", "plan remove"), ("plan update p", "plan set"), ("plan ls", "plan list"),
-    ("token delete", "token revoke"), ("token verify", "token inspect"), ("store info", "store stats"), ("store verify", "store check"),
-    ("kye list", "key list"), ("kye", "key"), ("keys list", "key list"), ("key creat", "key create"), ("kye creat", "key create"), ("key lst", "key list"),
-    ("key rev ID", "key revoke"), ("subjet set a", "subject set"), ("user list", "subject list"), ("users delete a", "subject remove"), ("strore check", "store check"),
-    ("token inspct", "token inspect"), ("create --name x", "key create"), ("revoke ID", "key revoke"), ("delete ID", "key revoke"), ("initt", "init"),
-    ("help kye", "key"), ("help key creat", "key create"), ("--json key delete ID", "key revoke"),
-])
+@pytest.mark.parametrize(
+    "typed, meant",
+    [
+        ("key delete ID", "key revoke"),
+        ("key remove ID", "key revoke"),
+        ("key rm ID", "key revoke"),
+        ("key ls", "key list"),
+        ("key add", "key create"),
+        ("key new", "key create"),
+        ("key get ID", "key show"),
+        ("key disable ID", "key suspend"),
+        ("key enable ID", "key resume"),
+        ("key block ID", "key suspend"),
+        ("subject delete ID", "subject remove"),
+        ("subject add ID", "subject set"),
+        ("subject disable ID", "subject block"),
+        ("subject enable ID", "subject unblock"),
+        ("subject create ID", "subject set"),
+        ("plan create p", "plan set"),
+        ("plan delete p", "plan remove"),
+        ("plan update p", "plan set"),
+        ("plan ls", "plan list"),
+        ("token delete", "token revoke"),
+        ("token verify", "token inspect"),
+        ("store info", "store stats"),
+        ("store verify", "store check"),
+        ("kye list", "key list"),
+        ("kye", "key"),
+        ("keys list", "key list"),
+        ("key creat", "key create"),
+        ("kye creat", "key create"),
+        ("key lst", "key list"),
+        ("key rev ID", "key revoke"),
+        ("subjet set a", "subject set"),
+        ("user list", "subject list"),
+        ("users delete a", "subject remove"),
+        ("strore check", "store check"),
+        ("token inspct", "token inspect"),
+        ("create --name x", "key create"),
+        ("revoke ID", "key revoke"),
+        ("delete ID", "key revoke"),
+        ("initt", "init"),
+        ("help kye", "key"),
+        ("help key creat", "key create"),
+        ("--json key delete ID", "key revoke"),
+    ],
+)
 def test_report_U22_the_nearest_command_is_named(kw, typed, meant):
     run = kw.run(*typed.split())
     assert (run.rc, run.stdout) == (2, "")
@@ -127,27 +202,51 @@ def test_report_U22_nothing_is_like_it(kw, typed):
     assert "did you mean" not in error and "there are " in error
 
 
-@pytest.mark.parametrize("typed, meant", [
-    ("key create --name a --scopes b", "--scope"), ("key create --nmae a", "--name"), ("key create --name a --limits 1r/s", "--limit"),
-    ("key list --subjects=alice", "--subject"), ("plan set p --no-scope", "--no-scopes"), ("plan set p --maxkeys 1", "--max-keys"),
-    ("plan list --jsn", "--json"), ("plan list --stor x", "--store"), ("token revoke --isuer a", "--issuer"),
-])
+@pytest.mark.parametrize(
+    "typed, meant",
+    [
+        ("key create --name a --scopes b", "--scope"),
+        ("key create --nmae a", "--name"),
+        ("key create --name a --limits 1r/s", "--limit"),
+        ("key list --subjects=alice", "--subject"),
+        ("plan set p --no-scope", "--no-scopes"),
+        ("plan set p --maxkeys 1", "--max-keys"),
+        ("plan list --jsn", "--json"),
+        ("plan list --stor x", "--store"),
+        ("token revoke --isuer a", "--issuer"),
+    ],
+)
 def test_report_U22_the_nearest_option_is_named(kw, typed, meant):
-    refuses(kw, *typed.split(), status=2, says=f"did you mean `{meant}`? See `keyward {' '.join(typed.split()[:2])} --help`")
+    refuses(
+        kw, *typed.split(), status=2, says=f"did you mean `{meant}`? See `keyward {' '.join(typed.split()[:2])} --help`"
+    )
 
 
 def test_an_error_repeats_no_key(kw):
     secret = "kw_s3cretS3cretS3cret"
-    for arguments in (["key", "check", secret], [secret], ["key", secret], ["key", "create", "--name", "x", secret], ["key", f"--{secret}"]):
+    for arguments in (
+        ["key", "check", secret],
+        [secret],
+        ["key", secret],
+        ["key", "create", "--name", "x", secret],
+        ["key", f"--{secret}"],
+    ):
         assert "s3cret" not in refuses(kw, *arguments, status=2)
     assert "standard input" in refuses(kw, "key", "check", secret, status=2)
 
 
 def test_errors_as_json(kw):
-    for arguments in (["--json", "key", "show", "nope"], ["key", "--json", "show", "nope"], ["key", "show", "nope", "--json"]):
+    for arguments in (
+        ["--json", "key", "show", "nope"],
+        ["key", "--json", "show", "nope"],
+        ["key", "show", "nope", "--json"],
+    ):
         run = kw.run(*arguments)
         assert (run.rc, run.stdout) == (1, "")
-        assert json.loads(run.stderr) == {"error": "there is no key with the id \"nope\"; `keyward key list` shows the ids", "status": 1}
+        assert json.loads(run.stderr) == {
+            "error": 'there is no key with the id "nope"; `keyward key list` shows the ids',
+            "status": 1,
+        }
     run = kw.run("key", "frob", "--json")
     assert run.rc == 2 and json.loads(run.stderr)["status"] == 2
 
@@ -156,12 +255,23 @@ def test_where_the_store_is(kw, make_store):
     other = make_store("other")
     other.kw("plan", "set", "there")
     assert kw("plan", "list") == []
-    for arguments in (["--store", other.path, "plan", "list"], ["plan", "list", "--store", other.path], ["plan", "list", f"--store={other.path}"]):
+    for arguments in (
+        ["--store", other.path, "plan", "list"],
+        ["plan", "list", "--store", other.path],
+        ["plan", "list", f"--store={other.path}"],
+    ):
         assert [plan["name"] for plan in kw(*arguments)] == ["there"]
 
 
 def test_a_missing_store(kw, folder):
-    for command in (["key", "list"], ["key", "create", "--name", "x"], ["store", "check"], ["store", "stats"], ["key", "export"], ["plan", "set", "p"]):
+    for command in (
+        ["key", "list"],
+        ["key", "create", "--name", "x"],
+        ["store", "check"],
+        ["store", "stats"],
+        ["key", "export"],
+        ["plan", "set", "p"],
+    ):
         error = refuses(kw, *command, "--store", folder / "nowhere", status=3, says="nowhere")
         assert "keyward init" in error
     assert not (folder / "nowhere").exists()
@@ -185,7 +295,13 @@ def test_init_says_what_comes_next(kw, folder):
 
 def test_output_to_a_full_disk_is_an_error(build, kw, store):
     kw("plan", "set", "p")
-    for command in (["plan", "list"], ["plan", "list", "--json"], ["--version"], ["store", "check"], ["key", "list", "--json"]):
+    for command in (
+        ["plan", "list"],
+        ["plan", "list", "--json"],
+        ["--version"],
+        ["store", "check"],
+        ["key", "list", "--json"],
+    ):
         with open("/dev/full", "w") as full:
             run = raw(build, store.path, *command, stdout=full)
         assert run.returncode == 3, command
@@ -196,7 +312,20 @@ def test_output_to_a_full_disk_is_an_error(build, kw, store):
 def test_a_key_that_could_not_be_shown_is_revoked(build, kw, store, options):
     """Nobody has seen it whole, but a part may have been written somewhere."""
     with open("/dev/full", "w") as full:
-        run = raw(build, store.path, "key", "create", "--name", "x", "--scope", "a", "--verifier", "sha256", *options, stdout=full)
+        run = raw(
+            build,
+            store.path,
+            "key",
+            "create",
+            "--name",
+            "x",
+            "--scope",
+            "a",
+            "--verifier",
+            "sha256",
+            *options,
+            stdout=full,
+        )
     assert run.returncode == 3
     (key,) = kw("key", "list")
     assert key["state"] == "revoked"
@@ -212,7 +341,18 @@ def test_a_key_for_a_reader_that_has_gone_is_revoked(build, kw, store):
     os.close(write)
     assert run.returncode == 3 and b"revoked again" in run.stderr
     assert [key["state"] for key in kw("key", "list")] == ["revoked"]
-    run = raw(build, store.path, "key", "create", "--name", "x", "--verifier", "sha256", "--json", preexec_fn=lambda: os.close(1))
+    run = raw(
+        build,
+        store.path,
+        "key",
+        "create",
+        "--name",
+        "x",
+        "--verifier",
+        "sha256",
+        "--json",
+        preexec_fn=lambda: os.close(1),
+    )
     assert run.returncode == 3
     assert [key["state"] for key in kw("key", "list")] == ["revoked", "revoked"]
 
@@ -220,8 +360,19 @@ def test_a_key_for_a_reader_that_has_gone_is_revoked(build, kw, store):
 def test_what_turns_the_writing_direction_is_not_shown(build, kw, store):
     """Neither in tables nor in JSON, which people look at on terminals, too; a program reads the name as it is."""
     name = "a\u202eb\u2066c\u061cd\u200fe\u0085f"
-    kw("key", "import", "-", input=lines({"id": "k", "sha256": sha256("1"), "name": name.replace("\u0085", ""), "subject": "s\u202ex"}))
-    for arguments in (["key", "list"], ["key", "show", "k"], ["key", "list", "--json"], ["key", "show", "k", "--json"], ["key", "export"]):
+    kw(
+        "key",
+        "import",
+        "-",
+        input=lines({"id": "k", "sha256": sha256("1"), "name": name.replace("\u0085", ""), "subject": "s\u202ex"}),
+    )
+    for arguments in (
+        ["key", "list"],
+        ["key", "show", "k"],
+        ["key", "list", "--json"],
+        ["key", "show", "k", "--json"],
+        ["key", "export"],
+    ):
         shown = kw.run(*arguments).stdout
         assert not set("\u202e\u2066\u061c\u200f\u0085") & set(shown), arguments
     assert kw("key", "show", "k")["name"] == name.replace("\u0085", "")
@@ -241,15 +392,38 @@ def to_a_closed_pipe(build, store, *command, **options):
 
 def test_report_U21(build, kw, store):
     """Whoever reads has enough: the command ends as `ls | head -1` does, and says nothing."""
-    kw("key", "import", "-", input=lines(*({"id": f"k{i:05}", "sha256": sha256(f"{i}"), "name": "x" * 100} for i in range(6000))))
+    kw(
+        "key",
+        "import",
+        "-",
+        input=lines(*({"id": f"k{i:05}", "sha256": sha256(f"{i}"), "name": "x" * 100} for i in range(6000))),
+    )
     for command in ("key list", "key list --json", "key export"):
-        run = subprocess.run(["bash", "-c", f'"$0" {command} | head -1; echo "${{PIPESTATUS[0]}}"', build.command], capture_output=True, text=True,
-                             env=build.environment(KEYWARD_STORE=store.path))
+        run = subprocess.run(
+            ["bash", "-c", f'"$0" {command} | head -1; echo "${{PIPESTATUS[0]}}"', build.command],
+            capture_output=True,
+            text=True,
+            env=build.environment(KEYWARD_STORE=store.path),
+        )
         assert run.stderr == "" and run.stdout.splitlines()[-1] == str(128 + signal.SIGPIPE), (command, run)
 
 
-@pytest.mark.parametrize("command", ["key list", "key list --json", "key export", "plan list", "subject list --json", "store check", "store stats", "--help",
-                                     "--man", "key create --help", "token revoke --jti a"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "key list",
+        "key list --json",
+        "key export",
+        "plan list",
+        "subject list --json",
+        "store check",
+        "store stats",
+        "--help",
+        "--man",
+        "key create --help",
+        "token revoke --jti a",
+    ],
+)
 def test_report_U21_nobody_reads(build, kw, store, command):
     store.key(verifier="sha256")
     kw("plan", "set", "p")
@@ -261,8 +435,12 @@ def test_report_U21_nobody_reads(build, kw, store, command):
 def test_report_U21_a_change_is_whole(build, kw, store):
     """The signal comes when there is nothing left to do."""
     key = store.key(subject="alice", verifier="sha256")
-    for command in (["plan", "set", "p", "--scope", "a"], ["key", "suspend", key["id"]], ["subject", "block", "alice"],
-                    ["store", "compact"]):
+    for command in (
+        ["plan", "set", "p", "--scope", "a"],
+        ["key", "suspend", key["id"]],
+        ["subject", "block", "alice"],
+        ["store", "compact"],
+    ):
         assert to_a_closed_pipe(build, store, *command).returncode == -signal.SIGPIPE
     assert kw("plan", "show", "p")["scopes"] == ["a"]
     assert kw("key", "show", key["id"])["state"] == "suspended"
@@ -282,7 +460,11 @@ def test_closed_descriptors_never_become_the_stores(build, kw, store):
     kw("plan", "set", "p")
     for closing in (">&-", "2>&-", "<&-", "<&- >&- 2>&-"):
         for command in ("plan set q", "plan list", "key create --name x --verifier sha256", "frob"):
-            subprocess.run(["sh", "-c", f"{build.command} {command} {closing}"], env=build.environment(KEYWARD_STORE=store.path), capture_output=True)
+            subprocess.run(
+                ["sh", "-c", f"{build.command} {command} {closing}"],
+                env=build.environment(KEYWARD_STORE=store.path),
+                capture_output=True,
+            )
         assert kw("store", "check")["ok"]
 
 

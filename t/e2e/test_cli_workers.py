@@ -67,8 +67,12 @@ def test_report_S14_a_worker_that_was_killed_reads_nothing(kw, store, edge, back
 
 def test_report_S14_other_commands_are_no_workers(kw, store, build):
     """A `key import` that waits for its lines has the store open."""
-    importing = subprocess.Popen([build.command, "key", "import", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                                 env=build.environment(KEYWARD_STORE=store.path))
+    importing = subprocess.Popen(
+        [build.command, "key", "import", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env=build.environment(KEYWARD_STORE=store.path),
+    )
     try:
         while kw("store", "stats")["readers"] < 2:
             assert importing.poll() is None

@@ -1,4 +1,4 @@
-"""Row 39: the wall clock steps an hour forth and back. Limits go by monotonic time, expiry by wall time, and nobody gets in by it."""
+"""The wall clock steps an hour forth and back. Limits go by monotonic time, expiry by wall time, and nobody gets in by it."""
 
 import email.utils
 import struct
@@ -89,7 +89,9 @@ def test_a_window_ends_when_it_would_have(clock, store):
 
 @pytest.mark.parametrize("verifier", ["sha256", "bcrypt:4"])
 def test_expiry_goes_by_the_wall_also_for_a_remembered_key(clock, store, verifier):
-    soon, late, never = (store.key(verifier=verifier, **options) for options in ({"expires": "30m"}, {"expires": "90m"}, {}))
+    soon, late, never = (
+        store.key(verifier=verifier, **options) for options in ({"expires": "30m"}, {"expires": "90m"}, {})
+    )
     e = clock.edge(server=f"{SHOW} location / {{ empty_gif; }}", workers=2)
 
     def answers():
@@ -124,7 +126,7 @@ def test_a_revocation_and_an_overlap_hold(clock, store, kw, step):
 
 
 def test_commits_are_seen_whatever_the_clock_says(clock, store, kw):
-    # Rows 36, 39: an hour back, nothing is remembered for an hour longer.
+    # An hour back, nothing is remembered for an hour longer.
     made = store.key()
     e = clock.edge(server=f"{SHOW} location / {{ empty_gif; }}", workers=2)
     for seconds in (0, HOUR, -HOUR, 0):
@@ -137,7 +139,9 @@ def test_commits_are_seen_whatever_the_clock_says(clock, store, kw):
 
 def test_shadow_ends_by_the_wall(clock, store):
     until_text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + HOUR / 2))
-    e = clock.edge(server=f"location = /time {{ keyward off; return 204; }} keyward shadow until={until_text}; location / {{ empty_gif; }}")
+    e = clock.edge(
+        server=f"location = /time {{ keyward off; return 204; }} keyward shadow until={until_text}; location / {{ empty_gif; }}"
+    )
     assert e.get("/").status == 200
     stepped(clock, e, HOUR)
     assert e.get("/").status == 401
@@ -145,13 +149,20 @@ def test_shadow_ends_by_the_wall(clock, store):
 
 @pytest.mark.parametrize("leeway", [0, 30])
 def test_a_remembered_token_ends_to_the_second(clock, issuers, leeway):
-    # Rows 7, 12: the very next request is refused, whatever was remembered; and what isn't good yet is good from its second on.
+    # The very next request is refused, whatever was remembered; and what isn't good yet is good from its second on.
     signer = Signer()
-    e = clock.edge(http=issuers.block("auth", signer, f"leeway {leeway}s;"), server=f"{SHOW} location / {{ empty_gif; }}", workers=2, store=False)
+    e = clock.edge(
+        http=issuers.block("auth", signer, f"leeway {leeway}s;"),
+        server=f"{SHOW} location / {{ empty_gif; }}",
+        workers=2,
+        store=False,
+    )
     base = int(time.time())
     soon, late = signer.bearer(iat=base, exp=base + HOUR), signer.bearer(iat=base, exp=base + 3 * HOUR)
     early = signer.bearer(iat=base, nbf=base + 2 * HOUR, exp=base + 4 * HOUR)
-    state = lambda: [e.get("/", headers).header("X-Reason") or e.get("/", headers).status for headers in (soon, late, early)]
+    state = lambda: [
+        e.get("/", headers).header("X-Reason") or e.get("/", headers).status for headers in (soon, late, early)
+    ]
 
     def shows(at, wanted):
         """From this second on, for two minutes; on both workers."""
@@ -170,7 +181,9 @@ def test_a_remembered_token_ends_to_the_second(clock, issuers, leeway):
 def test_a_remembered_token_is_good_until_its_last_second(clock, issuers):
     # A clock that steps to some seconds before the end, and a poll: never 200 once an answer's Date says that it is over.
     signer = Signer()
-    e = clock.edge(http=issuers.block("auth", signer, "leeway 0s;"), server=f"{SHOW} location / {{ empty_gif; }}", store=False)
+    e = clock.edge(
+        http=issuers.block("auth", signer, "leeway 0s;"), server=f"{SHOW} location / {{ empty_gif; }}", store=False
+    )
     exp = int(time.time()) + HOUR
     token = signer.bearer(exp=exp)
     assert e.get("/", token).status == 200

@@ -106,7 +106,9 @@ def test_contract_000_14_free_and_trial_have_no_access(plan, e, key, backend):
     assert backend.count() == 0
 
 
-@pytest.mark.parametrize("plan, scopes", [("starter", {"mcp:read", "mcp:analytics"}), ("pro", set(PATHS)), ("team", set(PATHS))])
+@pytest.mark.parametrize(
+    "plan, scopes", [("starter", {"mcp:read", "mcp:analytics"}), ("pro", set(PATHS)), ("team", set(PATHS))]
+)
 def test_contract_000_15_a_plans_scopes_are_all_that_its_keys_have(plan, scopes, e, key):
     assert allowed(e, key(plan)) == scopes
     assert allowed(e, key(plan, scope=["mcp:full"])) == scopes
@@ -138,8 +140,9 @@ def test_contract_000_17_so_many_requests_a_minute_for_each_key(plan, limit, e, 
 def test_contract_000_19_remaining_and_reset_come_with_every_answer(e, key):
     headers = key("starter")
     begin = int(time.time())
-    for n, (path, status) in enumerate([("/v1/insights/x", 200), ("/v1/analytics/x", 200), ("/v1/content/x", 403),
-                                        ("/v1/insights/x", 200)]):
+    for n, (path, status) in enumerate(
+        [("/v1/insights/x", 200), ("/v1/analytics/x", 200), ("/v1/content/x", 403), ("/v1/insights/x", 200)]
+    ):
         response = e.get(path, headers)
         assert response.status == status
         assert int(response.header("X-RateLimit-Remaining")) == [29, 28, 28, 27][n]
@@ -198,7 +201,7 @@ def test_contract_000_23_only_the_sha256_of_keys_is_stored(e, key, store):
     assert e.get("/v1/insights/x", headers).status == 200
     e.stop()
     kept = b"".join(path.read_bytes() for path in Path(store.path).rglob("*") if path.is_file())
-    secret = text[len("snk_"):]
+    secret = text[len("snk_") :]
     assert text not in kept and secret[9:-5] not in kept
     assert hashlib.sha256(text).digest() in kept
     logs = b"".join(path.read_bytes() for path in e.prefix.rglob("*.log"))
@@ -207,14 +210,26 @@ def test_contract_000_23_only_the_sha256_of_keys_is_stored(e, key, store):
 
 def test_contract_000_26_a_backend_can_tell_who_came_through_the_gateway(e, key, backend):
     headers = key("pro", subject="acme")
-    spoofed = {"X-Keyward-Subject": "admin", "X-Keyward-Plan": "team", "X-Keyward-Scopes": "*", "x-keyward-key-id": "key_x"}
+    spoofed = {
+        "X-Keyward-Subject": "admin",
+        "X-Keyward-Plan": "team",
+        "X-Keyward-Scopes": "*",
+        "x-keyward-key-id": "key_x",
+    }
     assert e.get("/v1/insights/x", {**headers, **spoofed}).status == 200
     got = {name: backend.last.header(f"X-Keyward-{name}") for name in ("Subject", "Plan", "Scopes", "Key-Id", "Kind")}
     assert got == {"Subject": "acme", "Plan": "pro", "Scopes": "mcp:full", "Key-Id": key.last["id"], "Kind": "key"}
     assert backend.last.header("X-API-Key") is None
     # Nothing gets to the backend but what was admitted.
     count = backend.count()
-    for target in (*PATHS.values(), "/", "/v1/content/video", "/v1//insights/x", "/v1/insights/../content/x", "/%76%31/insights/x"):
+    for target in (
+        *PATHS.values(),
+        "/",
+        "/v1/content/video",
+        "/v1//insights/x",
+        "/v1/insights/../content/x",
+        "/%76%31/insights/x",
+    ):
         assert e.get(target, spoofed).status == 401
     assert backend.count() == count
 

@@ -58,8 +58,18 @@ def test_contract_001_01_all_but_health_needs_authentication(e, key, backend):
     assert e.get("/api/v1/health").status == 200
     assert e.get("/api/v1/health", {"X-API-Key": "nrp_wrong"}).status == 200
     count = backend.count()
-    for target in (IDEAS, "/api/v1/", "/api/v1/health/", "/api/v1/health/deep", "/api/v1/healthy", "/api/v1/HEALTH",
-                   "/api/v1/user/api-keys", "/api//v1/ideas", "/api/v1/health/../ideas", "/api/v1/%69deas"):
+    for target in (
+        IDEAS,
+        "/api/v1/",
+        "/api/v1/health/",
+        "/api/v1/health/deep",
+        "/api/v1/healthy",
+        "/api/v1/HEALTH",
+        "/api/v1/user/api-keys",
+        "/api//v1/ideas",
+        "/api/v1/health/../ideas",
+        "/api/v1/%69deas",
+    ):
         for method in READ + WRITE:
             assert e.request(method, target).status == 401, (method, target)
     for target in ("/", "/api", "/api/v2/ideas"):
@@ -97,7 +107,10 @@ def test_contract_001_12_a_deleted_key_is_refused_at_once(e, key, kw):
     assert e.get(IDEAS, headers).status == 401
 
 
-@pytest.mark.parametrize("target", [IDEAS, "/api/v1/tags", "/api/v1/search?q=x", "/api/v1/map", "/api/v1/duplicates", "/api/v1/ideas/1/links"])
+@pytest.mark.parametrize(
+    "target",
+    [IDEAS, "/api/v1/tags", "/api/v1/search?q=x", "/api/v1/map", "/api/v1/duplicates", "/api/v1/ideas/1/links"],
+)
 def test_contract_001_13_read_reads_and_write_writes(target, e, key):
     assert methods_allowed(e, key(scope="ideas:read"), target) == set(READ)
     assert methods_allowed(e, key(scope="ideas:write"), target) == set(WRITE)
@@ -105,7 +118,6 @@ def test_contract_001_13_read_reads_and_write_writes(target, e, key):
 
 
 def test_contract_001_13_no_method_override_turns_reading_into_writing(e, key, backend):
-    # Row 54.
     headers = key(scope="ideas:read")
     fields = {"X-HTTP-Method-Override": "DELETE", "X-HTTP-Method": "DELETE", "X-Method-Override": "DELETE"}
     assert e.get(IDEAS, {**headers, **fields}).status == 200
@@ -123,8 +135,15 @@ def test_contract_001_15_a_key_has_both_scopes_by_default(e, key, backend):
 def test_contract_001_19_missing_or_invalid_is_401(e, key, kw):
     headers = key()
     kw("key", "revoke", key.last["id"])
-    for wrong in ({}, headers, {"X-API-Key": ""}, {"X-API-Key": "nrp_" + "0" * 64}, {"X-API-Key": "secret"},
-                  {"Authorization": "Bearer nrp_" + "0" * 64}, {"Authorization": "Basic YTpi"}):
+    for wrong in (
+        {},
+        headers,
+        {"X-API-Key": ""},
+        {"X-API-Key": "nrp_" + "0" * 64},
+        {"X-API-Key": "secret"},
+        {"Authorization": "Bearer nrp_" + "0" * 64},
+        {"Authorization": "Basic YTpi"},
+    ):
         response = e.get(IDEAS, wrong)
         assert response.status == 401
         assert response.header("WWW-Authenticate").startswith("Bearer")
@@ -191,10 +210,17 @@ def test_contract_001_02_a_session_comes_in_a_cookie(app, login, backend):
     assert app.request("POST", IDEAS, {**cookie, **own}, body="{}").status == 200
     seen = backend.count()
     for foreign in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
-        # Row 54.
-        for response in (app.request("POST", IDEAS, {**cookie, **foreign}, body="{}"), app.get(IDEAS, {**cookie, **upgrade, **foreign})):
+        for response in (
+            app.request("POST", IDEAS, {**cookie, **foreign}, body="{}"),
+            app.get(IDEAS, {**cookie, **upgrade, **foreign}),
+        ):
             assert (response.status, response.json()) == (403, {"error": "cross-site request refused"})
-    for wrong in ("session=", "session=x", f"session={flipped(login.token(type='session'), 3)}", f"other={login.token(type='session')}"):
+    for wrong in (
+        "session=",
+        "session=x",
+        f"session={flipped(login.token(type='session'), 3)}",
+        f"other={login.token(type='session')}",
+    ):
         response = app.get(IDEAS, {"Cookie": wrong})
         assert (response.status, response.json()) == (401, {"error": "Invalid API key"})
     assert backend.count() == seen
@@ -226,9 +252,16 @@ def test_contract_001_19_a_session_that_is_wrong_is_401(app, login, backend):
     seen = backend.count()
     now = int(time.time())
     for wrong in (
-        bearer(flipped(login.token(type="session"), 5)), session(Signer("EdDSA", kid="login-1")), session(Signer("ES256", kid="login-1")),
-        session(login, type=None), session(login, type="refresh"), session(login, exp=None), session(login, exp=now - 60, iat=now - 90),
-        session(login, nbf=now + 600), bearer("a.b.c"), bearer(login.token(type="session") + "."),
+        bearer(flipped(login.token(type="session"), 5)),
+        session(Signer("EdDSA", kid="login-1")),
+        session(Signer("ES256", kid="login-1")),
+        session(login, type=None),
+        session(login, type="refresh"),
+        session(login, exp=None),
+        session(login, exp=now - 60, iat=now - 90),
+        session(login, nbf=now + 600),
+        bearer("a.b.c"),
+        bearer(login.token(type="session") + "."),
     ):
         response = app.get(IDEAS, wrong)
         assert (response.status, response.json()) == (401, {"error": "Invalid API key"}), wrong

@@ -74,26 +74,42 @@ def test_contract_002_05_fourteen_scopes_of_seven_resources(e, key):
 
 
 def test_contract_002_05_a_key_has_any_of_them_together(e, key):
-    assert allowed(e, key(scope=["posts:read", "kb:write", "webhooks:read"])) == {"posts:read", "kb:write", "webhooks:read"}
+    assert allowed(e, key(scope=["posts:read", "kb:write", "webhooks:read"])) == {
+        "posts:read",
+        "kb:write",
+        "webhooks:read",
+    }
     assert allowed(e, key(scope="clips:*")) == {"clips:read", "clips:write"}
     assert allowed(e, key(scope=sorted(ALL))) == ALL
 
 
 def test_contract_002_06_outside_the_granted_scopes_is_403(e, key, backend):
     headers = key(scope=["posts:read", "brands:read"])
-    for method, target, scope in (("POST", "/v1/posts", "posts:write"), ("DELETE", "/v1/posts/7", "posts:write"), ("GET", "/v1/clips", "clips:read"),
-                                  ("PATCH", "/v1/brands/order", "brands:write"), ("GET", "/v1/kb/search?q=posts", "kb:read")):
+    for method, target, scope in (
+        ("POST", "/v1/posts", "posts:write"),
+        ("DELETE", "/v1/posts/7", "posts:write"),
+        ("GET", "/v1/clips", "clips:read"),
+        ("PATCH", "/v1/brands/order", "brands:write"),
+        ("GET", "/v1/kb/search?q=posts", "kb:read"),
+    ):
         response = e.request(method, target, headers)
         assert response.status == 403
         assert response.json() == {"error": "insufficient scope", "code": "forbidden", "required_scope": scope}
         assert scope in response.header("WWW-Authenticate")
     # Like a resource's name isn't it, and no spelling of the path makes it another.
-    assert {e.get(target, headers).status for target in ("/v1/postsx", "/v1/", "/v1", "/", "/v2/posts", "/V1/posts", "/v1/POSTS")} == {404}
-    assert {e.get(target, headers).status for target in ("/v1/posts/../clips", "/v1/%63lips", "/v1//clips", "/v1/./clips/1")} == {403}
+    assert {
+        e.get(target, headers).status
+        for target in ("/v1/postsx", "/v1/", "/v1", "/", "/v2/posts", "/V1/posts", "/v1/POSTS")
+    } == {404}
+    assert {
+        e.get(target, headers).status for target in ("/v1/posts/../clips", "/v1/%63lips", "/v1//clips", "/v1/./clips/1")
+    } == {403}
     # A method that no scope is about.
-    assert e.request("OPTIONS", "/v1/posts", headers).status == e.request("PROPFIND", "/v1/posts", headers).status == 403
+    assert (
+        e.request("OPTIONS", "/v1/posts", headers).status == e.request("PROPFIND", "/v1/posts", headers).status == 403
+    )
     assert backend.count() == 0
-    # Row 54: nor does a field make it another.
+    # Nor does a field make it another.
     assert e.get("/v1/posts", {**headers, "X-HTTP-Method-Override": "DELETE"}).status == 200
     assert backend.last.header("X-HTTP-Method-Override") is None
 
@@ -115,7 +131,10 @@ def test_contract_002_09_429_says_limit_remaining_reset_and_when_to_retry(e, key
     headers = key(scope="posts:read")
     begin = int(time.time())
     response = e.get("/v1/posts", headers)
-    assert (response.header("X-RateLimit-Limit"), response.header("X-RateLimit-Remaining")) == (str(LIMIT), str(LIMIT - 1))
+    assert (response.header("X-RateLimit-Limit"), response.header("X-RateLimit-Remaining")) == (
+        str(LIMIT),
+        str(LIMIT - 1),
+    )
     assert volley(e.port, 1, LIMIT - 1, target="/v1/posts", headers=headers)[-1].header("X-RateLimit-Remaining") == "0"
     response = e.get("/v1/posts", headers)
     end = int(time.time()) + 1
@@ -130,8 +149,13 @@ def test_contract_002_11_missing_invalid_or_expired_is_401(e, key, store, backen
     gone = key(scope="*", expires="1s")
     good = key(scope="*")["Authorization"]
     answers = {}
-    for name, headers in (("missing", {}), ("basic", {"Authorization": "Basic dTpw"}), ("misspelt", {"Authorization": good[:-1]}),
-                          ("unknown", {"Authorization": "Bearer kw_nobody"}), ("a token", {"Authorization": "Bearer eyJh.eyJz.c2ln"})):
+    for name, headers in (
+        ("missing", {}),
+        ("basic", {"Authorization": "Basic dTpw"}),
+        ("misspelt", {"Authorization": good[:-1]}),
+        ("unknown", {"Authorization": "Bearer kw_nobody"}),
+        ("a token", {"Authorization": "Bearer eyJh.eyJz.c2ln"}),
+    ):
         response = e.get("/v1/posts", headers)
         assert response.header("WWW-Authenticate").startswith("Bearer")
         answers[name] = response.status, response.json()["code"]
@@ -166,8 +190,12 @@ def test_contract_002_15_revocation_is_instant_and_permanent(e, key, kw, backend
     assert statuses(volley(e.port, 10, 2, target="/v1/posts", headers=headers)) == {401: 20}
     line = kw("key", "export", json=False).splitlines()
     line = next(text for text in line if json.loads(text)["id"] == id)
-    for arguments, given in ((("key", "resume", id), None), (("key", "suspend", id), None), (("key", "rotate", id), None),
-                             (("key", "import", "-"), json.dumps({**json.loads(line), "state": "active"}) + "\n")):
+    for arguments, given in (
+        (("key", "resume", id), None),
+        (("key", "suspend", id), None),
+        (("key", "rotate", id), None),
+        (("key", "import", "-"), json.dumps({**json.loads(line), "state": "active"}) + "\n"),
+    ):
         kw(*arguments, input=given, ok=False)
         assert e.get("/v1/posts", headers).status == 401, arguments
     e.reload()
@@ -247,7 +275,13 @@ def test_contract_002_11_a_session_that_is_wrong_is_401(app, login, backend):
     token = login.token(type="session")
     assert app.get("/v1/posts", bearer(token)).status == 200
     seen = backend.count()
-    for wrong in (bearer(flipped(token, 4)), bearer(token + "."), session(Signer("EdDSA", kid="login-1")), session(login, type="other"), session(login, type=None)):
+    for wrong in (
+        bearer(flipped(token, 4)),
+        bearer(token + "."),
+        session(Signer("EdDSA", kid="login-1")),
+        session(login, type="other"),
+        session(login, type=None),
+    ):
         response = app.get("/v1/posts", wrong)
         assert (response.status, response.json()["code"]) == (401, "unauthorized")
         assert response.header("WWW-Authenticate").startswith("Bearer")

@@ -37,7 +37,10 @@ def service(auth, make_backend):
 @pytest.fixture
 def configuration(service, oauth, issuers):
     """The published file, with the auth service's keys on a server of ours."""
-    return published("keys-and-two-issuers.conf", {KEY_SERVER: service.url, "oauth.pem;": f"{issuers.write('oauth.pem', oauth.pem)};"})
+    return published(
+        "keys-and-two-issuers.conf",
+        {KEY_SERVER: service.url, "oauth.pem;": f"{issuers.write('oauth.pem', oauth.pem)};"},
+    )
 
 
 @pytest.fixture
@@ -127,7 +130,11 @@ def test_contract_004_07_by_prefix_a_key_else_a_token(e, user, key, auth, oauth,
         assert backend.last.header("X-Keyward-Kind") == kind
     # What begins like a key is one, and is never tried as a token.
     token = auth.token(sub=USER)
-    for text in (f"sapi_key_{token}", f"sapi_key_.{token.split('.', 1)[1]}", f"{key()['Authorization'][7:]}.{token.split('.', 1)[1]}"):
+    for text in (
+        f"sapi_key_{token}",
+        f"sapi_key_.{token.split('.', 1)[1]}",
+        f"{key()['Authorization'][7:]}.{token.split('.', 1)[1]}",
+    ):
         assert e.get(ACCOUNTS, bearer(text)).json() == REFUSED
 
 
@@ -146,9 +153,19 @@ def test_contract_004_09_10_all_that_fails_is_one_answer(e, key, kw, user, auth,
     kw("key", "revoke", key.last["id"])
     now = int(time.time())
     good = auth.token(sub=USER)
-    for headers in ({}, revoked, bearer("sapi_key_" + "0" * 62), bearer("nonsense"), bearer("a.b.c"), {"Authorization": "Basic eDp5"},
-                    bearer(flipped(good, 9)), session(auth, exp=now - 60, iat=now - 90), access(oauth, exp=now - 60, iat=now - 90),
-                    access(oauth, type=None), access(oauth, type="session")):
+    for headers in (
+        {},
+        revoked,
+        bearer("sapi_key_" + "0" * 62),
+        bearer("nonsense"),
+        bearer("a.b.c"),
+        {"Authorization": "Basic eDp5"},
+        bearer(flipped(good, 9)),
+        session(auth, exp=now - 60, iat=now - 90),
+        access(oauth, exp=now - 60, iat=now - 90),
+        access(oauth, type=None),
+        access(oauth, type="session"),
+    ):
         response = e.get(ACCOUNTS, headers)
         assert (response.status, response.json()) == (401, REFUSED), headers
         assert response.header("Content-Type") == "application/json"
@@ -159,7 +176,10 @@ def test_contract_004_17_18_20_nothing_works_before_provisioning(e, user, kw, au
     headers = session(auth)
     for target in (ACCOUNTS, "/v1/", "/v1/users", f"{PROVISION}/x", f"{PROVISION}/"):
         response = e.get(target, headers)
-        assert (response.status, response.json()) == (401, {"error": "user not provisioned", "code": "unauthorized"}), target
+        assert (response.status, response.json()) == (
+            401,
+            {"error": "user not provisioned", "code": "unauthorized"},
+        ), target
     response = e.request("POST", PROVISION, headers)
     assert response.status == 200
     assert backend.last.header("X-Keyward-Subject") == USER

@@ -1,11 +1,16 @@
-"""keyward_credential cookie=NAME (spec 3): browsers send it unasked, with requests of any page. An explicit credential wins over it, the
-backend doesn't see it, and what changes something has to come from a page of the server's own (row 54 of the faults)."""
+"""keyward_credential cookie=NAME: browsers send it unasked, with requests of any page. An explicit credential wins over it, the
+backend doesn't see it, and what changes something has to come from a page of the server's own."""
 
 import pytest
 from harness.site import Site
 
 SAME = [("Sec-Fetch-Site", "same-origin")]
-UPGRADE = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")]
+UPGRADE = [
+    ("Upgrade", "websocket"),
+    ("Connection", "Upgrade"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +46,9 @@ def site(build):
 
 
 def filled(site, headers):
-    return [(name, value.format(a=site.a["key"], b=site.b["key"], revoked=site.revoked["key"])) for name, value in headers]
+    return [
+        (name, value.format(a=site.a["key"], b=site.b["key"], revoked=site.revoked["key"])) for name, value in headers
+    ]
 
 
 def ask(site, *headers, target="/", method="GET", body=None):
@@ -132,7 +139,12 @@ def test_refused(site, headers, outcome):
 def test_an_explicit_credential_wins(site):
     """And the cookie doesn't reach the backend either, which might take it for somebody else."""
     for explicit in (("Authorization", "Bearer {b}"), ("X-API-Key", "{b}")):
-        for cookie in ("session={a}; x=1", "session={revoked}; x=1", "session=garbage; x=1", "session={a}; x=1; session={b}"):
+        for cookie in (
+            "session={a}; x=1",
+            "session={revoked}; x=1",
+            "session=garbage; x=1",
+            "session={a}; x=1; session={b}",
+        ):
             answer, got = ask(site, explicit, ("Cookie", cookie))
             assert answer == (200, "")
             assert got.header("X-Keyward-Key-Id") == site.b["id"]
@@ -224,7 +236,9 @@ def test_what_changes_something(site, fields, passes):
         assert answer == (200, ""), method
     answer, got = ask(site, ("Host", HOST), ("Cookie", "session={a}"), *fields, *UPGRADE)
     assert answer == ((200, "") if passes else (403, "cross_site")), "an upgrade"
-    answer, got = ask(site, ("Host", HOST), ("Cookie", "session={a}"), *fields, method="POST", target="/csrf-off", body=b"x")
+    answer, got = ask(
+        site, ("Host", HOST), ("Cookie", "session={a}"), *fields, method="POST", target="/csrf-off", body=b"x"
+    )
     assert answer == (200, "")
 
 
@@ -235,11 +249,17 @@ def test_it_costs_no_verification(site):
 
 
 def test_default_ports(site):
-    for host, origin, passes in (("shop.example", "http://shop.example", True), ("shop.example", "https://shop.example", True),
-                                 ("shop.example:80", "http://shop.example", True), ("shop.example", "http://shop.example:80", True),
-                                 ("shop.example:80", "https://shop.example", False), ("[::1]", "http://[::1]", True),
-                                 ("[::1]:81", "http://[::1]:81", True), ("[::1]:81", "http://[::1]", False),
-                                 ("shop.example.", "http://shop.example", False)):
+    for host, origin, passes in (
+        ("shop.example", "http://shop.example", True),
+        ("shop.example", "https://shop.example", True),
+        ("shop.example:80", "http://shop.example", True),
+        ("shop.example", "http://shop.example:80", True),
+        ("shop.example:80", "https://shop.example", False),
+        ("[::1]", "http://[::1]", True),
+        ("[::1]:81", "http://[::1]:81", True),
+        ("[::1]:81", "http://[::1]", False),
+        ("shop.example.", "http://shop.example", False),
+    ):
         answer, _ = ask(site, ("Host", host), ("Origin", origin), ("Cookie", "session={a}"), method="POST", body=b"x")
         assert answer == ((200, "") if passes else (403, "cross_site")), (host, origin)
 
@@ -256,8 +276,15 @@ def test_over_http2(site):
 
 def test_an_absolute_target_is_of_nobody(site):
     """Browsers don't send one to a server; its host would win over the field's."""
-    answer, _ = ask(site, ("Host", "shop.example"), ("Origin", "http://evil.example"), ("Cookie", "session={a}"),
-                    method="POST", target="http://shop.example/", body=b"x")
+    answer, _ = ask(
+        site,
+        ("Host", "shop.example"),
+        ("Origin", "http://evil.example"),
+        ("Cookie", "session={a}"),
+        method="POST",
+        target="http://shop.example/",
+        body=b"x",
+    )
     assert answer == (403, "cross_site")
 
 
@@ -265,8 +292,15 @@ def test_underscores_say_nothing(build):
     """Pages can't send Sec-Fetch-Site, but Sec_Fetch_Site, where nginx lets it in."""
     with Site(build) as site:
         key = site.store.key(name="a", verifier="sha256")["key"]
-        site.start(http="underscores_in_headers on;", server="add_header X-Reason $keyward_reason always; keyward on; keyward_credential cookie=session; location / { proxy_pass @BACKEND@; }")
-        for fields, passes in (([("Sec_Fetch_Site", "same-origin")], False), ([("Sec_Fetch_Site", "same-origin"), *SAME], False), (SAME, True)):
+        site.start(
+            http="underscores_in_headers on;",
+            server="add_header X-Reason $keyward_reason always; keyward on; keyward_credential cookie=session; location / { proxy_pass @BACKEND@; }",
+        )
+        for fields, passes in (
+            ([("Sec_Fetch_Site", "same-origin")], False),
+            ([("Sec_Fetch_Site", "same-origin"), *SAME], False),
+            (SAME, True),
+        ):
             with site.edge.connect() as connection:
                 response = connection.request("POST", "/", [("Cookie", f"session={key}"), *fields])
             assert response.status == (200 if passes else 403), fields
@@ -274,7 +308,7 @@ def test_underscores_say_nothing(build):
 
 @pytest.mark.parametrize("name", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
 def test_a_method_cannot_be_overridden(site, name):
-    """Row 54: a GET that the backend would take for a POST."""
+    """A GET that the backend would take for a POST."""
     answer, got = ask(site, ("Cookie", "session={a}"), (name, "POST"))
     assert answer == (200, "") and got.header(name) is None
     answer, got = ask(site, ("Authorization", "Bearer {a}"), (name, "POST"))
@@ -290,15 +324,15 @@ def test_no_log_has_it(site):
 @pytest.mark.parametrize(
     "directive, says",
     {
-        "keyward_credential cookie=;": 'names no cookie; write its name, such as cookie=session',
-        "keyward_credential cookie=a,b;": 'names no cookie',
+        "keyward_credential cookie=;": "names no cookie; write its name, such as cookie=session",
+        "keyward_credential cookie=a,b;": "names no cookie",
         "keyward_credential cookie=a cookie=b;": "names more than one cookie",
         "keyward_credential bearer csrf=off;": '"csrf=" is about a cookie; name it, such as cookie=session',
         "keyward_credential csrf=off;": '"csrf=" is about a cookie',
         "keyward_credential cookie=a csrf=maybe;": "maybe",
         "keyward_credential cookie=a csrf=off csrf=on;": '"csrf=" is there twice',
         "keyward_credential header=Cookie;": "for one of them write cookie=NAME",
-        "keyward_credential biscuit=a;": 'cookie=NAME',
+        "keyward_credential biscuit=a;": "cookie=NAME",
     }.items(),
 )
 def test_what_is_wrong_is_told(config_test, directive, says):

@@ -1,4 +1,4 @@
-"""Where a credential is found, what is taken for one, and that the backend sees everything but it (spec 3 and 10)."""
+"""Where a credential is found, what is taken for one, and that the backend sees everything but it."""
 
 import json
 import zlib
@@ -62,7 +62,7 @@ def site(build):
 
 # {a} and {b} are good keys. The outcome: "ok", or a status and reason. Where nginx itself answers, the reason is "".
 ROWS = {
-    # The scheme (row 18).
+    # The scheme.
     "Bearer": (["Authorization: Bearer {a}"], "ok"),
     "bearer": (["authorization: bearer {a}"], "ok"),
     "BEARER": (["AUTHORIZATION: BEARER {a}"], "ok"),
@@ -133,7 +133,7 @@ ROWS = {
     "a padded part": (["X-API-Key: eyJh.eyI=.c2ln"], 401, "invalid_key"),
     "a token with a key's prefix": (["X-API-Key: kw_h.eyJz.c2ln"], 401, "invalid_key"),
     "dots only": (["X-API-Key: .."], 401, "invalid_key"),
-    # Bytes at either end, and inside (rows 16 and 18).
+    # Bytes at either end, and inside.
     "0x01 before": (["X-API-Key: \x01{a}"], 401, "invalid_key"),
     "0x01 behind": (["X-API-Key: {a}\x01"], 401, "invalid_key"),
     "0xff before": (["X-API-Key: \xff{a}"], 401, "invalid_key"),
@@ -154,7 +154,7 @@ ROWS = {
     "a NUL behind": (["X-API-Key: {a}\0"], 400, ""),
     "a NUL inside": (["Authorization: Bearer {a:0:20}\0{a:20:99}"], 400, ""),
     "a bare CR inside": (["X-API-Key: {a}\rX: y"], 400, ""),
-    # Size: 8 KiB at most (spec 2 and 3).
+    # Size: 8 KiB at most.
     "8 KiB": (["X-API-Key: kw_" + "x" * 8189], 401, "invalid_key"),
     "8 KiB and a byte": (["X-API-Key: kw_" + "x" * 8190], 400, "invalid_request"),
     "Bearer, 8 KiB": (["Authorization: Bearer kw_" + "x" * 8189], 401, "invalid_key"),
@@ -176,7 +176,6 @@ class Slice(str):
 
 @pytest.mark.parametrize("name", ROWS)
 def test_what_is_taken_for_a_credential(site, name):
-    # Rows 16 and 18.
     lines, *outcome = ROWS[name]
     a, b = Slice(site.a["key"]), Slice(site.b["key"])
     site.backend.clear()
@@ -195,7 +194,7 @@ def test_what_is_taken_for_a_credential(site, name):
 
 @pytest.mark.parametrize("protocol", ["HTTP/1.1", "HTTP/2"])
 def test_two_empty_and_one_filled_x_api_key_never_show_the_key_to_the_backend(site, protocol):
-    # Row 18; whether an empty field counts as given is open, that the key never leaks is not.
+    # Whether an empty field counts as given is open, that the key never leaks is not.
     headers = [("X-API-Key", ""), ("X-API-Key", site.a["key"])]
     site.backend.clear()
     if protocol == "HTTP/2":
@@ -222,7 +221,7 @@ def test_two_empty_and_one_filled_x_api_key_never_show_the_key_to_the_backend(si
     }.values(),
 )
 def test_http2_credentials(site, headers, outcome):
-    # Row 18, over HTTP/2.
+    # Over HTTP/2.
     site.backend.clear()
     with site.edge.h2() as connection:
         fields = [(name, value.format(a=site.a["key"], b=site.b["key"])) for name, value in headers]
@@ -263,7 +262,12 @@ def test_two_headers_as_sources(site):
 
 
 def test_off_touches_no_credential(site):
-    headers = [("Authorization", "Bearer  x"), ("X-API-Key", "kw_bad"), ("X-API-Key", site.a["key"]), ("X-Y", "z" * 9000)]
+    headers = [
+        ("Authorization", "Bearer  x"),
+        ("X-API-Key", "kw_bad"),
+        ("X-API-Key", site.a["key"]),
+        ("X-Y", "z" * 9000),
+    ]
     assert site.edge.get("/off/", headers).status == 200
     assert others(site.backend.last) == headers
 
@@ -354,12 +358,14 @@ def test_forward_credential_keeps_it_as_it_came(site, field):
 def test_the_credential_is_removed_for_every_location_that_a_redirect_leads_to(edge, backend, store):
     key = store.key(verifier="sha256")
     backend.on("/a", answer=lambda request: (200, {"X-Accel-Redirect": request.header("X-To")}, b""))
-    e = edge(server="""
+    e = edge(
+        server="""
         location = /a { keyward on; proxy_pass @BACKEND@; }
         location = /on { keyward on; proxy_pass @BACKEND@; }
         location = /off { keyward off; proxy_pass @BACKEND@; }
         location = /only-bearer { keyward on; keyward_credential bearer; proxy_pass @BACKEND@; }
-    """)
+    """
+    )
     for target in ("/on", "/off"):
         assert e.get("/a", {"X-API-Key": key["key"], "X-To": target}).status == 200
         assert backend.last.target == target
@@ -444,7 +450,7 @@ def test_a_wrong_checksum_is_refused_at_every_place(formats, text):
 
 
 def test_the_checksum_is_crc32_in_base62(formats):
-    # Spec 3, computed here anew: what an operator's own minting tool would do.
+    # Computed here anew: what an operator's own minting tool would do.
     for text in FORMATS:
         if "checksum" in text:
             key = formats.keys[text]["key"]
@@ -463,13 +469,15 @@ def test_the_default_format_is_replaced_and_not_added_to(edge, store):
 
 
 def test_a_key_of_73_bytes_that_agrees_in_72_is_refused(edge, store, kw, backend):
-    # Row 16: bcrypt alone would read 72 bytes of it, and call it good.
+    # bcrypt alone would read 72 bytes of it, and call it good.
     good = "sk_" + "Q3v" * 23
     assert len(good) == 72
     line = {"bcrypt": bcrypt.hashpw(good.encode(), bcrypt.gensalt(4)).decode(), "prefix": good[:12]}
     kw("key", "import", "-", input=json.dumps(line), ok=False)
-    e = edge(http="keyward_key_format sk_ base64url=70 verifier=sha256;\nkeyward_key_format kw_ base62=43 checksum;",
-             server=f"{SHOW}location / {{ keyward on; proxy_pass @BACKEND@; }}")
+    e = edge(
+        http="keyward_key_format sk_ base64url=70 verifier=sha256;\nkeyward_key_format kw_ base62=43 checksum;",
+        server=f"{SHOW}location / {{ keyward on; proxy_pass @BACKEND@; }}",
+    )
     response = e.get(headers={"X-API-Key": good + "A"})
     assert (response.status, response.header("X-Reason")) == (401, "invalid_key")
     assert backend.requests == []
@@ -479,7 +487,7 @@ def test_a_key_of_73_bytes_that_agrees_in_72_is_refused(edge, store, kw, backend
 
 
 def test_the_whole_of_a_bcrypt_key_is_checked(edge, store, kw):
-    # Row 16: the lookup agrees (the record lies under this key's SHA-256), the verifier is another key's.
+    # The lookup agrees (the record lies under this key's SHA-256), the verifier is another key's.
     key, other = store.key()["key"], store.key()["key"]
     import hashlib
 
@@ -489,7 +497,10 @@ def test_the_whole_of_a_bcrypt_key_is_checked(edge, store, kw):
         number, digit = divmod(number, 62)
         digits = BASE62[digit] + digits
     wrong += digits.rjust(6, "0")
-    line = {"sha256": hashlib.sha256(wrong.encode()).hexdigest(), "bcrypt": bcrypt.hashpw(b"other", bcrypt.gensalt(4)).decode()}
+    line = {
+        "sha256": hashlib.sha256(wrong.encode()).hexdigest(),
+        "bcrypt": bcrypt.hashpw(b"other", bcrypt.gensalt(4)).decode(),
+    }
     kw("key", "import", "-", input=json.dumps(line))
     e = edge(server=f"{SHOW}location / {{ keyward on; proxy_pass @BACKEND@; }}")
     for _ in range(3):
@@ -542,7 +553,10 @@ def test_formats_whose_prefixes_begin_alike(edge, store):
         assert [e.get("/", {"X-API-Key": key[:-1]}).status for key in (short, long)] == [401, 401]
 
 
-@pytest.mark.parametrize("origin, method, status", [("https://a.example", "PUT", 200), ("", "PUT", 401), ("https://a.example", "", 401), ("", "", 401)])
+@pytest.mark.parametrize(
+    "origin, method, status",
+    [("https://a.example", "PUT", 200), ("", "PUT", 401), ("https://a.example", "", 401), ("", "", 401)],
+)
 def test_a_preflight_says_where_from_and_for_what(edge, origin, method, status):
     e = edge(location="keyward on; keyward_accept key preflight;")
     assert e.request("OPTIONS", "/", {"Origin": origin, "Access-Control-Request-Method": method}).status == status
@@ -551,8 +565,11 @@ def test_a_preflight_says_where_from_and_for_what(edge, origin, method, status):
 @pytest.mark.parametrize("upgrade, status", [("websocket", 401), ("tcp", 401), ("h2c", 200), (None, 200)])
 def test_what_would_open_a_tunnel_is_no_preflight(edge, backend, upgrade, status):
     """No browser's preflight has Upgrade: a backend that took it gave whoever came a tunnel, unseen. One that is removed opens nothing."""
-    e = edge(http="keyward_upgrade tcp;", location="""keyward on; keyward_accept key preflight;
-        proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;""")
+    e = edge(
+        http="keyward_upgrade tcp;",
+        location="""keyward on; keyward_accept key preflight;
+        proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;""",
+    )
     headers = {"Origin": "https://a.example", "Access-Control-Request-Method": "GET", "Connection": "upgrade"}
     assert e.request("OPTIONS", "/", {**headers, **({"Upgrade": upgrade} if upgrade else {})}).status == status
     assert [request.header("Upgrade") for request in backend.requests] == ([None] if status == 200 else [])

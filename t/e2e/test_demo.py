@@ -30,7 +30,13 @@ class Demo:
         temp = self.folder / "temp"
         temp.mkdir(exist_ok=True)
         temp.chmod(0o755)
-        names = {"KEYWARD_BUILD": self._build.folder, "NGINX": self._build.nginx, "TMPDIR": temp, "TERM": "xterm", **environment}
+        names = {
+            "KEYWARD_BUILD": self._build.folder,
+            "NGINX": self._build.nginx,
+            "TMPDIR": temp,
+            "TERM": "xterm",
+            **environment,
+        }
         with open(self.out, "wb") as out:
             self.process = subprocess.Popen(
                 [DEMO, *arguments],
@@ -94,7 +100,13 @@ def test_all_is_as_expected(demo):
     assert statuses == {"200", "401", "403", "429"}
     assert "\x1b" not in demo.text, "colours are for terminals"
     assert "All as expected" in demo.text
-    for text in ("missing credentials", "insufficient scope", "API key expired", "rate limit exceeded", "invalid or inactive API key"):
+    for text in (
+        "missing credentials",
+        "insufficient scope",
+        "API key expired",
+        "rate limit exceeded",
+        "invalid or inactive API key",
+    ):
         assert text in demo.text
     assert re.search(r"\$ curl -i -H 'X-API-Key: kw_\w{49}' http://127\.0\.0\.1:\d+/", demo.text)
     assert re.search(r"\$ keyward key revoke key_\w+", demo.text)
@@ -108,7 +120,12 @@ def test_stays_until_it_is_told_to_stop(demo, number):
     demo.wait_text(r"(?m)^  curl -i .*\n$")
     assert demo.process.poll() is None
     command = re.search(r"^  curl -i (-H '.*') (http.*)$", demo.text, re.M)
-    shown = subprocess.run(f"curl -sS -o /dev/null -w '%{{http_code}}' {command[1]} {command[2]}", shell=True, capture_output=True, text=True)
+    shown = subprocess.run(
+        f"curl -sS -o /dev/null -w '%{{http_code}}' {command[1]} {command[2]}",
+        shell=True,
+        capture_output=True,
+        text=True,
+    )
     assert shown.stdout == "200"
     demo.process.send_signal(number)
     assert demo.wait() == 0, demo.text

@@ -98,7 +98,9 @@ def test_only_names_that_exist_are_mentioned():
     known = set(DIRECTIVES) | set(re.findall(r'"(keyward_\w+)", Variable::', read("src/ngx/answer/variables.cpp")))
     for page in [*PAGES, *(PROJECT / "conf.d").glob("*.conf")]:
         text = re.sub(r"ngx_http_keyward\w*", "", page.read_text())
-        unknown = {name for name in re.findall(r"\bkeyward_[a-z_]*[a-z]\b", text) if not name.startswith("keyward_claim_")} - known
+        unknown = {
+            name for name in re.findall(r"\bkeyward_[a-z_]*[a-z]\b", text) if not name.startswith("keyward_claim_")
+        } - known
         assert not unknown, f"{page.name}: {unknown}"
 
 
@@ -107,7 +109,11 @@ def test_only_names_that_exist_are_mentioned():
 
 def configuration(block):
     """The pieces of a configuration (see the edge fixture) that has this block in its context: ```nginx server."""
-    text = block.text.replace("/var/lib/keyward", "@STORE@").replace("/var/cache/nginx", "@CACHE@").replace("/var/cache/keyward", "@CACHE@")
+    text = (
+        block.text.replace("/var/lib/keyward", "@STORE@")
+        .replace("/var/cache/nginx", "@CACHE@")
+        .replace("/var/cache/keyward", "@CACHE@")
+    )
     # Key files are there, with a key of ours.
     text = re.sub(r"(?:/etc/nginx/)?([\w-]+\.(?:pem|json|secret));", lambda match: f"@KEYS@/{match[1]};", text)
     text = re.sub(r"\blisten +(127\.0\.0\.1:)?\d+;", lambda _: "listen 127.0.0.1:@PORT@;", text)
@@ -203,7 +209,10 @@ def test_make_targets_exist():
 
 
 def test_files_and_folders_that_are_named_exist():
-    for named in re.findall(r"\bt/e2e/[\w/.]+\.py|(?<!/etc/nginx/)\bconf\.d/[\w-]+\.conf|\b(?:src|t/unit)/[\w/.]*\w", "".join(page.read_text() for page in PAGES)):
+    for named in re.findall(
+        r"\bt/e2e/[\w/.]+\.py|(?<!/etc/nginx/)\bconf\.d/[\w-]+\.conf|\b(?:src|t/unit)/[\w/.]*\w",
+        "".join(page.read_text() for page in PAGES),
+    ):
         assert (PROJECT / named).exists(), named
 
 
@@ -253,10 +262,19 @@ def test_the_drill_can_be_done(build, kw, store, folder):
     for n, command in enumerate(commands):
         if n == broken:
             (store.path / "credentials/data.mdb").write_bytes(b"x" * 20000)
-        command = re.sub(r"/var/backups/keyward-[\d-]+", str(folder / "backup"), command).replace("/srv/drill", str(folder / "drill"))
+        command = re.sub(r"/var/backups/keyward-[\d-]+", str(folder / "backup"), command).replace(
+            "/srv/drill", str(folder / "drill")
+        )
         environment = build.environment(KEYWARD_STORE=store.path)
         environment["PATH"] = f"{build.command.parent}:{environment['PATH']}"
-        run = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=60 * build.patience)
+        run = subprocess.run(
+            ["sh", "-c", command],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60 * build.patience,
+        )
         assert run.returncode == (3 if n == broken else 0), f"{command}: {run.stdout}{run.stderr}"
     assert kw("key", "check", input=key["key"])["id"] == key["id"]
 

@@ -34,55 +34,60 @@ def test_report_S12(config_test, edge, store):
     assert line_of(line) == "return 204;"
     # The reason for the warning, and that what it says to write does what is meant.
     key = {"X-API-Key": store.key(verifier="sha256")["key"]}
-    e = edge(server="""
+    e = edge(
+        server="""
         keyward on;
         location = /open { return 204; }
         location = /verify { try_files /nonexistent =204; }
         location = /text { try_files /nonexistent @answer; }
         location @answer { return 200 "yes"; }
-    """)
+    """
+    )
     assert e.get("/open").status == 204
     assert e.get("/verify").status == 401 and e.get("/verify", key).status == 204
     assert e.get("/text").status == 401 and e.get("/text", key).body == b"yes"
 
 
-@pytest.mark.parametrize("server, count", {
-    "location / { keyward shadow; return 204; }": 1,
-    "location / { keyward off; return 204; }": 0,
-    "location / { return 204; keyward on; }": 1,
-    'location / { keyward on; return 200 "ok"; }': 1,
-    "location / { keyward on; return 201; }": 1,
-    "location / { keyward on; return 0204; }": 1,
-    "location / { keyward on; return 299; }": 1,
-    "keyward on; location / { return 200; }": 1,
-    "keyward on; location / { location /a { return 200; } }": 1,
-    "keyward on; location / { return 200; } location /b { return 204; } location /off { keyward off; return 204; }": 2,
-    "location / { keyward on; location /a { keyward off; return 204; } }": 0,
-    # Not an answer of ours to guard, or one that tells nothing.
-    "location / { keyward on; return 301 /b; }": 0,
-    "location / { keyward on; return https://example.com/; }": 0,
-    "location / { keyward on; return 302 https://example.com/; }": 0,
-    "location / { keyward on; return 404; }": 0,
-    'location / { keyward on; return 403 "no"; }': 0,
-    "location / { keyward on; return 444; }": 0,
-    "location / { keyward on; return 300; }": 0,
-    # A condition is somebody's thought.
-    "location / { keyward on; if ($request_method = OPTIONS) { return 204; } }": 0,
-    "location / { keyward on; if ($arg_a) { return 403; } return 204; }": 1,
-    "keyward on; if ($arg_a) { return 204; } location / { }": 0,
-    # A server's answers before a location is chosen.
-    "keyward on; return 204;": 1,
-    "return 204; location / { keyward on; }": 1,
-    "return 204; location / { location /a { keyward shadow; } }": 1,
-    "return 204; location / { keyward off; }": 0,
-    "return 404; location / { keyward on; }": 0,
-    # Clients are led there by other locations.
-    "keyward on; location / { error_page 401 @in; } location @in { return 200 in; }": 0,
-    "keyward on; location / { error_page 401 /in; } location /in { internal; return 200 in; }": 0,
-    "location / { error_page 404 @in; } location @in { keyward on; return 200 in; }": 1,
-    "location / { } location /in { internal; keyward on; return 200 in; }": 1,
-    "keyward on; location / { } ": 0,
-}.items())
+@pytest.mark.parametrize(
+    "server, count",
+    {
+        "location / { keyward shadow; return 204; }": 1,
+        "location / { keyward off; return 204; }": 0,
+        "location / { return 204; keyward on; }": 1,
+        'location / { keyward on; return 200 "ok"; }': 1,
+        "location / { keyward on; return 201; }": 1,
+        "location / { keyward on; return 0204; }": 1,
+        "location / { keyward on; return 299; }": 1,
+        "keyward on; location / { return 200; }": 1,
+        "keyward on; location / { location /a { return 200; } }": 1,
+        "keyward on; location / { return 200; } location /b { return 204; } location /off { keyward off; return 204; }": 2,
+        "location / { keyward on; location /a { keyward off; return 204; } }": 0,
+        # Not an answer of ours to guard, or one that tells nothing.
+        "location / { keyward on; return 301 /b; }": 0,
+        "location / { keyward on; return https://example.com/; }": 0,
+        "location / { keyward on; return 302 https://example.com/; }": 0,
+        "location / { keyward on; return 404; }": 0,
+        'location / { keyward on; return 403 "no"; }': 0,
+        "location / { keyward on; return 444; }": 0,
+        "location / { keyward on; return 300; }": 0,
+        # A condition is somebody's thought.
+        "location / { keyward on; if ($request_method = OPTIONS) { return 204; } }": 0,
+        "location / { keyward on; if ($arg_a) { return 403; } return 204; }": 1,
+        "keyward on; if ($arg_a) { return 204; } location / { }": 0,
+        # A server's answers before a location is chosen.
+        "keyward on; return 204;": 1,
+        "return 204; location / { keyward on; }": 1,
+        "return 204; location / { location /a { keyward shadow; } }": 1,
+        "return 204; location / { keyward off; }": 0,
+        "return 404; location / { keyward on; }": 0,
+        # Clients are led there by other locations.
+        "keyward on; location / { error_page 401 @in; } location @in { return 200 in; }": 0,
+        "keyward on; location / { error_page 401 /in; } location /in { internal; return 200 in; }": 0,
+        "location / { error_page 404 @in; } location @in { keyward on; return 200 in; }": 1,
+        "location / { } location /in { internal; keyward on; return 200 in; }": 1,
+        "keyward on; location / { } ": 0,
+    }.items(),
+)
 def test_report_S12_where_a_return_is_warned_of(config_test, server, count):
     found = warnings(config_test, server=server)
     assert len(found) == count, found
@@ -92,10 +97,16 @@ def test_report_S12_where_a_return_is_warned_of(config_test, server, count):
 
 def test_report_S12_in_an_included_file_and_in_two_servers(config_test, folder):
     (folder / "verify.conf").write_text("location = /verify {\n    return 204;\n}\n")
-    found = warnings(config_test, http="keyward on;\n", server=f"include {folder}/*.conf;\n location / {{ keyward off; return 200; }}")
+    found = warnings(
+        config_test,
+        http="keyward on;\n",
+        server=f"include {folder}/*.conf;\n location / {{ keyward off; return 200; }}",
+    )
     assert len(found) == 1 and f"{folder}/verify.conf:2" in found[0]
     server = "server { listen 127.0.0.1:@PORT%s@; keyward %s; location / { return 200; } }\n"
-    assert len(warnings(config_test, http=server % ("_A", "on") + server % ("_B", "off") + server % ("_C", "shadow"))) == 2
+    assert (
+        len(warnings(config_test, http=server % ("_A", "on") + server % ("_B", "off") + server % ("_C", "shadow"))) == 2
+    )
 
 
 def test_report_S12_a_text_needs_a_location_of_its_own(config_test):
@@ -108,25 +119,32 @@ def test_report_S12_a_text_needs_a_location_of_its_own(config_test):
 ZONES = "limit_req_zone %s zone=z:1m rate=1r/s;\nlimit_conn_zone %s zone=c:1m;\n"
 
 
-@pytest.mark.parametrize("key, http, names", [
-    ("$keyward_key_id", "", "$keyward_key_id"),
-    ('"$keyward_subject$uri"', "", "$keyward_subject"),
-    ("${keyward_claim_tenant}", "", "$keyward_claim_tenant"),
-    ("$KEYWARD_KIND", "", "$keyward_kind"),
-    ("$pool", "map $keyward_plan $pool { default a; }\n", "$keyward_plan"),
-    ("$pool", "map $uri $pool { /a b; default $keyward_plan; }\n", "$keyward_plan"),
-    ("$pool", "map $other $pool { a b; }\nmap $keyward_plan $other { a b; }\n", "$keyward_plan"),
-    ("$pool", 'split_clients "${keyward_subject}x" $pool { 50% a; * b; }\n', "$keyward_subject"),
-    ("$binary_remote_addr", "", None),
-    ("$remote_user", "", None),
-    ("$pool", "map $uri $pool { keyward_plan keyward_plan; # $keyward_plan\n}\n", None),
-    ("$pool", "map $uri $pool { '$keyward_plan' 1; }\n", None),
-    ("$pool", "geo $pool { default a; }\n", None),
-])
+@pytest.mark.parametrize(
+    "key, http, names",
+    [
+        ("$keyward_key_id", "", "$keyward_key_id"),
+        ('"$keyward_subject$uri"', "", "$keyward_subject"),
+        ("${keyward_claim_tenant}", "", "$keyward_claim_tenant"),
+        ("$KEYWARD_KIND", "", "$keyward_kind"),
+        ("$pool", "map $keyward_plan $pool { default a; }\n", "$keyward_plan"),
+        ("$pool", "map $uri $pool { /a b; default $keyward_plan; }\n", "$keyward_plan"),
+        ("$pool", "map $other $pool { a b; }\nmap $keyward_plan $other { a b; }\n", "$keyward_plan"),
+        ("$pool", 'split_clients "${keyward_subject}x" $pool { 50% a; * b; }\n', "$keyward_subject"),
+        ("$binary_remote_addr", "", None),
+        ("$remote_user", "", None),
+        ("$pool", "map $uri $pool { keyward_plan keyward_plan; # $keyward_plan\n}\n", None),
+        ("$pool", "map $uri $pool { '$keyward_plan' 1; }\n", None),
+        ("$pool", "geo $pool { default a; }\n", None),
+    ],
+)
 def test_limit_req_and_limit_conn_by_our_variables_are_warned_of(config_test, key, http, names):
     # nginx counts in its preaccess phase, where they are empty: what was meant to hold for each holds for nobody.
     for mode in "on", "shadow", "off":
-        found = warnings(config_test, http=http + ZONES % (key, key), location=f"keyward {mode};\nlimit_req zone=z burst=3;\nlimit_conn c 3;")
+        found = warnings(
+            config_test,
+            http=http + ZONES % (key, key),
+            location=f"keyward {mode};\nlimit_req zone=z burst=3;\nlimit_conn c 3;",
+        )
         if names is None or mode == "off":
             assert not found
             continue
@@ -135,17 +153,20 @@ def test_limit_req_and_limit_conn_by_our_variables_are_warned_of(config_test, ke
         assert line_of(second) == "limit_conn c 3;" and "$binary_remote_addr" in second and names in second
 
 
-@pytest.mark.parametrize("server, count", {
-    "limit_req zone=z; keyward on; location / { } location /b { }": 1,
-    "limit_req zone=z; location / { keyward on; } location /b { keyward shadow; }": 1,
-    "limit_req zone=z; location / { }": 0,
-    "limit_req zone=z; location / { keyward on; limit_req zone=good; }": 0,
-    "limit_req zone=good; location / { keyward on; limit_req zone=z; }": 1,
-    "keyward on; location / { limit_req zone=good; limit_req zone=z burst=1; }": 1,
-    "keyward on; location / { limit_req zone=z; location /b { } } location /c { limit_req zone=z; }": 2,
-    "keyward on; location / { limit_req zone=z; if ($arg_a) { } }": 1,
-    "keyward on; location / { }": 0,
-}.items())
+@pytest.mark.parametrize(
+    "server, count",
+    {
+        "limit_req zone=z; keyward on; location / { } location /b { }": 1,
+        "limit_req zone=z; location / { keyward on; } location /b { keyward shadow; }": 1,
+        "limit_req zone=z; location / { }": 0,
+        "limit_req zone=z; location / { keyward on; limit_req zone=good; }": 0,
+        "limit_req zone=good; location / { keyward on; limit_req zone=z; }": 1,
+        "keyward on; location / { limit_req zone=good; limit_req zone=z burst=1; }": 1,
+        "keyward on; location / { limit_req zone=z; location /b { } } location /c { limit_req zone=z; }": 2,
+        "keyward on; location / { limit_req zone=z; if ($arg_a) { } }": 1,
+        "keyward on; location / { }": 0,
+    }.items(),
+)
 def test_where_limit_req_is_warned_of(config_test, server, count):
     zones = "limit_req_zone $keyward_key_id zone=z:1m rate=1r/s;\nlimit_req_zone $uri zone=good:1m rate=1r/s;\n"
     # The zone may come after its use.
@@ -162,7 +183,13 @@ def test_directives_are_given_back_after_each_reading(edge):
     for _ in range(3):
         assert e.reload(server=bad).count("before keyward has looked at the request") == 1
     # Also where the reading fails: before our directives, inside of a block that is watched, and after everything.
-    for broken in ("return 204 a b c;", "return nonsense;", "proxy_cache;", "if ($arg_a) { return 204; nonsense; }", "keyward maybe;"):
+    for broken in (
+        "return 204 a b c;",
+        "return nonsense;",
+        "proxy_cache;",
+        "if ($arg_a) { return 204; nonsense; }",
+        "keyward maybe;",
+    ):
         assert "[emerg]" in e.reload(refused=True, server=f"{bad} location /b {{ {broken} }}")
     assert "[emerg]" in e.reload(refused=True, http="map $uri $pool { nonsense a b c; }", server=bad)
     assert "[emerg]" in e.reload(refused=True, http="keyward_store /nonexistent;", server=bad, store=False)
@@ -195,52 +222,77 @@ def keys(store, *plans):
     return [{"X-API-Key": made["key"]} for made in (store.key(verifier="sha256", **plan) for plan in plans)]
 
 
-@pytest.mark.parametrize("early", {
-    "a limit_req": ("limit_req_zone $pool zone=z:1m rate=1000r/s;\n", "limit_req zone=z burst=1000 nodelay;"),
-    "a limit_conn": ("limit_conn_zone $pool zone=z:1m;\n", "limit_conn z 100;"),
-    "a set": ("", "set $copy $pool;"),
-    "an if": ("", "if ($pool) { return 403; }"),
-    "a rewrite": ("", "rewrite ^(.*)$ $1?pool=$pool break;"),
-    "a server's set": ("", None),
-}.items(), ids=lambda item: item[0])
+@pytest.mark.parametrize(
+    "early",
+    {
+        "a limit_req": ("limit_req_zone $pool zone=z:1m rate=1000r/s;\n", "limit_req zone=z burst=1000 nodelay;"),
+        "a limit_conn": ("limit_conn_zone $pool zone=z:1m;\n", "limit_conn z 100;"),
+        "a set": ("", "set $copy $pool;"),
+        "an if": ("", "if ($pool) { return 403; }"),
+        "a rewrite": ("", "rewrite ^(.*)$ $1?pool=$pool break;"),
+        "a server's set": ("", None),
+    }.items(),
+    ids=lambda item: item[0],
+)
 def test_report_U12(edge, store, early):
     http, location = early[1]
     server = f"keyward on; {SHOW} {'set $copy $pool;' if location is None else ''}"
-    e = edge(http=WHO + http, server=f"{server} location / {{ {location or ''} keyward_limit 2r/m by=$pool; proxy_pass @BACKEND@; }}")
+    e = edge(
+        http=WHO + http,
+        server=f"{server} location / {{ {location or ''} keyward_limit 2r/m by=$pool; proxy_pass @BACKEND@; }}",
+    )
     first, second = keys(store, {}, {})
     assert [e.get("/", first).status for _ in range(3)] == [200, 200, 429]
     assert [e.get("/", second).status for _ in range(3)] == [200, 200, 429]
 
 
 def test_report_U12_scopes(edge, store):
-    http = "map $keyward_subject $area { alice a; bob b; default none; }\nlimit_req_zone $area zone=z:1m rate=1000r/s;\n"
+    http = (
+        "map $keyward_subject $area { alice a; bob b; default none; }\nlimit_req_zone $area zone=z:1m rate=1000r/s;\n"
+    )
     e = edge(http=http, location="keyward on; limit_req zone=z burst=1000 nodelay; keyward_scope read:$area;")
-    alice, bob, wrong = keys(store, *(dict(subject=who, scope=[scope]) for who, scope in (
-        ("alice", "read:a"), ("bob", "read:b"), ("alice", "read:none"))))
+    alice, bob, wrong = keys(
+        store,
+        *(
+            dict(subject=who, scope=[scope])
+            for who, scope in (("alice", "read:a"), ("bob", "read:b"), ("alice", "read:none"))
+        ),
+    )
     assert [e.get("/", who).status for who in (alice, bob, wrong)] == [200, 200, 403]
 
 
 def test_report_U12_claims_of_a_token(edge, issuers):
     signer = Signer()
-    http = issuers.block("one", signer) + """
+    http = (
+        issuers.block("one", signer)
+        + """
         map $keyward_claim_tenant $pool { default $keyward_claim_tenant; '' none; }
         limit_req_zone $pool zone=z:1m rate=1000r/s;
     """
-    e = edge(http=http, location="keyward on; limit_req zone=z burst=1000 nodelay; keyward_limit 1r/m by=$pool; proxy_set_header X-Pool $pool;", store=False)
+    )
+    e = edge(
+        http=http,
+        location="keyward on; limit_req zone=z burst=1000 nodelay; keyward_limit 1r/m by=$pool; proxy_set_header X-Pool $pool;",
+        store=False,
+    )
     for tenant in "red", "blue":
         headers = {"Authorization": "Bearer " + signer.token(tenant=tenant)}
         assert [e.get("/", headers).status for _ in range(2)] == [200, 429]
 
 
-@pytest.mark.parametrize("maps", {
-    "by its source's source": "map $one $pool { default $one; }\nmap $keyward_key_id $one { default $keyward_key_id; '' ''; }\n",
-    "by its value": "map $uri $pool { default $keyward_key_id; }\n",
-    "by its value's source": "map $uri $pool { default $one; }\nmap $keyward_key_id $one { default $keyward_key_id; '' ''; }\n",
-    "by a quoted value": "map $uri $pool {\n\"/#\" \"}\"; # }\n default \"${keyward_key_id}\"; }\n",
-    "by a split": "split_clients $keyward_key_id $pool { * all; }\nmap $pool $unused { a b; }\n",
-    "by its file": "map $uri $pool { include @PREFIX@/values; }\n",
-    "by the user's name": "map $remote_user $pool { default $remote_user; '' ''; }\n",
-}.items(), ids=lambda item: item[0])
+@pytest.mark.parametrize(
+    "maps",
+    {
+        "by its source's source": "map $one $pool { default $one; }\nmap $keyward_key_id $one { default $keyward_key_id; '' ''; }\n",
+        "by its value": "map $uri $pool { default $keyward_key_id; }\n",
+        "by its value's source": "map $uri $pool { default $one; }\nmap $keyward_key_id $one { default $keyward_key_id; '' ''; }\n",
+        "by a quoted value": 'map $uri $pool {\n"/#" "}"; # }\n default "${keyward_key_id}"; }\n',
+        "by a split": "split_clients $keyward_key_id $pool { * all; }\nmap $pool $unused { a b; }\n",
+        "by its file": "map $uri $pool { include @PREFIX@/values; }\n",
+        "by the user's name": "map $remote_user $pool { default $remote_user; '' ''; }\n",
+    }.items(),
+    ids=lambda item: item[0],
+)
 def test_report_U12_maps_of_maps(edge, store, folder, maps):
     (folder / "values").write_text("default $keyward_key_id;\n")
     http = maps[1].replace("@PREFIX@", str(folder)) + "limit_req_zone $pool zone=z:1m rate=1000r/s;\n"
@@ -252,10 +304,13 @@ def test_report_U12_maps_of_maps(edge, store, folder, maps):
 
 def test_report_U12_a_refusal_leaves_nothing_behind(edge, store, backend):
     # What the decision has read, to count by it, names nobody longer than our own variables do.
-    e = edge(http="map $keyward_subject $pool { default $keyward_subject; '' ''; }\n", server="""
+    e = edge(
+        http="map $keyward_subject $pool { default $keyward_subject; '' ''; }\n",
+        server="""
         location / { keyward on; keyward_limit 1r/m by=$pool; error_page 429 = @refused; proxy_pass @BACKEND@; }
         location @refused { keyward off; proxy_set_header X-Pool "[$pool]"; proxy_set_header X-Who "[$keyward_subject]"; proxy_pass @BACKEND@; }
-    """)
+    """,
+    )
     (key,) = keys(store, dict(subject="alice"))
     assert e.get("/", key).status == 200 and backend.last.header("X-Pool") is None
     e.get("/", key)
@@ -263,15 +318,19 @@ def test_report_U12_a_refusal_leaves_nothing_behind(edge, store, backend):
 
 
 def test_report_U12_what_is_read_after_the_decision_is_of_after_it(edge, store, backend):
-    e = edge(http='map "$keyward_decision $keyward_subject" $pool { default "[$keyward_decision $keyward_subject]"; }\n',
-             location="keyward on; set $early $pool; keyward_limit 9r/m by=$pool; proxy_set_header X-Pool $pool;")
+    e = edge(
+        http='map "$keyward_decision $keyward_subject" $pool { default "[$keyward_decision $keyward_subject]"; }\n',
+        location="keyward on; set $early $pool; keyward_limit 9r/m by=$pool; proxy_set_header X-Pool $pool;",
+    )
     (key,) = keys(store, dict(subject="alice"))
     assert e.get("/", key).status == 200 and backend.last.header("X-Pool") == "[allowed alice]"
 
 
 def test_report_U12_nothing_but_what_depends_on_us_is_read_anew(edge, store, backend):
     # What `set` was given stays, and so does a map's view of the URI before a rewrite.
-    e = edge(http="map $uri $first { default $uri; }\n" + WHO, server="""
+    e = edge(
+        http="map $uri $first { default $uri; }\n" + WHO,
+        server="""
         set $kept $first;
         set $assigned one;
         location / {
@@ -283,29 +342,34 @@ def test_report_U12_nothing_but_what_depends_on_us_is_read_anew(edge, store, bac
             proxy_set_header X-Assigned $assigned;
             proxy_pass @BACKEND@;
         }
-    """)
+    """,
+    )
     (key,) = keys(store, {})
     assert e.get("/sent", key).status == 200
     assert backend.last.header("X-First") == "/sent" and backend.last.header("X-Assigned") == "two"
 
 
 def test_report_U12_a_variable_that_is_set_too_is_left_alone(edge, store, backend):
-    e = edge(http=WHO, location="keyward on; set $pool mine; keyward_limit 100r/m by=$pool; proxy_set_header X-Pool $pool;")
+    e = edge(
+        http=WHO, location="keyward on; set $pool mine; keyward_limit 100r/m by=$pool; proxy_set_header X-Pool $pool;"
+    )
     (key,) = keys(store, {})
     assert e.get("/", key).status == 200 and backend.last.header("X-Pool") == "mine"
 
 
 def test_report_U12_captures_of_the_location_are_kept(edge, store, backend):
     # A map with a regular expression, which the decision reads, has matches of its own.
-    e = edge(http="map $keyward_subject $pool { ~^(a)(l)(i) $2; default none; }\n",
-             server="location ~ ^/([a-z]+)/([a-z]+)$ { keyward on; keyward_limit 100r/m by=$pool; proxy_pass @BACKEND@/$2/$1; }")
+    e = edge(
+        http="map $keyward_subject $pool { ~^(a)(l)(i) $2; default none; }\n",
+        server="location ~ ^/([a-z]+)/([a-z]+)$ { keyward on; keyward_limit 100r/m by=$pool; proxy_pass @BACKEND@/$2/$1; }",
+    )
     (key,) = keys(store, dict(subject="alice"))
     assert e.get("/one/two", key).status == 200 and backend.last.target == "/two/one"
 
 
 # The log tells who reads them too early.
 
-EARLY = r"\[warn\].*keyward: \$%s was read before keyward has decided.*volatile"
+EARLY = r"\[warn\].*keyward: \$%s was read before keyward had decided.*volatile"
 
 
 @pytest.mark.parametrize("name", ["keyward_claim_tenant", "keyward_subject", "keyward_kind", "keyward_decision"])
@@ -320,12 +384,15 @@ def test_report_U12_is_told_in_the_log(edge, store, name, mode):
     assert len(re.findall(EARLY % name, e.log)) <= 2  # once in ten seconds, however slow the machine is
 
 
-@pytest.mark.parametrize("server", [
-    "set $copy $keyward_subject; location / { keyward on; proxy_pass @BACKEND@; }",
-    "location / { keyward on; if ($keyward_subject) { return 403; } proxy_pass @BACKEND@; }",
-    "location / { keyward on; limit_req zone=z; proxy_pass @BACKEND@; }",
-    "location / { keyward on; rewrite ^/y /$keyward_subject; proxy_pass @BACKEND@; }",
-])
+@pytest.mark.parametrize(
+    "server",
+    [
+        "set $copy $keyward_subject; location / { keyward on; proxy_pass @BACKEND@; }",
+        "location / { keyward on; if ($keyward_subject) { return 403; } proxy_pass @BACKEND@; }",
+        "location / { keyward on; limit_req zone=z; proxy_pass @BACKEND@; }",
+        "location / { keyward on; rewrite ^/y /$keyward_subject; proxy_pass @BACKEND@; }",
+    ],
+)
 def test_early_reads_are_told_wherever_they_are(edge, store, server):
     e = edge(http="limit_req_zone $keyward_subject zone=z:1m rate=1r/s;\n", server=server)
     e.get("/y")
@@ -333,12 +400,14 @@ def test_early_reads_are_told_wherever_they_are(edge, store, server):
 
 
 def test_reads_that_are_not_early_are_not_told(edge, store, backend):
-    e = edge(http="""
+    e = edge(
+        http="""
         log_format who '$keyward_decision $keyward_subject $keyward_claim_x $pool';
         map $keyward_kind $pool { default x; }
         map $keyward_kind $anonymous { anonymous $binary_remote_addr; default ''; }
         limit_req_zone $binary_remote_addr zone=z:1m rate=1r/m;
-    """, server="""
+    """,
+        server="""
         access_log @PREFIX@/who.log who;
         add_header X-Who $keyward_subject always;
         add_header X-Claim $keyward_claim_x always;
@@ -354,9 +423,21 @@ def test_reads_that_are_not_early_are_not_told(edge, store, backend):
         location /error { set $copy $keyward_reason; empty_gif; }
         location /tried { try_files /nonexistent @tried; }
         location @tried { proxy_set_header X-Who $keyward_subject; proxy_pass @BACKEND@; }
-    """)
+    """,
+    )
     (key,) = keys(store, {})
-    for target in "/", "/open", "/early?a=1", "/early", "/early", "/denied", "/allowed", "/anonymous", "/page", "/tried":
+    for target in (
+        "/",
+        "/open",
+        "/early?a=1",
+        "/early",
+        "/early",
+        "/denied",
+        "/allowed",
+        "/anonymous",
+        "/page",
+        "/tried",
+    ):
         e.get(target, key)
         e.get(target)
     with e.connect() as connection:

@@ -1,4 +1,4 @@
-"""keyward_limit ... by=failures (spec 2 and 7): wrong keys from an address are counted, and who guesses too often has to wait."""
+"""keyward_limit ... by=failures: wrong keys from an address are counted, and who guesses too often has to wait."""
 
 import json
 import secrets
@@ -63,7 +63,11 @@ def test_the_answer_says_when_to_come_back_and_nothing_of_limits(guard, wrong):
     response = e.get(headers={"X-From": "192.0.2.1", "X-API-Key": wrong()})
     assert response.status == 429
     assert 1 <= int(response.header("Retry-After")) <= 60
-    assert response.json() == {"error": "rate limit exceeded", "code": "rate_limited", "retry_after": int(response.header("Retry-After"))}
+    assert response.json() == {
+        "error": "rate limit exceeded",
+        "code": "rate_limited",
+        "retry_after": int(response.header("Retry-After")),
+    }
     assert response.header("Cache-Control") == "no-store"
     # These would tell how many guesses are left.
     assert not [name for name, _ in response.headers if "ratelimit" in name.lower()]
@@ -115,8 +119,10 @@ def test_what_is_no_wrong_secret_is_not_counted(guard, wrong, store, kw):
         kw("key", command, made["id"])
         states[command] = made["key"]
     good = store.key(verifier="sha256", scope=["a:read"])["key"]
-    e = guard(f"location / {{ {LIMIT} empty_gif; }} location /anonymous {{ {LIMIT} keyward_accept key anonymous; empty_gif; }}"
-              f"location /scope {{ {LIMIT} keyward_scope x:y; empty_gif; }}")
+    e = guard(
+        f"location / {{ {LIMIT} empty_gif; }} location /anonymous {{ {LIMIT} keyward_accept key anonymous; empty_gif; }}"
+        f"location /scope {{ {LIMIT} keyward_scope x:y; empty_gif; }}"
+    )
     for _ in range(10):
         assert ask(e, None) == (401, "missing_credential")
         assert ask(e, None, target="/anonymous")[0] == 200
@@ -154,11 +160,13 @@ def test_it_stands_beside_other_limits(guard, wrong, key):
 
 
 def test_methods_and_cost_and_names(guard, wrong):
-    e = guard("location /post { keyward_limit 2r/m by=failures methods=POST; empty_gif; }"
-              "location /dear { keyward_limit 4r/m by=failures cost=2; empty_gif; }"
-              "location /a { keyward_limit 3r/m by=failures name=n; empty_gif; }"
-              "location /b { keyward_limit 3r/m by=failures name=n; empty_gif; }"
-              "location /free { empty_gif; }")
+    e = guard(
+        "location /post { keyward_limit 2r/m by=failures methods=POST; empty_gif; }"
+        "location /dear { keyward_limit 4r/m by=failures cost=2; empty_gif; }"
+        "location /a { keyward_limit 3r/m by=failures name=n; empty_gif; }"
+        "location /b { keyward_limit 3r/m by=failures name=n; empty_gif; }"
+        "location /free { empty_gif; }"
+    )
     text = wrong()
     assert [ask(e, text, target="/post") for _ in range(5)] == [WRONG] * 5
     assert [ask(e, text, target="/post", method="POST") for _ in range(3)] == [WRONG] * 2 + [STOPPED]
@@ -186,7 +194,6 @@ def test_two_workers_count_together(guard, wrong):
 
 
 def test_failures_over_reloads_and_killed_workers(guard, wrong):
-    # Rows 30, 31.
     e = guard()
     for _ in range(3):
         assert ask(e, wrong()) == WRONG
@@ -198,7 +205,7 @@ def test_failures_over_reloads_and_killed_workers(guard, wrong):
 
 @pytest.mark.load
 def test_more_addresses_than_the_zone_has_room_for(guard, wrong, key):
-    # Row 32: newcomers share one window of ten times the rate, and the log says so; whoever was proved passes.
+    # Newcomers share one window of ten times the rate, and the log says so; whoever was proved passes.
     known, text = key(), wrong()
     e = guard("location / { keyward_limit 3r/h by=failures name=guesses; empty_gif; }", http="keyward_zone 512k;")
     assert ask(e, known)[0] == 200
@@ -218,7 +225,7 @@ def test_shadow_counts_and_refuses_nobody(guard, wrong):
 
 
 def test_a_wrong_key_under_a_known_plain_prefix_counts(guard, kw):
-    # Row 19: a guess at one of these costs a bcrypt run, so that this matters most here.
+    # A guess at one of these costs a bcrypt run, so that this matters most here.
     good, *others = ("old_" + secrets.token_hex(20) for _ in range(5))
     line = {"bcrypt": bcrypt.hashpw(good.encode(), bcrypt.gensalt(4)).decode(), "prefix": "old_"}
     kw("key", "import", "-", input=json.dumps(line) + "\n")

@@ -6,7 +6,6 @@ import subprocess
 import time
 from pathlib import Path
 
-import jwt
 import pytest
 from harness.drive import statuses, volley
 from harness.issuer import Issuer, answer
@@ -14,6 +13,8 @@ from harness.npm import modules
 from harness.site import Site
 from harness.tokens import ASYMMETRIC, CURVES, SYMMETRIC, Issuers, Signer, bearer, flipped, unb64
 from harness.wait import until
+
+import jwt
 
 DRIVER = Path(__file__).parent / "oauth/jose.mjs"
 PUBLIC = [*ASYMMETRIC, "Ed25519"]  # RFC 9864's name of what was EdDSA alone
@@ -37,15 +38,31 @@ def by_python_jwt(_):
         signer = Signer("EdDSA" if name == "Ed25519" else name, f"{name}/{i}", secrets.token_bytes(64), rsa_number=i)
         key = signer.private if name in SYMMETRIC else signer.private.public_key()
         now = int(time.time())
-        claims = {"iss": "https://issuer.example", "aud": ["other", "api"], "sub": f"{name}-user", "iat": now, "scope": "posts:read"}
+        claims = {
+            "iss": "https://issuer.example",
+            "aud": ["other", "api"],
+            "sub": f"{name}-user",
+            "iat": now,
+            "scope": "posts:read",
+        }
 
         def sign(expires):
-            return jws.encode(json.dumps({**claims, "exp": expires}).encode(), signer.private, name, {"kid": signer.kid, "typ": "at+jwt"})
+            return jws.encode(
+                json.dumps({**claims, "exp": expires}).encode(),
+                signer.private,
+                name,
+                {"kid": signer.kid, "typ": "at+jwt"},
+            )
 
         # Its JWKs of curves lack a coordinate's leading zeros (RFC 7518, section 6.2.1.2), now and then: no key for us.
         jwk = signer.jwk if name in CURVES else json.loads(jws.get_algorithm_by_name(name).to_jwk(key))
         pem = None if name in SYMMETRIC else signer.pem
-        minted[name] = {"jwk": {**jwk, "kid": signer.kid, "alg": name}, "pem": pem, "good": sign(now + 3600), "expired": sign(now - 3600)}
+        minted[name] = {
+            "jwk": {**jwk, "kid": signer.kid, "alg": name},
+            "pem": pem,
+            "good": sign(now + 3600),
+            "expired": sign(now - 3600),
+        }
     return minted
 
 
@@ -95,7 +112,10 @@ def test_every_algorithm(site, minted, name):
         for other in {*EVERY} - {name}:
             assert reason(site.edge, minted[other]["good"], f"/{issuer}") == "invalid_token", other
     # Every bit of its signature, and every length.
-    bad = [*(flipped(token, bit) for bit in range(8 * len(unb64(token.split(".")[2])))), *(token[:size] for size in range(len(token)))]
+    bad = [
+        *(flipped(token, bit) for bit in range(8 * len(unb64(token.split(".")[2])))),
+        *(token[:size] for size in range(len(token))),
+    ]
     each = -(-len(bad) // 10)
     answers = volley(site.edge.port, 10, each, make=lambda n: (f"/{name}", bearer(bad[n % len(bad)])))
     assert statuses(answers) == {401: 10 * each}
@@ -111,7 +131,11 @@ def test_one_set_of_them_all(edge, minted, backend, use_alg):
     try:
         keys = [{k: v for k, v in minted[name]["jwk"].items() if use_alg or k not in ("alg", "use")} for name in PUBLIC]
         issuer.behave = answer(json.dumps({"keys": keys}).encode())
-        e = edge(http=f"keyward_issuer all {{ jwks_uri {issuer.url} plain; {RULES} }}", server=f"{SERVER} location / {{ proxy_pass @BACKEND@; }}", store=False)
+        e = edge(
+            http=f"keyward_issuer all {{ jwks_uri {issuer.url} plain; {RULES} }}",
+            server=f"{SERVER} location / {{ proxy_pass @BACKEND@; }}",
+            store=False,
+        )
         until(lambda: reason(e, minted["EdDSA"]["good"]) == 200, 20 * e.build.patience, "the set")
         for name in PUBLIC:
             assert reason(e, minted[name]["good"]) == 200, name

@@ -77,8 +77,11 @@ def test_http2(proxy, backend):
 
 def test_an_upgraded_connection_echoes(edge, backend):
     backend.on("/ws", 101, {"Upgrade": "websocket", "Connection": "upgrade"})
-    e = edge(location="proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
-             "proxy_set_header Connection upgrade;", store=False)
+    e = edge(
+        location="proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
+        "proxy_set_header Connection upgrade;",
+        store=False,
+    )
     with e.connect() as connection:
         assert connection.request(target="/ws", headers={"Upgrade": "websocket", "Connection": "upgrade"}).status == 101
         connection.send(b"ping")

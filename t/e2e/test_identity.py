@@ -1,4 +1,4 @@
-"""Who the backend is told it is, and that no client tells it (spec 10 and 11)."""
+"""Who the backend is told it is, and that no client tells it."""
 
 import re
 import socket
@@ -88,13 +88,25 @@ def site(build):
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("protocol", ["HTTP/1.1", "HTTP/2"])
 def test_no_spelling_of_a_lie_reaches_a_backend(site, spelling, protocol):
-    # Row 25.
     key = ("X-API-Key", site.key["key"])
-    truth = {"x-keyward-subject": ["acme"], "x-keyward-key-id": [site.key["id"]],
-             "x-keyward-kind": ["key"], "x-keyward-scopes": ["posts:read"]}
+    truth = {
+        "x-keyward-subject": ["acme"],
+        "x-keyward-key-id": [site.key["id"]],
+        "x-keyward-kind": ["key"],
+        "x-keyward-scopes": ["posts:read"],
+    }
     expected = {
-        "/": truth, "/set/": truth, "/shadow/": truth, "/early/": truth,
-        "/off/": {}, "/off-set/": {}, "/copy/": {}, "/not-found/": {}, "/satisfy/": {}, "/if/": {}, "/mirror/": {},
+        "/": truth,
+        "/set/": truth,
+        "/shadow/": truth,
+        "/early/": truth,
+        "/off/": {},
+        "/off-set/": {},
+        "/copy/": {},
+        "/not-found/": {},
+        "/satisfy/": {},
+        "/if/": {},
+        "/mirror/": {},
     }
     for path, there in expected.items():
         site.backend.clear()
@@ -113,7 +125,7 @@ def test_no_spelling_of_a_lie_reaches_a_backend(site, spelling, protocol):
 
 
 def test_variables_that_read_the_request_see_no_lie(site):
-    # Row 25: return, static, set and if run before the access phase.
+    # return, static, set and if run before the access phase.
     headers = lies() + lies(SPELLINGS["underscores"])
     assert site.edge.get("/return/", headers).text == "[]"
     assert site.edge.get("/return-on/", headers).text == "[]"
@@ -145,13 +157,18 @@ def test_the_access_log_sees_no_lie(site):
 @pytest.mark.parametrize("copies", [1, 2, 100])
 @pytest.mark.parametrize("fillers", [0, 1, 19, 20, 21, 60])
 def test_any_number_of_lies_among_other_fields(site, copies, fillers):
-    # Row 25. Also at the ends, and nothing but lies.
+    # Also at the ends, and nothing but lies.
     key = ("X-API-Key", site.key["key"])
     one = [("X-Keyward-Subject", LIE)] * copies
     filled = [(f"X-F-{n}", str(n)) for n in range(fillers)]
     mixed = [pair for n, field in enumerate(filled) for pair in (field, ("x_keyward-subject", LIE)) if n < 60]
     for path, credential in (("/", [key]), ("/off/", [])):
-        for sent in (one + filled + credential, filled + one + credential, credential + filled + one, mixed + credential + one):
+        for sent in (
+            one + filled + credential,
+            filled + one + credential,
+            credential + filled + one,
+            mixed + credential + one,
+        ):
             assert site.edge.get(path, sent).status == 200
             request = site.backend.last
             assert request.all("X-Keyward-Subject") == (["acme"] if credential else [])
@@ -160,17 +177,26 @@ def test_any_number_of_lies_among_other_fields(site, copies, fillers):
 
 
 def test_names_that_only_look_alike_are_left_alone(site):
-    sent = [("X-Keyward", "1"), ("X-Keyward-", "2"), ("X-Keyward-Subjects", "3"), ("XX-Keyward-Subject", "4"),
-            ("Keyward-Subject", "5"), ("X-KeywardSubject", "6"), ("X-Keyward-Other", "7")]
+    sent = [
+        ("X-Keyward", "1"),
+        ("X-Keyward-", "2"),
+        ("X-Keyward-Subjects", "3"),
+        ("XX-Keyward-Subject", "4"),
+        ("Keyward-Subject", "5"),
+        ("X-KeywardSubject", "6"),
+        ("X-Keyward-Other", "7"),
+    ]
     site.edge.get("/off/", sent)
     assert [pair for pair in site.backend.last.headers if pair in sent] == sent
 
 
 def test_an_unguarded_server_is_none_of_our_business(edge, backend):
-    e = edge(http="""
+    e = edge(
+        http="""
         server { listen 127.0.0.1:@PORT@; server_name guarded; location / { proxy_pass @BACKEND@; } location /g { keyward on; proxy_pass @BACKEND@; } }
         server { listen 127.0.0.1:@PORT@; server_name other; location / { proxy_pass @BACKEND@; } }
-    """)
+    """
+    )
     assert e.get("/", lies(), host="guarded").status == 200
     assert identity(backend.last) == {}
     assert e.get("/", lies(), host="other").status == 200
@@ -178,11 +204,13 @@ def test_an_unguarded_server_is_none_of_our_business(edge, backend):
 
 
 def test_keyward_in_http_guards_every_server(edge, backend):
-    e = edge(http="""
+    e = edge(
+        http="""
         keyward on;
         server { listen 127.0.0.1:@PORT@; server_name one; location / { proxy_pass @BACKEND@; } }
         server { listen 127.0.0.1:@PORT@; server_name two; location / { keyward off; proxy_pass @BACKEND@; } }
-    """)
+    """
+    )
     assert e.get(host="one").status == 401
     assert e.get("/", lies(), host="two").status == 200
     assert identity(backend.last) == {}
@@ -210,7 +238,12 @@ def told(build):
             "own plan": (key(plan="free"), None, "free", {"posts:read"}),
             "the subject's plan": (key(subject="acme"), "acme", "pro", {"posts:read", "posts:write"}),
             "its own before the subject's": (key(subject="acme", plan="free"), "acme", "free", {"posts:read"}),
-            "narrowed by the plan": (key(plan="free", scope=["posts:read", "posts:write"]), None, "free", {"posts:read"}),
+            "narrowed by the plan": (
+                key(plan="free", scope=["posts:read", "posts:write"]),
+                None,
+                "free",
+                {"posts:read"},
+            ),
             "narrowed by the subject": (key(subject="narrow", scope=["posts:*"]), "narrow", None, {"posts:read"}),
             "nothing left": (key(plan="free", scope=["other"]), None, "free", set()),
             "a wildcard": (key(scope=["posts:*", "b"]), None, None, {"posts:*", "b"}),
@@ -221,8 +254,21 @@ def told(build):
         yield site
 
 
-@pytest.mark.parametrize("case", ["bare", "subject", "own plan", "the subject's plan", "its own before the subject's", "narrowed by the plan",
-                                  "narrowed by the subject", "nothing left", "a wildcard", "an address"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "bare",
+        "subject",
+        "own plan",
+        "the subject's plan",
+        "its own before the subject's",
+        "narrowed by the plan",
+        "narrowed by the subject",
+        "nothing left",
+        "a wildcard",
+        "an address",
+    ],
+)
 def test_the_backend_is_told_who_it_is(told, case):
     key, subject, plan, scopes = told.keys[case]
     response = told.edge.get(headers=[*lies(), ("X-API-Key", key["key"])])
@@ -249,11 +295,14 @@ def test_anonymous_is_told_as_that(site):
 def test_another_prefix(edge, store, backend):
     key = ("X-API-Key", store.key(verifier="sha256", subject="acme")["key"])
     spoofed = [(f"X-Auth-{field}", LIE) for field in FIELDS] + [(f"x_auth_{field}", LIE) for field in FIELDS]
-    e = edge(http="keyward_identity X-Auth;", server="""
+    e = edge(
+        http="keyward_identity X-Auth;",
+        server="""
         underscores_in_headers on;
         location / { keyward on; proxy_pass @BACKEND@; }
         location /off/ { keyward off; proxy_pass @BACKEND@; }
-    """)
+    """,
+    )
     assert e.get("/", [*spoofed, key]).status == 200
     assert backend.last.header("X-Auth-Subject") == "acme"
     assert identity(backend.last) == {}
@@ -264,13 +313,15 @@ def test_another_prefix(edge, store, backend):
 
 def test_a_servers_own_prefix(edge, store, backend):
     key = ("X-API-Key", store.key(verifier="sha256", subject="acme")["key"])
-    e = edge(http="""
+    e = edge(
+        http="""
         keyward on;
         keyward_identity X-Http;
         server { listen 127.0.0.1:@PORT@; server_name one; location / { proxy_pass @BACKEND@; } }
         server { listen 127.0.0.1:@PORT@; server_name two; keyward_identity X-Two; location / { proxy_pass @BACKEND@; } }
         server { listen 127.0.0.1:@PORT@; server_name off; keyward_identity off; location / { proxy_pass @BACKEND@; } }
-    """)
+    """
+    )
     for host, name in (("one", "X-Http"), ("two", "X-Two")):
         assert e.get("/", [key, (f"{name}-Subject", LIE)], host=host).status == 200
         assert backend.last.all(f"{name}-Subject") == ["acme"]
@@ -283,13 +334,15 @@ def test_identity_follows_the_last_decision_and_never_stays(edge, store, backend
     """Through redirects: where another principal's word counts, or nobody's."""
     for target in ("/b", "/anonymous", "/refused"):
         backend.on(f"/to{target}", headers={"X-Accel-Redirect": target})
-    e = edge(server="""
+    e = edge(
+        server="""
         keyward on;
         add_header X-Seen "$keyward_decision|$keyward_reason" always;
         location / { proxy_pass @BACKEND@; }
         location = /refused { keyward_scope nobody:has; error_page 403 = @refused; proxy_pass @BACKEND@; }
         location @refused { keyward off; proxy_pass @BACKEND@; }
-    """)
+    """
+    )
     key = store.key(verifier="sha256", subject="acme", scope=["a"])
     assert e.get("/to/b", {"X-API-Key": key["key"]}).status == 200
     assert backend.last.path == "/b" and backend.last.all("X-Keyward-Subject") == ["acme"]
@@ -359,7 +412,9 @@ def receive(connection, size):
     return data
 
 
-@pytest.mark.parametrize("protocol, read", [("uwsgi", uwsgi_parameters), ("scgi", scgi_parameters), ("fastcgi", fastcgi_parameters)])
+@pytest.mark.parametrize(
+    "protocol, read", [("uwsgi", uwsgi_parameters), ("scgi", scgi_parameters), ("fastcgi", fastcgi_parameters)]
+)
 def test_gateways_get_the_same_identity_as_proxies(edge, store, protocol, read):
     seen = []
     listener = socket.create_server(("127.0.0.1", 0))
@@ -372,44 +427,61 @@ def test_gateways_get_the_same_identity_as_proxies(edge, store, protocol, read):
                 return
             with connection:
                 parameters, answer = read(connection)
-                seen.append([pair for pair in parameters if "KEYWARD" in pair[0] or "API_KEY" in pair[0] or "AUTHORIZATION" in pair[0]])
+                seen.append(
+                    [
+                        pair
+                        for pair in parameters
+                        if "KEYWARD" in pair[0] or "API_KEY" in pair[0] or "AUTHORIZATION" in pair[0]
+                    ]
+                )
                 connection.sendall(answer)
 
     threading.Thread(target=serve, daemon=True).start()
     pass_to = f"{protocol}_pass 127.0.0.1:{listener.getsockname()[1]};"
     key = store.key(verifier="sha256", subject="acme", scope=["a"])
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         underscores_in_headers on;
         location / {{ keyward on; {pass_to} }}
         location /off/ {{ keyward off; {pass_to} }}
-    """)
+    """
+    )
     try:
         for spelling in ("hyphens", "underscores", "capitals"):
             sent = [*lies(SPELLINGS[spelling]), ("Authorization", f"Bearer {key['key']}"), ("X_API_Key", key["key"])]
             response = e.get("/", sent)
             assert (response.status, response.text) == (200, "ok")
-            assert sorted(seen[-1]) == [("HTTP_X_KEYWARD_KEY_ID", key["id"]), ("HTTP_X_KEYWARD_KIND", "key"),
-                                        ("HTTP_X_KEYWARD_SCOPES", "a"), ("HTTP_X_KEYWARD_SUBJECT", "acme")]
+            assert sorted(seen[-1]) == [
+                ("HTTP_X_KEYWARD_KEY_ID", key["id"]),
+                ("HTTP_X_KEYWARD_KIND", "key"),
+                ("HTTP_X_KEYWARD_SCOPES", "a"),
+                ("HTTP_X_KEYWARD_SUBJECT", "acme"),
+            ]
             assert e.get("/off/", lies(SPELLINGS[spelling])).status == 200
             assert seen[-1] == []
     finally:
         listener.close()
 
 
-# --- method overrides (row 54) ------------------------------------------------------------------------------------------------
+# --- method overrides ---------------------------------------------------------------------------------------------------------
 
 OVERRIDES = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override", "X-Http_Method"]
 
 
-@pytest.mark.parametrize("directive", ["keyward_scope methods=GET a;", "keyward_accept methods=GET key;", "keyward_limit 100r/m methods=GET;"])
+@pytest.mark.parametrize(
+    "directive",
+    ["keyward_scope methods=GET a;", "keyward_accept methods=GET key;", "keyward_limit 100r/m methods=GET;"],
+)
 @pytest.mark.parametrize("where", ["location", "server"])
 def test_method_overrides_are_removed_where_methods_decide(edge, store, backend, directive, where):
     key = ("X-API-Key", store.key(verifier="sha256", scope=["a"])["key"])
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         underscores_in_headers on;
         {directive if where == "server" else ""}
         location / {{ keyward on; {directive if where == "location" else ""} proxy_pass @BACKEND@; }}
-    """)
+    """
+    )
     sent = [("X-A", "1"), *[(name, "DELETE") for name in OVERRIDES for _ in range(2)], key, ("X-B", "2")]
     assert e.get("/", sent).status == 200
     assert "DELETE" not in str(backend.last.headers)
@@ -426,7 +498,9 @@ def test_method_overrides_are_removed_from_preflight(edge, store, backend):
 
 def test_method_overrides_are_kept_elsewhere(edge, store, backend):
     key = ("X-API-Key", store.key(verifier="sha256", scope=["a"])["key"])
-    e = edge(server="location / { keyward on; keyward_scope a; proxy_pass @BACKEND@; } location /off/ { keyward off; proxy_pass @BACKEND@; }")
+    e = edge(
+        server="location / { keyward on; keyward_scope a; proxy_pass @BACKEND@; } location /off/ { keyward off; proxy_pass @BACKEND@; }"
+    )
     for path in ("/", "/off/"):
         e.get(path, [("X-HTTP-Method-Override", "DELETE"), key])
         assert backend.last.header("X-HTTP-Method-Override") == "DELETE"
@@ -490,7 +564,11 @@ def variables(build):
 def logged(site, target):
     """The access log's line for it."""
     log = site.folder / "edge/seen.log"
-    return until(lambda: next((line.split(" ", 1)[1] for line in log.read_text().splitlines() if line.startswith(f"{target} ")), None))
+    return until(
+        lambda: next(
+            (line.split(" ", 1)[1] for line in log.read_text().splitlines() if line.startswith(f"{target} ")), None
+        )
+    )
 
 
 ACME = {"kind": "key", "key_id": "KEY", "subject": "acme", "plan": "pro", "scopes": "a", "remote_user": "acme"}
@@ -559,7 +637,9 @@ def test_variables_are_never_stale_after_a_redirect(variables):
 def test_the_basic_user_is_remote_user_where_basic_admitted(variables):
     # satisfy any: keyward refused, auth_basic admitted.
     site = variables
-    response = site.edge.get("/basic-any/x", {"Authorization": "Basic YmFzaWMtdXNlcjpw", "X-API-Key": site.revoked["key"]})
+    response = site.edge.get(
+        "/basic-any/x", {"Authorization": "Basic YmFzaWMtdXNlcjpw", "X-API-Key": site.revoked["key"]}
+    )
     assert response.status == 200
     assert response.header("X-Seen").endswith("|basic-user")
     assert identity(site.backend.last) == {}
@@ -582,7 +662,9 @@ def test_what_basic_says_is_no_user_of_whom_keyward_admitted(edge, store, backen
     signer = Signer("EdDSA")
     key = store.key(verifier="sha256")["key"]
     credential = {"key": key, "token": signer.token(sub=None), None: None}[who]
-    e = edge(http="log_format who '$uri who=$remote_user.';" + Issuers(folder).block("auth", signer), server=f"""
+    e = edge(
+        http="log_format who '$uri who=$remote_user.';" + Issuers(folder).block("auth", signer),
+        server=f"""
         access_log @PREFIX@/who.log who; proxy_set_header X-User "[$remote_user]"; add_header X-User "[$remote_user]" always;
         location /key/ {{ keyward on; proxy_pass @BACKEND@; }}
         location /token/ {{ keyward on; keyward_accept token; proxy_pass @BACKEND@; }}
@@ -590,7 +672,8 @@ def test_what_basic_says_is_no_user_of_whom_keyward_admitted(edge, store, backen
         location /basic/ {{ keyward on; auth_basic r; auth_basic_user_file {folder}/users; proxy_pass @BACKEND@; }}
         location /shadow/ {{ keyward shadow; proxy_pass @BACKEND@; }}
         location /shadow-any/ {{ keyward shadow; keyward_accept anonymous; proxy_pass @BACKEND@; }}
-    """)
+    """,
+    )
     headers = {"Authorization": "Basic YWRtaW46cA==", **({"X-API-Key": credential} if credential else {})}
     response = e.get(path, headers)
     assert (response.status, response.header("X-User"), backend.last.header("X-User")) == (200, "[]", "[]")
@@ -600,11 +683,13 @@ def test_what_basic_says_is_no_user_of_whom_keyward_admitted(edge, store, backen
 
 def test_a_subrequest_has_the_identity_of_its_main_request(edge, store, backend):
     """Also in a location where keyward is off; a redirect into one has none."""
-    e = edge(server="""
+    e = edge(
+        server="""
         location / { keyward on; mirror /mirror; auth_request /asks; proxy_pass @BACKEND@; }
         location = /mirror { internal; keyward off; proxy_pass @BACKEND@/mirrored; }
         location = /asks { internal; keyward off; proxy_pass @BACKEND@/asked; }
-    """)
+    """
+    )
     key = store.key(verifier="sha256", subject="alice")["key"]
     assert e.get("/x", {"X-API-Key": key}).status == 200
     backend.wait_requests(1, "/mirrored")
@@ -638,10 +723,13 @@ def test_what_was_told_outlives_the_principal(edge, store, kw, backend):
     first location's decision and the second's. nginx keeps what it has read of a field in a variable. That pointed to
     freed memory once, and named at the second location whom that one had refused."""
     key = store.key(subject="a-subject-that-is-long-enough-to-be-allocated")
-    format = '''log_format who '$uri who=$http_x_keyward_subject';'''
-    e = edge(http=format, server="""keyward on; access_log @PREFIX@/who.log who;
+    format = """log_format who '$uri who=$http_x_keyward_subject';"""
+    e = edge(
+        http=format,
+        server="""keyward on; access_log @PREFIX@/who.log who;
         location /first { proxy_set_header X-Who $http_x_keyward_subject; proxy_pass @BACKEND@; }
-        location /second { empty_gif; }""")
+        location /second { empty_gif; }""",
+    )
 
     def revoke(_):
         kw("key", "revoke", key["id"])

@@ -23,7 +23,31 @@ CLAIMS = {
 }
 LOST = object()  # the member is left out
 
-ODD = [None, True, 0, 5, -1, 1e300, "", "x", "a b", " a", "é", "😀", "a\nb", "a\0b", "\u2028", "x" * 300, [], [None], ["x", 5], [["admin"]], {}, {"a": 1}, LOST]
+ODD = [
+    None,
+    True,
+    0,
+    5,
+    -1,
+    1e300,
+    "",
+    "x",
+    "a b",
+    " a",
+    "é",
+    "😀",
+    "a\nb",
+    "a\0b",
+    "\u2028",
+    "x" * 300,
+    [],
+    [None],
+    ["x", 5],
+    [["admin"]],
+    {},
+    {"a": 1},
+    LOST,
+]
 HEADER = {
     "alg": ["none", "None", "HS256", "ES256", "eddsa", "Ed25519", None, 5, ["EdDSA"], LOST],
     "kid": ["one", "two", "ONE", "", "../one", "one\0", None, 5, LOST],
@@ -62,7 +86,17 @@ def changes(make, now):
 def written(members, make):
     text = json.dumps(members, ensure_ascii=make.random() < 0.5)
     if make.random() < 0.04:
-        text = make.choice([text + " ", text[:-1] + ',"x":{"a":1,"a":2}}', text[:-1] + ',"x":"\\ud800"}', text[:-1] + ",}", "[]", text + text, '{"exp":1,' + text[1:]])
+        text = make.choice(
+            [
+                text + " ",
+                text[:-1] + ',"x":{"a":1,"a":2}}',
+                text[:-1] + ',"x":"\\ud800"}',
+                text[:-1] + ",}",
+                "[]",
+                text + text,
+                '{"exp":1,' + text[1:],
+            ]
+        )
     return text
 
 
@@ -91,19 +125,40 @@ def site(build, signers):
     with Site(build) as site:
         issuers = Issuers(site.folder)
         shared = issuers.block("first", [signers["first"], Signer("EdDSA", kid="two")], RULES["first"])
-        http = shared + f"keyward_issuer second {{ jwks_file {issuers.path('first.json')}; {RULES['second']} }}\n" + issuers.block("third", signers["third"], RULES["third"])
+        http = (
+            shared
+            + f"keyward_issuer second {{ jwks_file {issuers.path('first.json')}; {RULES['second']} }}\n"
+            + issuers.block("third", signers["third"], RULES["third"])
+        )
         kw = site.store.kw
-        for subject, state in (("alice", "active"), ("bob", "blocked"), ("2:bob", "blocked"), ("3:alice", "active"), ("3:bob", "blocked")):
+        for subject, state in (
+            ("alice", "active"),
+            ("bob", "blocked"),
+            ("2:bob", "blocked"),
+            ("3:alice", "active"),
+            ("3:bob", "blocked"),
+        ):
             kw("subject", "set", subject, "--state", state)
         kw("token", "revoke", "--jti", "denied")
         kw("token", "revoke", "--jti", "denied-second", "--issuer", "second")
         for subject in ("carol", "2:carol", "3:carol"):
             kw("token", "revoke", "--subject", subject)
-        locations = "".join(f"location {path} {{ keyward_accept {' '.join(names) or 'token'}; empty_gif; }}\n" for path, names in PLACES.items())
+        locations = "".join(
+            f"location {path} {{ keyward_accept {' '.join(names) or 'token'}; empty_gif; }}\n"
+            for path, names in PLACES.items()
+        )
         told = "add_header X-Reason $keyward_reason always; add_header X-Who $keyward_issuer/$keyward_subject/$keyward_scopes always;"
-        site.start(http=http, server=f"large_client_header_buffers 4 32k; keepalive_requests 100000; keyward on; {told}\n{locations}")
+        site.start(
+            http=http,
+            server=f"large_client_header_buffers 4 32k; keepalive_requests 100000; keyward on; {told}\n{locations}",
+        )
         prefix = site.edge.prefix
-        run = subprocess.run(["env", *build.preload(), build.nginx, "-T", "-p", f"{prefix}/", "-c", prefix / "nginx.conf"], capture_output=True, text=True, env=build.environment())
+        run = subprocess.run(
+            ["env", *build.preload(), build.nginx, "-T", "-p", f"{prefix}/", "-c", prefix / "nginx.conf"],
+            capture_output=True,
+            text=True,
+            env=build.environment(),
+        )
         assert run.returncode == 0, run.stderr
         site.dump = site.folder / "dump"
         site.dump.write_text(run.stdout)

@@ -15,8 +15,16 @@ PLACES = ["usr/bin/keyward", "usr/share/man/man1/keyward.1", "usr/share/bash-com
 @pytest.fixture
 def make(build, folder):
     def run(target, **variables):
-        words = {"BUILD": build.folder, "DESTDIR": folder / "dest", "PREFIX": "/usr", "MODULES_DIR": "/usr/lib/nginx/modules", **variables}
-        return subprocess.run(["make", "-s", target, *(f"{k}={v}" for k, v in words.items())], cwd=PROJECT, text=True, capture_output=True)
+        words = {
+            "BUILD": build.folder,
+            "DESTDIR": folder / "dest",
+            "PREFIX": "/usr",
+            "MODULES_DIR": "/usr/lib/nginx/modules",
+            **variables,
+        }
+        return subprocess.run(
+            ["make", "-s", target, *(f"{k}={v}" for k, v in words.items())], cwd=PROJECT, text=True, capture_output=True
+        )
 
     return run
 
@@ -27,8 +35,20 @@ def installed(folder):
 
 def snapshot(folder):
     """Names, owners and times of what a build leaves; tests that run beside this one write elsewhere in it."""
-    files = [folder, *folder.glob("*.so"), *folder.glob("keyward"), folder / "pages", *(folder / "pages").iterdir(), *folder.glob("*.ninja")]
-    return {path: (stat.st_uid, stat.st_mode, stat.st_mtime_ns, stat.st_size) for path in files for stat in [path.stat()] if path != folder}
+    files = [
+        folder,
+        *folder.glob("*.so"),
+        *folder.glob("keyward"),
+        folder / "pages",
+        *(folder / "pages").iterdir(),
+        *folder.glob("*.ninja"),
+    ]
+    return {
+        path: (stat.st_uid, stat.st_mode, stat.st_mtime_ns, stat.st_size)
+        for path in files
+        for stat in [path.stat()]
+        if path != folder
+    }
 
 
 def test_report_U24(build, folder, make, kw):

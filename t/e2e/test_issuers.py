@@ -28,7 +28,8 @@ def check(config_test, issuers):
 
 
 def test_everything_at_once_is_good(check):
-    rc, output = check("""
+    rc, output = check(
+        """
         keyward_plan gold;
         keyward_issuer auth {
             jwks_uri http://127.0.0.1:8081/internal/.well-known/jwks.json refresh=5m stale=1d cache=FILES/cache ca=FILES/ca plain;
@@ -50,7 +51,10 @@ def test_everything_at_once_is_good(check):
             subject claim=user.id prefix=full: shared;
         }
         keyward_issuer secret { secret_file FILES/good.secret; algorithms HS256 HS512; subject prefix=s:; }
-    """.replace(" ca=FILES/ca", ""))
+    """.replace(
+            " ca=FILES/ca", ""
+        )
+    )
     assert (rc, output) == (0, "")
 
 
@@ -58,8 +62,8 @@ BAD = {
     # keys
     "GOOD": None,
     "": "has no keys; write one of jwks_uri, jwks_file, public_key and secret_file",
-    "GOOD jwks_file x.json;": '"jwks_file" directive in keyward_issuer "auth": is one source of keys too many',
-    "GOOD GOOD": "one source of keys too many",
+    "GOOD jwks_file x.json;": '"jwks_file" directive in keyward_issuer "auth": is a second source of keys',
+    "GOOD GOOD": "a second source of keys",
     "GOOD type application/;": '"application/" is no media type; write one such as at+jwt',
     "GOOD type 'at+jwt ';": '"at+jwt " is no media type',
     "GOOD type a/b/c;": '"a/b/c" is no media type',
@@ -93,8 +97,8 @@ BAD = {
     "GOOD algorithms eddsa;": 'unknown algorithm "eddsa"',
     "GOOD algorithms HS256;": "is for secret_file only",
     "jwks_uri https://x.example/; algorithms EdDSA HS512;": "is for secret_file only",
-    "GOOD algorithms RS256;": "is for the issuer's \"algorithms\"",
-    "secret_file FILES/good.secret; algorithms RS256;": "is for the issuer's \"algorithms\"",
+    "GOOD algorithms RS256;": 'can be used with the issuer\'s "algorithms"',
+    "secret_file FILES/good.secret; algorithms RS256;": 'can be used with the issuer\'s "algorithms"',
     "GOOD issuer a; issuer b;": '"issuer" directive in keyward_issuer "auth": is duplicate',
     "GOOD issuer '';": "is empty",
     "GOOD audience '';": "empty audience",
@@ -129,7 +133,8 @@ def test_one_mistake(check, issuers, rules):
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     issuers.write("rsa1024.pem", rsa_key(99, 1024).public_key().public_bytes(serialization.Encoding.PEM, form))
     private = Signer().private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     issuers.write("private.pem", private)
     issuers.write("oct.json", jwks(Signer("HS256")))
     rc, output = check(f"keyward_issuer auth {{ {rules} }}")
@@ -141,7 +146,9 @@ def test_one_mistake(check, issuers, rules):
     assert "PRIVATE" not in output and "MDEyMzQ1" not in output
 
 
-@pytest.mark.parametrize("name", ["key", "token", "anonymous", "unprovisioned", "pending", "preflight", "a=b", "'a b'", "''", "$x"])
+@pytest.mark.parametrize(
+    "name", ["key", "token", "anonymous", "unprovisioned", "pending", "preflight", "a=b", "'a b'", "''", "$x"]
+)
 def test_names(check, name):
     rc, output = check(f"keyward_issuer {name} {{ GOOD }}")
     assert rc == 1 and ("bad name" in output or "is a word of keyward_accept" in output), output
@@ -152,11 +159,19 @@ def test_a_name_can_be_used_once(check):
     assert rc == 1 and '"keyward_issuer" directive: "a" is duplicate; it stands in ' in output
 
 
-@pytest.mark.parametrize("second, wrong", [
-    ("GOOD", True), ("public_key FILES/twin.pem;", True), ("jwks_file FILES/good.json;", True),
-    ("GOOD issuer x;", False), ("GOOD type at+jwt;", False), ("GOOD require a b;", False),
-    ("GOOD audience x;", True), ("GOOD leeway 1s; subject shared; grant a;", True),
-])
+@pytest.mark.parametrize(
+    "second, wrong",
+    [
+        ("GOOD", True),
+        ("public_key FILES/twin.pem;", True),
+        ("jwks_file FILES/good.json;", True),
+        ("GOOD issuer x;", False),
+        ("GOOD type at+jwt;", False),
+        ("GOOD require a b;", False),
+        ("GOOD audience x;", True),
+        ("GOOD leeway 1s; subject shared; grant a;", True),
+    ],
+)
 def test_issuers_that_share_a_key_must_be_told_apart(check, second, wrong):
     rc, output = check(f"keyward_issuer a {{ GOOD }}\nkeyward_issuer b {{ {second} }}")
     assert rc == (1 if wrong else 0), output
@@ -169,19 +184,28 @@ def test_two_of_one_url_must_be_told_apart(check):
     assert check(f"keyward_issuer a {{ {url} issuer a; }}\nkeyward_issuer b {{ {url} issuer b; }}")[0] == 0
     short = url.replace(";", " stale=1h;")
     rc, output = check(f"keyward_issuer a {{ {url} issuer a; }}\nkeyward_issuer b {{ {short} issuer b; }}")
-    assert rc == 1 and 'fetches its keys from where issuer "a" does; give both the same "stale="' in output
+    assert rc == 1 and 'fetches its keys from the same URL as issuer "a"; give both the same "stale="' in output
 
 
-@pytest.mark.parametrize("second, warned", [
-    ("jwks_uri https://y.example/jwks;", True), ("GOOD", True), ("secret_file FILES/good.secret;", False),
-    ("jwks_uri https://y.example/jwks; issuer b;", False), ("GOOD type at+jwt;", False), ("GOOD require a b c; require a c b;", False),
-])
+@pytest.mark.parametrize(
+    "second, warned",
+    [
+        ("jwks_uri https://y.example/jwks;", True),
+        ("GOOD", True),
+        ("secret_file FILES/good.secret;", False),
+        ("jwks_uri https://y.example/jwks; issuer b;", False),
+        ("GOOD type at+jwt;", False),
+        ("GOOD require a b c; require a c b;", False),
+    ],
+)
 def test_what_may_come_to_share_a_key_is_warned_of(check, second, warned):
     rc, output = check(f"keyward_issuer a {{ jwks_uri https://x.example/jwks; }}\nkeyward_issuer b {{ {second} }}")
     assert rc == 0 and ("differ in nothing but their keys" in output) == warned, output
 
 
-@pytest.mark.parametrize("rule", ["require a x y;", "require a y x;", "require a x x y;", "require a x y; require a y x;"])
+@pytest.mark.parametrize(
+    "rule", ["require a x y;", "require a y x;", "require a x x y;", "require a x y; require a y x;"]
+)
 def test_requirements_are_the_same_however_they_are_written(check, rule):
     rc, output = check(f"keyward_issuer a {{ GOOD require a x y; }}\nkeyward_issuer b {{ GOOD {rule} }}")
     assert rc == 1 and 'has a key of issuer "a"' in output
@@ -191,7 +215,10 @@ def test_accept_names_issuers_that_exist(check):
     issuer = "keyward_issuer auth { GOOD }"
     assert check(issuer, f"{ON} keyward_accept auth;") == (0, "")
     assert check(issuer, f"{ON} keyward_accept token;") == (0, "")
-    assert check(issuer, f"{ON} keyward_accept methods=GET auth unprovisioned; keyward_accept methods=POST anonymous;")[0] == 0
+    assert (
+        check(issuer, f"{ON} keyward_accept methods=GET auth unprovisioned; keyward_accept methods=POST anonymous;")[0]
+        == 0
+    )
     rc, output = check(issuer, f"{ON} keyward_accept auht;")
     assert rc == 1 and 'unknown issuer "auht" in keyward_accept in ' in output and "auht { ... }" in output
     rc, output = check(issuer, f"{ON} keyward_accept key unprovisioned;")
@@ -227,16 +254,25 @@ def test_tokens_need_no_store_but_keys_do(check):
 
 def test_required_subjects_that_can_not_be(check, store):
     store.init()
-    two = "keyward_issuer a {{ GOOD issuer a; subject required {}; }}\nkeyward_issuer b {{ GOOD issuer b; subject {}; }}"
+    two = (
+        "keyward_issuer a {{ GOOD issuer a; subject required {}; }}\nkeyward_issuer b {{ GOOD issuer b; subject {}; }}"
+    )
     rc, output = check(two.format("", "required"), store=True)
     assert rc == 1 and '"subject required" in keyward_issuer "b"' in output and "shared" in output
     assert check(two.format("", "shared"), store=True)[0] == 1
-    for one, other in (("shared", "shared required"), ("shared", "claim=sub"), ("prefix=a:", "required"), ("", "claim=sub")):
+    for one, other in (
+        ("shared", "shared required"),
+        ("shared", "claim=sub"),
+        ("prefix=a:", "required"),
+        ("", "claim=sub"),
+    ):
         assert check(two.format(one, other), store=True)[0] == 0, (one, other)
 
 
 def test_in_an_incident_references_are_warnings(check):
-    rc, output = check("keyward_issuer auth { public_key FILES/missing.pem; plan nope; subject required; }", "keyward off;")
+    rc, output = check(
+        "keyward_issuer auth { public_key FILES/missing.pem; plan nope; subject required; }", "keyward off;"
+    )
     assert rc == 0 and output.count("[warn]") >= 3
     # But what can't be read at all is an error as everywhere.
     assert check("keyward_issuer auth { GOOD leeway soon; }", "keyward off;")[0] == 1
@@ -255,7 +291,7 @@ def test_private_keys_in_a_set_are_warned_of(check, issuers):
     private = {**json.loads(jwks(Signer(kid="1")))["keys"][0], "d": "AAAA"}
     issuers.write("private.json", json.dumps({"keys": [private]}))
     rc, output = check("keyward_issuer auth { jwks_file FILES/private.json; }")
-    assert rc == 0 and '[warn]' in output and 'a key (kid "1") is there with its private part' in output
+    assert rc == 0 and "[warn]" in output and 'a key (kid "1") includes its private part' in output
 
 
 def test_keys_that_are_left_out_are_named(check, issuers):

@@ -1,4 +1,4 @@
-"""What limits' counts outlive (spec 7): another size of the zone, and, from an hour on, the end of nginx."""
+"""What limits' counts outlive: another size of the zone, and, from an hour on, the end of nginx."""
 
 import os
 import shutil
@@ -74,9 +74,18 @@ def stop(e, graceful, key, kw):
 @pytest.mark.parametrize("graceful", [True, False])
 def test_windows_of_an_hour_survive_a_restart(graceful, edge, key, kw):
     kw("plan", "set", "basic", "--limit", "6r/h", "--limit", "7r/d")
-    locations = "".join(AT % each for each in (
-        ("fixed", "5r/h"), ("sliding", "5r/h window=sliding"), ("day", "5r/d"), ("address", "5r/h by=address"),
-        ("subject", "5r/h by=subject"), ("plan", "plan"), ("named", "5r/h name=named")))
+    locations = "".join(
+        AT % each
+        for each in (
+            ("fixed", "5r/h"),
+            ("sliding", "5r/h window=sliding"),
+            ("day", "5r/d"),
+            ("address", "5r/h by=address"),
+            ("subject", "5r/h by=subject"),
+            ("plan", "plan"),
+            ("named", "5r/h name=named"),
+        )
+    )
     e = edge(server=f"{SERVER}\n{locations}", workers=2)
     paths = ("fixed", "sliding", "day", "address", "subject", "plan", "named")
     one, other = key(subject="acme", plan="basic"), key(subject="corp", plan="basic")
@@ -116,7 +125,7 @@ def test_shorter_windows_begin_anew(guard, key, kw):
 
 @pytest.mark.load
 def test_a_kill_of_all_loses_one_batch_at_most(guard, key, kw):
-    # Row 38, for windows: master and workers killed at once.
+    # Master and workers killed at once.
     headers, marker = key(), key()
     e = guard("50r/h", workers=2)
     assert ask(e, headers, count=20) == [200] * 20
@@ -146,7 +155,6 @@ def test_no_request_is_decided_before_the_windows_are_there(guard, key):
 
 
 def test_damaged_windows_are_told_and_begin_anew(guard, key, store, kw):
-    # Row 35, for windows.
     headers, other = key(), key()
     e = guard("5r/h")
     assert admitted(e, headers) == 5
@@ -199,7 +207,9 @@ def test_two_on_one_store_count_apart_and_tear_nothing(edge, key, kw):
     one, other = edge(server=server), edge(server=server)
     assert ask(one, headers, count=10) == [200] * 10
     assert ask(other, headers, count=20) == [200] * 20
-    with Load(one.port, connections=2, headers=headers) as first, Load(other.port, connections=2, headers=headers) as second:
+    with Load(one.port, connections=2, headers=headers) as first, Load(
+        other.port, connections=2, headers=headers
+    ) as second:
         until(lambda: first.samples.statuses[429] and second.samples.statuses[429], 20, "both limits' ends")
     assert (first.samples.statuses[200], second.samples.statuses[200]) == (40, 30)
     one.stop()
@@ -216,7 +226,7 @@ def test_a_zone_of_no_store_keeps_its_names_when_a_store_comes(edge, key):
     assert admitted(e, {}) == 5
     e.reload(server=server, store=True)
     assert ask(e, {}) == [429]
-    e.wait_log(r"\[warn\].*limits count from nothing after the next start", 5)
+    e.wait_log(r"\[warn\].*limits will start from zero at the next start", 5)
     e.stop()
     e.start()
     assert admitted(e, {}) == 5
@@ -243,8 +253,15 @@ def test_the_store_may_be_made_compact_meanwhile(guard, key, kw):
 
 @pytest.mark.parametrize("sizes", [("2m", "4m", "1m"), ("4m", "512k", "16m")])
 def test_a_changed_zone_size_keeps_the_counts(sizes, edge, key):
-    locations = "".join(AT % each for each in (
-        ("fixed", "5r/h"), ("sliding", "5r/m window=sliding"), ("minute", "5r/5m"), ("address", "5r/h by=address")))
+    locations = "".join(
+        AT % each
+        for each in (
+            ("fixed", "5r/h"),
+            ("sliding", "5r/m window=sliding"),
+            ("minute", "5r/5m"),
+            ("address", "5r/h by=address"),
+        )
+    )
     paths = ("fixed", "sliding", "minute", "address")
     headers = key()
     e = edge(http=f"keyward_zone {sizes[0]};", server=f"{SERVER}\n{locations}", workers=2)
@@ -279,7 +296,7 @@ def test_a_reload_that_fails_leaves_the_old_zone_as_it_is(edge, key, kw):
 @pytest.mark.load
 @pytest.mark.parametrize("sizes", [("1m", "4m"), ("4m", "1m")])
 def test_a_changed_zone_size_under_load_admits_no_more_than_old_workers_did_meanwhile(sizes, edge, key):
-    # Row 30. What old workers admit after the copy, until they are gone, isn't known to the new ones.
+    # What old workers admit after the copy, until they are gone, isn't known to the new ones.
     limit = 3000
     headers = key()
     e = edge(http=f"keyward_zone {sizes[0]};", server=f"{SERVER}\n" + AT % ("", f"{limit}r/h"), workers=2)
@@ -306,11 +323,13 @@ def test_what_finds_no_room_in_a_smaller_zone_is_told(edge, key):
     e = edge(http="keyward_zone 8m;", server=f"{SERVER}\n{locations}")
     used = [{**headers, "X-From": f"192.0.2.{n}"} for n in range(20)]
     addresses = [f"10.0.{n >> 8 & 255}.{n & 255}" for n in range(8000)]
-    assert statuses(volley(e.port, 20, 400, make=lambda n: ("/minute", {**headers, "X-From": addresses[n]}))) == {200: 8000}
+    assert statuses(volley(e.port, 20, 400, make=lambda n: ("/minute", {**headers, "X-From": addresses[n]}))) == {
+        200: 8000
+    }
     for one in used:
         assert admitted(e, one, "/hour", 5) == 3
     log = e.reload(http="keyward_zone 512k;")
-    assert "open windows of limits find no room in the new size" in log
+    assert "open windows of limits don't fit into the new size" in log
     # Long ones go first.
     for one in used:
         assert ask(e, one, "/hour") == [429]

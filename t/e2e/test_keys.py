@@ -1,4 +1,4 @@
-"""API keys (spec 4) and whose scopes they have (spec 6)."""
+"""API keys, and whose scopes they have."""
 
 import hashlib
 import itertools
@@ -122,7 +122,7 @@ def test_all_32_bytes_of_a_sha256_are_compared(guard, take, backend):
 
 
 def test_a_key_of_73_bytes_is_no_bcrypt_key(guard, take, backend):
-    # Row 16: bcrypt reads 72 bytes and would ignore the rest.
+    # bcrypt reads 72 bytes and would ignore the rest.
     key = "long_" + secrets.token_hex(34)
     assert len(key) == 73
     take({"sha256": sha256(key), "bcrypt": bcrypt_of(key[:72])})
@@ -293,12 +293,15 @@ def test_the_keys_plan_then_the_subjects_then_the_default(guard, store, kw, back
 
 
 def test_a_plan_that_is_named_and_missing_refuses(guard, take, kw, backend):
-    # Row 52. The import says that there is none such, and takes it: the configuration may have it.
+    # The import says that there is none such, and takes it: the configuration may have it.
     of_key, of_subject, back = old_key(), old_key(), old_key()
     kw("plan", "set", "usual", "--default", "--scope", "*")
     kw("subject", "set", "acme", "--plan", "nowhere")
-    take({"sha256": sha256(of_key), "plan": "nowhere"}, {"sha256": sha256(of_subject), "subject": "acme"},
-         {"sha256": sha256(back), "subject": "acme", "plan": "usual"})
+    take(
+        {"sha256": sha256(of_key), "plan": "nowhere"},
+        {"sha256": sha256(of_subject), "subject": "acme"},
+        {"sha256": sha256(back), "subject": "acme", "plan": "usual"},
+    )
     e = guard()
     assert ask(e, of_key) == ask(e, of_subject) == (403, "no_access")
     assert backend.count() == 0
@@ -309,7 +312,6 @@ def test_a_plan_that_is_named_and_missing_refuses(guard, take, kw, backend):
 
 @pytest.mark.parametrize("verifier", ["sha256", "bcrypt:4"])
 def test_a_plan_that_is_removed_or_misspelt_refuses_also_who_was_remembered(guard, store, kw, backend, verifier):
-    # Row 52.
     keys = [store.key(verifier=verifier, plan="pro")["key"]]
     kw("subject", "set", "acme", "--plan", "pro")
     keys.append(store.key(verifier=verifier, subject="acme")["key"])
@@ -358,7 +360,7 @@ def expected(key, plan, subject, scope):
 
 
 def test_effective_scopes_are_the_keys_within_the_plans_within_the_subjects(guard, take, kw, backend):
-    """Every combination against the model; a key without a list and a plan without one is left out (spec 6 is silent)."""
+    """Every combination against the model; a key without a list and a plan without one is left out."""
     combinations = [c for c in itertools.product(range(len(LISTS)), repeat=3) if c[0] or c[1]]
     for number, grants in enumerate(LISTS):
         options = [part for grant in grants or [] for part in ("--scope", grant)]
@@ -385,7 +387,9 @@ def test_effective_scopes_are_the_keys_within_the_plans_within_the_subjects(guar
                 connection.close()
                 connection = e.connect()
     connection.close()
-    assert not wrong, f"{len(wrong)} of {len(keys) * len(SCOPES)}, such as (key, plan, subject), scope, is, should: {wrong[:5]}"
+    assert (
+        not wrong
+    ), f"{len(wrong)} of {len(keys) * len(SCOPES)}, such as (key, plan, subject), scope, is, should: {wrong[:5]}"
 
 
 def test_a_key_without_a_list_has_its_plans(guard, store, kw, backend):
@@ -409,7 +413,7 @@ def test_an_empty_list_grants_nothing(guard, store, kw):
 def test_a_variable_scope_that_is_empty_or_malformed_refuses_even_all(guard, store):
     key = store.key(scope="*", verifier="sha256")["key"]
     e = guard("keyward_scope $arg_scope;")
-    for target in ("/", "/?scope=", "/?scope=a\"b", "/?scope=*", "/?scope=a:*"):
+    for target in ("/", "/?scope=", '/?scope=a"b', "/?scope=*", "/?scope=a:*"):
         assert ask(e, key, target) == (403, "insufficient_scope"), target
     assert ask(e, key, "/?scope=a:read") == ADMITTED
 
@@ -451,8 +455,11 @@ def test_use_counts_are_exact_over_two_workers_and_soon_in_the_store(edge, store
     after = time.time()
     assert statuses(responses) == {200: 600}
     assert len({response.header("X-Worker") for response in responses}) == 2
-    until(lambda: [usage(kw, key["id"])[0] for key in keys] == [300, 300, 0], BATCH_SECONDS,
-          f"300, 300, 0 uses, not {[usage(kw, key['id']) for key in keys]}")
+    until(
+        lambda: [usage(kw, key["id"])[0] for key in keys] == [300, 300, 0],
+        BATCH_SECONDS,
+        f"300, 300, 0 uses, not {[usage(kw, key['id']) for key in keys]}",
+    )
     for key in keys[:2]:
         stamp = usage(kw, key["id"])[1]
         assert before <= parse_time(stamp) <= after, stamp
@@ -466,7 +473,7 @@ def parse_time(text):
 
 
 def test_no_use_is_lost_by_a_reload_a_killed_worker_or_a_stop(edge, store, kw):
-    # Row 38 allows a crash to lose a batch; what is counted in shared memory isn't lost by a worker's.
+    # A crash may lose a batch; what is counted in shared memory isn't lost by a worker's.
     key = store.key(verifier="sha256")
     e = edge(server=f"{TELL} keyward on; location / {{ empty_gif; }}", workers=2)
     headers = {"X-API-Key": key["key"]}
@@ -486,7 +493,9 @@ def test_refusals_are_no_uses_and_the_last_reason_is_kept(guard, store, kw):
     assert ask(e, key["key"], "/?scope=b:read") == (403, "insufficient_scope")
 
     def last_refusal(reason):
-        until(lambda: (kw("key", "show", key["id"])["last_refusal"] or {}).get("reason") == reason, BATCH_SECONDS, reason)
+        until(
+            lambda: (kw("key", "show", key["id"])["last_refusal"] or {}).get("reason") == reason, BATCH_SECONDS, reason
+        )
 
     last_refusal("insufficient_scope")
     assert usage(kw, key["id"]) == (0, None)
@@ -562,7 +571,6 @@ def test_an_expired_legacy_key_is_told_so_only_after_the_verifier(guard, take):
 
 
 def test_ten_failures_a_minute_for_a_prefix_then_busy(guard, take, backend):
-    # Row 19.
     key, other = old_key(), old_key()
     take(legacy(key), legacy(other))
     e = guard()
@@ -576,7 +584,7 @@ def test_ten_failures_a_minute_for_a_prefix_then_busy(guard, take, backend):
 
 
 def test_a_flood_of_wrong_keys_with_one_prefix_is_capped(edge, take, store):
-    # Row 19: over two workers and all at once, no more than ten runs' worth of bcrypt, and others aren't delayed.
+    # Over two workers and all at once, no more than ten runs' worth of bcrypt, and others aren't delayed.
     key = old_key()
     take(legacy(key, cost=11))
     good = store.key(verifier="sha256")["key"]
@@ -654,7 +662,6 @@ def test_a_refiled_key_is_no_candidate_any_more(guard, take, kw):
 
 
 def test_a_refiled_key_that_was_revoked_stays_revoked(guard, take, kw, backend):
-    # Row 45.
     key = old_key()
     take(legacy(key, id="k"))
     e = guard()
@@ -668,7 +675,7 @@ def test_a_refiled_key_that_was_revoked_stays_revoked(guard, take, kw, backend):
 
 
 def test_a_legacy_key_revoked_during_its_first_run_stays_revoked(edge, take, kw):
-    # Rows 44, 45: the revocation comes between the verifier's start and the re-filing.
+    # The revocation comes between the verifier's start and the re-filing.
     key = old_key()
     take(legacy(key, id="k", cost=13))
     e = edge(http=FORMATS, location=f"keyward on; {REASON}")

@@ -46,14 +46,35 @@ def cases(store, kw):
     kw("subject", "set", "bad", "--state", "blocked")
     x = lambda key: [("X-API-Key", key["key"])]
     spoofed = [("X-Keyward-Subject", "admin"), ("X-Other", "1")]
-    cases = [("/", x(good), 200), ("/", [("Authorization", f"Bearer {slow['key']}")], 200), ("/", [], 401),
-             ("/", x(revoked), 401), ("/", x(blocked), 403), ("/", [("X-API-Key", "kw_nonsense")], 401),
-             ("/", [*x(good), *x(slow)], 400), ("/scope", x(narrow), 403), ("/scope", x(good), 200),
-             ("/both", x(good), 200), ("/try", x(good), 200), ("/try", x(narrow), 403), ("/named", x(slow), 200),
-             ("/named", [], 401), ("/page", x(good), 200), ("/page", x(narrow), 403), ("/page", [], 401), ("/open", [], 200),
-             ("/shadow", x(narrow), 200), ("/any", x(good), 200), ("/any", x(narrow), 403), ("/problem", x(good), 403)]
-    return [*cases, *((target, [*headers, *spoofed], status) for target, headers, status in cases),
-            ("/limit", x(good), None)]
+    cases = [
+        ("/", x(good), 200),
+        ("/", [("Authorization", f"Bearer {slow['key']}")], 200),
+        ("/", [], 401),
+        ("/", x(revoked), 401),
+        ("/", x(blocked), 403),
+        ("/", [("X-API-Key", "kw_nonsense")], 401),
+        ("/", [*x(good), *x(slow)], 400),
+        ("/scope", x(narrow), 403),
+        ("/scope", x(good), 200),
+        ("/both", x(good), 200),
+        ("/try", x(good), 200),
+        ("/try", x(narrow), 403),
+        ("/named", x(slow), 200),
+        ("/named", [], 401),
+        ("/page", x(good), 200),
+        ("/page", x(narrow), 403),
+        ("/page", [], 401),
+        ("/open", [], 200),
+        ("/shadow", x(narrow), 200),
+        ("/any", x(good), 200),
+        ("/any", x(narrow), 403),
+        ("/problem", x(good), 403),
+    ]
+    return [
+        *cases,
+        *((target, [*headers, *spoofed], status) for target, headers, status in cases),
+        ("/limit", x(good), None),
+    ]
 
 
 def requests(e, cases, count):
@@ -64,7 +85,10 @@ def requests(e, cases, count):
         responses = volley(each_port(e), 10, 100, make=lambda n: cases[n % len(cases)][:2])
         for n, response in enumerate(responses):
             target, _, status = cases[n % len(cases)]
-            assert response.status == status or (target == "/limit" and response.status in (200, 429)), (cases[n % len(cases)], response)
+            assert response.status == status or (target == "/limit" and response.status in (200, 429)), (
+                cases[n % len(cases)],
+                response,
+            )
         done += len(responses)
 
 
@@ -104,7 +128,7 @@ def test_commits_and_misses_leave_nothing(edge, cases, kw):
 
 @thorough(3600)
 def test_reloads_under_load_answer_all_and_right(edge, cases):
-    # Row 30: a thousand, or in make test twenty.
+    # A thousand, or in make test twenty.
     cases = [case for case in cases if case[2] is not None]
     e = edge(server=SERVER, workers=2, log_level="warn")  # waiting for a reload reads the log
     with Load(e.port, connections=12, make=lambda n: ("GET", *cases[n % len(cases)][:2])) as load:
@@ -114,13 +138,16 @@ def test_reloads_under_load_answer_all_and_right(edge, cases):
         seen = len(load.samples)
         until(lambda: len(load.samples) > seen + 100, 30, "requests")
     assert not load.samples.errors, load.samples.errors[:3]
-    wrong = [(cases[sample.number % len(cases)], sample.status) for sample in load.samples
-             if sample.status != cases[sample.number % len(cases)][2]]
+    wrong = [
+        (cases[sample.number % len(cases)], sample.status)
+        for sample in load.samples
+        if sample.status != cases[sample.number % len(cases)][2]
+    ]
     assert not wrong, wrong[:3]
 
 
 def test_workers_killed_all_the_time_answer_nothing_wrong(edge, cases, store):
-    # Row 31, small.
+    # A few of what the thorough tests do many times.
     cases = [case for case in cases if case[2] is not None]
     e = edge(server=SERVER, workers=2)
     with Load(e.port, connections=12, make=lambda n: ("GET", *cases[n % len(cases)][:2])) as load:
@@ -128,8 +155,11 @@ def test_workers_killed_all_the_time_answer_nothing_wrong(edge, cases, store):
             seen = len(load.samples)
             until(lambda: len(load.samples) > seen + 50, 30, "requests")
             e.kill_worker()
-    wrong = [(cases[sample.number % len(cases)], sample.status) for sample in load.samples
-             if sample.status not in (0, cases[sample.number % len(cases)][2])]
+    wrong = [
+        (cases[sample.number % len(cases)], sample.status)
+        for sample in load.samples
+        if sample.status not in (0, cases[sample.number % len(cases)][2])
+    ]
     assert not wrong, wrong[:3]
     # What is shared isn't held by the dead: proofs, runs, counts.
     key = store.key(verifier="bcrypt:4", scope="a:read")
@@ -138,7 +168,7 @@ def test_workers_killed_all_the_time_answer_nothing_wrong(edge, cases, store):
 
 @thorough(600)
 def test_a_worker_killed_every_100_ms_answers_nothing_wrong(edge, cases):
-    # Row 31. Whoever is hit gets no answer; the counts are kept, and no limit is exceeded by a request that reached anybody.
+    # Whoever is hit gets no answer; the counts are kept, and no limit is exceeded by a request that reached anybody.
     cases = [case for case in cases if case[2] is not None]
     limited = cases[0][1]
     e = edge(server=SERVER, workers=2, log_level="warn")

@@ -94,7 +94,9 @@ def test_report_S7(workers, edge, take):
 def test_report_S7_a_rate_over_all_prefixes(edge, take, store):
     another = hash_of("another", 4)
     own = "old_ffffffff" + secrets.token_hex(16)
-    take(*({"prefix": prefix(n), "bcrypt": another} for n in range(300)), {"prefix": own[:12], "bcrypt": hash_of(own, 4)})
+    take(
+        *({"prefix": prefix(n), "bcrypt": another} for n in range(300)), {"prefix": own[:12], "bcrypt": hash_of(own, 4)}
+    )
     good = store.key(verifier="bcrypt:4")["key"]
     e = edge(http=FORMATS, server=SERVER)
     began = time.monotonic()

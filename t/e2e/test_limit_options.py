@@ -1,4 +1,4 @@
-"""What a keyward_limit may say beside its rate (spec 7): by=$variable, name=, cost=, methods=, default=. test_limits.py has the rest."""
+"""What a keyward_limit may say beside its rate: by=$variable, name=, cost=, methods=, default=. test_limits.py has the rest."""
 
 import pytest
 from harness.client import Connection
@@ -30,13 +30,20 @@ def test_each_value_has_its_own_whoever_brings_it(guard, key):
     assert ask(e, {**one, "X-Room": "red"}) == ask(e, {**other, "X-Room": "red"}) == [429]
     assert ask(e, {**one, "X-Room": "blue"}, count=4) == [200] * 3 + [429]
     # Byte for byte.
-    assert ask(e, {**one, "X-Room": "RED"}) == ask(e, {**one, "X-Room": "red2"}) == ask(e, {**one, "X-Room": "r"}) == [200]
+    assert (
+        ask(e, {**one, "X-Room": "RED"}) == ask(e, {**one, "X-Room": "red2"}) == ask(e, {**one, "X-Room": "r"}) == [200]
+    )
 
 
 def test_an_empty_value_is_not_counted(guard, key):
     # As with nginx's limit_req and limit_conn.
     headers = key()
-    e = guard(at(("/", "keyward_limit 2r/m by=$http_x_room;"), ("/both", "keyward_limit 2r/m by=$http_x_room; keyward_limit 4r/m;")))
+    e = guard(
+        at(
+            ("/", "keyward_limit 2r/m by=$http_x_room;"),
+            ("/both", "keyward_limit 2r/m by=$http_x_room; keyward_limit 4r/m;"),
+        )
+    )
     assert ask(e, headers, count=10) == ask(e, {**headers, "X-Room": ""}, count=10) == [200] * 10
     # A second limit holds all the same.
     assert ask(e, headers, "/both", 6) == [200] * 4 + [429] * 2
@@ -79,8 +86,10 @@ def test_a_value_is_no_key_subject_or_address(guard, key, store):
     assert ask(e, headers, "/v", 3) == ask(e, headers, "/s", 3) == [200, 200, 429]
 
 
-@pytest.mark.parametrize("variable, together", [("$keyward_plan", True), ("$keyward_subject", True), ("$keyward_key_id", False),
-                                                ("$keyward_kind", True)])
+@pytest.mark.parametrize(
+    "variable, together",
+    [("$keyward_plan", True), ("$keyward_subject", True), ("$keyward_key_id", False), ("$keyward_kind", True)],
+)
 def test_what_is_known_of_the_principal_can_be_counted_by(guard, key, kw, variable, together):
     """Nothing is decided yet when limits are looked at; such a limit counted nobody then."""
     kw("plan", "set", "basic")
@@ -135,8 +144,15 @@ def test_a_name_keeps_its_counts_wherever_it_moves(guard, key):
     assert ask(e, headers, "/b", 2) == [200, 429]
 
 
-@pytest.mark.parametrize("more, good", [("keyward_limit 9r/m name=n;", False), ("keyward_limit 9r/m name=n by=subject;", True),
-                                        ("keyward_limit 9r/m name=m;", True), ("keyward_limit plan name=n;", False)])
+@pytest.mark.parametrize(
+    "more, good",
+    [
+        ("keyward_limit 9r/m name=n;", False),
+        ("keyward_limit 9r/m name=n by=subject;", True),
+        ("keyward_limit 9r/m name=m;", True),
+        ("keyward_limit plan name=n;", False),
+    ],
+)
 def test_one_name_is_there_once_for_each_way_of_counting(config_test, store, more, good):
     rc, output = config_test(location=f"keyward on; keyward_limit 3r/m name=n; {more}")
     assert (rc == 0) == good, output
@@ -148,7 +164,13 @@ def test_one_name_is_there_once_for_each_way_of_counting(config_test, store, mor
 def test_a_plan_limit_may_cost_more(guard, key, kw):
     kw("plan", "set", "basic", "--limit", "5r/m")
     headers = key(plan="basic")
-    e = guard(at(("/cheap", "keyward_limit plan;"), ("/dear", "keyward_limit plan cost=2;"), ("/never", "keyward_limit plan cost=6;")))
+    e = guard(
+        at(
+            ("/cheap", "keyward_limit plan;"),
+            ("/dear", "keyward_limit plan cost=2;"),
+            ("/never", "keyward_limit plan cost=6;"),
+        )
+    )
     assert ask(e, headers, "/never", 3) == [429] * 3
     assert ask(e, headers, "/dear", 3) == [200, 200, 429]
     assert ask(e, headers, "/cheap", 2) == [200, 429]
@@ -156,7 +178,12 @@ def test_a_plan_limit_may_cost_more(guard, key, kw):
 
 def test_a_refused_cost_is_given_back_whole(guard, key):
     headers = key()
-    e = guard(at(("/", "keyward_limit 10r/m name=a cost=3; keyward_limit 5r/m name=b cost=3;"), ("/a", "keyward_limit 10r/m name=a;")))
+    e = guard(
+        at(
+            ("/", "keyward_limit 10r/m name=a cost=3; keyward_limit 5r/m name=b cost=3;"),
+            ("/a", "keyward_limit 10r/m name=a;"),
+        )
+    )
     assert ask(e, headers, "/", 5) == [200] + [429] * 4
     assert ask(e, headers, "/a", 8) == [200] * 7 + [429]
 
@@ -172,7 +199,9 @@ def test_nginx_t_refuses_a_bad_cost(config_test, store, cost):
 
 def test_get_includes_head_and_each_method_may_have_its_own(guard, key):
     headers = key()
-    e = guard("location / { keyward_limit 2r/m methods=GET name=read; keyward_limit 1r/m methods=POST,PUT name=write; proxy_pass @BACKEND@; }")
+    e = guard(
+        "location / { keyward_limit 2r/m methods=GET name=read; keyward_limit 1r/m methods=POST,PUT name=write; proxy_pass @BACKEND@; }"
+    )
     assert ask(e, headers, method="HEAD") + ask(e, headers) + ask(e, headers) == [200, 200, 429]
     assert ask(e, headers, method="PUT") + ask(e, headers, method="POST") == [200, 429]
     assert ask(e, headers, method="DELETE", count=5) == [200] * 5
@@ -207,7 +236,6 @@ def test_the_default_plan_is_for_who_has_none(guard, key, kw):
 
 
 def test_the_default_plan_is_one_of_the_configuration(config_test, store, kw):
-    # Row 52.
     kw("plan", "set", "stored", "--limit", "2r/m")
     for name in ("stored", "misspelt", ""):
         rc, output = config_test(location=f"keyward on; keyward_limit plan default={name};")
@@ -249,22 +277,35 @@ def test_a_plans_counts_go_by_windows_and_not_by_places(guard, kw, store):
 
 @pytest.mark.parametrize(
     "one, other",
-    [("1000r/s name=t", "5r/h name=t"), ("5r/h name=t", "5r/h name=t window=sliding"), ("plan", "plan window=sliding"),
-     ("5r/m name=t by=address", "5r/30s name=t by=address")],
+    [
+        ("1000r/s name=t", "5r/h name=t"),
+        ("5r/h name=t", "5r/h name=t window=sliding"),
+        ("plan", "plan window=sliding"),
+        ("5r/m name=t by=address", "5r/30s name=t by=address"),
+    ],
 )
 def test_limits_that_share_counts_have_one_window(config_test, one, other):
-    test = config_test(server=at(("/a", f"keyward on; keyward_limit {one};"), ("/b", f"keyward on; keyward_limit {other};")))
+    test = config_test(
+        server=at(("/a", f"keyward on; keyward_limit {one};"), ("/b", f"keyward on; keyward_limit {other};"))
+    )
     assert test.rc == 1 and "shares its counts with the limit in" in test.output and "another name=" in test.output
 
 
-@pytest.mark.parametrize("one, other", [("60r/m name=t", "20r/m name=t"), ("5r/h name=t", "5r/m name=t by=address"), ("5r/h name=t", "5r/m name=u")])
+@pytest.mark.parametrize(
+    "one, other",
+    [("60r/m name=t", "20r/m name=t"), ("5r/h name=t", "5r/m name=t by=address"), ("5r/h name=t", "5r/m name=u")],
+)
 def test_limits_may_share_with_another_number(config_test, one, other):
-    test = config_test(server=at(("/a", f"keyward on; keyward_limit {one};"), ("/b", f"keyward on; keyward_limit {other};")))
+    test = config_test(
+        server=at(("/a", f"keyward on; keyward_limit {one};"), ("/b", f"keyward on; keyward_limit {other};"))
+    )
     assert test.rc == 0 and "[warn]" not in test.output
 
 
 def test_a_default_plan_without_access_is_no_default(config_test):
-    test = config_test(http="keyward_plan none no_access;", server=at(("/", "keyward on; keyward_limit plan default=none;")))
+    test = config_test(
+        http="keyward_plan none no_access;", server=at(("/", "keyward on; keyward_limit plan default=none;"))
+    )
     assert test.rc == 1 and "no_access" in test.output and "nginx.conf:" in test.output
 
 
@@ -292,15 +333,20 @@ def test_report_U2_variables(guard, key, variable):
 def test_report_U2_after_a_redirect(guard, key):
     """What the earlier location had decided isn't what the next one counts by."""
     headers = key(subject="acme")
-    e = guard("location / { keyward_limit none; keyward_accept key anonymous; try_files /nonexistent @next; }"
-              " location @next { keyward_accept key anonymous; keyward_limit 3r/m by=$keyward_decision-$keyward_kind; empty_gif; }")
+    e = guard(
+        "location / { keyward_limit none; keyward_accept key anonymous; try_files /nonexistent @next; }"
+        " location @next { keyward_accept key anonymous; keyward_limit 3r/m by=$keyward_decision-$keyward_kind; empty_gif; }"
+    )
     assert ask(e, {}, count=5) == [200] * 3 + [429] * 2
     assert ask(e, headers, count=5) == [200] * 3 + [429] * 2
 
 
 def test_report_U2_nobody_is_named_while_it_isnt_known(guard, key):
     """A request whose credential is no good is told by nothing, whatever its kind."""
-    e = guard("location / { keyward_accept key anonymous; keyward_limit 3r/m by=$anon; add_header X-Kind $keyward_kind always; empty_gif; }", http=MAP)
+    e = guard(
+        "location / { keyward_accept key anonymous; keyward_limit 3r/m by=$anon; add_header X-Kind $keyward_kind always; empty_gif; }",
+        http=MAP,
+    )
     assert ask(e, {"X-API-Key": "kw_nonsense"}, count=5) == [401] * 5
     assert ask(e, {}, count=4) == [200] * 3 + [429]
 
@@ -308,10 +354,17 @@ def test_report_U2_nobody_is_named_while_it_isnt_known(guard, key):
 # The policy's name.
 
 
-@pytest.mark.parametrize("limit, name", [
-    ("plan name=r1", "r1"), ("plan", "plan"), ("plan default=house", "plan"), ("plan name=r1 default=house", "r1"),
-    ("60r/m name=r2", "r2"), ("60r/m", "default"),
-])
+@pytest.mark.parametrize(
+    "limit, name",
+    [
+        ("plan name=r1", "r1"),
+        ("plan", "plan"),
+        ("plan default=house", "plan"),
+        ("plan name=r1 default=house", "r1"),
+        ("60r/m name=r2", "r2"),
+        ("60r/m", "default"),
+    ],
+)
 def test_report_U14(guard, key, limit, name):
     headers = key(plan="basic")
     plans = "keyward_plan basic limit=60r/m; keyward_plan house limit=30r/m;"

@@ -27,7 +27,8 @@ def through(edge, backend, folder):
     (folder / "html/index").mkdir(parents=True)
 
     def start(first, second, redirect="try_files to a name", **more):
-        return edge(server=f"""
+        return edge(
+            server=f"""
             {TELL}
             keyward on;
             root @HTML@;
@@ -36,7 +37,10 @@ def through(edge, backend, folder):
             location /n/ {{ internal; {second} proxy_pass @BACKEND@/end; }}
             location = /look/w {{ {first} empty_gif; }}
             location = /look/n {{ {second} empty_gif; }}
-            """, HTML=folder / "html", **more)
+            """,
+            HTML=folder / "html",
+            **more,
+        )
 
     return start
 
@@ -80,7 +84,9 @@ def test_report_S1_cost(through, key, redirect):
 def test_report_S1_refused_cost(through, key, window):
     """What the second location can't take in full it doesn't take at all, and the first one's stays."""
     headers = key()
-    e = through(f"keyward_limit 600r/h name=api window={window};", f"keyward_limit 120r/h name=api cost=50 window={window};")
+    e = through(
+        f"keyward_limit 600r/h name=api window={window};", f"keyward_limit 120r/h name=api cost=50 window={window};"
+    )
     assert come(e, headers, 4) == [200, 200, 429, 429]
     response = e.get("/w/", headers)
     assert (response.status, left(response)) == (429, ("120", "17"))
@@ -98,8 +104,10 @@ def test_report_S1_lesser_cost(through, key):
 def test_report_S1_all_or_none(through, key):
     """Of several limits of the second location none takes anything where one refuses."""
     headers = key()
-    e = through("keyward_limit 600r/m name=api;",
-                "keyward_limit 600r/m name=api cost=10; keyward_limit 100r/m name=own cost=2; keyward_limit 2r/m name=few;")
+    e = through(
+        "keyward_limit 600r/m name=api;",
+        "keyward_limit 600r/m name=api cost=10; keyward_limit 100r/m name=own cost=2; keyward_limit 2r/m name=few;",
+    )
     assert come(e, headers, 5) == [200, 200, 429, 429, 429]
     assert left(e.get("/look/w", headers)) == ("600", str(600 - 2 * 10 - 3 - 1))
     e.reload(server=f"{TELL} keyward on; location / {{ keyward_limit 100r/m name=own; empty_gif; }}")
@@ -120,9 +128,11 @@ def test_report_S1_and_back(edge, backend, key):
     backend.on("/a/start", headers={"X-Accel-Redirect": "/b"})
     backend.on("/b", headers={"X-Accel-Redirect": "/a/done"})
     headers = key()
-    e = edge(server=f"""{TELL} keyward on;
+    e = edge(
+        server=f"""{TELL} keyward on;
         location /a/ {{ keyward_limit 600r/m name=api; keyward_limit 5r/m name=first; proxy_pass @BACKEND@; }}
-        location /b {{ keyward_limit 3r/m name=api; proxy_pass @BACKEND@; }}""")
+        location /b {{ keyward_limit 3r/m name=api; proxy_pass @BACKEND@; }}"""
+    )
     assert left(e.get("/a/start", headers)) == ("5", "4")
     assert come(e, headers, 5, "/a/start") == [200, 200, 429, 429, 429]
     assert come(e, headers, 1, "/a/done") == [429], "what the first location took of its own limits stays taken"
@@ -130,17 +140,20 @@ def test_report_S1_and_back(edge, backend, key):
 
 def test_report_S1_many_windows(edge, key):
     """Through more windows than a request needs to remember as a rule; none is paid twice, and each rate holds."""
+
     def limits(first, rate, count=16):
         return " ".join(f"keyward_limit {rate}r/m name=n{n};" for n in range(first, first + count))
 
     one, other = key(), key()
-    e = edge(server=f"""{TELL} keyward on;
+    e = edge(
+        server=f"""{TELL} keyward on;
         location /w/ {{ {limits(0, 100)} try_files /nonexistent @b; }}
         location @b {{ {limits(16, 100)} try_files /nonexistent @c; }}
         location @c {{ {limits(32, 2)} try_files /nonexistent @d; }}
         location @d {{ {limits(1, 2)} try_files /nonexistent @e; }}
         location @e {{ {limits(17, 3)} empty_gif; }}
-        location /look/ {{ {limits(24, 100)} empty_gif; }}""")
+        location /look/ {{ {limits(24, 100)} empty_gif; }}"""
+    )
     assert come(e, one, 4) == [200, 200, 429, 429]
     assert left(e.get("/look/", one)) == ("100", "95"), "twice by all, twice on the way to a refusal, and this look"
     assert left(e.get("/w/", other)) == ("3", "2")
@@ -156,15 +169,19 @@ def test_report_S1_of_other_principals(through, key):
 
 def test_report_S1_under_load(through, key):
     headers = key()
-    e = through("keyward_limit 6000r/m name=api;", "keyward_limit 30r/m name=api; keyward_limit 6000r/m name=more;", workers=2)
+    e = through(
+        "keyward_limit 6000r/m name=api;", "keyward_limit 30r/m name=api; keyward_limit 6000r/m name=more;", workers=2
+    )
     seen = statuses(volley(each_port(e), 20, 10, "/w/", headers))
     assert set(seen) == {200, 429} and 28 <= seen[200] <= 30
     assert left(e.get("/look/w", headers)) == ("6000", str(6000 - 200 - 1))
 
 
 def test_report_S1_anonymous(through):
-    e = through("keyward_accept key anonymous; keyward_limit 600r/m name=api;",
-                "keyward_accept key anonymous; keyward_limit 3r/m name=api;")
+    e = through(
+        "keyward_accept key anonymous; keyward_limit 600r/m name=api;",
+        "keyward_accept key anonymous; keyward_limit 3r/m name=api;",
+    )
     assert come(e, {}, 5) == [200] * 3 + [429] * 2
 
 
@@ -187,10 +204,12 @@ def test_report_S1_shadow_first_and_a_lesser_rate(through, key):
 
 def test_report_S1_shadow_between(edge, key):
     headers = key()
-    e = edge(server=f"""{TELL} keyward on;
+    e = edge(
+        server=f"""{TELL} keyward on;
         location /w/ {{ keyward_limit 600r/m name=api cost=3; try_files /nonexistent @shadow; }}
         location @shadow {{ keyward shadow; keyward_limit 600r/m name=api cost=10; try_files /nonexistent @n; }}
-        location @n {{ keyward_limit 600r/m name=api cost=10; empty_gif; }}""")
+        location @n {{ keyward_limit 600r/m name=api cost=10; empty_gif; }}"""
+    )
     # 3 paid; 7 by the shadow, for nobody; 7 more.
     assert left(e.get("/w/", headers)) == ("600", "583")
 
@@ -233,7 +252,11 @@ def wrong_key(store):
 
 def test_report_S1_failures(through, wrong_key, users):
     """A wrong key that Basic lets through is one failure, and each location's rate holds for it."""
-    e = through(f"{BASIC} keyward_limit 60r/m by=failures name=f;", f"{BASIC} keyward_limit 6r/m by=failures name=f;", USERS=users)
+    e = through(
+        f"{BASIC} keyward_limit 60r/m by=failures name=f;",
+        f"{BASIC} keyward_limit 6r/m by=failures name=f;",
+        USERS=users,
+    )
     assert come(e, wrong_key, 8) == [200] * 6 + [429] * 2
 
 

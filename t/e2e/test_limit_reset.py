@@ -47,7 +47,10 @@ def refused(connection, headers):
 def test_report_U13(edge, key, limit, told):
     """A sliding window's Reset was its end, where the whole of it weighs on; a fixed one's was up to a second early."""
     headers = key()
-    e = edge(server=f"{TELL} keyward on; keyward_limit_headers both; add_header X-Reset $keyward_reset always;" + at(("/", LIMITS[limit])))
+    e = edge(
+        server=f"{TELL} keyward on; keyward_limit_headers both; add_header X-Reset $keyward_reset always;"
+        + at(("/", LIMITS[limit]))
+    )
     with e.connect() as connection:
         for _ in range(2):
             response, came = refused(connection, headers)
@@ -62,7 +65,10 @@ def test_report_U13(edge, key, limit, told):
 @pytest.mark.parametrize("limit", LIMITS)
 def test_report_U13_all_say_the_same(edge, key, limit):
     headers = key()
-    e = edge(server=f"{TELL} keyward on; keyward_limit_headers both; add_header X-Reset $keyward_reset always;" + at(("/", LIMITS[limit])))
+    e = edge(
+        server=f"{TELL} keyward on; keyward_limit_headers both; add_header X-Reset $keyward_reset always;"
+        + at(("/", LIMITS[limit]))
+    )
     with e.connect() as connection:
         response, _ = refused(connection, headers)
     after = int(response.header("Retry-After"))
@@ -73,7 +79,9 @@ def test_report_U13_all_say_the_same(edge, key, limit):
 
 def test_report_U13_without_a_refusal_it_is_the_windows_end(edge, key):
     headers = key()
-    e = edge(server=f"{TELL} keyward on;" + at(("/f", "keyward_limit 5r/m;"), ("/s", "keyward_limit 5r/m window=sliding;")))
+    e = edge(
+        server=f"{TELL} keyward on;" + at(("/f", "keyward_limit 5r/m;"), ("/s", "keyward_limit 5r/m window=sliding;"))
+    )
     for target in ("/f", "/s"):
         first = int(e.get(target, headers).header("X-RateLimit-Reset"))
         assert abs(first - time.time() - 60) < 1.5

@@ -1,4 +1,4 @@
-"""Limits (spec 7): how many are admitted, who counts together, and what is told."""
+"""Limits: how many are admitted, who counts together, and what is told."""
 
 import hashlib
 import itertools
@@ -40,8 +40,12 @@ MANY = "keyward_key_format kw_ base62=43 checksum;\nkeyward_key_format many_ hex
 def imported_keys(kw, count, **more):
     """The texts of so many new keys, of the format that MANY adds. more: functions from a key's number to a member of its line."""
     keys = ["many_" + secrets.token_hex(20) for _ in range(count)]
-    lines = [json.dumps({"sha256": hashlib.sha256(key.encode()).hexdigest(), **{name: make(n) for name, make in more.items()}})
-             for n, key in enumerate(keys)]
+    lines = [
+        json.dumps(
+            {"sha256": hashlib.sha256(key.encode()).hexdigest(), **{name: make(n) for name, make in more.items()}}
+        )
+        for n, key in enumerate(keys)
+    ]
     kw("key", "import", "-", input="\n".join(lines) + "\n")
     return keys
 
@@ -63,7 +67,7 @@ def limit_fields(response):
 
 @pytest.mark.load
 def test_exactly_the_limit_is_admitted_under_load_ten_times_of_ten(guard, key):
-    # Row 37: 1,500 requests at once on 100 connections over two workers, and 1,000 to admit.
+    # 1,500 requests at once on 100 connections over two workers, and 1,000 to admit.
     keys = [key() for _ in range(10)]
     e = guard(at(("/", "keyward_limit 1000r/m;")), workers=2)
     for headers in keys:
@@ -77,7 +81,6 @@ def test_exactly_the_limit_is_admitted_under_load_ten_times_of_ten(guard, key):
 
 @pytest.mark.load
 def test_one_left_and_a_thousand_at_once_admits_one(guard, key):
-    # Row 37.
     keys = [key() for _ in range(5)]
     e = guard(at(("/", "keyward_limit 50r/m;")), workers=2)
     for headers in keys:
@@ -87,7 +90,6 @@ def test_one_left_and_a_thousand_at_once_admits_one(guard, key):
 
 @pytest.mark.load
 def test_exactly_the_limit_is_admitted_while_nginx_reloads(guard, key):
-    # Rows 30, 37.
     headers = key()
     e = guard(at(("/", "keyward_limit 2000r/h;")), workers=2)
     with Load(each_port(e), connections=20, headers=headers) as load:
@@ -100,7 +102,7 @@ def test_exactly_the_limit_is_admitted_while_nginx_reloads(guard, key):
 
 @pytest.mark.load
 def test_never_more_than_the_limit_while_workers_are_killed(guard, key):
-    # Row 31: what a killed worker had charged and not answered is gone.
+    # What a killed worker had charged and not answered is gone.
     headers = key()
     e = guard(at(("/", "keyward_limit 2000r/h;")), workers=2)
     with Load(e.port, connections=20, headers=headers) as load:
@@ -117,10 +119,15 @@ def test_never_more_than_the_limit_while_workers_are_killed(guard, key):
 @pytest.mark.load
 def test_several_limits_never_admit_more_than_any_of_them(guard, key):
     headers = key()
-    e = guard(at(("/both", "keyward_limit 500r/h name=a; keyward_limit 300r/h name=b;"),
-                 ("/a", "keyward_limit 500r/h name=a;"), ("/b", "keyward_limit 300r/h name=b;")), workers=2)
-    responses = volley(each_port(e), 100, 10, headers=headers,
-                       make=lambda n: (("/both", "/a", "/b")[n % 3], headers))
+    e = guard(
+        at(
+            ("/both", "keyward_limit 500r/h name=a; keyward_limit 300r/h name=b;"),
+            ("/a", "keyward_limit 500r/h name=a;"),
+            ("/b", "keyward_limit 300r/h name=b;"),
+        ),
+        workers=2,
+    )
+    responses = volley(each_port(e), 100, 10, headers=headers, make=lambda n: (("/both", "/a", "/b")[n % 3], headers))
     assert set(statuses(responses)) == {200, 429}
     of = [sum(r.status == 200 for r in responses[n::3]) for n in range(3)]
     assert of[0] + of[1] <= 500 and of[0] + of[2] <= 300
@@ -137,8 +144,13 @@ def test_several_limits_never_admit_more_than_any_of_them(guard, key):
 
 def test_all_limits_are_charged_or_none(guard, key):
     both = "keyward_limit 6r/m name=wide; keyward_limit 4r/m name=narrow;"
-    e = guard(at(("/both", both), ("/wide", "keyward_limit 6r/m name=wide;"),
-                 ("/reverse", "keyward_limit 4r/m name=narrow; keyward_limit 6r/m name=wide;")))
+    e = guard(
+        at(
+            ("/both", both),
+            ("/wide", "keyward_limit 6r/m name=wide;"),
+            ("/reverse", "keyward_limit 4r/m name=narrow; keyward_limit 6r/m name=wide;"),
+        )
+    )
     for path in ("/both", "/reverse"):
         headers = key()
         assert admitted(e, headers, path) == 4
@@ -148,7 +160,9 @@ def test_all_limits_are_charged_or_none(guard, key):
 
 def test_a_request_refused_by_one_limit_gives_back_what_it_took_of_the_others(guard, key):
     one, other = key(subject="acme"), key(subject="acme")
-    e = guard(at(("/", "keyward_limit 5r/m by=key; keyward_limit 3r/m by=subject;"), ("/key", "keyward_limit 5r/m by=key;")))
+    e = guard(
+        at(("/", "keyward_limit 5r/m by=key; keyward_limit 3r/m by=subject;"), ("/key", "keyward_limit 5r/m by=key;"))
+    )
     assert admitted(e, one) == 3
     assert ask(e, other, count=10) == [429] * 10
     # Three of the first key's five are gone; the other's ten refusals cost it nothing where it counts alone.
@@ -201,7 +215,11 @@ def test_by_subject_its_keys_share(guard, key):
 def test_by_address_all_keys_of_an_address_share(guard, key):
     one, other = key(), key()
     e = guard(at(("/", "keyward_limit 4r/m by=address;")))
-    assert ask(e, {**one, "X-From": "192.0.2.1"}, count=2) == ask(e, {**other, "X-From": "192.0.2.1"}, count=2) == [200] * 2
+    assert (
+        ask(e, {**one, "X-From": "192.0.2.1"}, count=2)
+        == ask(e, {**other, "X-From": "192.0.2.1"}, count=2)
+        == [200] * 2
+    )
     assert ask(e, {**one, "X-From": "192.0.2.1"}) == [429]
     assert admitted(e, {**one, "X-From": "192.0.2.2"}) == 4
 
@@ -240,8 +258,11 @@ def test_plan_limits_count_over_all_locations(guard, key, kw):
 def test_plan_limits_count_over_all_servers(edge, key, kw, store):
     kw("plan", "set", "basic", "--limit", "5r/m")
     headers = key(plan="basic")
-    servers = [f"server {{ listen 127.0.0.1:@{port}@; server_name {port}; keyward on; keyward_limit plan;"
-               " location / { empty_gif; } }" for port in ("PORT", "PORT_B")]
+    servers = [
+        f"server {{ listen 127.0.0.1:@{port}@; server_name {port}; keyward on; keyward_limit plan;"
+        " location / { empty_gif; } }"
+        for port in ("PORT", "PORT_B")
+    ]
     e = edge(http="\n".join(servers))
     assert ask(e, headers, count=3) == [200] * 3
     answers = [Connection(int(e.value("PORT_B"))).request(headers=headers).status for _ in range(3)]
@@ -281,11 +302,12 @@ def test_a_changed_plan_keeps_what_was_counted(guard, key, kw):
 
 
 def test_a_plan_limit_without_a_plan_refuses(guard, key, kw):
-    # Row 52.
     kw("plan", "set", "basic", "--limit", "3r/m")
     headers = key()
-    e = guard(at(("/", "keyward_limit plan;"), ("/default", "keyward_limit plan default=house;")),
-              http="keyward_plan house limit=2r/m;")
+    e = guard(
+        at(("/", "keyward_limit plan;"), ("/default", "keyward_limit plan default=house;")),
+        http="keyward_plan house limit=2r/m;",
+    )
     response = e.get(headers=headers)
     assert (response.status, response.header("X-Reason")) == (403, "no_access")
     assert response.json() == {"error": "access denied", "code": "forbidden"}
@@ -298,7 +320,6 @@ def test_a_plan_limit_without_a_plan_refuses(guard, key, kw):
 
 
 def test_a_plan_limit_refuses_a_plan_that_is_missing_also_with_a_default(guard, kw, store, key):
-    # Row 52.
     kw("subject", "set", "acme", "--plan", "nowhere")
     headers = key(subject="acme")
     e = guard(at(("/", "keyward_limit plan default=house;")), http="keyward_plan house limit=2r/m;")
@@ -307,9 +328,13 @@ def test_a_plan_limit_refuses_a_plan_that_is_missing_also_with_a_default(guard, 
 
 
 def test_an_anonymous_request_has_no_plan_not_even_the_default(guard, key):
-    e = guard(at(("/", "keyward_accept key anonymous; keyward_limit plan;"),
-                 ("/default", "keyward_accept key anonymous; keyward_limit plan default=house;")),
-              http="keyward_plan house limit=2r/m default;")
+    e = guard(
+        at(
+            ("/", "keyward_accept key anonymous; keyward_limit plan;"),
+            ("/default", "keyward_accept key anonymous; keyward_limit plan default=house;"),
+        ),
+        http="keyward_plan house limit=2r/m default;",
+    )
     response = e.get()
     assert (response.status, response.header("X-Reason")) == (403, "no_access")
     assert admitted(e, {"X-From": "192.0.2.7"}, "/default") == 2
@@ -329,7 +354,9 @@ def test_a_list_is_inherited_whole_and_its_counts_are_shared(guard, key):
 
 def test_a_list_is_replaced_whole(guard, key):
     headers = key()
-    e = guard("keyward_limit 3r/m;\n" + at(("/", ""), ("/own", "keyward_limit 5r/m;"), ("/none", "keyward_limit none;")))
+    e = guard(
+        "keyward_limit 3r/m;\n" + at(("/", ""), ("/own", "keyward_limit 5r/m;"), ("/none", "keyward_limit none;"))
+    )
     assert admitted(e, headers, "/own") == 5
     assert admitted(e, headers, "/") == 3
     responses = volley(e.port, 1, 20, target="/none", headers=headers)
@@ -353,8 +380,13 @@ def test_unnamed_limits_of_two_locations_are_two(guard, key):
 
 def test_limits_of_one_name_share_their_counts(guard, key):
     headers = key()
-    e = guard(at(("/a", "keyward_limit 5r/m name=n;"), ("/b", "keyward_limit 5r/m name=n;"),
-                 ("/c", "keyward_limit 5r/m name=other;")))
+    e = guard(
+        at(
+            ("/a", "keyward_limit 5r/m name=n;"),
+            ("/b", "keyward_limit 5r/m name=n;"),
+            ("/c", "keyward_limit 5r/m name=other;"),
+        )
+    )
     assert ask(e, headers, "/a", 3) == [200] * 3
     assert admitted(e, headers, "/b") == 2
     assert ask(e, headers, "/a") == [429]
@@ -362,9 +394,11 @@ def test_limits_of_one_name_share_their_counts(guard, key):
 
 
 def test_nginx_t_warns_where_the_plans_limits_get_lost(config_test, store):
-    # Spec 7: "a warning where `plan` gets lost so".
-    rc, output = config_test(server="keyward on; keyward_limit plan;\n" + at(("/", "keyward_limit 5r/m;")),
-                             http="keyward_plan p limit=1r/s default;")
+    # Lists are replaced whole, and `plan` gets lost so.
+    rc, output = config_test(
+        server="keyward on; keyward_limit plan;\n" + at(("/", "keyward_limit 5r/m;")),
+        http="keyward_plan p limit=1r/s default;",
+    )
     assert rc == 0, output
     assert re.search(r"\[warn\].*keyward_limit", output), output
 
@@ -433,12 +467,24 @@ def test_a_fixed_window_opens_with_its_first_request(guard, key):
 
 def test_every_answer_to_a_known_principal_tells_its_limit(guard, key, kw):
     headers = key(scope="a:read")
-    e = guard(at(("/", "keyward_limit 4r/m name=n;"), ("/scope", "keyward_limit 4r/m name=n; keyward_scope b:read;"),
-                 ("/missing", "keyward_limit 4r/m name=n;")))
+    e = guard(
+        at(
+            ("/", "keyward_limit 4r/m name=n;"),
+            ("/scope", "keyward_limit 4r/m name=n; keyward_scope b:read;"),
+            ("/missing", "keyward_limit 4r/m name=n;"),
+        )
+    )
     start = int(time.time())
     resets = []
-    for target, status, remaining in (("/", 200, 3), ("/scope", 403, 3), ("/", 200, 2), ("/", 200, 1), ("/", 200, 0),
-                                      ("/", 429, 0), ("/scope", 403, 0)):
+    for target, status, remaining in (
+        ("/", 200, 3),
+        ("/scope", 403, 3),
+        ("/", 200, 2),
+        ("/", 200, 1),
+        ("/", 200, 0),
+        ("/", 429, 0),
+        ("/scope", 403, 0),
+    ):
         response = e.get(target, headers)
         assert response.status == status
         limit, left, reset = limit_fields(response)
@@ -462,8 +508,10 @@ def test_the_tightest_limit_is_told(guard, key):
 def test_the_backends_own_fields_are_replaced_only_where_there_is_a_limit(edge, backend, key):
     backend.on("*", 200, [("X-RateLimit-Limit", "999"), ("x-ratelimit-remaining", "998"), ("X-RATELIMIT-RESET", "997")])
     headers = key()
-    e = edge(server="keyward on; location / { keyward_limit 5r/m; proxy_pass @BACKEND@; }"
-             " location /free { proxy_pass @BACKEND@; } location /open { keyward off; proxy_pass @BACKEND@; }")
+    e = edge(
+        server="keyward on; location / { keyward_limit 5r/m; proxy_pass @BACKEND@; }"
+        " location /free { proxy_pass @BACKEND@; } location /open { keyward off; proxy_pass @BACKEND@; }"
+    )
     response = e.get("/", headers)
     limit, remaining, reset = limit_fields(response)  # an error where one came twice
     assert (limit, remaining) == ("5", "4") and abs(int(reset) - time.time()) < 62
@@ -473,16 +521,26 @@ def test_the_backends_own_fields_are_replaced_only_where_there_is_a_limit(edge, 
 
 def test_reset_is_unix_time_or_a_delta(guard, key):
     headers = key()
-    e = guard(at(("/unix", "keyward_limit 5r/m; keyward_limit_headers x reset=unix;"),
-                 ("/delta", "keyward_limit 5r/m; keyward_limit_headers x reset=delta;")))
+    e = guard(
+        at(
+            ("/unix", "keyward_limit 5r/m; keyward_limit_headers x reset=unix;"),
+            ("/delta", "keyward_limit 5r/m; keyward_limit_headers x reset=delta;"),
+        )
+    )
     assert abs(int(limit_fields(e.get("/unix", headers))[2]) - (time.time() + 60)) <= 1.5
     assert 59 <= int(limit_fields(e.get("/delta", headers))[2]) <= 60
 
 
 def test_ietf_both_and_off(guard, key):
     headers = key()
-    e = guard(at(*((f"/{style}", f"keyward_limit 60r/m name=burst; keyward_limit_headers {style};")
-                   for style in ("ietf", "both", "off", "x"))))
+    e = guard(
+        at(
+            *(
+                (f"/{style}", f"keyward_limit 60r/m name=burst; keyward_limit_headers {style};")
+                for style in ("ietf", "both", "off", "x")
+            )
+        )
+    )
     for count, style in enumerate(("ietf", "both", "off", "x"), 1):
         response = e.get(f"/{style}", headers)
         assert response.status == 200
@@ -549,8 +607,10 @@ def test_retry_after_is_when_the_next_is_admitted(guard, key):
 
 def test_who_is_refused_by_several_is_told_the_longest(guard, key):
     headers = key()
-    for order in ("keyward_limit 2r/3s name=short; keyward_limit 2r/h name=long;",
-                  "keyward_limit 2r/h name=long; keyward_limit 2r/3s name=short;"):
+    for order in (
+        "keyward_limit 2r/3s name=short; keyward_limit 2r/h name=long;",
+        "keyward_limit 2r/h name=long; keyward_limit 2r/3s name=short;",
+    ):
         e = guard(at(("/", order)))
         ask(e, headers, count=2)
         response = e.get("/", headers)
@@ -588,7 +648,6 @@ def test_streams_of_one_connection_are_counted_like_any(guard, key):
 
 
 def test_counts_survive_reloads_and_changed_rates_and_neighbours(guard, key):
-    # Row 30; spec 7.
     headers = key()
     other = "location /zzz { keyward_limit 7r/h; empty_gif; }"
 
@@ -631,7 +690,6 @@ def test_counts_survive_a_changed_window_length(guard, key):
 
 
 def test_counts_survive_killed_workers(guard, key):
-    # Row 31.
     headers = key()
     e = guard(at(("/", "keyward_limit 5r/h;")), workers=2)
     assert ask(e, headers, count=3) == [200] * 3
@@ -641,7 +699,7 @@ def test_counts_survive_killed_workers(guard, key):
 
 
 def test_a_changed_zone_size_keeps_the_counts(edge, key):
-    # Spec 7: "A changed zone size copies what fits."
+    # A changed size of the zone copies what fits.
     headers = key()
     server = f"{TELL} keyward on;\n" + at(("/", "keyward_limit 5r/h;"))
     e = edge(http="keyward_zone 2m;", server=server)
@@ -651,7 +709,7 @@ def test_a_changed_zone_size_keeps_the_counts(edge, key):
 
 
 def test_windows_of_an_hour_survive_a_restart(guard, key):
-    # Spec 7: "windows of an hour or more also survive a restart".
+    # Windows of an hour or more survive a restart.
     headers = key()
     e = guard(at(("/", "keyward_limit 5r/h;")))
     assert ask(e, headers, count=3) == [200] * 3
@@ -668,7 +726,6 @@ def many_addresses(count):
 
 
 def test_ten_thousand_addresses_later_a_used_up_limit_is_still_used_up(guard, key):
-    # Row 51, small.
     headers = key()
     e = guard(at(("/", "keyward_limit 3r/h by=address;"), ("/key", "keyward_limit 3r/h;")))
     used = {**headers, "X-From": "192.0.2.1"}
@@ -695,7 +752,7 @@ def small(guard, key):
 
 
 def test_a_full_zone_evicts_no_open_window(small, key):
-    # Rows 32, 51: newcomers share one overflow window, of ten times the rate.
+    # Newcomers share one overflow window, of ten times the rate.
     assert set(statuses(small.responses)) == {200, 429}
     assert ask(small, small.used) == [429]
     # Principals have their own share of the zone.
@@ -710,27 +767,28 @@ def test_a_full_zone_evicts_no_open_window(small, key):
 
 
 def test_a_full_zone_has_room_again_once_windows_have_closed(guard, key):
-    # Row 32. The shared window has ten times the limit, which tells it from one of a newcomer's own.
+    # The shared window has ten times the limit, which tells it from one of a newcomer's own.
     headers = key()
     e = guard(at(("/", "keyward_limit 3r/20s by=address;")), http="keyward_zone 512k;")
     addresses = iter(many_addresses(1_000_000))
 
     def newcomers(count):
         some = list(itertools.islice(addresses, count))
-        return {response.header("X-RateLimit-Limit")
-                for response in volley(e.port, 20, count // 20, make=lambda n: ("/", {**headers, "X-From": some[n]}))}
+        return {
+            response.header("X-RateLimit-Limit")
+            for response in volley(e.port, 20, count // 20, make=lambda n: ("/", {**headers, "X-From": some[n]}))
+        }
 
     until(lambda: newcomers(1000) and newcomers(20) == {"30"}, 60, "a full zone")
     until(lambda: newcomers(20) == {"3"}, 60, "room")
 
 
 def test_a_full_zone_is_told_in_the_log(small):
-    # Row 32; spec 7: "log and metrics say so".
+    # The log says so.
     small.wait_log(r"\[(warn|error)\].*keyward.*(zone|overflow|full)", 3)
 
 
 def test_ten_thousand_keys_later_a_used_up_limit_is_still_used_up(guard, key, kw):
-    # Row 51, small.
     headers = key()
     keys = imported_keys(kw, 10_000)
     e = guard(at(("/", "keyward_limit 3r/h;")), http=MANY)
@@ -741,7 +799,6 @@ def test_ten_thousand_keys_later_a_used_up_limit_is_still_used_up(guard, key, kw
 
 
 def test_ten_thousand_subjects_later_a_used_up_limit_is_still_used_up(guard, key, kw):
-    # Row 51, small.
     one, other = key(subject="acme"), key(subject="acme")
     keys = imported_keys(kw, 10_000, subject=lambda n: f"subject{n}")
     e = guard(at(("/", "keyward_limit 3r/h by=subject;")), http=MANY)
@@ -753,7 +810,7 @@ def test_ten_thousand_subjects_later_a_used_up_limit_is_still_used_up(guard, key
 
 @pytest.mark.parametrize("limit", ["3r/h", "3r/h by=subject", "3r/h window=sliding", "plan"])
 def test_a_rotation_after_a_used_up_limit_gives_nothing_back(guard, store, kw, limit):
-    # Row 51; spec 4: "a successor (same expiry, same counters)".
+    # A successor has the same counters.
     made = store.key(verifier="sha256", subject="acme", limit="3r/h")
     e = guard(at(("/", f"keyward_limit {limit};")), workers=2)
     keys = [{"X-API-Key": made["key"]}]
@@ -775,14 +832,15 @@ def test_simultaneous_first_requests_open_one_window(guard, key):
 
 
 def test_one_request_is_charged_once_however_often_it_is_redirected(edge, key, backend):
-    # Row 22.
     backend.on("/gone", 404)
     headers = key()
-    e = edge(server=f"""{TELL} keyward on; keyward_limit 5r/m;
+    e = edge(
+        server=f"""{TELL} keyward on; keyward_limit 5r/m;
         location /gone {{ proxy_intercept_errors on; error_page 404 = /page; proxy_pass @BACKEND@; }}
         location /try {{ root /nonexistent; try_files $uri /page; }}
         location /named {{ root /nonexistent; try_files $uri @page; }}
         location @page {{ proxy_pass @BACKEND@; }}
-        location /page {{ proxy_pass @BACKEND@; }}""")
+        location /page {{ proxy_pass @BACKEND@; }}"""
+    )
     assert [e.get(target, headers).status for target in ("/gone", "/try", "/named", "/page", "/page")] == [200] * 5
     assert e.get("/page", headers).status == 429

@@ -1,4 +1,4 @@
-"""Memory that is refused, at each allocation of a request in turn (row 40), and threads that are (row 20): what should be refused never
+"""Memory that is refused, at each allocation of a request in turn, and threads that are: what should be refused never
 passes, and the worker lives on or is replaced."""
 
 import hashlib
@@ -42,7 +42,9 @@ location /off {{ keyward off; proxy_pass @BACKEND@; }}
 location /forward {{ keyward_forward_credential on; proxy_pass @BACKEND@; }}
 """
 WEBSOCKET = [("Connection", "Upgrade"), ("Upgrade", "websocket")]
-OUT_OF_MEMORY = r"(malloc|posix_memalign|memalign)\(.*failed \(12|keyward: .*(memory|bad_alloc)|\[alert\].*(memory|keyward)"
+OUT_OF_MEMORY = (
+    r"(malloc|posix_memalign|memalign)\(.*failed \(12|keyward: .*(memory|bad_alloc)|\[alert\].*(memory|keyward)"
+)
 
 
 @pytest.fixture
@@ -55,7 +57,13 @@ def cases(store, kw):
     """The key whose limit is two requests, and {name: (target, header fields, status)}."""
     make = lambda **options: store.key(**{"verifier": "sha256", "scope": "a:read", "subject": "acme", **options})
     good, narrow, revoked, suspended, blocked, used_up = (
-        make(), make(scope="b:read"), make(), make(), make(subject="bad"), make())
+        make(),
+        make(scope="b:read"),
+        make(),
+        make(),
+        make(subject="bad"),
+        make(),
+    )
     kw("key", "revoke", revoked["id"])
     kw("key", "suspend", suspended["id"])
     kw("subject", "set", "bad", "--state", "blocked")
@@ -97,7 +105,9 @@ def ask(e, target, headers):
     upgrades = WEBSOCKET[0] in headers
     with e.connect() as connection:
         try:
-            connection.send(encode_request(target=target, headers=[*headers] if upgrades else [*headers, ("Connection", "close")]))
+            connection.send(
+                encode_request(target=target, headers=[*headers] if upgrades else [*headers, ("Connection", "close")])
+            )
             status = connection.read_response().status
             if not upgrades:
                 connection.read_to_end()
@@ -111,6 +121,31 @@ def assert_plain(request, credential):
     assert request.header("X-Keyward-Subject") != "admin" and request.header("X-Keyward-Scopes") != "forged", request
     names = {name.lower() for name, _ in request.headers}
     assert credential or not names & {"x-api-key", "authorization"} and "key=" not in request.target, request
+
+
+def test_memory_refused_opens_no_backup(edge, refusals, backend):
+    """keyward's own 500 was taken to a backup in which keyward is off: nothing had decided about the request."""
+    e = edge(
+        server=f"""
+        {SMALL_POOLS}
+        location / {{ keyward on; error_page 500 502 503 504 = @backup; proxy_pass @BACKEND@; }}
+        location @backup {{ proxy_pass @BACKEND@; }}
+    """
+    )
+    e.allow_log(OUT_OF_MEMORY)
+    failed = 0
+    for headers in ([], [("X-API-Key", "kw_" + "0" * 49)], [("X-Keyward-Subject", "admin")]):
+        for number in itertools.count(1):
+            with refusals.memory(e.workers()[0], number):
+                status = ask(e, "/", headers)
+                count = refusals.count
+            assert status in (401, 500, 503, 0), number
+            failed += status == 500
+            assert backend.requests == []
+            until(lambda: len(e.workers()) == 1, 10, "a worker")
+            if count < number:
+                break
+    assert failed > 0
 
 
 def test_memory_refused_at_each_allocation_of_a_request(edge, refusals, cases, backend):
@@ -139,18 +174,28 @@ def test_memory_refused_at_each_allocation_of_a_request(edge, refusals, cases, b
             if count < number:
                 assert status == wanted, what
                 break
-    assert "keyward answers 500: memory was refused" in e.log
+    assert "keyward answers 500: out of memory" in e.log
     for name, counts in answers.items():
         assert counts[500] + counts[0] > 15, (name, counts)
     # Which of a refusal's allocations is answered with 500 and which with a closed connection, the addresses' alignment decides.
     assert sum(counts[500] for counts in answers.values()) > 100, answers
 
 
-TOKENS = {"good": 200, "wrong": 401, "expired": 401, "of another audience": 401, "blocked": 403, "unprovisioned": 401, "narrow": 403}
+TOKENS = {
+    "good": 200,
+    "wrong": 401,
+    "expired": 401,
+    "of another audience": 401,
+    "blocked": 403,
+    "unprovisioned": 401,
+    "narrow": 403,
+}
 
 
-@pytest.mark.parametrize("kind, algorithm", [
-    *((kind, algorithm) for kind in TOKENS for algorithm in ("EdDSA", "ES256")), ("good", "RS256"), ("good", "HS256")])
+@pytest.mark.parametrize(
+    "kind, algorithm",
+    [*((kind, algorithm) for kind in TOKENS for algorithm in ("EdDSA", "ES256")), ("good", "RS256"), ("good", "HS256")],
+)
 def test_memory_refused_at_each_allocation_of_a_token(kind, algorithm, edge, refusals, kw, issuers, backend):
     """Tokens that nobody has seen yet, one for each allocation, so that each is verified; then the same once more, remembered."""
     signer, lax = Signer(algorithm), Signer("EdDSA")
@@ -164,14 +209,19 @@ def test_memory_refused_at_each_allocation_of_a_token(kind, algorithm, edge, ref
         "narrow": {"scope": "b:read"},
     }.get(kind, {})
     # A laxer issuer stands behind: what fails in the first must not fall through to it.
-    http = issuers.block("auth", signer, "audience api; subject required; scope_claim scope;") + issuers.block("lax", lax, "grant *;")
+    http = issuers.block("auth", signer, "audience api; subject required; scope_claim scope;") + issuers.block(
+        "lax", lax, "grant *;"
+    )
     e = edge(http=http, server=SERVER)
     e.allow_log(OUT_OF_MEMORY)
     wanted = TOKENS[kind]
     answers = Counter()
     for number in itertools.count(1):
         token = signer.token(**{"aud": "api", "scope": "a:read", "jti": str(number), **claims})
-        headers = [("Authorization", f"Bearer {flipped(token, 5) if kind == 'wrong' else token}"), ("X-Keyward-Subject", "admin")]
+        headers = [
+            ("Authorization", f"Bearer {flipped(token, 5) if kind == 'wrong' else token}"),
+            ("X-Keyward-Subject", "admin"),
+        ]
         with refusals.memory(e.workers()[0], number):
             status = ask(e, "/scope", headers)
             count = refusals.count
@@ -221,7 +271,7 @@ def test_memory_refused_at_each_allocation_of_a_bcrypt_run(kind, edge, refusals,
 
 
 def test_without_threads_bcrypt_runs_nowhere(edge, refusals, store, backend):
-    # Row 20: 503, and never on the event loop.
+    # 503, and never on the event loop.
     slow, quick = store.key(verifier="bcrypt:12"), store.key(verifier="sha256")
     refusals.threads(True)
     e = edge(location="keyward on; add_header X-Reason $keyward_reason always;")
@@ -244,16 +294,23 @@ def test_without_threads_bcrypt_runs_nowhere(edge, refusals, store, backend):
 
 @thorough(1200)
 def test_memory_refused_while_keys_are_fetched(edge, refusals):
-    # Row 40. Wherever it is in a fetch, in reading a set or in what is kept and told of it: the last good keys stay, and no others come.
+    # Wherever it is in a fetch, in reading a set or in what is kept and told of it: the last good keys stay, and no others come.
     issuers = [Issuer() for _ in range(4)]
     try:
         for issuer in issuers:
             # Another set each time, so that it is read as well, taken, and kept.
-            issuer.behave = lambda connection, issuer=issuer: connection.sendall(answer(issuer.jwks({**Signer().jwk, "kid": secrets.token_hex(4)})))
+            issuer.behave = lambda connection, issuer=issuer: connection.sendall(
+                answer(issuer.jwks({**Signer().jwk, "kid": secrets.token_hex(4)}))
+            )
         names = [f"i{n}" for n in range(len(issuers))]
-        blocks = [f"keyward_issuer {name} {{ jwks_uri {issuer.url} plain refresh=1s stale=1h; }}" for name, issuer in zip(names, issuers)]
+        blocks = [
+            f"keyward_issuer {name} {{ jwks_uri {issuer.url} plain refresh=1s stale=1h; }}"
+            for name, issuer in zip(names, issuers)
+        ]
         locations = [f"location /{name} {{ keyward_accept {name}; proxy_pass @BACKEND@; }}" for name in names]
-        e = edge(http="\n".join(blocks), server="\n".join([SMALL_POOLS, "keyward on; keyward_accept token;", *locations]))
+        e = edge(
+            http="\n".join(blocks), server="\n".join([SMALL_POOLS, "keyward on; keyward_accept token;", *locations])
+        )
         e.allow_log(OUT_OF_MEMORY)
         tokens = {name: issuer.token(lifetime=7200) for name, issuer in zip(names, issuers)}
         admitted = lambda name, token: e.get(f"/{name}", bearer(token)).status
@@ -270,7 +327,11 @@ def test_memory_refused_while_keys_are_fetched(edge, refusals):
         for issuer in issuers:
             issuer.add_key("second")
             issuer.keys.pop("first")
-        until(lambda: {admitted(name, issuer.token()) for name, issuer in zip(names, issuers)} == {200}, 30, "the new keys")
+        until(
+            lambda: {admitted(name, issuer.token()) for name, issuer in zip(names, issuers)} == {200},
+            30,
+            "the new keys",
+        )
         until(lambda: {admitted(name, tokens[name]) for name in names} <= {401, 503}, 30, "the end of the old ones")
         assert len(re.findall("no keys from", e.log)) > 3
     finally:

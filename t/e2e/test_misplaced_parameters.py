@@ -59,17 +59,20 @@ def test_report_U19_in_http(config_test, text):
     assert HTTP[text] in line and re.search(r"nginx\.conf:\d+", line), line
 
 
-@pytest.mark.parametrize("text", [
-    "keyward_scope tenant=acme team=$arg_team;",
-    "keyward_scope https://api.example/?all=1 a=b=c;",
-    "keyward_scope methods=GET a:b match=any c:d;",
-    "keyward_scope a:b methods=GET;",
-    "keyward_limit 60r/m by=$arg_a,$arg_b;",
-    "keyward_limit 60r/m by=$arg_a/x=$arg_b;",
-    'keyward_message invalid_key "code=bad is what you get";',
-    'keyward_message invalid_key "key=bad";',
-    "keyward_realm 'my=api';",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "keyward_scope tenant=acme team=$arg_team;",
+        "keyward_scope https://api.example/?all=1 a=b=c;",
+        "keyward_scope methods=GET a:b match=any c:d;",
+        "keyward_scope a:b methods=GET;",
+        "keyward_limit 60r/m by=$arg_a,$arg_b;",
+        "keyward_limit 60r/m by=$arg_a/x=$arg_b;",
+        'keyward_message invalid_key "code=bad is what you get";',
+        'keyward_message invalid_key "key=bad";',
+        "keyward_realm 'my=api';",
+    ],
+)
 def test_report_U19_good(config_test, store, text):
     rc, output = config_test(location=f"keyward on; {text}")
     assert rc == 0 and not re.search(r"\[(warn|emerg)\]", output), output

@@ -1,4 +1,4 @@
-"""The invariant at the matrix's end: whoever reached the backend had a reason to, says a model that knows nothing of the product.
+"""The invariant over everything: whoever reached the backend had a reason to, says a model that knows nothing of the product.
 
 What each of these plays is random journals: t/e2e/model/run.py says how to play one again. `make check` makes a million decisions.
 """
@@ -57,7 +57,14 @@ EVERYTHING = [
 
 def mint(token, key, claims=None, **more):
     """A token for s2 with what every issuer asks for. A claim that is None is left out."""
-    said = {"iss": f"https://{ISS.get(key[0])}.example", "aud": "web", "sub": "s2", "uid": "s2", "use": {"kind": "access"}, **(claims or {})}
+    said = {
+        "iss": f"https://{ISS.get(key[0])}.example",
+        "aud": "web",
+        "sub": "s2",
+        "uid": "s2",
+        "use": {"kind": "access"},
+        **(claims or {}),
+    }
     said = {name: value for name, value in said.items() if value is not None}
     return {"do": "mint", "token": token, "key": key, "kid": KIDS[key], "alg": algorithms_of(key)[0], "flaw": "",
             "typ": "at+jwt" if key[0] == "o" else "JWT", "claims": said, "iat": -60, "nbf": None, "exp": 300, **more}  # fmt: skip
@@ -162,7 +169,11 @@ def test_a_model_that_errs_is_found_out(name, played):
 @pytest.mark.parametrize("late", [{"store_early_s": 0.2}, {"sets_early_s": 1}], ids=str)
 def test_a_change_that_comes_late_is_found_out(late, played, build):
     """As if whatever a command had done, or a new key set, were seen by workers only that much after its end."""
-    problems = [problem for site in played for problem in site.check(**{what: seconds * build.patience for what, seconds in late.items()})]
+    problems = [
+        problem
+        for site in played
+        for problem in site.check(**{what: seconds * build.patience for what, seconds in late.items()})
+    ]
     assert any("ADMITTED WITHOUT A REASON" in problem.text for problem in problems)
 
 

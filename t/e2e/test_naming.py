@@ -66,7 +66,9 @@ LOCATIONS = """
     location /post-refused/ { keyward_scope admin:x; post_action /off/post-refused; proxy_pass @BACKEND@; }
     location = /mirror-of-on { mirror /off/mirror-of-on; proxy_pass @BACKEND@; }
     location = /asked-of-on { auth_request /asks; proxy_pass @BACKEND@; }
-""".replace("BASIC", "satisfy any; auth_basic r; auth_basic_user_file @HTML@/users;")
+""".replace(
+    "BASIC", "satisfy any; auth_basic r; auth_basic_user_file @HTML@/users;"
+)
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +84,25 @@ def site(build):
             "token": ({"X-Token": signer.token(sub="alice", scope="a", tenant="acme")}, {"kind": "token"}),
         }
         site.names = {
-            "key": {"subject": "alice", "plan": "pro", "scopes": "a", "remote_user": "alice", "http": "alice", "who": "mapped-alice"},
-            "token": {"subject": "alice", "plan": "pro", "scopes": "a", "remote_user": "alice", "http": "alice", "who": "mapped-alice",
-                      "issuer": "auth", "claim_tenant": "acme", "claimed": "mapped-acme"},
+            "key": {
+                "subject": "alice",
+                "plan": "pro",
+                "scopes": "a",
+                "remote_user": "alice",
+                "http": "alice",
+                "who": "mapped-alice",
+            },
+            "token": {
+                "subject": "alice",
+                "plan": "pro",
+                "scopes": "a",
+                "remote_user": "alice",
+                "http": "alice",
+                "who": "mapped-alice",
+                "issuer": "auth",
+                "claim_tenant": "acme",
+                "claimed": "mapped-acme",
+            },
         }
         site.page("users", "bob:{PLAIN}p\n")
         site.page("ssi.html", 'page <!--#include virtual="/off/included" -->')
@@ -116,7 +134,16 @@ def site(build):
         yield site
 
 
-TARGETS = ("/off/x", "/allow/x", "/refused/x", "/any/scope/x", "/shadow/scope/x", "/shadow/limit/x", "/page/named/x", "/on/x")
+TARGETS = (
+    "/off/x",
+    "/allow/x",
+    "/refused/x",
+    "/any/scope/x",
+    "/shadow/scope/x",
+    "/shadow/limit/x",
+    "/page/named/x",
+    "/on/x",
+)
 
 
 def read(text):
@@ -202,7 +229,11 @@ def test_report_S3(site, path, who):
     target, response, reached = ask(site, path, who, more)
     if path == "/any/accept/" and who == "token":
         reason = "invalid_token"
-    told = {"decision": decision, "reason": reason, **(site.credentials[who][1] if decision not in ("off", None) else {})}
+    told = {
+        "decision": decision,
+        "reason": reason,
+        **(site.credentials[who][1] if decision not in ("off", None) else {}),
+    }
     expected = {name: value for name, value in told.items() if value is not None}
     user = {"remote_user": user} if user else {}
     # In the answer, in the log, and at every backend that it came to, by itself, a subrequest or a post_action.
@@ -257,7 +288,9 @@ def test_report_S3_post_action(site, who):
 def test_report_S3_a_client_that_leaves_during_bcrypt(edge, store, kw):
     """Nothing was decided: the log names nobody, neither whose key it may have been nor the Basic user that was sent."""
     key = store.key(verifier="bcrypt:13", subject="alice")
-    e = edge(http=f"log_format names '$request_uri {PLAIN}';", location="keyward on; access_log @PREFIX@/names.log names;")
+    e = edge(
+        http=f"log_format names '$request_uri {PLAIN}';", location="keyward on; access_log @PREFIX@/names.log names;"
+    )
     workers = e.workers()
     before = cpu_seconds(*workers)
     with e.connect() as connection:
@@ -318,14 +351,19 @@ def test_report_S3_what_a_rule_has_read_is_kept_for_nobody(edge, folder, store, 
     assert backend.last.header("X-Seen") == "none none kept"
 
 
-@pytest.mark.parametrize("then", ["keyward off;", "keyward on; keyward_accept anonymous; keyward_credential header=X-Other;"])
+@pytest.mark.parametrize(
+    "then", ["keyward off;", "keyward on; keyward_accept anonymous; keyward_credential header=X-Other;"]
+)
 def test_report_S3_fields_of_an_earlier_location_are_in_no_map(then, edge, store, backend):
     """Identity fields are request fields: a map over one, or a set in the next location, must not know who was there before."""
     key = store.key(subject="alice")["key"]
-    e = edge(http="map $http_x_keyward_subject $who { default $http_x_keyward_subject; '' ''; }\n", server=f"""
+    e = edge(
+        http="map $http_x_keyward_subject $who { default $http_x_keyward_subject; '' ''; }\n",
+        server=f"""
         location / {{ keyward on; proxy_set_header X-Who "[$who]"; proxy_pass http://127.0.0.1:1; error_page 502 = @next; }}
         location @next {{ {then} set $early $http_x_keyward_subject; proxy_set_header X-Who "[$who]"; proxy_set_header X-Early "[$early]"; proxy_pass @BACKEND@; }}
-    """)
+    """,
+    )
     e.allow_log(r"connect\(\) failed")
     assert e.get("/", {"X-API-Key": key}).status == 200
     assert (backend.last.header("X-Who"), backend.last.header("X-Early")) == ("[]", "[]")

@@ -7,26 +7,47 @@ from harness.older import give_credits, give_plan_credits
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
-@pytest.mark.parametrize("command", [
-    ["subject", "set", "u", "--credits", "0"],
-    ["subject", "set", "u", "--credits", "1000"],
-    ["plan", "set", "pro", "--credits", "1000/30d"],
-])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["subject", "set", "u", "--credits", "0"],
+        ["subject", "set", "u", "--credits", "1000"],
+        ["plan", "set", "pro", "--credits", "1000/30d"],
+    ],
+)
 def test_report_S18(kw, command):
-    refuses(kw, *command, status=2, says="--credits: credits are not there yet, so that nothing would be taken from a balance; leave it out")
+    refuses(
+        kw,
+        *command,
+        status=2,
+        says="--credits: credits are not supported yet, so nothing would be charged; leave it out",
+    )
     assert kw("plan", "list") == [] and kw("subject", "list") == []
 
 
 def test_report_S18_logins(kw):
-    refuses(kw, "key", "create", "--name", "x", "--pkce-challenge", CHALLENGE, status=2, says="--pkce-challenge: logins are not there yet")
+    refuses(
+        kw,
+        "key",
+        "create",
+        "--name",
+        "x",
+        "--pkce-challenge",
+        CHALLENGE,
+        status=2,
+        says="--pkce-challenge: logins are not supported yet",
+    )
     assert kw("key", "list") == []
 
 
-@pytest.mark.parametrize("member, says", [
-    ({"state": "pending", "pkce_challenge": CHALLENGE}, 'state "pending": logins are not there yet'),
-    ({"state": "pending"}, 'state "pending": logins are not there yet'),
-    ({"pkce_challenge": CHALLENGE}, "pkce_challenge: logins are not there yet"),
-])
+@pytest.mark.parametrize(
+    "member, says",
+    [
+        ({"state": "pending", "pkce_challenge": CHALLENGE}, 'state "pending": logins are not supported yet'),
+        ({"state": "pending"}, 'state "pending": logins are not supported yet'),
+        ({"pkce_challenge": CHALLENGE}, "pkce_challenge: logins are not supported yet"),
+    ],
+)
 def test_report_S18_import(kw, member, says):
     run = kw.run("key", "import", "-", input=lines({"sha256": sha256("a"), **member}))
     assert run.rc == 1 and says in run.stderr
@@ -34,14 +55,22 @@ def test_report_S18_import(kw, member, says):
 
 
 def test_report_S18_a_revoked_key_keeps_its_history(kw):
-    kw("key", "import", "-", input=lines({"id": "a", "sha256": sha256("a"), "state": "revoked", "pkce_challenge": CHALLENGE}))
+    kw(
+        "key",
+        "import",
+        "-",
+        input=lines({"id": "a", "sha256": sha256("a"), "state": "revoked", "pkce_challenge": CHALLENGE}),
+    )
     assert CHALLENGE in kw("key", "export", json=False)
 
 
 def test_report_S18_configuration(config_test):
     rc, output = config_test(http="keyward_plan pro credits=1000/30d;", location="keyward on;")
     assert rc == 1
-    assert '"keyward_plan" directive: "credits=1000/30d": credits are not there yet, so that nothing would be taken from a balance; leave it out in' in output
+    assert (
+        '"keyward_plan" directive: "credits=1000/30d": credits are not supported yet, so nothing would be charged; leave it out in'
+        in output
+    )
 
 
 def test_report_S18_what_is_stored_is_read(kw, store):

@@ -39,7 +39,14 @@ def told(e, text, target="/", method="GET"):
 def test_report_U8(name, edge, issuers):
     text = CREDENTIALS[name]
     e = edge(http=issuers.block("auth", Signer("EdDSA")), server=SERVER)
-    for target, wanted in (("/", TOKEN), ("/named/", TOKEN), ("/keys/", KEY), ("/both/", KEY), ("/methods/", TOKEN), ("/open/", TOKEN)):
+    for target, wanted in (
+        ("/", TOKEN),
+        ("/named/", TOKEN),
+        ("/keys/", KEY),
+        ("/both/", KEY),
+        ("/methods/", TOKEN),
+        ("/open/", TOKEN),
+    ):
         assert told(e, text, target) == wanted, target
     assert told(e, text, "/methods/", "POST") == KEY
     # What begins as a key is meant for one, wherever it comes.

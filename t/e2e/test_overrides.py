@@ -6,7 +6,15 @@ import pytest
 from harness.build import PROJECT
 from harness.site import Site
 
-OVERRIDES = ["X-Original-URL", "X-Original-URI", "X-Rewrite-URL", "X-Forwarded-URI", "X-Script-Name", "Script-Name", "Path-Info"]
+OVERRIDES = [
+    "X-Original-URL",
+    "X-Original-URI",
+    "X-Rewrite-URL",
+    "X-Forwarded-URI",
+    "X-Script-Name",
+    "Script-Name",
+    "Path-Info",
+]
 HOST = "dav.example:8080"
 
 
@@ -15,7 +23,8 @@ def site(build):
     with Site(build) as site:
         grants = ["public", "dav", "a", "files:alice", "write"]
         site.key = site.store.key(verifier="sha256", scope=grants)["key"]
-        site.start(server="""
+        site.start(
+            server="""
             keyward on;
             underscores_in_headers on;
             location / { keyward_scope root; proxy_pass @BACKEND@; }
@@ -44,7 +53,8 @@ def site(build):
             location @named { keyward_scope a; proxy_pass @BACKEND@; }
             location /rewritten/ { keyward_scope a; rewrite ^/rewritten/(.*) /private/$1 break; proxy_pass @BACKEND@; }
             location /moved/ { rewrite ^/moved/(.*) /public/$1 last; }
-        """)
+        """
+        )
         yield site
 
 
@@ -70,7 +80,20 @@ def left(request, names):
 
 
 @pytest.mark.parametrize("h2", [False, True], ids=["h1", "h2"])
-@pytest.mark.parametrize("path", ["/public/x", "/methods/x", "/accept/x", "/anonymous/x", "/plain/x", "/re/alice/x", "/named/x", "/limited/x", "/if/x?x=1"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/public/x",
+        "/methods/x",
+        "/accept/x",
+        "/anonymous/x",
+        "/plain/x",
+        "/re/alice/x",
+        "/named/x",
+        "/limited/x",
+        "/if/x?x=1",
+    ],
+)
 def test_report_S19(site, path, h2):
     fields = [(name, "/private/x") for name in OVERRIDES for _ in range(2)]
     for method in ("GET", "POST"):
@@ -78,7 +101,10 @@ def test_report_S19(site, path, h2):
 
 
 def test_report_S19_anonymous(site):
-    assert left(send(site, "/anonymous/x", [(name, "/private/x") for name in OVERRIDES], "GET", key=False), OVERRIDES) == []
+    assert (
+        left(send(site, "/anonymous/x", [(name, "/private/x") for name in OVERRIDES], "GET", key=False), OVERRIDES)
+        == []
+    )
 
 
 @pytest.mark.parametrize("name", ["x_original_url", "X_Rewrite-Url", "SCRIPT_NAME", "PATH_INFO", "x-original_uri"])
@@ -123,10 +149,17 @@ def test_no_method_override_passes_beside_a_guard_for_some_methods(edge, backend
     assert (backend.last.header("X-A"), backend.last.header("X-B")) == ("1", "2")
 
 
-@pytest.mark.parametrize("inside", [
-    "", "limit_except GET POST { deny all; }", "limit_except GET POST { keyward shadow; }", "if ($arg_x) { set $y 1; }",
-    "location /x/inner { keyward on; }", "limit_except GET POST { keyward off; }",
-])
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "",
+        "limit_except GET POST { deny all; }",
+        "limit_except GET POST { keyward shadow; }",
+        "if ($arg_x) { set $y 1; }",
+        "location /x/inner { keyward on; }",
+        "limit_except GET POST { keyward off; }",
+    ],
+)
 def test_method_overrides_are_kept_where_no_method_is_guarded(edge, backend, inside):
     e = edge(server=f"location / {{ keyward on; }} location /x {{ keyward off; {inside} proxy_pass @BACKEND@; }}")
     assert e.request("POST", "/x", [("X-HTTP-Method-Override", "DELETE")]).status == 200
@@ -233,14 +266,18 @@ def test_report_S19_over_http2(site, destination):
     assert request.all("Destination") == ([destination] if "public" in destination else [])
 
 
-@pytest.mark.parametrize("values", [["/public/y", "/private/y"], ["/private/y", "/public/y"], ["/public/y", "/public/y"]])
+@pytest.mark.parametrize(
+    "values", [["/public/y", "/private/y"], ["/private/y", "/public/y"], ["/public/y", "/public/y"]]
+)
 def test_report_S19_two_destinations_go(site, values):
     assert send(site, "/public/x", [("Destination", value) for value in values]).all("Destination") == []
 
 
 def test_report_S19_whoever_has_no_credential(site):
     assert send(site, "/anonymous/x", [("Destination", "/plain/y")], key=False).all("Destination") == []
-    assert send(site, "/anonymous/x", [("Destination", "/anonymous/y")], key=False).all("Destination") == ["/anonymous/y"]
+    assert send(site, "/anonymous/x", [("Destination", "/anonymous/y")], key=False).all("Destination") == [
+        "/anonymous/y"
+    ]
 
 
 def test_report_S19_captures_stay_the_requests_own(site):
@@ -254,9 +291,9 @@ def test_report_S19_the_log_says_why_and_not_what(site):
     for destination, why in {
         "/private/canary?key=canary": "it leads to another location",
         "http://canary.example/public/": "it names another host than the request",
-        "canary": "it is no path, and no URL with one",
-        "/public/%zzcanary": "it is not a URL that nginx would take",
-        "/public/..;/canary": "backends may read its path in another way than nginx",
+        "canary": "it is neither a path nor a URL with a path",
+        "/public/%zzcanary": "it is not a URL that nginx accepts",
+        "/public/..;/canary": "backends may read its path differently than nginx",
     }.items():
         send(site, "/public/x", [("Destination", destination)])
         site.edge.wait_log(rf"\[info\].*keyward removed the field Destination: {why}")
@@ -276,11 +313,13 @@ def test_report_S19_nginx_own_webdav(edge, store, folder):
     for path in (root, *root.iterdir()):
         path.chmod(0o777)
     key = store.key(verifier="sha256", scope=["public"])["key"]
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         keyward on; root {root}; dav_methods MOVE COPY;
         location /public/ {{ keyward_scope public; }}
         location /private/ {{ keyward_scope private; }}
-    """)
+    """
+    )
     assert e.request("MOVE", "/public/file", {"X-API-Key": key, "Destination": "/private/file"}).status == 400
     assert e.request("MOVE", "/public/file", {"X-API-Key": key, "Destination": "/public/moved"}).status == 204
     assert [path.name for path in root.glob("*/*")] == ["moved"]
@@ -291,9 +330,16 @@ def test_report_S19_nginx_own_webdav(edge, store, folder):
 
 def block(number):
     """(context, text) of the numbered block."""
-    page = (PROJECT / "docs/security-model.md").read_text().split("## What a backend makes of a request", 1)[1].split("\n## ", 1)[0]
+    page = (
+        (PROJECT / "docs/security-model.md")
+        .read_text()
+        .split("## What a backend makes of a request", 1)[1]
+        .split("\n## ", 1)[0]
+    )
     context, text = re.search(rf"^\*\*{number}\.\*\*.*?^```nginx (\w+)\n(.*?)^```$", page, re.M | re.S).groups()
-    return {context: text.replace("http://127.0.0.1:9000", "@BACKEND@").replace("listen 8080", "listen 127.0.0.1:@PORT@")}
+    return {
+        context: text.replace("http://127.0.0.1:9000", "@BACKEND@").replace("listen 8080", "listen 127.0.0.1:@PORT@")
+    }
 
 
 @pytest.fixture
@@ -315,9 +361,28 @@ def key_for(store, *scopes):
 
 def test_report_S19_advice_1_paths(advised, store, backend):
     e, headers = advised(1), key_for(store, "a")
-    refused = ["/public/..;/admin", "/admin;x/users", "/public/..%2fadmin", "/public/..%5cadmin", "/public/..%5Cadmin", "/public/..\\admin",
-               "/public/%252e%252e/admin", "/public/../admin", "/public/./admin", "/public/..", "//admin", "/public//x", "/%2e%2e/admin", "/x%00",
-               "/admin.", "/admin./x", "/admin%20", "/admin::$DATA", "/admin.?x", "/public/..?x"]
+    refused = [
+        "/public/..;/admin",
+        "/admin;x/users",
+        "/public/..%2fadmin",
+        "/public/..%5cadmin",
+        "/public/..%5Cadmin",
+        "/public/..\\admin",
+        "/public/%252e%252e/admin",
+        "/public/../admin",
+        "/public/./admin",
+        "/public/..",
+        "//admin",
+        "/public//x",
+        "/%2e%2e/admin",
+        "/x%00",
+        "/admin.",
+        "/admin./x",
+        "/admin%20",
+        "/admin::$DATA",
+        "/admin.?x",
+        "/public/..?x",
+    ]
     assert {path: e.get(path, headers).status for path in refused} == {path: 400 for path in refused}
     assert backend.requests == []
     passed = ["/", "/public/x.json", "/a.b/c..d/.well-known/e", "/a%C3%A9%3A/b-c_d~e", "/x?y=..%2f;//%5c.", "/a$data"]
@@ -326,7 +391,16 @@ def test_report_S19_advice_1_paths(advised, store, backend):
 
 def test_report_S19_advice_2_the_strictest_rule_for_the_rest(advised, store, backend):
     e, headers = advised(2), key_for(store, "public")
-    for path in ("/admin", "/ADMIN/users", "/admin.json", "/admin/", "/PUBLIC/x", "/publi", "/public/../admin", "/public%2f..%2fadmin"):
+    for path in (
+        "/admin",
+        "/ADMIN/users",
+        "/admin.json",
+        "/admin/",
+        "/PUBLIC/x",
+        "/publi",
+        "/public/../admin",
+        "/public%2f..%2fadmin",
+    ):
         assert e.get(path, headers).status == 403, path
     assert e.get("/public/x", headers).status == 200
 
@@ -349,17 +423,34 @@ def test_report_S19_advice_4_many_in_one(advised, store, backend):
 
 def test_report_S19_advice_5_fields(advised, store, backend):
     e = advised(5)
-    sent = {"Forwarded": "host=x", "X-Forwarded-Host": "admin.internal", "X-Forwarded-Prefix": "/admin", "X-Amz-Copy-Source": "/private/x",
-            "X-Copy-From": "private/x", "X-Ms-Copy-Source": "x", "X-Goog-Copy-Source": "x", "Host": "edge.example",
-            "Connection": "close, X-Keyward-Scopes"}
+    sent = {
+        "Forwarded": "host=x",
+        "X-Forwarded-Host": "admin.internal",
+        "X-Forwarded-Prefix": "/admin",
+        "X-Amz-Copy-Source": "/private/x",
+        "X-Copy-From": "private/x",
+        "X-Ms-Copy-Source": "x",
+        "X-Goog-Copy-Source": "x",
+        "Host": "edge.example",
+        "Connection": "close, X-Keyward-Scopes",
+    }
     assert e.get("/", {**sent, **key_for(store, "posts:read")}).status == 200
     seen = {name.lower(): value for name, value in backend.last.headers}
-    assert (seen["host"], seen["x-forwarded-host"], seen["x-keyward-scopes"]) == ("api.example.com", "edge.example", "posts:read")
+    assert (seen["host"], seen["x-forwarded-host"], seen["x-keyward-scopes"]) == (
+        "api.example.com",
+        "edge.example",
+        "posts:read",
+    )
     assert not ({name.lower() for name in sent} - {"host", "x-forwarded-host"}) & set(seen)
 
 
 def test_report_S19_advice_6_hosts(advised, store, backend):
     e, headers = advised(6), key_for(store, "a")
-    for host, status in {"api.example.com": 200, "admin.internal": 421, "API.example.com": 200, "127.0.0.1": 421}.items():
+    for host, status in {
+        "api.example.com": 200,
+        "admin.internal": 421,
+        "API.example.com": 200,
+        "127.0.0.1": 421,
+    }.items():
         assert e.get("/", {**headers, "Host": host}).status == status
     assert backend.count() == 2

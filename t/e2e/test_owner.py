@@ -47,7 +47,15 @@ class World:
         kw("store", "backup", self.open / "backup")
         shutil.copytree(self.store / "credentials", self.canary)
         shutil.copy(self.store / "secret", self.canary)
-        for name in ("credentials", "usage", "credentials.making", "usage.making", "credentials.next", "usage.next", "new"):
+        for name in (
+            "credentials",
+            "usage",
+            "credentials.making",
+            "usage.making",
+            "credentials.next",
+            "usage.next",
+            "new",
+        ):
             shutil.copytree(self.store / "usage", self.canary / name)
         give(self.canary, 0)
         self.given = folder / "given.jsonl"
@@ -143,7 +151,9 @@ def test_report_S5_nobody_elses_link_leads_root(way, kw, store, folder, owner):
     if way == "backup":
         run = kw.run("--store", store.path, "store", "backup", theirs / "link/new")
     else:
-        path = {"the folder": theirs / "link", "above": theirs / "link/new", "dots": theirs / "link/../roots/keyward"}[way]
+        path = {"the folder": theirs / "link", "above": theirs / "link/new", "dots": theirs / "link/../roots/keyward"}[
+            way
+        ]
         run = kw.run("--store", path, "init", "--user", owner.pw_name)
     assert run.rc != 0, run
     assert owners(roots) == {(0, 0)} and [path.name for path in roots.iterdir()] == ["keyward"]
@@ -162,7 +172,7 @@ def test_report_S5_no_backup_into_somebody_elses_folder(kw, store, folder):
     (folder / "theirs").mkdir()
     os.chown(folder / "theirs", STRANGER, STRANGER)
     run = kw.run("--store", store.path, "store", "backup", folder / "theirs")
-    assert run.rc == 3 and "name a folder of" in run.stderr
+    assert run.rc == 3 and "name a folder that belongs to" in run.stderr
     assert list((folder / "theirs").iterdir()) == []
 
 
@@ -185,7 +195,9 @@ def test_report_S5_relative_paths(build, store, folder):
     store.init()
 
     def run(*arguments):
-        return subprocess.run([build.command, *arguments], cwd=work, env=build.environment(), capture_output=True, text=True)
+        return subprocess.run(
+            [build.command, *arguments], cwd=work, env=build.environment(), capture_output=True, text=True
+        )
 
     done = run("--store", "../store", "key", "import", "keys.jsonl")
     assert done.returncode == 0, done
@@ -249,8 +261,20 @@ def test_report_S5_without_the_right_to_become_somebody(build, kw, store, folder
 
     def run(path, *arguments):
         return subprocess.run(
-            ["setpriv", "--bounding-set", "-setuid,-setgid", "--inh-caps", "-setuid,-setgid", build.command, "--store", path, *arguments],
-            env=build.environment(), capture_output=True, text=True,
+            [
+                "setpriv",
+                "--bounding-set",
+                "-setuid,-setgid",
+                "--inh-caps",
+                "-setuid,-setgid",
+                build.command,
+                "--store",
+                path,
+                *arguments,
+            ],
+            env=build.environment(),
+            capture_output=True,
+            text=True,
         )
 
     done = run(store.path, "key", "list")
@@ -279,10 +303,16 @@ def test_report_S5_a_failed_command_leaves_no_folder(kw, store, folder):
 # init --user.
 
 
-@pytest.mark.parametrize("user, expected", [
-    ("1234567", (1234567, 1234567)), ("1234567:7654321", (1234567, 7654321)), ("www-data:1234567", ("www-data", 1234567)),
-    ("33", None), ("www-data:www-data", None),
-])
+@pytest.mark.parametrize(
+    "user, expected",
+    [
+        ("1234567", (1234567, 1234567)),
+        ("1234567:7654321", (1234567, 7654321)),
+        ("www-data:1234567", ("www-data", 1234567)),
+        ("33", None),
+        ("www-data:www-data", None),
+    ],
+)
 def test_report_U16(user, expected, kw, folder, owner):
     """By number, whether the machine knows it or not, as images have it."""
     if user == "33":
@@ -297,7 +327,9 @@ def test_report_U16(user, expected, kw, folder, owner):
     assert owners(folder / "new") == {expected}
 
 
-@pytest.mark.parametrize("user", ["no-such-user", "-1", "4294967295", "99999999999", "", ":", "1000:no-such-group", "1000:"])
+@pytest.mark.parametrize(
+    "user", ["no-such-user", "-1", "4294967295", "99999999999", "", ":", "1000:no-such-group", "1000:"]
+)
 def test_report_U16_what_is_no_user(user, kw, folder):
     refuses(kw, "--store", folder / "new", "init", "--user", user, status=2, says="there is no ")
     assert not (folder / "new").exists()
@@ -386,8 +418,14 @@ def test_init_says_who_may_write_above(kw, folder):
     above = folder / "above"
     above.mkdir()
     above.chmod(0o777)
-    refuses(kw, "--store", above / "s", "init", status=3,
-            says=f"would be root's, and others could put something else in its place: they may write {above};")
+    refuses(
+        kw,
+        "--store",
+        above / "s",
+        "init",
+        status=3,
+        says=f"would be root's, and others could put something else in its place: they may write {above};",
+    )
     assert list(above.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""One decision for each location that nginx brings a request to, and no way around it (spec 2)."""
+"""One decision for each location that nginx brings a request to, and no way around it."""
 
 import hashlib
 import itertools
@@ -33,7 +33,7 @@ def auth(key):
     return {"X-API-Key": key["key"] if isinstance(key, dict) else key}
 
 
-# --- row 22: internal redirects ---------------------------------------------------------------------------------------
+# --- internal redirects -----------------------------------------------------------------------------------------------
 
 # How nginx gets from /m/ to the second location. The first lies under the server's rules alone.
 REDIRECTS = {
@@ -74,7 +74,8 @@ def redirected(build, request):
         site.one = {name: key("one") for name in REDIRECTS}
         servers = []
         for name, locations in REDIRECTS.items():
-            servers.append(f"""
+            servers.append(
+                f"""
             server {{
                 listen 127.0.0.1:@PORT@;
                 server_name {site.hosts[name]};
@@ -85,7 +86,8 @@ def redirected(build, request):
                 {locations}
                 location @second {{ keyward_scope one two; proxy_pass @BACKEND@; rewrite ^ /reached break; }}
                 location /second/ {{ internal; keyward_scope one two; proxy_pass @BACKEND@/reached; }}
-            }}""")
+            }}"""
+            )
         site.start(http="\n".join(servers))
         yield site
 
@@ -102,7 +104,7 @@ def test_a_redirect_is_one_charge_and_one_use(redirected, name):
         assert response.header("X-Decision") == "allowed"
     assert site.backend.last.header("X-Keyward-Key-Id") == key["id"]
     assert all(key["key"] not in json.dumps(request.headers) for request in site.backend.requests)
-    # Uses are written once a second (spec 4).
+    # Uses are written once a second.
     until(lambda: site.store.kw("key", "show", key["id"])["uses"] == 2, 10, "two uses")
 
 
@@ -124,7 +126,8 @@ def test_each_locations_own_limit_is_charged_once(edge, store, backend):
     backend.on("/a", headers={"X-Accel-Redirect": "/b"})
     backend.on("/b", headers={"X-Accel-Redirect": "/c"})
     backend.on("/c", body="end")
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         keyward on;
         {SHOW}
         location = /a {{ keyward_limit 50r/h name=a; proxy_pass @BACKEND@; }}
@@ -133,7 +136,8 @@ def test_each_locations_own_limit_is_charged_once(edge, store, backend):
         location /look/a {{ keyward_limit 50r/h name=a; proxy_pass @BACKEND@; }}
         location /look/b {{ keyward_limit 40r/h name=b; proxy_pass @BACKEND@; }}
         location /look/c {{ keyward_limit 30r/h name=c; proxy_pass @BACKEND@; }}
-    """)
+    """
+    )
     key = auth(store.key(verifier="sha256"))
     for _ in range(3):
         response = e.get("/a", key)
@@ -145,7 +149,9 @@ def test_each_locations_own_limit_is_charged_once(edge, store, backend):
 
 def test_a_limit_of_the_second_location_refuses(edge, store, backend):
     backend.on("/a", headers={"X-Accel-Redirect": "/b"})
-    e = edge(server=f"keyward on; {SHOW} location / {{ proxy_pass @BACKEND@; }} location = /b {{ keyward_limit 1r/h; proxy_pass @BACKEND@; }}")
+    e = edge(
+        server=f"keyward on; {SHOW} location / {{ proxy_pass @BACKEND@; }} location = /b {{ keyward_limit 1r/h; proxy_pass @BACKEND@; }}"
+    )
     key = auth(store.key(verifier="sha256"))
     assert [e.get("/a", key).status for _ in range(2)] == [200, 429]
     assert backend.count("/b") == 1
@@ -154,11 +160,13 @@ def test_a_limit_of_the_second_location_refuses(edge, store, backend):
 def test_methods_are_those_that_nginx_redirects_with(edge, store, backend):
     """error_page and X-Accel-Redirect turn a POST into a GET: the second location is decided for what it will serve."""
     backend.on("/a", headers={"X-Accel-Redirect": "/b"})
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         keyward on; {SHOW}
         location / {{ proxy_pass @BACKEND@; }}
         location = /b {{ keyward_scope methods=GET read; keyward_scope methods=POST write; proxy_pass @BACKEND@; }}
-    """)
+    """
+    )
     read, write = (auth(store.key(verifier="sha256", scope=[scope])) for scope in ("read", "write"))
     assert e.request("POST", "/a", read, body="x").status == 200
     assert backend.last.method == "GET"
@@ -171,13 +179,15 @@ def test_from_on_to_off_and_from_off_to_on(edge, store, backend):
     backend.on("/off", headers={"X-Accel-Redirect": "/x/on"})
     backend.on("/x/off", body="off")
     backend.on("/x/on", body="on")
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         {SHOW}
         location = /on {{ keyward on; proxy_pass @BACKEND@; }}
         location = /off {{ keyward off; proxy_pass @BACKEND@; }}
         location = /x/on {{ keyward on; proxy_pass @BACKEND@; }}
         location = /x/off {{ keyward off; proxy_pass @BACKEND@; }}
-    """)
+    """
+    )
     key = auth(store.key())
     assert e.get("/on", key).text == "off"
     assert e.get("/on").status == 401
@@ -188,7 +198,7 @@ def test_from_on_to_off_and_from_off_to_on(edge, store, backend):
     assert [request.path for request in backend.requests] == ["/off"]
 
 
-# --- row 23: satisfy ------------------------------------------------------------------------------------------------------
+# --- satisfy --------------------------------------------------------------------------------------------------------------
 
 ACCESS = {"": None, "allow": 200, "deny": 403}
 BASIC = {"": None, "good": 200, "bad": 401}
@@ -266,13 +276,20 @@ def satisfied(build):
         }
         site.page("users", "u:{PLAIN}p\n")
         blocks = []
-        for satisfy, access, basic, (rule, lines) in itertools.product(("any", "all"), ACCESS, ("", "basic"), rules.items()):
+        for satisfy, access, basic, (rule, lines) in itertools.product(
+            ("any", "all"), ACCESS, ("", "basic"), rules.items()
+        ):
             access_lines = {"": "", "allow": "allow all;", "deny": "deny all;"}[access]
             basic_lines = "auth_basic realm; auth_basic_user_file @HTML@/users;" if basic else ""
-            blocks.append(f"location /{satisfy}/{access}/{basic}/{rule}/ {{ satisfy {satisfy}; {access_lines} {basic_lines} {lines} proxy_pass @BACKEND@; }}")
+            blocks.append(
+                f"location /{satisfy}/{access}/{basic}/{rule}/ {{ satisfy {satisfy}; {access_lines} {basic_lines} {lines} proxy_pass @BACKEND@; }}"
+            )
         site.start(
             http="keyward_key_format test_ base64url=36;",
-            server=SHOW + "merge_slashes off;\n" + "\n".join(blocks) + f"location /prime/ {{ {rules['limit']} proxy_pass @BACKEND@; }}",
+            server=SHOW
+            + "merge_slashes off;\n"
+            + "\n".join(blocks)
+            + f"location /prime/ {{ {rules['limit']} proxy_pass @BACKEND@; }}",
         )
         assert [site.edge.get("/prime/", site.good).status for _ in range(2)] == [200, 429]
         yield site
@@ -283,7 +300,6 @@ def satisfied(build):
 @pytest.mark.parametrize("access", ACCESS)
 @pytest.mark.parametrize("satisfy", ["any", "all"])
 def test_satisfy(satisfied, satisfy, access, basic, verdict):
-    # Row 23.
     site = satisfied
     status, rule = VERDICTS[verdict]
     path = f"/{satisfy}/{access}/{'basic' if basic else ''}/{rule}/"
@@ -291,7 +307,7 @@ def test_satisfy(satisfied, satisfy, access, basic, verdict):
     if basic:
         headers["Authorization"] = "Basic " + {"good": "dTpw", "bad": "dTpx"}[basic]
     if verdict == "busy":
-        # More than ten failures within a minute (spec 4).
+        # More than ten failures within a minute.
         assert any(site.edge.get("/all///on/", site.legacy).status == 503 for _ in range(12))
     expected = outcome(satisfy, ACCESS[access], status, BASIC[basic])
     site.backend.clear()
@@ -319,7 +335,7 @@ def test_satisfy(satisfied, satisfy, access, basic, verdict):
         assert response.header("Cache-Control") != "no-store", "this answer is no refusal"
 
 
-# --- row 24: if, limit_except, nested and named locations -----------------------------------------------------------------
+# --- if, limit_except, nested and named locations -------------------------------------------------------------------------
 
 CHILDREN = """
     keyward on;
@@ -382,14 +398,18 @@ def children(build):
         yield site
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND", "MKCOL", "FOO"])
+@pytest.mark.parametrize(
+    "method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND", "MKCOL", "FOO"]
+)
 def test_no_child_of_a_guarded_server_is_open_by_accident(children, method):
-    # Row 24. The paths are those of the configuration itself.
+    # The paths are those of the configuration itself.
     paths = re.findall(r"^\s*location (?:=|\^~|~\*?)?\s*(/\S*)", CHILDREN, re.M)
     paths += ["/regex/x", "/a.php", "/A.PHP", "/nest/in/deep", "/static/x", "/dav/x", "/dav/new", "/x?y"]
     headers = {"X-Go": "1"}
     for path in paths:
-        response = children.edge.request(method, path, headers, body="x" if method in ("POST", "PUT", "PATCH") else None)
+        response = children.edge.request(
+            method, path, headers, body="x" if method in ("POST", "PUT", "PATCH") else None
+        )
         # 403 is limit_except's own; 405 and 400 are nginx's for methods that it doesn't know.
         assert response.status in (401, 403, 405), (path, response.status)
         assert b"static" not in response.body
@@ -397,8 +417,28 @@ def test_no_child_of_a_guarded_server_is_open_by_accident(children, method):
     assert (children.folder / "html/dav/x").exists() and not (children.folder / "html/dav/new").exists()
 
 
-@pytest.mark.parametrize("path", ["/", "/exact", "/prefix/", "/regex", "/nest/", "/nest/in/", "/nest/in/deep", "/if/", "/if-header/", "/except/",
-                                  "/scope-none/", "/named/", "/named-error/", "/static/x", "/gif", "/autoindex/", "/stub"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/exact",
+        "/prefix/",
+        "/regex",
+        "/nest/",
+        "/nest/in/",
+        "/nest/in/deep",
+        "/if/",
+        "/if-header/",
+        "/except/",
+        "/scope-none/",
+        "/named/",
+        "/named-error/",
+        "/static/x",
+        "/gif",
+        "/autoindex/",
+        "/stub",
+    ],
+)
 def test_and_each_of_them_is_open_to_a_key(children, path):
     response = children.edge.get(path, {**children.key, "X-Go": "1"})
     assert (response.status, response.header("X-Decision")) == (200, "allowed") or path == "/if-header/"
@@ -406,12 +446,14 @@ def test_and_each_of_them_is_open_to_a_key(children, path):
 
 
 def test_limit_except_has_rules_of_its_own(edge, store, backend):
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         {SHOW}
         location /writes/ {{ limit_except GET {{ keyward on; }} proxy_pass @BACKEND@; }}
         location /reads/ {{ keyward on; limit_except POST {{ keyward off; }} proxy_pass @BACKEND@; }}
         location /scoped/ {{ keyward on; limit_except GET {{ keyward_scope write; }} proxy_pass @BACKEND@; }}
-    """)
+    """
+    )
     key = auth(store.key(verifier="sha256", scope=["read"]))
     assert [e.request(m, "/writes/").status for m in ("GET", "HEAD", "POST", "DELETE")] == [200, 200, 401, 401]
     assert [e.request(m, "/reads/").status for m in ("GET", "HEAD", "POST", "DELETE")] == [200, 200, 401, 200]
@@ -420,7 +462,8 @@ def test_limit_except_has_rules_of_its_own(edge, store, backend):
 
 
 def test_an_if_has_rules_of_its_own(edge, store):
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         {SHOW}
         location / {{
             if ($arg_guard) {{ keyward on; }}
@@ -433,7 +476,8 @@ def test_an_if_has_rules_of_its_own(edge, store):
             if ($arg_open) {{ keyward off; }}
             proxy_pass @BACKEND@;
         }}
-    """)
+    """
+    )
     key = auth(store.key(verifier="sha256", scope=["read"]))
     assert e.get("/").status == 200
     assert e.get("/?guard=1").status == 401
@@ -446,24 +490,77 @@ def test_an_if_has_rules_of_its_own(edge, store):
 
 def test_return_answers_before_keyward_and_says_nothing_of_the_request(edge, backend):
     """nginx's rewrite phase comes first; a guarded `return` is the operator's own word."""
-    e = edge(server=f'{SHOW} keyward on; location /r {{ return 200 "[$keyward_decision$keyward_reason]"; }} location / {{ proxy_pass @BACKEND@; }}')
+    e = edge(
+        server=f'{SHOW} keyward on; location /r {{ return 200 "[$keyward_decision$keyward_reason]"; }} location / {{ proxy_pass @BACKEND@; }}'
+    )
     response = e.get("/r")
     assert (response.status, response.text) == (200, "[]")
     assert e.get("/").status == 401
 
 
-# --- row 26: paths -----------------------------------------------------------------------------------------------------
+# --- paths -------------------------------------------------------------------------------------------------------------
 
 PATHS = [
-    "/private/x", "/private/", "/private//x", "//private/x", "///private///x", "/./private/x", "/public/../private/x",
-    "/public/./../private/./x", "/%70rivate/x", "/privat%65/x", "/%70%72%69%76%61%74%65/x", "/private%2fx", "/private%2Fx", "/%2fprivate/x",
-    "/public%2f..%2fprivate%2fx", "/public/%2e%2e/private/x", "/public/%2e./private/x", "/public/..%2fprivate/x", "/%2e/private/x",
-    "/private/../public/x", "/private/%2e%2e/public/x", "/private/..", "/private/../", "/PRIVATE/x", "/Private/x", "/private%00/x", "/private%20/x",
-    "/private;a=b/x", "/private;/x", "/private?x", "/private#x", "/private/?x=/public/", "/public/?x=/private/", "/private\\x", "/public/..\\private/x",
-    "/private", "/private.", "/privatex", "/%25%37%30rivate/x", "/%2570rivate/x", "/private/%", "/private/%zz", "/private/%c0%af", "/%c0%afprivate/x",
-    "http://localhost/private/x", "http://other/private/x", "http://localhost//private/x", "private/x", "", "/public/../../private/x", "/..",
-    "/private/x.php", "/public/.%2e/private/x.php", "/x.PHP", "/public//../private/x", "/public/x/..//../private/x", "/private\t/x", "/ private/x",
-    "/\xc3\xa9/../private/x", "/public/\x7f/../../private/x",
+    "/private/x",
+    "/private/",
+    "/private//x",
+    "//private/x",
+    "///private///x",
+    "/./private/x",
+    "/public/../private/x",
+    "/public/./../private/./x",
+    "/%70rivate/x",
+    "/privat%65/x",
+    "/%70%72%69%76%61%74%65/x",
+    "/private%2fx",
+    "/private%2Fx",
+    "/%2fprivate/x",
+    "/public%2f..%2fprivate%2fx",
+    "/public/%2e%2e/private/x",
+    "/public/%2e./private/x",
+    "/public/..%2fprivate/x",
+    "/%2e/private/x",
+    "/private/../public/x",
+    "/private/%2e%2e/public/x",
+    "/private/..",
+    "/private/../",
+    "/PRIVATE/x",
+    "/Private/x",
+    "/private%00/x",
+    "/private%20/x",
+    "/private;a=b/x",
+    "/private;/x",
+    "/private?x",
+    "/private#x",
+    "/private/?x=/public/",
+    "/public/?x=/private/",
+    "/private\\x",
+    "/public/..\\private/x",
+    "/private",
+    "/private.",
+    "/privatex",
+    "/%25%37%30rivate/x",
+    "/%2570rivate/x",
+    "/private/%",
+    "/private/%zz",
+    "/private/%c0%af",
+    "/%c0%afprivate/x",
+    "http://localhost/private/x",
+    "http://other/private/x",
+    "http://localhost//private/x",
+    "private/x",
+    "",
+    "/public/../../private/x",
+    "/..",
+    "/private/x.php",
+    "/public/.%2e/private/x.php",
+    "/x.PHP",
+    "/public//../private/x",
+    "/public/x/..//../private/x",
+    "/private\t/x",
+    "/ private/x",
+    "/\xc3\xa9/../private/x",
+    "/public/\x7f/../../private/x",
 ]
 
 
@@ -476,19 +573,20 @@ def is_private(target):
 @pytest.fixture(scope="module")
 def guarded_paths(build):
     with Site(build) as site:
-        site.start(server=f"""
+        site.start(
+            server=f"""
             {SHOW}
             location / {{ proxy_set_header X-Loc open; proxy_pass @BACKEND@; }}
             location /private/ {{ keyward on; proxy_set_header X-Loc private; proxy_pass @BACKEND@; }}
             location ~ \\.php$ {{ keyward on; proxy_set_header X-Loc private; proxy_pass @BACKEND@; }}
-        """)
+        """
+        )
         yield site
 
 
 @pytest.mark.parametrize("protocol", ["HTTP/1.1", "HTTP/2"])
 @pytest.mark.parametrize("target", PATHS)
 def test_a_path_is_decided_by_the_location_that_nginx_chose(guarded_paths, target, protocol):
-    # Row 26.
     site = guarded_paths
     site.backend.clear()
     try:
@@ -508,7 +606,7 @@ def test_a_path_is_decided_by_the_location_that_nginx_chose(guarded_paths, targe
         assert site.backend.requests == []
 
 
-# --- row 27: bodies of refused requests ---------------------------------------------------------------------------------------
+# --- bodies of refused requests -----------------------------------------------------------------------------------------------
 
 SMUGGLED = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -566,7 +664,6 @@ def request_with(body, path, headers, expect=False):
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("case", ["missing", "wrong, async", "unbuffered", "unbuffered, async", "malformed"])
 def test_a_refused_body_leaves_the_connection_in_step(bodies, case, body, expect):
-    # Row 27.
     site = bodies
     path = "/unbuffered/x" if "unbuffered" in case else "/x"
     headers = site.wrong.pop() if "async" in case else auth("bad") if case == "malformed" else {}
@@ -600,7 +697,7 @@ def test_an_admitted_body_arrives_whole_after_a_bcrypt_run(bodies, path, body):
 
 
 def test_a_body_in_pieces_around_the_refusal(bodies):
-    # Row 27: half of it comes before the answer, half after.
+    # Half of it comes before the answer, half after.
     site = bodies
     for headers in (site.wrong.pop(), {}):
         site.backend.clear()
@@ -626,15 +723,18 @@ def test_an_expectation_is_answered_before_the_body_is_sent(bodies):
         assert connection.request(headers=site.good).status == 200
 
 
-@pytest.mark.parametrize("head", [
-    "Content-Length: 10\r\nContent-Length: 11",
-    "Content-Length: 5\r\nTransfer-Encoding: chunked",
-    "Transfer-Encoding: chunked, identity",
-    "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
-    "Content-Length: -1",
-    "Content-Length: 0x5",
-    "Transfer-Encoding: xchunked",
-])
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Content-Length: 10\r\nContent-Length: 11",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Content-Length: -1",
+        "Content-Length: 0x5",
+        "Transfer-Encoding: xchunked",
+    ],
+)
 def test_ambiguous_framing_reaches_no_backend(bodies, head):
     site = bodies
     site.backend.clear()
@@ -650,43 +750,49 @@ def test_refused_bodies_over_http2(bodies):
     site.backend.clear()
     with site.edge.h2() as connection:
         open_stream = connection.start("POST", "/a", [], body="half", end=False)
-        refused = [connection.start("POST", "/b", headers, body="x" * 5000) for headers in ({}, auth("bad"), site.wrong.pop())]
+        refused = [
+            connection.start("POST", "/b", headers, body="x" * 5000) for headers in ({}, auth("bad"), site.wrong.pop())
+        ]
         assert [connection.finish(stream).status for stream in refused] == [401] * 3
         assert connection.request(path="/next", headers={"x-api-key": site.good["X-API-Key"]}).status == 200
         assert connection.finish(open_stream).status == 401
-        assert connection.request("POST", "/next", {"x-api-key": site.good["X-API-Key"]}, body="y" * 100_000).status == 200
+        assert (
+            connection.request("POST", "/next", {"x-api-key": site.good["X-API-Key"]}, body="y" * 100_000).status == 200
+        )
     assert [request.path for request in site.backend.requests] == ["/next"] * 2
 
 
-# --- row 28: odd requests ----------------------------------------------------------------------------------------------------
+# --- odd requests ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("data", [
-    "GET /x\r\n",
-    "GET /x HTTP/1.0\r\n\r\n",
-    "GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
-    "HEAD /x HTTP/1.0\r\n\r\n",
-    "HEAD /x HTTP/1.1\r\nHost: x\r\n\r\n",
-    "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
-    "OPTIONS /x HTTP/1.1\r\nHost: x\r\n\r\n",
-    "OPTIONS /x HTTP/1.1\r\nHost: x\r\nOrigin: https://x\r\nAccess-Control-Request-Method: GET\r\n\r\n",
-    "TRACE /x HTTP/1.1\r\nHost: x\r\n\r\n",
-    "CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "GET http://x/x HTTP/1.1\r\nHost: x\r\n\r\n",
-    "get /x HTTP/1.1\r\nHost: x\r\n\r\n",
-    "GET /x HTTP/1.1\r\n\r\n",
-    "GET /x HTTP/1.9\r\nHost: x\r\n\r\n",
-    "GET /x HTTP/2.0\r\nHost: x\r\n\r\n",
-    "GET /x HTTP/1.1\nHost: x\n\n",
-    "GET  /x HTTP/1.1\r\nHost: x\r\n\r\n",
-    "GET /x HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-    "GET /x HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
-    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "\r\n\r\nGET /x HTTP/1.1\r\nHost: x\r\n\r\n",
-    "FOO /x HTTP/1.1\r\nHost: x\r\n\r\n",
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "GET /x\r\n",
+        "GET /x HTTP/1.0\r\n\r\n",
+        "GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        "HEAD /x HTTP/1.0\r\n\r\n",
+        "HEAD /x HTTP/1.1\r\nHost: x\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+        "OPTIONS /x HTTP/1.1\r\nHost: x\r\n\r\n",
+        "OPTIONS /x HTTP/1.1\r\nHost: x\r\nOrigin: https://x\r\nAccess-Control-Request-Method: GET\r\n\r\n",
+        "TRACE /x HTTP/1.1\r\nHost: x\r\n\r\n",
+        "CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET http://x/x HTTP/1.1\r\nHost: x\r\n\r\n",
+        "get /x HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /x HTTP/1.1\r\n\r\n",
+        "GET /x HTTP/1.9\r\nHost: x\r\n\r\n",
+        "GET /x HTTP/2.0\r\nHost: x\r\n\r\n",
+        "GET /x HTTP/1.1\nHost: x\n\n",
+        "GET  /x HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "\r\n\r\nGET /x HTTP/1.1\r\nHost: x\r\n\r\n",
+        "FOO /x HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+)
 def test_no_odd_request_gets_through(bodies, data):
-    # Row 28.
     site = bodies
     site.backend.clear()
     with site.edge.connect() as connection:
@@ -695,14 +801,19 @@ def test_no_odd_request_gets_through(bodies, data):
         answer = connection.read_to_end()
     assert site.backend.requests == []
     if data == "GET /x\r\n":
-        assert json.loads(answer) == {"error": "missing credentials", "code": "unauthorized"}, "HTTP/0.9: the body alone"
+        assert json.loads(answer) == {
+            "error": "missing credentials",
+            "code": "unauthorized",
+        }, "HTTP/0.9: the body alone"
     elif data.startswith("PRI") and site.edge.build.nginx_version >= (1, 25, 1):
         assert answer[3:4] in (b"\4", b""), "SETTINGS: where HTTP/2 is on, this is how it begins"
     elif answer:
         assert re.match(rb"HTTP/1\.1 (400|401|405|505) ", answer)
 
 
-@pytest.mark.parametrize("directives", ["keyward on; keyward_accept key anonymous;", "keyward shadow; keyward_accept key anonymous;"])
+@pytest.mark.parametrize(
+    "directives", ["keyward on; keyward_accept key anonymous;", "keyward shadow; keyward_accept key anonymous;"]
+)
 def test_http_0_9_where_no_credential_is_needed(edge, backend, directives):
     """nginx makes no list of fields for HTTP/0.9, and adding the identity to none once took the worker down."""
     e = edge(location=directives)
@@ -722,18 +833,21 @@ def test_odd_requests_with_a_key_are_admitted(bodies):
     assert site.edge.get("/o", site.good, version="1.0", host=None).status == 200
 
 
-# --- row 55: what comes before keyward, and subrequests -----------------------------------------------------------------------
+# --- what comes before keyward, and subrequests -------------------------------------------------------------------------------
 
 
 def test_deny_comes_before_any_bcrypt(edge, kw, backend):
-    # Row 55. More than ten failed runs a minute for one legacy prefix are 503 (spec 4): denied requests made none.
+    # More than ten failed runs a minute for one legacy prefix are 503: denied requests made none.
     line = {"bcrypt": bcrypt.hashpw(b"another", bcrypt.gensalt(4)).decode(), "prefix": "test_legacy_"}
     kw("key", "import", "-", input=json.dumps(line))
-    e = edge(http="keyward_key_format test_ base64url=36;", server=f"""
+    e = edge(
+        http="keyward_key_format test_ base64url=36;",
+        server=f"""
         keyward on; {SHOW}
         location /denied/ {{ deny all; proxy_pass @BACKEND@; }}
         location / {{ proxy_pass @BACKEND@; }}
-    """)
+    """,
+    )
     for n in range(30):
         assert e.get("/denied/", auth(f"test_legacy_{n:029}")).status == 403
     outcomes = [e.get("/", auth(f"test_legacy_{n:029}")).status for n in range(11)]
@@ -743,7 +857,9 @@ def test_deny_comes_before_any_bcrypt(edge, kw, backend):
 
 def test_a_denied_request_is_no_use_of_its_key_and_no_charge(edge, store, kw):
     key = store.key()
-    e = edge(server=f"keyward on; keyward_limit 5r/h name=n; {SHOW} location /denied/ {{ deny all; proxy_pass @BACKEND@; }} location / {{ proxy_pass @BACKEND@; }}")
+    e = edge(
+        server=f"keyward on; keyward_limit 5r/h name=n; {SHOW} location /denied/ {{ deny all; proxy_pass @BACKEND@; }} location / {{ proxy_pass @BACKEND@; }}"
+    )
     for _ in range(3):
         response = e.get("/denied/", auth(key))
         assert (response.status, response.header("X-Decision")) == (403, None)
@@ -753,8 +869,10 @@ def test_a_denied_request_is_no_use_of_its_key_and_no_charge(edge, store, kw):
 
 
 def test_limit_req_comes_first(edge, store):
-    e = edge(http="limit_req_zone $binary_remote_addr zone=z:1m rate=1r/m;",
-             server=f"keyward on; keyward_limit 9r/h; {SHOW} location / {{ limit_req zone=z; proxy_pass @BACKEND@; }}")
+    e = edge(
+        http="limit_req_zone $binary_remote_addr zone=z:1m rate=1r/m;",
+        server=f"keyward on; keyward_limit 9r/h; {SHOW} location / {{ limit_req zone=z; proxy_pass @BACKEND@; }}",
+    )
     key = auth(store.key(verifier="sha256"))
     assert e.get("/", key).header("X-RateLimit-Remaining") == "8"
     response = e.get("/", key)
@@ -764,11 +882,15 @@ def test_limit_req_comes_first(edge, store):
 
 @pytest.mark.parametrize("order", ["alone", "before echo", "behind echo"])
 def test_the_order_of_load_module_changes_nothing(edge, store, build, order, request):
-    # Spec 2: after allow and deny, before auth_basic and auth_request.
+    # After allow and deny, before auth_basic and auth_request.
     if order != "alone":
         request.getfixturevalue("echo")
-    more = {"behind echo": {"MODULE": f"{ECHO};\nload_module {build.module}"}, "before echo": {"main": f"load_module {ECHO};"}}.get(order, {})
-    e = edge(server=f"""
+    more = {
+        "behind echo": {"MODULE": f"{ECHO};\nload_module {build.module}"},
+        "before echo": {"main": f"load_module {ECHO};"},
+    }.get(order, {})
+    e = edge(
+        server=f"""
         keyward on; {SHOW}
         auth_basic realm; auth_basic_user_file @PREFIX@/none;
         location / {{ proxy_pass @BACKEND@; }}
@@ -776,7 +898,9 @@ def test_the_order_of_load_module_changes_nothing(edge, store, build, order, req
         location /gzip/ {{ gzip on; gzip_types *; gzip_min_length 1; keyward_scope x; proxy_pass @BACKEND@; }}
         location = /asked {{ auth_basic off; auth_request /asks; proxy_pass @BACKEND@; }}
         location = /asks {{ keyward off; auth_basic off; proxy_pass @BACKEND@; }}
-    """, **more)
+    """,
+        **more,
+    )
     key = auth(store.key(verifier="sha256", scope=["a"]))
     response = e.get("/denied/")
     assert (response.status, response.header("X-Decision")) == (403, None)
@@ -800,14 +924,16 @@ SUBREQUESTS = {
 @pytest.mark.parametrize("mode", ["off", "on", "anonymous"])
 @pytest.mark.parametrize("kind", SUBREQUESTS)
 def test_a_subrequest_into_a_guarded_location(edge, store, backend, kind, mode):
-    # Row 55: 403 unless keyward allowed the main request.
+    # 403 unless keyward allowed the main request.
     backend.on("/main", headers={"Content-Type": "text/html"}, body='main <!--#include virtual="/guarded/sub" -->')
     backend.on("/guarded/sub", headers={"Content-Type": "text/html"}, body="GUARDED")
     rules = {"off": "keyward off;", "on": "keyward on;", "anonymous": "keyward on; keyward_accept key anonymous;"}[mode]
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         location = /main {{ {rules} {SUBREQUESTS[kind]} proxy_pass @BACKEND@; }}
         location /guarded/ {{ keyward on; keyward_scope other; proxy_pass @BACKEND@; }}
-    """)
+    """
+    )
     key = auth(store.key(verifier="sha256", scope=["x"]))
 
     # Nobody admitted: keyward off, with a key or without (it isn't looked at), and refused ones.
@@ -826,15 +952,17 @@ def test_a_subrequest_into_a_guarded_location(edge, store, backend, kind, mode):
 
 @pytest.mark.parametrize("where", ["server", "location"])
 def test_an_error_page_in_a_guarded_location_is_shown(edge, folder, where):
-    # Row 55, as the usual configuration has it: everything is guarded, the page too.
+    # As the usual configuration has it: everything is guarded, the page too.
     (folder / "401.html").write_text("log in")
     rule = "keyward on;"
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         {rule if where == 'server' else ''}
         error_page 401 /401.html;
         location = /401.html {{ {rule} root {folder}; }}
         location / {{ {rule} proxy_pass @BACKEND@; }}
-    """)
+    """
+    )
     for path in ("/", "/other/x?y"):
         response = e.get(path)
         assert (response.status, response.text) == (401, "log in")
@@ -1029,25 +1157,31 @@ def test_nobody_reaches_a_guarded_backend_through_echo(edge, folder, backend, ec
     attack(e, backend)
 
 
-@pytest.mark.parametrize("page", [
-    "error_page 502 503 504 = @backup;",
-    "error_page 404 = @backup;",
-    "error_page 401 403 404 = @backup;",
-    "error_page 403 = @backup;",
-])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "error_page 502 503 504 = @backup;",
+        "error_page 404 = @backup;",
+        "error_page 401 403 404 = @backup;",
+        "error_page 403 = @backup;",
+    ],
+)
 def test_an_error_page_for_the_backends_own_errors_lets_no_refused_request_in(edge, kw, store, backend, page):
     """A fallback to another upstream, a common thing, in a server that is guarded as a whole. The refusals (503, a 404 that hides what
     there is, 403 for a scope) are the status that the operator had in mind for its backends."""
     line = {"bcrypt": bcrypt.hashpw(b"another", bcrypt.gensalt(4)).decode(), "prefix": "test_legacy_"}
     kw("key", "import", "-", input=json.dumps(line))
     key = auth(store.key(verifier="sha256", format="test_ base64url=36", scope=["a"]))
-    e = edge(http="keyward_key_format test_ base64url=36;", server=f"""
+    e = edge(
+        http="keyward_key_format test_ base64url=36;",
+        server=f"""
         keyward on;
         keyward_message missing_credential "not found" status=404;
         {page}
         location / {{ keyward_scope b; proxy_pass @BACKEND@; }}
         location @backup {{ proxy_pass @BACKEND@; }}
-    """)
+    """,
+    )
     e.get("/", {})
     e.get("/", key)
     for n in range(12):
@@ -1080,12 +1214,16 @@ def test_a_refused_request_comes_to_no_backup_without_keyward(edge, kw, store, b
     backend.on("/accel", headers={"X-Accel-Redirect": "/behind"})
     backend.on("/accel-name", headers={"X-Accel-Redirect": "@behind"})
     to = "/backup" if where == "a path" else "@backup"
-    e = edge(http="keyward_key_format test_ base64url=36;", server=f"""
+    e = edge(
+        http="keyward_key_format test_ base64url=36;",
+        server=f"""
         recursive_error_pages on;
         location / {{ keyward on; keyward_scope b; error_page 401 403 502 503 504 = {to}; proxy_pass @BACKEND@; }}
         location /used {{ keyward on; keyward_accept key anonymous; keyward_limit 1r/h by=address name=used; error_page 429 = {to}; empty_gif; }}
         {UNGUARDED[where].replace("BACKUP", "proxy_pass @BACKEND@;")}
-    """, USERS=users(folder))
+    """,
+        USERS=users(folder),
+    )
     if status == 503:
         for n in range(12):
             e.get("/", auth(f"test_legacy_{n:029}"))
@@ -1095,10 +1233,15 @@ def test_a_refused_request_comes_to_no_backup_without_keyward(edge, kw, store, b
     path = "/used" if status == 429 else "/x"
     headers = {401: {}, 403: narrow, 429: {}, 503: auth("test_legacy_" + "x" * 29)}[status]
     for method in ("GET", "POST", "HEAD", "DELETE"):
-        response = e.request(method, path, {**headers, **({"Authorization": "Basic dTpw"} if status in (401, 429) else {})})
+        response = e.request(
+            method, path, {**headers, **({"Authorization": "Basic dTpw"} if status in (401, 429) else {})}
+        )
         assert response.status == status
         if method != "HEAD":
-            assert response.json()["code"] == {401: "unauthorized", 403: "forbidden", 429: "rate_limited", 503: "unavailable"}[status]
+            assert (
+                response.json()["code"]
+                == {401: "unauthorized", 403: "forbidden", 429: "rate_limited", 503: "unavailable"}[status]
+            )
     allowed = ("/accel", "/accel-name") if where.startswith("behind a page") else ()
     assert [request.path for request in backend.requests if request.path not in allowed] == []
 
@@ -1106,42 +1249,51 @@ def test_a_refused_request_comes_to_no_backup_without_keyward(edge, kw, store, b
 @pytest.mark.parametrize("where", ["location", "server", "http"])
 def test_a_refused_request_comes_to_a_backend_where_off_is_written(edge, backend, where):
     off = "keyward off;"
-    e = edge(http=off if where == "http" else "", server=f"""
+    e = edge(
+        http=off if where == "http" else "",
+        server=f"""
         {off if where == "server" else ""}
         location / {{ keyward on; error_page 401 = @page; proxy_pass @BACKEND@; }}
         location @page {{ {off if where == "location" else ""} proxy_pass @BACKEND@; }}
-    """)
+    """,
+    )
     assert e.get("/x", {}).json()["target"] == "/x"
 
 
 def test_the_backends_own_errors_come_to_a_backup_without_keyward(edge, store, backend, folder):
     """Whoever was admitted, by keyward or by another module, or was refused by another one, goes where the configuration leads."""
     backend.on("/503", 503)
-    e = edge(server="""
+    e = edge(
+        server="""
         proxy_intercept_errors on;
         location / { keyward on; error_page 403 503 = @backup; proxy_pass @BACKEND@/503?; }
         location /any { keyward on; satisfy any; auth_basic r; auth_basic_user_file @USERS@; error_page 503 = @backup; proxy_pass @BACKEND@/503?; }
         location /denied { keyward on; deny all; error_page 403 = @backup; proxy_pass @BACKEND@; }
         location @backup { proxy_pass @BACKEND@; }
-    """, USERS=users(folder))
+    """,
+        USERS=users(folder),
+    )
     assert e.get("/x", auth(store.key(verifier="sha256"))).json()["target"] == "/x"
     assert e.get("/any", {"Authorization": "Basic dTpw"}).json()["target"] == "/any"
     assert e.get("/denied", {}).json()["target"] == "/denied"
 
 
-@pytest.mark.parametrize("page", [
-    "error_page 401 403 @page; location @page { }",
-    "error_page 401 403 = @page; location @page { }",
-    "error_page 401 403 @page; location @page { keyward on; root @FILES@; }",
-    "error_page 401 403 @page; location @page { try_files $uri /page.txt =404; }",
-    "error_page 401 403 @page; location @page { try_files /page.txt =404; }",
-    "error_page 401 403 @page; location @page { satisfy any; deny all; }",
-    "error_page 401 403 /page.txt;",
-    "error_page 401 403 =200 /page.txt;",
-    "error_page 401 403 $uri;",
-    "error_page 401 403 =200 $uri?$args;",
-    "error_page 401 403 = /in/; location /in/ { alias @FILES@/; }",
-])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "error_page 401 403 @page; location @page { }",
+        "error_page 401 403 = @page; location @page { }",
+        "error_page 401 403 @page; location @page { keyward on; root @FILES@; }",
+        "error_page 401 403 @page; location @page { try_files $uri /page.txt =404; }",
+        "error_page 401 403 @page; location @page { try_files /page.txt =404; }",
+        "error_page 401 403 @page; location @page { satisfy any; deny all; }",
+        "error_page 401 403 /page.txt;",
+        "error_page 401 403 =200 /page.txt;",
+        "error_page 401 403 $uri;",
+        "error_page 401 403 =200 $uri?$args;",
+        "error_page 401 403 = /in/; location /in/ { alias @FILES@/; }",
+    ],
+)
 def test_a_guarded_error_page_never_does_what_was_refused(edge, folder, store, page):
     """A named location keeps the URI and the method: there static files and WebDAV would serve, write or delete."""
     files = folder / "files"
@@ -1151,17 +1303,31 @@ def test_a_guarded_error_page_never_does_what_was_refused(edge, folder, store, p
         os.chmod(files / name, 0o666)
     os.chmod(files, 0o777)
     key = auth(store.key(verifier="sha256", scope=["a"]))
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         keyward on; keyward_scope b;
         root @FILES@; dav_methods PUT DELETE MKCOL COPY MOVE; min_delete_depth 0; client_body_temp_path @FILES@/temp;
         location /x {{ }}
         {page}
-    """, FILES=files)
+    """,
+        FILES=files,
+    )
     copy = {"Destination": "/copied.txt"}
     for headers in ({}, key, auth("bad")):
         for target in ("/secret.txt", "/new.txt"):
-            for method, more in (("PUT", {}), ("DELETE", {}), ("COPY", copy), ("MOVE", copy), ("MKCOL", {}), ("GET", {}), ("HEAD", {}), ("POST", {})):
-                response = e.request(method, target, {**headers, **more}, body="evil" if method in ("PUT", "POST") else None)
+            for method, more in (
+                ("PUT", {}),
+                ("DELETE", {}),
+                ("COPY", copy),
+                ("MOVE", copy),
+                ("MKCOL", {}),
+                ("GET", {}),
+                ("HEAD", {}),
+                ("POST", {}),
+            ):
+                response = e.request(
+                    method, target, {**headers, **more}, body="evil" if method in ("PUT", "POST") else None
+                )
                 assert b"secret" not in response.body, (method, target)
                 assert response.status not in (201, 204), (method, target)
                 with e.h2() as connection:

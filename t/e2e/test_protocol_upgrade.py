@@ -104,10 +104,16 @@ def test_report_S4(site, path):
 
 def test_report_S4_no_tunnel_is_opened(edge, store, backend):
     """As it was: the location for WebSockets of every tutorial, and a backend that speaks h2c."""
-    backend.on("*", answer=lambda request: (101, {"Upgrade": "h2c", "Connection": "Upgrade"}, b"")
-               if request.header("Upgrade") == "h2c" else (200, {}, b"no tunnel"))
+    backend.on(
+        "*",
+        answer=lambda request: (101, {"Upgrade": "h2c", "Connection": "Upgrade"}, b"")
+        if request.header("Upgrade") == "h2c"
+        else (200, {}, b"no tunnel"),
+    )
     key = store.key(verifier="sha256", scope=["a"])["key"]
-    e = edge(location='keyward on; keyward_scope a; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";')
+    e = edge(
+        location='keyward on; keyward_scope a; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
+    )
     response = e.get("/", [("Upgrade", "h2c"), ("Connection", "Upgrade, HTTP2-Settings"), SETTINGS, ("X-API-Key", key)])
     assert (response.status, response.text) == (200, "no tunnel")
 
@@ -116,7 +122,9 @@ def test_report_S4_no_tunnel_where_the_configuration_asks_for_it(edge, store, ba
     """nginx itself switches only where the client asked, so that a 101 without a question is an error of the backend."""
     backend.on("*", answer=lambda request: (101, {"Upgrade": "h2c", "Connection": "Upgrade"}, b""))
     key = store.key(verifier="sha256")["key"]
-    e = edge(location='keyward on; proxy_http_version 1.1; proxy_set_header Upgrade h2c; proxy_set_header Connection "upgrade"; proxy_read_timeout 2s;')
+    e = edge(
+        location='keyward on; proxy_http_version 1.1; proxy_set_header Upgrade h2c; proxy_set_header Connection "upgrade"; proxy_read_timeout 2s;'
+    )
     with e.connect() as connection:
         connection.send(f"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nX-API-Key: {key}\r\n\r\n")
         connection.send("echoed only through a tunnel")
@@ -135,14 +143,19 @@ def test_report_S4_websocket_passes(site, values):
         assert seen(site, path, [("Upgrade", value) for value in values]) == (values, [], f"<{values[0]}>")
 
 
-@pytest.mark.parametrize("upgrade, settings", [("UPGRADE", "http2_settings"), ("upgrade", "HTTP2_SETTINGS"), ("uPGRADE", "Http2-Settings")])
+@pytest.mark.parametrize(
+    "upgrade, settings", [("UPGRADE", "http2_settings"), ("upgrade", "HTTP2_SETTINGS"), ("uPGRADE", "Http2-Settings")]
+)
 def test_report_S4_however_they_are_spelled(site, upgrade, settings):
     assert seen(site, "/off", [(upgrade, "h2c"), (settings, "x"), (settings, "y")]) == ([], [], "<>")
 
 
 def test_report_S4_settings_go_alone_too(site):
     """Connection may name what is not there: it means nothing then."""
-    for fields in ([("Connection", "upgrade, HTTP2-Settings"), SETTINGS], [("Connection", "HTTP2-Settings"), ("Upgrade", "websocket"), SETTINGS, SETTINGS]):
+    for fields in (
+        [("Connection", "upgrade, HTTP2-Settings"), SETTINGS],
+        [("Connection", "HTTP2-Settings"), ("Upgrade", "websocket"), SETTINGS, SETTINGS],
+    ):
         assert seen(site, "/off", fields)[1] == []
 
 
@@ -162,11 +175,19 @@ def test_report_S4_a_server_without_keyward_is_left_alone(site):
 
 def test_report_S4_before_post_read(edge, store, backend):
     """nginx's own 400 about a bad Host, taken on by error_page, comes to the backend without having come to post-read."""
-    e = edge(server="keyward off; error_page 400 = @app; location @app { proxy_set_header Upgrade $http_upgrade; proxy_pass @BACKEND@; }")
+    e = edge(
+        server="keyward off; error_page 400 = @app; location @app { proxy_set_header Upgrade $http_upgrade; proxy_pass @BACKEND@; }"
+    )
     with e.connect() as connection:
-        connection.send("GET / HTTP/1.1\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\nX-Keyward-Subject: me\r\nHost: a/b\r\n\r\n")
+        connection.send(
+            "GET / HTTP/1.1\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\nX-Keyward-Subject: me\r\nHost: a/b\r\n\r\n"
+        )
         assert connection.read_response().status == 200
-    assert {name.lower() for name, _ in backend.last.headers} & {"upgrade", "http2-settings", "x-keyward-subject"} == set()
+    assert {name.lower() for name, _ in backend.last.headers} & {
+        "upgrade",
+        "http2-settings",
+        "x-keyward-subject",
+    } == set()
 
 
 # keyward_upgrade.
@@ -186,11 +207,13 @@ def test_others_do_not(named, values):
 
 
 def test_a_server_has_its_own_or_inherits(edge, store, backend):
-    e = edge(http="""
+    e = edge(
+        http="""
         keyward_upgrade tcp;
         server { listen 127.0.0.1:@PORT@; keyward off; proxy_set_header Upgrade $http_upgrade; location / { proxy_pass @BACKEND@; } }
         server { listen 127.0.0.1:@PORT_TWO@; keyward off; keyward_upgrade raw; proxy_set_header Upgrade $http_upgrade; location / { proxy_pass @BACKEND@; } }
-        """)
+        """
+    )
     passed = {}
     for port in ("PORT", "PORT_TWO"):
         for value in ("tcp", "raw", "websocket"):
@@ -200,18 +223,21 @@ def test_a_server_has_its_own_or_inherits(edge, store, backend):
     assert [key for key, value in passed.items() if not value] == [("PORT", "raw"), ("PORT_TWO", "tcp")]
 
 
-@pytest.mark.parametrize("text, message", [
-    ("keyward_upgrade tcp; keyward_upgrade raw;", "is duplicate"),
-    ("keyward_upgrade tcp TCP;", '"TCP" is there twice'),
-    ("keyward_upgrade h2c,tcp;", '"h2c,tcp" is not a protocol'),
-    ('keyward_upgrade "h2c tcp";', '"h2c tcp" is not a protocol'),
-    ('keyward_upgrade "";', '"" is not a protocol'),
-    ("keyward_upgrade tcp/;", '"tcp/" is not a protocol'),
-    ("keyward_upgrade /1;", '"/1" is not a protocol'),
-    ("keyward_upgrade a/b/c;", '"a/b/c" is not a protocol'),
-    ("keyward_upgrade;", "invalid number of arguments"),
-    ("location / { keyward_upgrade tcp; }", "directive is not allowed here"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("keyward_upgrade tcp; keyward_upgrade raw;", "is duplicate"),
+        ("keyward_upgrade tcp TCP;", '"TCP" is there twice'),
+        ("keyward_upgrade h2c,tcp;", '"h2c,tcp" is not a protocol'),
+        ('keyward_upgrade "h2c tcp";', '"h2c tcp" is not a protocol'),
+        ('keyward_upgrade "";', '"" is not a protocol'),
+        ("keyward_upgrade tcp/;", '"tcp/" is not a protocol'),
+        ("keyward_upgrade /1;", '"/1" is not a protocol'),
+        ("keyward_upgrade a/b/c;", '"a/b/c" is not a protocol'),
+        ("keyward_upgrade;", "invalid number of arguments"),
+        ("location / { keyward_upgrade tcp; }", "directive is not allowed here"),
+    ],
+)
 def test_nginx_t_says_what_is_wrong(config_test, store, text, message):
     rc, output = config_test(server=f"keyward on; {text}")
     assert rc == 1 and message in output, output

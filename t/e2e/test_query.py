@@ -1,4 +1,4 @@
-"""keyward_credential query=NAME (spec 3): cut out before anything can log it or pass it on, and given back where keyward must not touch it."""
+"""keyward_credential query=NAME: cut out before anything can log it or pass it on, and given back where keyward must not touch it."""
 
 import json
 import socket
@@ -169,7 +169,11 @@ def send(site, target, protocol="HTTP/1.1", headers=()):
 
 def assert_unseen(site, response, *secrets):
     """Neither the answer (with every variable) nor the backend has seen these."""
-    for text in [json.dumps(response.headers), response.text, *(json.dumps([r.target, r.headers]) for r in site.backend.requests)]:
+    for text in [
+        json.dumps(response.headers),
+        response.text,
+        *(json.dumps([r.target, r.headers]) for r in site.backend.requests),
+    ]:
         for secret in secrets:
             assert secret not in text and encoded(secret) not in text, text
 
@@ -224,7 +228,6 @@ class Slice(str):
 @pytest.mark.parametrize("protocol", ["HTTP/1.1", "HTTP/2"])
 @pytest.mark.parametrize("name", ROWS)
 def test_what_is_taken_for_a_credential_and_what_is_left(site, name, protocol):
-    # Row 18.
     query, outcome = ROWS[name]
     texts = {"a": Slice(site.a["key"]), "b": Slice(site.b["key"]), "e": encoded(site.a["key"])}
     response = send(site, "/p%41th" + query.format(**texts), protocol)
@@ -247,10 +250,27 @@ def test_what_is_taken_for_a_credential_and_what_is_left(site, name, protocol):
 
 @pytest.mark.parametrize("protocol", ["HTTP/1.1", "HTTP/2"])
 def test_no_log_has_it(site, protocol):
-    # Row 41.
     a, e = site.c["key"], site.edge
-    for path in ("/", "/uri/", "/cgi/", "/off/", "/shadow/", "/forward/", "/bearer/", "/early/", "/off-early/", "/rewrite/", "/try/", "/error/",
-                 "/shadow-to-on/", "/shadow-to-on-args/", "/shadow-read/", "/refused/", "/satisfy/", "/off-rewrite/"):
+    for path in (
+        "/",
+        "/uri/",
+        "/cgi/",
+        "/off/",
+        "/shadow/",
+        "/forward/",
+        "/bearer/",
+        "/early/",
+        "/off-early/",
+        "/rewrite/",
+        "/try/",
+        "/error/",
+        "/shadow-to-on/",
+        "/shadow-to-on-args/",
+        "/shadow-read/",
+        "/refused/",
+        "/satisfy/",
+        "/off-rewrite/",
+    ):
         for query in (f"?key={a}", f"?x=1&{encoded('key')}={encoded(a)}", f"?key={a}&key={a}", f"?key={a}z"):
             send(site, path + query, protocol)
     send(site, "/done", protocol)
@@ -275,10 +295,11 @@ def test_no_log_has_it(site, protocol):
     ],
 )
 def test_every_form_of_a_request_line(site, line, seen):
-    # Row 28.
     site.backend.clear()
     with site.edge.connect() as connection:
-        connection.send(line.format(a=site.a["key"]) + "\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        connection.send(
+            line.format(a=site.a["key"]) + "\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
         response = connection.read_response(line.split()[0])
     assert response.status == 200
     assert_unseen(site, response, site.a["key"])
@@ -297,8 +318,13 @@ def test_http_0_9(site):
 
 def test_where_nginx_itself_makes_the_uri(site):
     a = site.a["key"]
-    for path, seen in (("/uri/x", "/mapped/x"), ("/variables/x", "/variables/x"), ("/rewrite/x", "/x?added=1&"), ("/drop/x", "/x"),
-                       ("/early/x", "/early/x")):
+    for path, seen in (
+        ("/uri/x", "/mapped/x"),
+        ("/variables/x", "/variables/x"),
+        ("/rewrite/x", "/x?added=1&"),
+        ("/drop/x", "/x"),
+        ("/early/x", "/early/x"),
+    ):
         for query, left in ((f"?key={a}&y=1", "y=1"), (f"?y=1&key={a}", "y=1")):
             response = send(site, path + query)
             assert response.status == 200
@@ -312,7 +338,7 @@ def test_fastcgi(site):
     seen = send(site, f"/cgi/x?key={a}&y=1").json()
     assert (seen["REQUEST_URI"], seen["QUERY_STRING"], seen["SCRIPT_NAME"]) == ("/cgi/x?y=1", "y=1", "/cgi/x")
     assert a not in json.dumps(seen)
-    # Row 25 for it: the identity is there.
+    # The identity is there.
     assert seen["HTTP_X_KEYWARD_KEY_ID"] == site.a["id"]
     seen = send(site, f"/off-cgi/x?key={a}&y=1").json()
     assert (seen["REQUEST_URI"], seen["QUERY_STRING"]) == (f"/off-cgi/x?key={a}&y=1", f"key={a}&y=1")
@@ -364,8 +390,20 @@ def test_it_is_given_back_after_a_rewrite(site):
 # Redirects inside nginx.
 
 
-@pytest.mark.parametrize("path", ["/try/", "/try-named/", "/error/", "/shadow-to-on/", "/shadow-to-on-args/", "/shadow-to-named/",
-                                  "/shadow-to-variable/", "/shadow-read/", "/off-to-on/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/try/",
+        "/try-named/",
+        "/error/",
+        "/shadow-to-on/",
+        "/shadow-to-on-args/",
+        "/shadow-to-named/",
+        "/shadow-to-variable/",
+        "/shadow-read/",
+        "/off-to-on/",
+    ],
+)
 @pytest.mark.parametrize("protocol", ["HTTP/1.1", "HTTP/2"])
 def test_where_a_redirect_leads_it_counts_and_is_not_seen(site, path, protocol):
     """A location in shadow passes the credential on; one that comes after it in the same request must not."""
@@ -388,7 +426,9 @@ def test_where_a_redirect_leads_it_counts_and_is_not_seen(site, path, protocol):
         assert send(site, f"{path}?key={a}z", protocol).header("X-Reason") == "invalid_key"
 
 
-@pytest.mark.parametrize("path", ["/on-to-off/", "/on-to-shadow/", "/on-to-forward/", "/off-to-on-to-off/", "/shadow-to-on-to-off/"])
+@pytest.mark.parametrize(
+    "path", ["/on-to-off/", "/on-to-shadow/", "/on-to-forward/", "/off-to-on-to-off/", "/shadow-to-on-to-off/"]
+)
 def test_what_an_admitting_location_took_stays_gone(site, path):
     """As a header field does. The location behind a redirect, where keyward was off, had the whole key again."""
     a = site.a["key"]
@@ -452,14 +492,19 @@ def test_where_no_credential_is_needed_a_bad_one_is_refused_all_the_same(site):
 def test_pipelined_requests_have_their_own(site):
     a, b = site.a["key"], site.b["key"]
     with site.edge.connect() as connection:
-        connection.send("".join(f"GET /{n}?x=1{query} HTTP/1.1\r\nHost: x\r\n\r\n"
-                                for n, query in enumerate([f"&key={a}", "", f"&key={b}", "&key=kw_x"])))
+        connection.send(
+            "".join(
+                f"GET /{n}?x=1{query} HTTP/1.1\r\nHost: x\r\n\r\n"
+                for n, query in enumerate([f"&key={a}", "", f"&key={b}", "&key=kw_x"])
+            )
+        )
         assert [connection.read_response().status for _ in range(4)] == [200, 401, 200, 401]
 
 
 def test_it_is_of_the_server_that_has_it(edge, store, backend):
     key = store.key(verifier="sha256")
-    e = edge(http="""
+    e = edge(
+        http="""
         server {
             listen 127.0.0.1:@PORT@;
             keyward on;
@@ -469,7 +514,8 @@ def test_it_is_of_the_server_that_has_it(edge, store, backend):
         server {
             listen 127.0.0.1:@PORT_PLAIN@;
             location / { proxy_pass @BACKEND@; }
-        }""")
+        }"""
+    )
     assert e.get(f"/?token={key['key']}").status == 200
     assert e.get(f"/?key={key['key']}").status == 401
     assert e.get("/", {"X-API-Key": key["key"]}).status == 401

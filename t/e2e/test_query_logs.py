@@ -32,12 +32,20 @@ def make_certificate(folder):
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.timezone.utc)
-    certificate = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-                   .serial_number(1).not_valid_before(now - datetime.timedelta(days=1))
-                   .not_valid_after(now + datetime.timedelta(days=1)).sign(key, hashes.SHA256()))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
     (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "cert.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                                        serialization.NoEncryption()))
+    (folder / "cert.key").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
     return {"CERT": folder / "cert.pem", "CERT_KEY": folder / "cert.key"}
 
 
@@ -47,7 +55,8 @@ def site(build):
         site.start(
             log_level="notice",
             **make_certificate(site.folder),
-            http=LOG + f"""
+            http=LOG
+            + f"""
             keyward_store @STORE@;
             client_max_body_size 1k;
             # A server for each way to answer: nginx's page, a location, a redirect, a header.
@@ -98,7 +107,8 @@ def site(build):
             server {{ listen 127.0.0.1:@PORT_FIRST@; listen 127.0.0.1:@PORT_FIRST_H2@ http2; listen 127.0.0.1:@PORT_FIRST_TLS@ ssl;
                       server_name second.example; keyward on; keyward_credential query=key; location / {{ proxy_pass @BACKEND@; }} }}
             server {{ listen 127.0.0.1:@PORT_SLOW@; client_header_timeout 200ms; keyward on; keyward_credential query=key; location / {{ }} }}
-            """)
+            """,
+        )
         yield site
 
 
@@ -112,7 +122,10 @@ REFUSED = {
     "no Host": (GOOD + "X: y\r\n\r\n", 400),
     "a bad host in the line": ("GET http://a..b{target} HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "an unknown Transfer-Encoding": (GOOD + "Host: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
-    "Transfer-Encoding and Content-Length": (GOOD + "Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n", 400),
+    "Transfer-Encoding and Content-Length": (
+        GOOD + "Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n",
+        400,
+    ),
     "Transfer-Encoding in 1.0": ("GET {target} HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
     "a bad Content-Length": (GOOD + "Host: a\r\nContent-Length: x\r\n\r\n", 400),
     "two Content-Lengths": (GOOD + "Host: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 400),
@@ -138,7 +151,7 @@ REFUSED = {
     "a line that is too long": ("GET {target}&y=" + "y" * 40000 + " HTTP/1.1\r\nHost: a\r\n\r\n", 414),
     "a line that is too long, in its middle": ("GET {cut} HTTP/1.1\r\nHost: a\r\n\r\n", 414),
 }
-UNREAD = list(REFUSED)[list(REFUSED).index("half a line"):]
+UNREAD = list(REFUSED)[list(REFUSED).index("half a line") :]
 
 
 def send(port, data, tls=False, half=False):
@@ -176,7 +189,11 @@ def canary():
 
 def assert_unseen(site, mark, key, status):
     """Waits for the line with this mark, and looks everywhere."""
-    wanted = lambda: [line for line in (site.edge.prefix / "all.log").read_bytes().decode("latin-1").splitlines() if mark in line.split("|")[0]]
+    wanted = lambda: [
+        line
+        for line in (site.edge.prefix / "all.log").read_bytes().decode("latin-1").splitlines()
+        if mark in line.split("|")[0]
+    ]
     line = until(wanted, 10, "the line in the log")[0]
     assert status is None or f"|{status}|" in line, line
     for name, text in logs(site).items():
@@ -192,7 +209,10 @@ def make(case, key, query="x=1&key={key}&y=2"):
     begin = f"/{mark}?"
     # {cut}: so long that the buffer, of 8 KiB, ends within the credential.
     pad = "x" * (8192 - len(f"GET {begin}&key=") - 20)
-    for name, target in {"{target}": begin + query.format(key=key), "{cut}": f"{begin}{pad}&key={key}{'y' * 500}"}.items():
+    for name, target in {
+        "{target}": begin + query.format(key=key),
+        "{cut}": f"{begin}{pad}&key={key}{'y' * 500}",
+    }.items():
         text = text.replace(name, target)
     return mark, text, status
 
@@ -209,8 +229,12 @@ def test_report_S10(site, case, tls):
     assert ("x=1&y=2" in line) == (case not in UNREAD), line
 
 
-@pytest.mark.parametrize("case", ["a second Host", "TRACE", "an unknown version", "an escaped NUL", "a line that is too long"])
-@pytest.mark.parametrize("query", ["%6Bey={key}", "key={key}&key={key}", "key={key}", "key=%6B{key}", "a=%20&key={key}#part"])
+@pytest.mark.parametrize(
+    "case", ["a second Host", "TRACE", "an unknown version", "an escaped NUL", "a line that is too long"]
+)
+@pytest.mark.parametrize(
+    "query", ["%6Bey={key}", "key={key}&key={key}", "key={key}", "key=%6B{key}", "a=%20&key={key}#part"]
+)
 def test_report_S10_however_it_is_spelled(site, case, query):
     key = canary()
     mark, data, status = make(case, key, query)
@@ -219,7 +243,15 @@ def test_report_S10_however_it_is_spelled(site, case, query):
 
 
 def test_report_S10_plain_http_on_a_tls_port(site):
-    for port in ("PORT_TLS", "PORT_NAMED_TLS", "PORT_PAGE_TLS", "PORT_REDIRECT_TLS", "PORT_HEADER_TLS", "PORT_BACKEND_TLS", "PORT_FIRST_TLS"):
+    for port in (
+        "PORT_TLS",
+        "PORT_NAMED_TLS",
+        "PORT_PAGE_TLS",
+        "PORT_REDIRECT_TLS",
+        "PORT_HEADER_TLS",
+        "PORT_BACKEND_TLS",
+        "PORT_FIRST_TLS",
+    ):
         key = canary()
         mark, data = f"case-{uuid.uuid4().hex}", "GET /{}?x=1&key={} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n"
         host = "second.example" if "FIRST" in port else "localhost"
@@ -240,7 +272,18 @@ def test_report_S10_where_an_error_page_takes_it_on(site, case, port):
     assert all(key not in repr([request.target, request.headers]) for request in site.backend.requests)
 
 
-@pytest.mark.parametrize("case", ["a second Host", "a bad Host", "no Host", "an unknown version", "an escaped NUL", "half a line", "a line that is too long"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "a second Host",
+        "a bad Host",
+        "no Host",
+        "an unknown version",
+        "an escaped NUL",
+        "half a line",
+        "a line that is too long",
+    ],
+)
 def test_report_S10_where_its_server_is_not_known_yet(site, case):
     key = canary()
     mark, data, status = make(case, key)
@@ -252,7 +295,10 @@ def test_report_S10_where_its_server_is_not_known_yet(site, case):
 def test_an_argument_of_another_server_is_left_alone(site):
     """Of a request that came through, only its own server's arguments are credentials."""
     mark = f"case-{uuid.uuid4().hex}"
-    send(int(site.edge.value("PORT_FIRST")), f"GET /{mark}?key=mine&x=1 HTTP/1.1\r\nHost: first\r\nConnection: close\r\n\r\n")
+    send(
+        int(site.edge.value("PORT_FIRST")),
+        f"GET /{mark}?key=mine&x=1 HTTP/1.1\r\nHost: first\r\nConnection: close\r\n\r\n",
+    )
     until(lambda: f"{mark}?key=mine&x=1" in logs(site)["all.log"], 10, "the line")
 
 
@@ -286,8 +332,19 @@ def test_report_S10_over_http2(site, case, port):
 
     changes, status = H2[case]
     key, mark = canary(), f"case-{uuid.uuid4().hex}"
-    fields = {":path": f"/{mark}?x=1&key={key}", ":method": "GET", ":scheme": "http", ":authority": "localhost", **changes}
-    block = [(name, one) for name, value in fields.items() if value is not None for one in (value if isinstance(value, list) else [value])]
+    fields = {
+        ":path": f"/{mark}?x=1&key={key}",
+        ":method": "GET",
+        ":scheme": "http",
+        ":authority": "localhost",
+        **changes,
+    }
+    block = [
+        (name, one)
+        for name, value in fields.items()
+        if value is not None
+        for one in (value if isinstance(value, list) else [value])
+    ]
     with H2Connection(int(site.edge.value(port))) as connection:
         stream = connection.h2.get_next_available_stream_id()
         connection.h2.send_headers(stream, block, end_stream=True)
@@ -303,14 +360,19 @@ def test_report_S10_over_http2(site, case, port):
     assert all(key[3:] not in text for text in logs(site).values())
 
 
-@pytest.mark.parametrize("directives", ["keyward off;", "keyward shadow;", "keyward on; keyward_forward_credential on;"])
+@pytest.mark.parametrize(
+    "directives", ["keyward off;", "keyward shadow;", "keyward on; keyward_forward_credential on;"]
+)
 def test_report_S10_what_a_location_was_given_back_is_in_no_log(directives, edge, store, backend):
     """nginx's log reads what nginx has kept of a variable, also of one that isn't to be kept."""
     key = store.key()["key"]
-    e = edge(http="map $args $mapped { default $args; }\nlog_format all '$args|$query_string|$arg_key|$mapped|$request_uri|$request';\naccess_log @PREFIX@/all.log all;\n", server=f"""
+    e = edge(
+        http="map $args $mapped { default $args; }\nlog_format all '$args|$query_string|$arg_key|$mapped|$request_uri|$request';\naccess_log @PREFIX@/all.log all;\n",
+        server=f"""
         keyward_credential query=key;
         location / {{ {directives} proxy_set_header X-Mapped $mapped; proxy_set_header X-Arg $arg_key; proxy_pass @BACKEND@$uri$is_args$args; }}
-    """)
+    """,
+    )
     assert e.get(f"/?a=1&key={key}").status == 200
     assert key in backend.last.target
     e.stop()

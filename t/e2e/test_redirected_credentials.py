@@ -47,12 +47,18 @@ def site(build):
     with Site(build) as site:
         site.keys = {name: site.store.key(name=name, verifier="sha256") for name in "ab"}
         site.backend.on("/accel", answer=lambda request: (200, {"X-Accel-Redirect": request.header("X-To")}, b""))
-        locations = [f"location /second/{name_of(name)} {{ {rules} proxy_pass @BACKEND@; }}" for name, rules in SECOND.items()]
+        locations = [
+            f"location /second/{name_of(name)} {{ {rules} proxy_pass @BACKEND@; }}" for name, rules in SECOND.items()
+        ]
         for name, rules in FIRST.items():
-            locations.append(f"location /first/{name_of(name)} {{ {rules} rewrite ^ /accel break; proxy_pass @BACKEND@; }}")
+            locations.append(
+                f"location /first/{name_of(name)} {{ {rules} rewrite ^ /accel break; proxy_pass @BACKEND@; }}"
+            )
             # The same without a backend on the way.
             for second in SECOND:
-                locations.append(f"location /try/{name_of(name)}/{name_of(second)} {{ {rules} root @HTML@; try_files /none /second/{name_of(second)}$is_args$args; }}")
+                locations.append(
+                    f"location /try/{name_of(name)}/{name_of(second)} {{ {rules} root @HTML@; try_files /none /second/{name_of(second)}$is_args$args; }}"
+                )
         site.start(
             server="""
             keyward on;
@@ -77,7 +83,7 @@ def ask(site, target, places, more=()):
     ids = {key["id"]: name for name, key in site.keys.items()}
     whose = ids.get(got.header("X-Keyward-Key-Id"), got.header("X-Keyward-Key-Id")) if got else None
     seen = set()
-    for name, value in ([*got.headers, ("", got.target)] if got else []):
+    for name, value in [*got.headers, ("", got.target)] if got else []:
         seen |= {(name, who) for who, key in site.keys.items() if key["key"] in value}
     return (response.status, response.header("X-Reason"), whose), seen
 
@@ -141,7 +147,9 @@ def test_report_S9_two_ambient_cookies(site):
     site.backend.clear()
     response = site.edge.get("/first/bearer-or-cookie", [*fields, ("X-To", "/second/bearer-and-cookie")])
     assert response.status == 200
-    assert keys["a"] not in json.dumps(site.backend.last.headers) and keys["b"] not in json.dumps(site.backend.last.headers)
+    assert keys["a"] not in json.dumps(site.backend.last.headers) and keys["b"] not in json.dumps(
+        site.backend.last.headers
+    )
 
 
 def test_report_S9_a_long_way(edge, store, backend):
@@ -149,13 +157,15 @@ def test_report_S9_a_long_way(edge, store, backend):
     chain = {f"/{n}": f"/{n + 1}" for n in range(1, 4)}
     for here, there in chain.items():
         backend.on(here, headers={"X-Accel-Redirect": there})
-    e = edge(server="""
+    e = edge(
+        server="""
         keyward on; add_header X-Reason $keyward_reason always;
         location = /1 { keyward_credential header=X-One; proxy_pass @BACKEND@; }
         location = /2 { keyward_credential header=X-Two; proxy_pass @BACKEND@; }
         location = /3 { keyward_credential header=X-Three; proxy_pass @BACKEND@; }
         location = /4 { keyward_credential header=X-Three header=X-Two header=X-One header=X-Four; proxy_pass @BACKEND@; }
-    """)
+    """
+    )
     a, b = (store.key(verifier="sha256")["key"] for _ in "ab")
     names = ("X-One", "X-Two", "X-Three", "X-Four")
     assert e.get("/1", dict.fromkeys(names, a)).status == 200
@@ -167,11 +177,13 @@ def test_report_S9_a_long_way(edge, store, backend):
 
 def test_report_S9_a_bcrypt_key_is_verified_once(edge, store, backend):
     backend.on("/first", headers={"X-Accel-Redirect": "/second"})
-    e = edge(server="""
+    e = edge(
+        server="""
         keyward on; add_header X-Reason $keyward_reason always;
         location = /first { keyward_credential bearer; proxy_pass @BACKEND@; }
         location = /second { keyward_credential header=X-Service-Key bearer; proxy_pass @BACKEND@; }
-    """)
+    """
+    )
     a, b = (store.key(verifier="bcrypt:4")["key"] for _ in "ab")
     response = e.get("/first", {"Authorization": f"Bearer {a}", "X-Service-Key": b})
     assert (response.status, response.header("X-Reason")) == (400, "invalid_request")

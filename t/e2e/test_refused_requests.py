@@ -47,7 +47,14 @@ def pages(folder):
 def send_refused(e, key):
     """Each of them is refused; what is sent with it would show wherever it came to."""
     narrow = {"X-API-Key": key}
-    for method, headers in (("POST", {"X-API-Key": "kw_bad"}), ("POST", {}), ("POST", narrow), ("PUT", narrow), ("GET", narrow), ("DELETE", {})):
+    for method, headers in (
+        ("POST", {"X-API-Key": "kw_bad"}),
+        ("POST", {}),
+        ("POST", narrow),
+        ("PUT", narrow),
+        ("GET", narrow),
+        ("DELETE", {}),
+    ):
         body = BODY if method in ("POST", "PUT") else None
         for version in ("1.1", "1.0"):
             try:
@@ -56,7 +63,10 @@ def send_refused(e, key):
             except Closed:
                 pass
         with e.h2() as connection:
-            assert "SECRET" not in connection.request(method, "/secret.txt", {**headers, "X-Canary": "sent"}, body=body).text
+            assert (
+                "SECRET"
+                not in connection.request(method, "/secret.txt", {**headers, "X-Canary": "sent"}, body=body).text
+            )
 
 
 @pytest.mark.parametrize("name", [*PAGES, *DRAWN])
@@ -104,14 +114,23 @@ def test_report_S8_what_is_admitted_is_mirrored(edge, store, backend, pages):
     )
     key = {"X-API-Key": store.key(verifier="sha256", scope=["admin:x"])["key"]}
     narrow = {"X-API-Key": store.key(verifier="sha256", scope=["a"])["key"]}
-    for path, headers in (("/", key), ("/any/", {**narrow, **BASIC}), ("/any/", BASIC), ("/allow/", narrow), ("/page/x", {}),
-                          ("/off/", narrow), ("/shadow/", narrow)):
+    for path, headers in (
+        ("/", key),
+        ("/any/", {**narrow, **BASIC}),
+        ("/any/", BASIC),
+        ("/allow/", narrow),
+        ("/page/x", {}),
+        ("/off/", narrow),
+        ("/shadow/", narrow),
+    ):
         backend.clear()
         assert e.request("POST", path, headers, BODY).status == 200
         backend.wait_requests(1, "/mirrored")
 
 
-@pytest.mark.parametrize("tries", ["try_files $uri =404;", "try_files /err.html =404;", "try_files /none $uri;", "try_files $uri @other;"])
+@pytest.mark.parametrize(
+    "tries", ["try_files $uri =404;", "try_files /err.html =404;", "try_files /none $uri;", "try_files $uri @other;"]
+)
 @pytest.mark.parametrize("mode", ["on", "off"])
 @pytest.mark.parametrize("named", ["@page", "/page"])
 def test_report_S8_an_error_page_tries_no_files(edge, store, pages, mode, named, tries):
@@ -129,7 +148,10 @@ def test_report_S8_an_error_page_tries_no_files(edge, store, pages, mode, named,
     send_refused(e, store.key(verifier="sha256", scope=["a"])["key"])
     if named == "@page":
         response = e.get("/secret.txt")
-        assert (response.status, response.json()["code"]) == (401, "unauthorized"), "ours, as nothing of the page's can be shown"
+        assert (response.status, response.json()["code"]) == (
+            401,
+            "unauthorized",
+        ), "ours, as nothing of the page's can be shown"
         assert response.header("WWW-Authenticate").startswith("Bearer")
 
 

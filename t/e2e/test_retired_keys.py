@@ -52,7 +52,9 @@ def expired():
 
 
 def start(edge, issuer, rules="", more="", http="", **options):
-    e = edge(http=block(issuer, rules=rules, more=more) + http, server=SERVER, **{"workers": 2, "store": False, **options})
+    e = edge(
+        http=block(issuer, rules=rules, more=more) + http, server=SERVER, **{"workers": 2, "store": False, **options}
+    )
     wait_status(e, 200, lambda: issuer.bearer(**{"iat": int(time.time()), "aud": "api"}))
     assert issuer.count == 1
     return e
@@ -74,7 +76,14 @@ def test_report_U1_claims_refuse(iat, edge, issuer):
     e = start(edge, issuer, rules)
     now = int(time.time())
     age = {"iat": now - OLD} if iat != "none" else {"iat": None}
-    for claims in ({"aud": "other"}, {}, {"aud": "api", "jti": 5}, {"aud": "api", "nbf": now + 3600}, {"aud": "api", "sub": ""}, {"aud": "api", "plan": 7}):
+    for claims in (
+        {"aud": "other"},
+        {},
+        {"aud": "api", "jti": 5},
+        {"aud": "api", "nbf": now + 3600},
+        {"aud": "api", "sub": ""},
+        {"aud": "api", "plan": 7},
+    ):
         assert ask(e, **age, **claims) == (401, "invalid_token"), claims
     assert ask(e, aud="api", iat=now + 3600) == (401, "invalid_token")
     assert ask(e, aud="other", iat=now - 10000, exp=now - 5000) == (401, "invalid_token")
@@ -181,14 +190,18 @@ def test_report_U1_over_a_restart(edge, issuer, folder, build):
     e.stop()
     issuer.stop()
     e.start()
-    e.wait_log("keys that were kept from")
+    e.wait_log("cached keys, fetched at")
     assert ask(e, age=OLD) == (401, "invalid_token")
     assert ask(e, **expired()) == (401, "expired_token")
     assert ask(e, age=0) == UNAVAILABLE
 
 
 def test_report_U1_failures_are_counted_where_a_key_is_unknown(edge, issuer):
-    e = edge(http=block(issuer), server="keyward on; keyward_limit 3r/h by=failures; " + SERVER.replace("keyward on;", ""), store=False)
+    e = edge(
+        http=block(issuer),
+        server="keyward on; keyward_limit 3r/h by=failures; " + SERVER.replace("keyward on;", ""),
+        store=False,
+    )
     wait_status(e, 200, issuer.bearer)
     assert [ask(e, **expired()) for _ in range(5)] == [(401, "expired_token")] * 5
     assert [ask(e, age=OLD)[1] for _ in range(5)] == ["invalid_token"] * 3 + ["too_many_failures"] * 2

@@ -1,4 +1,4 @@
-"""What is revoked, suspended or blocked is refused by every worker from the moment that the command has said so (spec 4).
+"""What is revoked, suspended or blocked is refused by every worker from the moment that the command has said so.
 
 What is checked is each request by itself: none that began after the command had returned was admitted.
 """
@@ -71,7 +71,7 @@ def storm(store, build):
 @pytest.mark.parametrize("verifier", ["sha256", "bcrypt:4"])
 @pytest.mark.parametrize("what", CHANGES)
 def test_none_that_began_after_the_command_is_admitted(what, verifier, edge, store, kw):
-    # Row 36: remembered by both workers, 50 connections.
+    # Remembered by both workers, 50 connections.
     key = store.key(verifier=verifier, subject="acme")
     e = edge(server=SERVER, workers=2)
     with Load(each_port(e), connections=50, headers={"X-API-Key": key["key"]}) as load:
@@ -79,21 +79,27 @@ def test_none_that_began_after_the_command_is_admitted(what, verifier, edge, sto
     before = [sample for sample in load.samples if sample.end < moment]
     assert len(before) > 200 and 200 in {sample.status for sample in before}
     late = admitted_after(load.samples, moment)
-    assert not late, f"{len(late)} were admitted, the last one began {late[-1].start - moment:.4f} s after the command's end"
+    assert (
+        not late
+    ), f"{len(late)} were admitted, the last one began {late[-1].start - moment:.4f} s after the command's end"
     assert {sample.status for sample in load.samples if sample.start >= moment} == {REFUSED[what]}
 
 
 @pytest.mark.load
-@pytest.mark.parametrize("commits", [("plan", "set", "planNUMBER"),
-                                     ("key", "create", "--name", "n", "--verifier", "sha256")], ids=["plans", "keys"])
+@pytest.mark.parametrize(
+    "commits",
+    [("plan", "set", "planNUMBER"), ("key", "create", "--name", "n", "--verifier", "sha256")],
+    ids=["plans", "keys"],
+)
 def test_none_that_began_after_the_command_is_admitted_under_a_storm_of_commits(commits, edge, store, kw, storm):
-    # Row 43: revocations, a suspension and a block, one after the other, while another process commits all the time.
+    # Revocations, a suspension and a block, one after the other, while another process commits all the time.
     keys = [store.key(verifier="sha256", subject=f"subject{n}") for n in range(6)]
     e = edge(server=SERVER, workers=2)
     moments, number_of = {}, {}
     with storm(*commits) as counts:
-        with Load(each_port(e), connections=50,
-                  make=lambda n: ("GET", f"/{n % 6}", {"X-API-Key": keys[n % 6]["key"]})) as load:
+        with Load(
+            each_port(e), connections=50, make=lambda n: ("GET", f"/{n % 6}", {"X-API-Key": keys[n % 6]["key"]})
+        ) as load:
             before = len(counts)
             for n, what in enumerate(("revoked", "suspended", "blocked", "revoked", "revoked")):
                 number_of[n] = what
@@ -110,21 +116,23 @@ def test_none_that_began_after_the_command_is_admitted_under_a_storm_of_commits(
 @pytest.mark.load
 @pytest.mark.parametrize("what", CHANGES)
 def test_one_key_under_a_storm_of_commits(what, edge, store, kw, storm):
-    # Row 43, with every request of 50 connections by the key that goes.
+    # With every request of 50 connections by the key that goes.
     key = store.key(verifier="sha256", subject="acme")
     e = edge(server=SERVER, workers=2)
     with storm("plan", "set", "planNUMBER"):
         with Load(each_port(e), connections=50, headers={"X-API-Key": key["key"]}) as load:
             moment = change_in_the_middle(load, lambda: CHANGES[what](kw, key))
     late = admitted_after(load.samples, moment)
-    assert not late, f"{len(late)} were admitted, the last one began {late[-1].start - moment:.4f} s after the command's end"
+    assert (
+        not late
+    ), f"{len(late)} were admitted, the last one began {late[-1].start - moment:.4f} s after the command's end"
     assert 200 in load.samples.statuses and REFUSED[what] in load.samples.statuses
     assert set(load.samples.statuses) == {200, REFUSED[what]}
 
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_each_worker_refuses_with_its_very_next_request(what, edge, store, kw):
-    # Row 36, without load: twenty keys, remembered by both workers, each asked of both directly after the command.
+    # Without load: twenty keys, remembered by both workers, each asked of both directly after the command.
     e = edge(server=SERVER, workers=2)
     connections = connection_to_each_worker(e)
     for n in range(20):
@@ -155,7 +163,6 @@ def test_a_suspension_and_its_end_hold_at_once_many_times(edge, store, kw):
 
 @pytest.mark.load
 def test_a_revocation_holds_over_reloads_and_killed_workers(edge, store, kw):
-    # Rows 30, 31, 36.
     key = store.key(verifier="sha256")
     e = edge(server=SERVER, workers=2)
     with Load(e.port, connections=20, headers={"X-API-Key": key["key"]}) as load:
@@ -183,7 +190,7 @@ TOKENS = {
 @pytest.mark.parametrize("stormy", [False, True], ids=["alone", "storm"])
 @pytest.mark.parametrize("what", TOKENS)
 def test_no_token_that_came_after_the_command_is_admitted(what, stormy, edge, issuers, kw, storm):
-    # Rows 12, 36, 43: one that both workers remember, with others of its issuer beside it, and other commits all the time or none.
+    # One that both workers remember, with others of its issuer beside it, and other commits all the time or none.
     command, refused = TOKENS[what]
     signer = Signer("EdDSA")
     for subject in ("u1", "u2"):

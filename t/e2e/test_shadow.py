@@ -1,4 +1,4 @@
-"""keyward shadow: decides, logs and counts, and refuses nothing (spec 12)."""
+"""keyward shadow: decides, logs and counts, and refuses nothing."""
 
 import time
 
@@ -23,7 +23,14 @@ def decisions(e, count):
     return [tuple(line.split("|")) for line in path.read_text().splitlines()[:count]]
 
 
-OURS = ("WWW-Authenticate", "Cache-Control", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+OURS = (
+    "WWW-Authenticate",
+    "Cache-Control",
+    "Retry-After",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+)
 
 
 def assert_untouched(response):
@@ -32,7 +39,9 @@ def assert_untouched(response):
 
 
 def test_it_refuses_nothing_and_adds_no_field(shadow, store, kw, backend):
-    narrow, good = store.key(scope="a:read", verifier="sha256"), store.key(scope="b:read", verifier="sha256", subject="acme")
+    narrow, good = store.key(scope="a:read", verifier="sha256"), store.key(
+        scope="b:read", verifier="sha256", subject="acme"
+    )
     revoked, blocked = store.key(verifier="sha256"), store.key(verifier="sha256", subject="bad")
     kw("key", "revoke", revoked["id"])
     kw("subject", "set", "bad", "--state", "blocked")
@@ -76,12 +85,21 @@ def test_the_credential_is_passed_on(shadow, store, backend):
 
 
 def test_identity_is_set_only_where_it_would_have_admitted(shadow, store, backend):
-    narrow, good = store.key(scope="a:read", verifier="sha256"), store.key(scope="b:read", verifier="sha256", subject="acme")
+    narrow, good = store.key(scope="a:read", verifier="sha256"), store.key(
+        scope="b:read", verifier="sha256", subject="acme"
+    )
     e = shadow("keyward_scope b:read;")
-    spoofed = {"X-Keyward-Subject": "admin", "X-Keyward-Key-Id": "key_admin", "x_keyward_plan": "all", "X-Keyward-Issuer": "me"}
+    spoofed = {
+        "X-Keyward-Subject": "admin",
+        "X-Keyward-Key-Id": "key_admin",
+        "x_keyward_plan": "all",
+        "X-Keyward-Issuer": "me",
+    }
     for headers in ({}, {"X-API-Key": "kw_nonsense"}, {"X-API-Key": narrow["key"]}):
         e.get(headers={**headers, **spoofed})
-        assert [name for name, _ in backend.last.headers if name.lower().replace("_", "-").startswith("x-keyward")] == []
+        assert [
+            name for name, _ in backend.last.headers if name.lower().replace("_", "-").startswith("x-keyward")
+        ] == []
     e.get(headers={"X-API-Key": good["key"], **spoofed})
     assert backend.last.header("X-Keyward-Subject") == "acme"
     assert backend.last.header("X-Keyward-Key-Id") == good["id"]
@@ -105,7 +123,11 @@ def test_uses_and_refusals_are_counted(shadow, store, kw):
     for scope in ("a:read", "a:read", "b:read"):
         assert e.get(f"/?scope={scope}", {"X-API-Key": key["key"]}).status == 200
     until(lambda: kw("key", "show", key["id"])["uses"] == 2, 5, "two uses")
-    until(lambda: (kw("key", "show", key["id"])["last_refusal"] or {}).get("reason") == "insufficient_scope", 5, "the refusal")
+    until(
+        lambda: (kw("key", "show", key["id"])["last_refusal"] or {}).get("reason") == "insufficient_scope",
+        5,
+        "the refusal",
+    )
 
 
 def test_limits_are_counted_and_hold_when_it_is_on(shadow, edge, store):
@@ -182,7 +204,9 @@ def test_satisfy_any_is_not_satisfied_by_shadow(edge, store):
 
 def test_off_decides_nothing_and_still_removes_spoofed_identity(edge, store, backend):
     key = store.key(verifier="sha256")
-    e = edge(server="location / { keyward off; proxy_pass @BACKEND@; } location /on { keyward on; proxy_pass @BACKEND@; }")
+    e = edge(
+        server="location / { keyward off; proxy_pass @BACKEND@; } location /on { keyward on; proxy_pass @BACKEND@; }"
+    )
     for headers in ({}, {"X-API-Key": "kw_nonsense"}, {"X-API-Key": key["key"]}):
         assert_untouched(e.get(headers={**headers, "X-Keyward-Subject": "admin"}))
         assert backend.last.header("X-API-Key") == headers.get("X-API-Key")
@@ -190,23 +214,50 @@ def test_off_decides_nothing_and_still_removes_spoofed_identity(edge, store, bac
     assert e.get("/on").status == 401
 
 
-ORDERS = ["S", "SS", "SSS", "aS", "Sa", "aSb", "SaS", "aSSb", "SabS", "aSbSc", "abSSScd", "S" * 45, "a" * 30 + "S" * 30, "aS" * 30,
-          "Sa" * 30, "a" * 19 + "S", "a" * 19 + "SS", "a" * 19 + "Sa", "a" * 19 + "SSa"]
-NAMES = ["X-Keyward-Subject", "X-Keyward-Key-Id", "X-Keyward-Plan", "X-Keyward-Scopes", "X-Keyward-Issuer", "X-Keyward-Assertion"]
+ORDERS = [
+    "S",
+    "SS",
+    "SSS",
+    "aS",
+    "Sa",
+    "aSb",
+    "SaS",
+    "aSSb",
+    "SabS",
+    "aSbSc",
+    "abSSScd",
+    "S" * 45,
+    "a" * 30 + "S" * 30,
+    "aS" * 30,
+    "Sa" * 30,
+    "a" * 19 + "S",
+    "a" * 19 + "SS",
+    "a" * 19 + "Sa",
+    "a" * 19 + "SSa",
+]
+NAMES = [
+    "X-Keyward-Subject",
+    "X-Keyward-Key-Id",
+    "X-Keyward-Plan",
+    "X-Keyward-Scopes",
+    "X-Keyward-Issuer",
+    "X-Keyward-Assertion",
+]
 
 
 @pytest.mark.parametrize("mode", ["off", "shadow", "on", "on, without identity"])
 def test_spoofed_fields_are_taken_out_and_all_others_stay(mode, edge, store, backend):
     """nginx's loops over a list of fields look at the first one of each further part without asking whether it has any.
     A part that had become empty was sent to the backend as whatever lay in memory, or was a malloc(93999112153074)."""
-    # Row 25.
     on = mode.startswith("on")
     key = {"X-API-Key": store.key(verifier="sha256")["key"]} if on else {}
     identity = "keyward_identity off;" if mode == "on, without identity" else ""
     e = edge(http=identity, location=f"keyward {mode.split(',')[0]}; keyward_credential header=X-API-Key;")
     ours = {"X-Keyward-Kind", "X-Keyward-Key-Id", "X-Keyward-Scopes"} if mode == "on" else set()
     for order in ORDERS:
-        fields = [(NAMES[i % 6], "admin") if kind == "S" else (f"X-Other-{i}", f"{kind}{i}") for i, kind in enumerate(order)]
+        fields = [
+            (NAMES[i % 6], "admin") if kind == "S" else (f"X-Other-{i}", f"{kind}{i}") for i, kind in enumerate(order)
+        ]
         for headers in ([*key.items(), *fields], [*fields, *key.items()]):
             assert e.get(headers=headers).status == 200, order
             got = [field for field in backend.last.headers if field[0] not in ("Host", "Connection")]
@@ -217,12 +268,21 @@ def test_spoofed_fields_are_taken_out_and_all_others_stay(mode, edge, store, bac
 
 def test_a_location_may_be_in_shadow_and_its_neighbour_on(edge, store):
     store.init()
-    e = edge(server="keyward on; location / { proxy_pass @BACKEND@; } location /new { keyward shadow; proxy_pass @BACKEND@; }")
+    e = edge(
+        server="keyward on; location / { proxy_pass @BACKEND@; } location /new { keyward shadow; proxy_pass @BACKEND@; }"
+    )
     assert [e.get("/").status, e.get("/new").status] == [401, 200]
 
 
-@pytest.mark.parametrize("wrong", ["keyward on until=2030-01-01;", "keyward shadow until=tomorrow;", "keyward maybe;",
-                                   "keyward shadow until=2026-13-01;"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "keyward on until=2030-01-01;",
+        "keyward shadow until=tomorrow;",
+        "keyward maybe;",
+        "keyward shadow until=2026-13-01;",
+    ],
+)
 def test_nginx_t_refuses_what_it_cannot_read(wrong, config_test, store):
     rc, output = config_test(location=wrong)
     assert rc == 1 and "keyward" in output and "nginx.conf:" in output

@@ -1,4 +1,4 @@
-"""What happens to the store, and what workers and nginx -t make of it (row 34): 503 or a refused start, never open."""
+"""What happens to the store, and what workers and nginx -t make of it: 503 or a refused start, never open."""
 
 import contextlib
 import hashlib
@@ -107,7 +107,9 @@ def without_schema(path):
     owner = (folder / "data.mdb").stat()
     for file in ("data.mdb", "lock.mdb"):
         (folder / file).unlink()
-    with lmdb.open(str(folder), max_dbs=16, max_readers=1024) as environment, environment.begin(write=True) as transaction:
+    with lmdb.open(str(folder), max_dbs=16, max_readers=1024) as environment, environment.begin(
+        write=True
+    ) as transaction:
         transaction.put(b"hello", b"world", db=environment.open_db(b"keys", txn=transaction))
     for file in ("data.mdb", "lock.mdb"):
         os.chown(folder / file, owner.st_uid, owner.st_gid)
@@ -142,8 +144,21 @@ def unwritable_lock(path):
 
 
 ROOT_ONLY = {as_root_only, folder_of_root, unwritable_lock}
-FAULTS = [remove_folder, remove_data, empty_data, truncate_to_two_pages, truncate_by_a_page, garbage, without_schema,
-          remove_secret, empty_secret, change_secret, as_root_only, folder_of_root, unwritable_lock]
+FAULTS = [
+    remove_folder,
+    remove_data,
+    empty_data,
+    truncate_to_two_pages,
+    truncate_by_a_page,
+    garbage,
+    without_schema,
+    remove_secret,
+    empty_secret,
+    change_secret,
+    as_root_only,
+    folder_of_root,
+    unwritable_lock,
+]
 
 
 def named(function):
@@ -152,7 +167,6 @@ def named(function):
 
 @pytest.mark.parametrize("fault", FAULTS, ids=named)
 def test_nginx_t_refuses_and_changes_nothing(fault, config_test, store):
-    # Row 34.
     if fault in ROOT_ONLY and os.getuid() != 0:
         pytest.skip("needs root")
     store.key()
@@ -183,7 +197,7 @@ def test_a_store_without_its_lock_file_is_not_made_by_nginx_t(config_test, store
 
 
 def test_off_in_an_incident_never_makes_a_reload_fail(live, store):
-    # Spec 12: where no location is on or in shadow, errors of the store are warnings.
+    # Where no location is on or in shadow, errors of the store are warnings.
     hidden = store.path.with_name("hidden")
     os.rename(store.path, hidden)
     live.reload(refused=True)
@@ -195,7 +209,9 @@ def test_off_in_an_incident_never_makes_a_reload_fail(live, store):
     assert live.get().status == 401
 
 
-@pytest.mark.parametrize("fault", [empty_data, without_schema, remove_secret, change_secret, truncate_to_two_pages], ids=named)
+@pytest.mark.parametrize(
+    "fault", [empty_data, without_schema, remove_secret, change_secret, truncate_to_two_pages], ids=named
+)
 def test_a_reload_onto_a_broken_store_is_refused(fault, live, store):
     live.allow_log(SIGBUS)
     live.allow_log(r"\[emerg\].*keyward_store")
@@ -211,7 +227,6 @@ def test_a_reload_onto_a_broken_store_is_refused(fault, live, store):
 
 
 def test_a_store_that_is_moved_away_is_an_error_and_comes_back(live, store):
-    # Row 34.
     hidden = store.path.with_name("hidden")
     os.rename(store.path, hidden)
     until_status(live, live.key, 503)
@@ -241,7 +256,7 @@ def test_a_data_file_that_is_moved_away_is_an_error_and_comes_back(live, store):
 
 
 def test_a_store_put_in_its_place_is_answered_from_within_a_second(live, store, make_store):
-    # Row 34: renamed over.
+    # Renamed over.
     other = make_store("other")
     theirs = other.key(verifier="sha256")
     os.rename(store.path, store.path.with_name("old"))
@@ -280,7 +295,7 @@ def test_a_data_file_of_another_store_is_never_believed(live, store, make_store)
 
 @pytest.mark.parametrize("size", [0, 4096, 8192, 12288, "a page less"])
 def test_a_truncated_store_is_never_open(size, live, store):
-    # Row 34: SIGBUS may kill the worker; the next one says 503.
+    # SIGBUS may kill the worker; the next one says 503.
     live.allow_log(SIGBUS)
     file = store.path / "credentials/data.mdb"
     size = file.stat().st_size - 4096 if size == "a page less" else size
@@ -314,7 +329,7 @@ def test_an_overwritten_store_is_never_open(live, store):
 
 
 def test_a_deleted_lock_file_never_opens_what_was_revoked(live, store, kw):
-    # Row 34, 36: up to a second late where the lock file is gone, and never longer.
+    # Up to a second late where the lock file is gone, and never longer.
     (store.path / "credentials/lock.mdb").unlink()
     if kw.run("key", "revoke", live.key["id"]).rc == 0:
         until(lambda: status(live, live.key) in (401, 503), SOON, "the revocation")
@@ -412,7 +427,7 @@ def test_a_truncated_usage_environment_disturbs_no_request(size, live, store, kw
 
 
 def test_a_crash_loses_at_most_the_last_batch_of_use_counts(edge, store, kw):
-    # Row 38: master and workers killed at once.
+    # Master and workers killed at once.
     key, gone = store.key(verifier="sha256"), store.key(verifier="sha256")
     e = edge(server=SERVER, workers=2)
     headers = {"X-API-Key": key["key"]}
@@ -450,7 +465,7 @@ def open_files(pid):
 
 
 def test_the_master_never_has_the_store_open(live, store):
-    # facts.md: opened before the fork, or opened and closed in a process that has it open, resets the table of readers.
+    # Opened before the fork, or opened and closed in a process that has it open, resets the table of readers.
     path = str(store.path)
     for _ in range(2):
         assert path not in maps_of(live.pid)
@@ -466,7 +481,9 @@ def test_workers_open_the_credentials_read_only(live, store):
     data = f"{store.path}/credentials/data.mdb"
     for name in os.listdir(f"/proc/{worker}/fd"):
         if os.readlink(f"/proc/{worker}/fd/{name}") == data:
-            flags = next(line for line in Path(f"/proc/{worker}/fdinfo/{name}").read_text().splitlines() if "flags" in line)
+            flags = next(
+                line for line in Path(f"/proc/{worker}/fdinfo/{name}").read_text().splitlines() if "flags" in line
+            )
             assert int(flags.split()[1], 8) & os.O_ACCMODE == os.O_RDONLY
 
 
@@ -475,7 +492,7 @@ def test_workers_open_the_credentials_read_only(live, store):
 
 @pytest.mark.load
 def test_nginx_t_while_live_disturbs_nobody(edge, store, kw, build):
-    # Row 30: as root, many times, under load and commits: a reset table of readers would show as a wrong answer.
+    # As root, many times, under load and commits: a reset table of readers would show as a wrong answer.
     keys = [store.key(verifier="sha256") for _ in range(20)]
     gone = store.key(verifier="sha256")
     kw("key", "revoke", gone["id"])
@@ -494,7 +511,9 @@ def test_nginx_t_while_live_disturbs_nobody(edge, store, kw, build):
 
 def many(count):
     keys = ["many_" + secrets.token_hex(20) for _ in range(count)]
-    lines = [json.dumps({"id": f"many{n}", "sha256": hashlib.sha256(key.encode()).hexdigest()}) for n, key in enumerate(keys)]
+    lines = [
+        json.dumps({"id": f"many{n}", "sha256": hashlib.sha256(key.encode()).hexdigest()}) for n, key in enumerate(keys)
+    ]
     return keys, "\n".join(lines) + "\n"
 
 
@@ -508,7 +527,9 @@ def stopped_import(store, folder, build, lines=None):
 
     def holds_the_lock():
         with open("/proc/locks") as file:
-            return any(line.split()[4] == str(importing.pid) and f":{lock} " in line for line in file if len(line.split()) > 5)
+            return any(
+                line.split()[4] == str(importing.pid) and f":{lock} " in line for line in file if len(line.split()) > 5
+            )
 
     try:
         until(lambda: importing.poll() is not None or holds_the_lock(), 60, "the import to write")
@@ -521,7 +542,6 @@ def stopped_import(store, folder, build, lines=None):
 
 
 def test_a_command_stopped_inside_a_write_disturbs_no_request(edge, store, kw, folder, build):
-    # Row 33.
     key, slow = store.key(), store.key(verifier="bcrypt:4")
     e = edge(http=FORMATS, server=SERVER)
     assert status(e, key) == 200
@@ -540,13 +560,16 @@ def test_a_command_stopped_inside_a_write_disturbs_no_request(edge, store, kw, f
 
 
 def test_a_revocation_waits_for_a_command_that_is_stopped(edge, store, kw, folder, build):
-    # Row 33. Others are told who holds the store; a revocation waits longer, and holds once it has been committed.
+    # Others are told who holds the store; a revocation waits longer, and holds once it has been committed.
     key = store.key()
     e = edge(http=FORMATS, server=SERVER)
     assert status(e, key) == 200
     with stopped_import(store, folder, build) as importing:
-        revoking = subprocess.Popen([build.command, "key", "revoke", key["id"]], stdout=subprocess.DEVNULL,
-                                    env=build.environment(KEYWARD_STORE=store.path))
+        revoking = subprocess.Popen(
+            [build.command, "key", "revoke", key["id"]],
+            stdout=subprocess.DEVNULL,
+            env=build.environment(KEYWARD_STORE=store.path),
+        )
         run = kw.run("plan", "set", "pro")
         assert run.rc == 3 and str(importing.pid) in run.stderr, run.stderr
         assert revoking.poll() is None
@@ -579,7 +602,6 @@ def fill(disk):
 
 
 def test_use_counts_wait_while_the_disk_is_full(edge, make_store, small_disk):
-    # Row 34.
     store = make_store("disk/store")
     keys, lines = many(5000)
     store.kw("key", "import", "-", input=lines)
@@ -595,7 +617,7 @@ def test_use_counts_wait_while_the_disk_is_full(edge, make_store, small_disk):
 
 
 def test_a_full_disk_refuses_changes_and_no_request(edge, make_store, small_disk, folder):
-    # Row 34: each command says what and where, and leaves all as it was; the revocation works once there is room.
+    # Each command says what and where, and leaves all as it was; the revocation works once there is room.
     store = make_store("disk/store")
     store.kw("key", "import", "-", input=many(2000)[1])
     key, gone = store.key(verifier="sha256"), store.key(verifier="sha256")
@@ -605,8 +627,12 @@ def test_a_full_disk_refuses_changes_and_no_request(edge, make_store, small_disk
     fill(small_disk)
     files = contents(store.path).keys()
     lines = many(3000)[1].replace('"many', '"more')
-    for command in (["key", "import", "-"], ["store", "compact"], ["store", "restore", folder / "backup"],
-                    ["store", "backup", small_disk / "backup"]):
+    for command in (
+        ["key", "import", "-"],
+        ["store", "compact"],
+        ["store", "restore", folder / "backup"],
+        ["store", "backup", small_disk / "backup"],
+    ):
         run = store.kw.run(*command, input=lines)
         assert run.rc == 3 and "No space left on device" in run.stderr, run
         assert str(store.path / "credentials") in run.stderr or str(small_disk / "backup") in run.stderr, run
@@ -650,7 +676,7 @@ def test_a_disk_that_fills_up_during_a_move(edge, make_store, small_disk, folder
 
 
 def test_windows_wait_while_the_disk_is_full(edge, make_store, small_disk):
-    # Row 34, for limits' windows.
+    # For limits' windows.
     store = make_store("disk/store")
     keys, lines = many(3000)
     store.kw("key", "import", "-", input=lines)

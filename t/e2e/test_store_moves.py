@@ -1,4 +1,4 @@
-"""The store is compacted and restored, and keys are rotated, under load (rows 36, 43, 45): nobody who may pass is refused, and
+"""The store is compacted and restored, and keys are rotated, under load: nobody who may pass is refused, and
 nobody who was revoked passes."""
 
 import contextlib
@@ -30,7 +30,9 @@ class Mover:
     def _run(self):
         dice = random.Random(3)
         while not self._stop.is_set():
-            process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=self._environment)
+            process = subprocess.Popen(
+                self._command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=self._environment
+            )
             if self._kill:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(dice.uniform(0, 0.05))
@@ -75,8 +77,14 @@ def test_none_passes_after_its_revocation_while_the_store_moves(what, kill, edge
     e = edge(server=SERVER, workers=2)
     moments = {}
     with Mover(build, store, arguments, kill) as mover:
-        with Load(each_port(e), connections=20, make=lambda n: ("GET", f"/{n % 12}", {"X-API-Key": keys[n % 12]["key"]})) as load:
-            until(lambda: mover.done + mover.killed > 0 and len(load.samples) > 200, 60, "the first move, and requests for each key")
+        with Load(
+            each_port(e), connections=20, make=lambda n: ("GET", f"/{n % 12}", {"X-API-Key": keys[n % 12]["key"]})
+        ) as load:
+            until(
+                lambda: mover.done + mover.killed > 0 and len(load.samples) > 200,
+                60,
+                "the first move, and requests for each key",
+            )
             for n in range(8):
                 before, seen = mover.done + mover.killed, len(load.samples)
                 if n % 4 == 3:
@@ -84,13 +92,19 @@ def test_none_passes_after_its_revocation_while_the_store_moves(what, kill, edge
                 else:
                     kw("key", "revoke" if n % 2 else "suspend", keys[n]["id"])
                 moments[n] = time.monotonic()
-                until(lambda: mover.done + mover.killed > before + 2 and len(load.samples) > seen + 200, 60, "moves and requests")
+                until(
+                    lambda: mover.done + mover.killed > before + 2 and len(load.samples) > seen + 200,
+                    60,
+                    "moves and requests",
+                )
     assert mover.done + mover.killed > 16 and (mover.killed > 0) == kill
     for n in range(12):
         samples = [sample for sample in load.samples if sample.number % 12 == n]
         if n in moments:
             late = [sample for sample in samples if sample.status == 200 and sample.start >= moments[n]]
-            assert not late, f"key {n}: {len(late)}, the last one began {late[-1].start - moments[n]:.4f} s after the command's end"
+            assert (
+                not late
+            ), f"key {n}: {len(late)}, the last one began {late[-1].start - moments[n]:.4f} s after the command's end"
             assert {sample.status for sample in samples} == {200, 403 if n % 4 == 3 else 401}
         else:  # none but those is ever refused
             assert {sample.status for sample in samples} == {200}
@@ -150,7 +164,9 @@ def test_a_rotation_under_load_refuses_neither_key(edge, store, kw):
     first = store.key(verifier="sha256")
     e = edge(server=SERVER, workers=2)
     keys = [first]
-    with Load(each_port(e), connections=20, make=lambda n: ("GET", "/", {"X-API-Key": keys[n % len(keys)]["key"]})) as load:
+    with Load(
+        each_port(e), connections=20, make=lambda n: ("GET", "/", {"X-API-Key": keys[n % len(keys)]["key"]})
+    ) as load:
         for _ in range(5):
             keys.append(kw("key", "rotate", keys[-1]["id"]))
             seen = len(load.samples)
@@ -166,7 +182,9 @@ def test_the_overlap_ends_by_itself(edge, store, kw):
     new = kw("key", "rotate", old["id"], "--overlap", "3s")
     wall = time.time() - time.monotonic()
     end = time.mktime(time.strptime(new["overlap_until"], "%Y-%m-%dT%H:%M:%SZ")) - time.timezone - wall
-    with Load(each_port(e), connections=20, make=lambda n: ("GET", "/", {"X-API-Key": (old, new)[n % 2]["key"]})) as load:
+    with Load(
+        each_port(e), connections=20, make=lambda n: ("GET", "/", {"X-API-Key": (old, new)[n % 2]["key"]})
+    ) as load:
         until(lambda: time.monotonic() > end + 1.5, 20, "the overlap's end")
     olds = [sample for sample in load.samples if sample.number % 2 == 0]
     assert {sample.status for sample in load.samples if sample.number % 2 == 1} == {200}
@@ -176,7 +194,6 @@ def test_the_overlap_ends_by_itself(edge, store, kw):
 
 
 def test_a_successor_counts_in_the_same_windows(edge, store, kw):
-    # Row 51.
     old = store.key(verifier="sha256", limit="10r/h")
     e = edge(server="keyward on; keyward_limit plan; location / { empty_gif; }")
     assert [e.get(headers={"X-API-Key": old["key"]}).status for _ in range(4)] == [200] * 4

@@ -12,7 +12,17 @@ from harness.wait import until
 SERVER = "keyward on; location / { empty_gif; }"
 OFF = "keyward off; location / { empty_gif; }"
 
-PARTS = [".", "secret", "lock", "credentials", "credentials/data.mdb", "credentials/lock.mdb", "usage", "usage/data.mdb", "usage/lock.mdb"]
+PARTS = [
+    ".",
+    "secret",
+    "lock",
+    "credentials",
+    "credentials/data.mdb",
+    "credentials/lock.mdb",
+    "usage",
+    "usage/data.mdb",
+    "usage/lock.mdb",
+]
 
 
 def let(path, who):
@@ -25,8 +35,15 @@ def test_report_S6(part, store, kw, config_test):
     key = store.key(verifier="sha256")
     let(store.path / part, "others")
     wanted = f"others may write {(store.path / part).resolve()}: chmod o-w"
-    for command in (["key", "list"], ["key", "revoke", key["id"]], ["key", "create", "--name", "x"], ["store", "check"], ["store", "compact"],
-                    ["store", "backup", store.path.with_name("b")], ["store", "stats"]):
+    for command in (
+        ["key", "list"],
+        ["key", "revoke", key["id"]],
+        ["key", "create", "--name", "x"],
+        ["store", "check"],
+        ["store", "compact"],
+        ["store", "backup", store.path.with_name("b")],
+        ["store", "stats"],
+    ):
         refuses(kw, *command, status=3, says=wanted)
     rc, output = config_test(server=SERVER)
     assert rc == 1 and "[emerg]" in output and wanted in output, output
@@ -148,7 +165,11 @@ def test_report_U15_without_lock_files(store, kw, edge, read_only):
 def test_report_U15_while_another_mount_is_written(store, kw, edge, read_only):
     """No writer knows of such a reader: what it can't be sure of is 503, and never another's, and the workers live."""
     good = [store.key(verifier="sha256", subject=f"s{n}") for n in range(8)]
-    e = edge(http=f"keyward_store {read_only};", server="keyward on; add_header X-Subject $keyward_subject always; location / { empty_gif; }", store=False)
+    e = edge(
+        http=f"keyward_store {read_only};",
+        server="keyward on; add_header X-Subject $keyward_subject always; location / { empty_gif; }",
+        store=False,
+    )
     e.allow_log("use counts|refused: store_error")
     workers = e.workers()
     seen = set()

@@ -18,7 +18,11 @@ def scopes(count, width=3):
 @pytest.mark.release_only
 def test_report_S11(edge, issuers):
     signer = Signer("HS256")
-    e = edge(http="large_client_header_buffers 4 16k;\n" + issuers.block("auth", signer), server="keepalive_requests 100000; keyward on; keyward_scope aaa; location / { empty_gif; }", store=False)
+    e = edge(
+        http="large_client_header_buffers 4 16k;\n" + issuers.block("auth", signer),
+        server="keepalive_requests 100000; keyward on; keyward_scope aaa; location / { empty_gif; }",
+        store=False,
+    )
     (pid,) = e.workers()
     many = scopes(1400)
     first = signer.token(sub="first", scope="aaa")

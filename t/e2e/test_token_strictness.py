@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 
-import jwt
 import pytest
 from harness.client import raw
 from harness.issuer import Issuer, answer
@@ -12,6 +11,8 @@ from harness.site import Site
 from harness.tokens import Issuers, Signer, b64, bearer, forge, number, rsa_key
 from harness.wait import until
 from test_tokens import PAGES, SERVER, outcome, who
+
+import jwt
 
 FAR = 4000000000
 REQUESTS = "underscores_in_headers on; large_client_header_buffers 4 32k;"
@@ -37,7 +38,9 @@ def site(build, signer):
         issuers.write("only.json", json.dumps({"keys": [{**site.rs256.jwk, "alg": "RS256"}]}))
         http = issuers.block("auth", [signer]) + f"keyward_issuer only {{ jwks_file {issuers.path('only.json')}; }}"
         cookies = "location /cookie { keyward_credential cookie=session; proxy_pass @BACKEND@; }"
-        methods = "location /methods { keyward_scope methods=GET a; keyward_scope methods=POST b; proxy_pass @BACKEND@; }"
+        methods = (
+            "location /methods { keyward_scope methods=GET a; keyward_scope methods=POST b; proxy_pass @BACKEND@; }"
+        )
         upstream = "location /upstream { proxy_set_header X-Line $keyward_claim_line; proxy_pass @BACKEND@; }"
         site.start(http=http, server=f"{SERVER}\n{REQUESTS}\n{cookies}\n{methods}\n{upstream}\n{PAGES}")
         yield site
@@ -45,7 +48,7 @@ def site(build, signer):
 
 @pytest.mark.parametrize("name", ["RS384", "RS512", "PS256", "PS384", "PS512"])
 def test_the_key_says_rs256(site, name):
-    # Row 1. Each is signed well, by that very key.
+    # Each is signed well, by that very key.
     signer = site.rs256
     assert who(site.edge, signer.bearer()) == "only/u1"
     other = jwt.encode({"sub": "u1", "exp": FAR}, signer.private, name, {"kid": "only"})
@@ -55,17 +58,14 @@ def test_the_key_says_rs256(site, name):
 
 GOOD_HEADER = '{"alg":"EdDSA","kid":"1"}'
 HEADERS = {
-    # Row 3.
     "crit": '{"alg":"EdDSA","kid":"1","crit":["exp"]}',
     "crit, empty": '{"alg":"EdDSA","kid":"1","crit":[]}',
     "b64": '{"alg":"EdDSA","kid":"1","b64":false,"crit":["b64"]}',
     "b64, true": '{"alg":"EdDSA","kid":"1","b64":true}',
-    # Row 1.
     "none": '{"alg":"none","kid":"1"}',
     "none, escaped": '{"alg":"\\u006eone","kid":"1"}',
     "no alg": '{"kid":"1"}',
     "a list of algs": '{"alg":["EdDSA"],"kid":"1"}',
-    # Row 6.
     "alg twice": '{"alg":"none","alg":"EdDSA","kid":"1"}',
     "kid twice": '{"alg":"EdDSA","kid":"2","kid":"1"}',
     "kid twice, escaped": '{"alg":"EdDSA","kid":"1","\\u006bid":"1"}',
@@ -87,7 +87,6 @@ def test_a_header_that_is_none(site, signer, name):
 
 
 PAYLOADS = {
-    # Row 6.
     "exp twice": '{"exp":4000000000,"exp":4000000000}',
     "exp twice, escaped": '{"exp":1,"\\u0065xp":4000000000}',
     "sub twice, deep": '{"exp":4000000000,"x":{"a":1,"a":1}}',
@@ -99,7 +98,6 @@ PAYLOADS = {
     "something behind": '{"exp":4000000000}{}',
     "no object": "4000000000",
     "a blank": " ",
-    # Row 7.
     "exp 1e400": '{"exp":1e400}',
     "exp a string": '{"exp":"4000000000"}',
     "exp null": '{"exp":null}',
@@ -111,8 +109,18 @@ PAYLOADS = {
     "nbf a string": '{"exp":4000000000,"nbf":"1"}',
     "iat null": '{"exp":4000000000,"iat":null}',
 }
-DATES = {"1e10": 200, "4000000000.5": 200, "9223372036854775807": 200, "9223372036854775808": 200, "1e300": 200, "-1": 401, "0": 401,
-         "-0": 401, "1": 401, "-9223372036854775809": 401}
+DATES = {
+    "1e10": 200,
+    "4000000000.5": 200,
+    "9223372036854775807": 200,
+    "9223372036854775808": 200,
+    "1e300": 200,
+    "-1": 401,
+    "0": 401,
+    "-0": 401,
+    "1": 401,
+    "-9223372036854775809": 401,
+}
 
 
 @pytest.mark.parametrize("name", PAYLOADS)
@@ -122,14 +130,13 @@ def test_a_payload_that_is_none(site, signer, name):
 
 @pytest.mark.parametrize("text", DATES)
 def test_an_expiry_is_a_number(site, signer, text):
-    # Row 7.
     status = DATES[text]
     reason = "" if status == 200 else "expired_token"
     assert outcome(site.edge, bearer(signed(signer, GOOD_HEADER, f'{{"exp":{text}}}'))) == (status, reason)
 
 
 def test_what_a_token_is_sent_in(site, signer):
-    # Row 5: what the three parts are written in. Row 18: the scheme, and two credentials.
+    # What the three parts are written in; the scheme, and two credentials.
     token, other, key = signer.token(), signer.token(jti="other"), site.key["key"]
     header, payload, signature = token.split(".")
 
@@ -158,10 +165,30 @@ def test_what_a_token_is_sent_in(site, signer):
         assert send(*lines) == 400, lines
     seen = site.backend.count()
     for bad in (
-        f"{token}, {other}", f"{token},{token}", f"{token} {other}", f"{token}=", f"{token}==", f"{header}=.{payload}.{signature}",
-        f"{header}.{payload}=.{signature}", f"{header}. {payload}.{signature}", f"{token}\x01", f"\xff{token}", f'"{token}"',
-        f"{token}.", f".{token}", f"{header}..{payload}.{signature}", f"{header}.{payload}", header, f"{token}?", f"{token}+", f"{token}/",
-        f"{header}.{payload}.{signature}.{signature}", "." * 3, "." * 8000, f"{token}%3D", token.replace(".", "%2e"),
+        f"{token}, {other}",
+        f"{token},{token}",
+        f"{token} {other}",
+        f"{token}=",
+        f"{token}==",
+        f"{header}=.{payload}.{signature}",
+        f"{header}.{payload}=.{signature}",
+        f"{header}. {payload}.{signature}",
+        f"{token}\x01",
+        f"\xff{token}",
+        f'"{token}"',
+        f"{token}.",
+        f".{token}",
+        f"{header}..{payload}.{signature}",
+        f"{header}.{payload}",
+        header,
+        f"{token}?",
+        f"{token}+",
+        f"{token}/",
+        f"{header}.{payload}.{signature}.{signature}",
+        "." * 3,
+        "." * 8000,
+        f"{token}%3D",
+        token.replace(".", "%2e"),
         token[:-1] + chr(ord(token[-1]) + 1),  # 64 bytes leave four bits of the last character unused
     ):
         assert send(f"Authorization: Bearer {bad}") in ("invalid_token", "invalid_key"), bad
@@ -171,14 +198,24 @@ def test_what_a_token_is_sent_in(site, signer):
 
 
 def test_kids(edge, issuers):
-    # Row 10: none, one that is twice in the set, and ones that are paths.
+    # None, one that is twice in the set, and ones that are paths.
     a, b, c, d = Signer(kid="twice"), Signer(kid="twice"), Signer("ES256", kid="twice"), Signer(kid="once")
     e = edge(http=issuers.block("auth", [a, b, c, d]), server=f"{SERVER}\n{PAGES}", store=False)
     for signer in (a, b, c, d):
         assert who(e, signer.bearer()) == "auth/u1"
         kid, signer.kid = signer.kid, None
         assert who(e, signer.bearer()) == "auth/u1"
-        for other in ("../twice", "/etc/passwd", "twice/../once", "", "*", "twice\0", "' or ''='", "x" * 3000, f"{kid} "):
+        for other in (
+            "../twice",
+            "/etc/passwd",
+            "twice/../once",
+            "",
+            "*",
+            "twice\0",
+            "' or ''='",
+            "x" * 3000,
+            f"{kid} ",
+        ):
             assert outcome(e, signer.bearer({"kid": other})) == (401, "invalid_token"), other
         signer.kid = kid
     stranger = Signer(kid="twice")
@@ -196,27 +233,38 @@ def one_as_exponent(modulus, claims):
 
 
 def test_keys_that_are_none_in_a_fetched_set(edge):
-    # Row 11: each is refused and named, and opens nothing; the good ones beside them do as ever.
+    # Each is refused and named, and opens nothing; the good ones beside them do as ever.
     claims = {"sub": "u1", "exp": FAR}
     modulus = rsa_key().public_key().public_numbers().n
     short, curve, secret = rsa_key(bits=1024), Signer("ES256"), b"0123456789abcdef" * 4
     numbers = short.public_key().public_numbers()
     off = {**curve.jwk, "kid": "off", "y": curve.jwk["x"]}
     bad = {
-        "short": ({"kty": "RSA", "n": number(numbers.n), "e": number(numbers.e)}, jwt.encode(claims, short, "RS256", {"kid": "short"})),
+        "short": (
+            {"kty": "RSA", "n": number(numbers.n), "e": number(numbers.e)},
+            jwt.encode(claims, short, "RS256", {"kid": "short"}),
+        ),
         "one": ({"kty": "RSA", "n": number(modulus), "e": number(1)}, one_as_exponent(modulus, claims)),
         "off": (off, jwt.encode(claims, curve.private, "ES256", {"kid": "off"})),
         "oct": ({"kty": "oct", "k": b64(secret)}, jwt.encode(claims, secret, "HS256", {"kid": "oct"})),
         "weak": ({"kty": "oct", "k": b64(b"short")}, jwt.encode(claims, b"short", "HS256", {"kid": "weak"})),
         "empty": ({"kty": "oct", "k": ""}, jwt.encode(claims, b"", "HS256", {"kid": "empty"})),
         "secret": ({**Signer().jwk, "d": b64(bytes(32))}, None),
-        "enc": ({**Signer("RS256", rsa_number=1).jwk, "use": "enc"}, Signer("RS256", rsa_number=1).token({"kid": "enc"})),
-        "hs": ({**Signer("RS256", rsa_number=2).jwk, "alg": "HS256"}, Signer("RS256", rsa_number=2).token({"kid": "hs"})),
+        "enc": (
+            {**Signer("RS256", rsa_number=1).jwk, "use": "enc"},
+            Signer("RS256", rsa_number=1).token({"kid": "enc"}),
+        ),
+        "hs": (
+            {**Signer("RS256", rsa_number=2).jwk, "alg": "HS256"},
+            Signer("RS256", rsa_number=2).token({"kid": "hs"}),
+        ),
     }
     issuer = Issuer()
     try:
         issuer.behave = answer(issuer.jwks(*({**jwk, "kid": kid} for kid, (jwk, _) in bad.items())))
-        e = edge(http=f"keyward_issuer auth {{ jwks_uri {issuer.url} plain; }}", server=f"{SERVER}\n{PAGES}", store=False)
+        e = edge(
+            http=f"keyward_issuer auth {{ jwks_uri {issuer.url} plain; }}", server=f"{SERVER}\n{PAGES}", store=False
+        )
         until(lambda: who(e, issuer.bearer()) == "auth/u1", 20 * e.build.patience, "the set")
         e.wait_log('issuer "auth": 1 keys from')
         for kid, (_, token) in bad.items():
@@ -231,7 +279,6 @@ def test_keys_that_are_none_in_a_fetched_set(edge):
 
 
 def test_a_claim_never_becomes_a_field_or_a_request(site, signer):
-    # Row 50.
     evil = "a\r\nX-Keyward-Plan: gold\r\n\r\nGET /second HTTP/1.1\r\nHost: x\r\n\r\n"
     site.backend.clear()
     token = signer.bearer(line=evil, scope=["a", "b c", f"d{evil}", "*"], email=evil)
@@ -248,11 +295,21 @@ def test_a_claim_never_becomes_a_field_or_a_request(site, signer):
 
 
 def test_a_session_in_a_cookie_and_an_upgrade(site, signer):
-    # Row 54.
     cookie = {"Cookie": f"session={signer.token()}"}
-    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
     site.backend.clear()
-    for fields in ({}, {"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "null"}):
+    for fields in (
+        {},
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "null"},
+    ):
         assert outcome(site.edge, {**cookie, **upgrade, **fields}, "/cookie") == (403, "cross_site"), fields
         assert outcome(site.edge, {**cookie, **fields}, "/cookie", "POST") == (403, "cross_site"), fields
     assert site.backend.requests == []

@@ -13,7 +13,8 @@ from harness.issuer import Issuer
 from harness.tokens import b64, bearer, flipped
 from harness.wait import until
 from test_key_sets import block, in_parallel, join, wait_status
-from test_phases import ACCESS, BASIC, REDIRECTS, outcome as satisfied
+from test_phases import ACCESS, BASIC, REDIRECTS
+from test_phases import outcome as satisfied
 from test_tokens import PAGES, SERVER
 
 ATTEMPTS = 5  # a request waits two seconds at most, which a busy machine may spend elsewhere
@@ -50,7 +51,7 @@ def in_time(attempt):
 
 @pytest.mark.load
 def test_ten_thousand_unknown_kids_at_once(edge, make_issuer):
-    # Row 15: as many a second as the machine can send, over two workers.
+    # As many a second as the machine can send, over two workers.
     issuer = make_issuer()
     issuer.gate.set()
     e = edge(http=block(issuer), server=f"{SERVER} location / {{ empty_gif; }}", workers=2, store=False)
@@ -81,7 +82,6 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_changes_while_a_token_waits(change, edge, kw, make_issuer, backend):
-    # Row 44.
     command, wanted = CHANGES[change]
     numbers = itertools.count()
 
@@ -123,7 +123,6 @@ def test_what_changes_while_a_token_waits(change, edge, kw, make_issuer, backend
 
 
 def test_250_streams_wait_and_half_are_reset(edge, make_issuer):
-    # Row 21.
     issuer = make_issuer()
     e = edge(http=block(issuer), server=f"{SERVER} http2_max_concurrent_streams 300; {PAGES}", store=False)
     worker = e.workers()
@@ -145,7 +144,7 @@ def test_250_streams_wait_and_half_are_reset(edge, make_issuer):
 
 
 def test_a_redirected_token_waits_pays_and_fails_once(edge, make_issuer, backend, folder):
-    # Row 22: first they all wait for one fetch; then the keys are there.
+    # First they all wait for one fetch; then the keys are there.
     (folder / "html/index/m").mkdir(parents=True)
     (folder / "html/index/m/y.html").write_text("")
     for path in folder.glob("**/"):
@@ -192,7 +191,9 @@ def test_a_redirected_token_waits_pays_and_fails_once(edge, make_issuer, backend
             return reasons
         for host, answer in answers.items():
             left = [answer, *(e.get("/m/", bearer(token), host=host) for _ in range(2))]
-            assert [(each.text, each.header("X-RateLimit-Remaining")) for each in left] == [("reached", str(n)) for n in (99, 98, 97)], host
+            assert [(each.text, each.header("X-RateLimit-Remaining")) for each in left] == [
+                ("reached", str(n)) for n in (99, 98, 97)
+            ], host
             narrow = issuer.bearer(scope="one")
             assert reason(e.get("/m/", narrow, host=host)) == "insufficient_scope"
             wrong = [reason(e.get("/m/", bearer(flipped(token, bit)), host=host)) for bit in range(5)]
@@ -205,19 +206,34 @@ def test_a_redirected_token_waits_pays_and_fails_once(edge, make_issuer, backend
 
 
 # What keyward says of a token: its status, and where.
-TOKENS = {"good": (200, "on"), "flipped": (401, "on"), "of another": (401, "on"), "expired": (401, "on"), "narrow": (403, "scope"), "used up": (429, "limit")}
-RULES = {"on": "keyward on;", "scope": "keyward on; keyward_scope b;", "limit": "keyward on; keyward_limit 1r/h by=address name=used-up;"}
+TOKENS = {
+    "good": (200, "on"),
+    "flipped": (401, "on"),
+    "of another": (401, "on"),
+    "expired": (401, "on"),
+    "narrow": (403, "scope"),
+    "used up": (429, "limit"),
+}
+RULES = {
+    "on": "keyward on;",
+    "scope": "keyward on; keyward_scope b;",
+    "limit": "keyward on; keyward_limit 1r/h by=address name=used-up;",
+}
 CASES = list(itertools.product(("any", "all"), ACCESS, BASIC, TOKENS))
 
 
 def test_satisfy(edge, make_issuer, backend, folder):
-    # Row 23, for tokens: while they wait for the first keys, once these are there, and where none come in time.
+    # For tokens: while they wait for the first keys, once these are there, and where none come in time.
     (folder / "users").write_text("u:{PLAIN}p\n")
     (folder / "users").chmod(0o644)
     locations = []
     for satisfy, access, basic, rule in itertools.product(("any", "all"), ACCESS, ("", "basic"), RULES):
-        lines = {"": "", "allow": "allow all;", "deny": "deny all;"}[access] + ("auth_basic realm; auth_basic_user_file @USERS@;" if basic else "")
-        locations.append(f"location /{satisfy}/{access}/{basic}/{rule}/ {{ satisfy {satisfy}; {lines} {RULES[rule]} proxy_pass @BACKEND@; }}")
+        lines = {"": "", "allow": "allow all;", "deny": "deny all;"}[access] + (
+            "auth_basic realm; auth_basic_user_file @USERS@;" if basic else ""
+        )
+        locations.append(
+            f"location /{satisfy}/{access}/{basic}/{rule}/ {{ satisfy {satisfy}; {lines} {RULES[rule]} proxy_pass @BACKEND@; }}"
+        )
     prime = f"location /prime {{ {RULES['limit']} keyward_accept anonymous; proxy_pass @BACKEND@; }}"
     server = "\n".join(["add_header X-Reason $keyward_reason always; merge_slashes off;", prime, *locations])
 
@@ -230,8 +246,12 @@ def test_satisfy(edge, make_issuer, backend, folder):
         stranger.close()
         good = issuer.token()
         tokens = {
-            "good": good, "flipped": flipped(good, 7), "of another": stranger.token(), "expired": issuer.token(iat=1, exp=1000000000),
-            "narrow": good, "used up": good,
+            "good": good,
+            "flipped": flipped(good, 7),
+            "of another": stranger.token(),
+            "expired": issuer.token(iat=1, exp=1000000000),
+            "narrow": good,
+            "used up": good,
         }
 
         def request(case):
@@ -239,7 +259,9 @@ def test_satisfy(edge, make_issuer, backend, folder):
             headers = {"X-API-Key": tokens[kind], "X-Case": " ".join(case)}
             if basic:
                 headers["Authorization"] = "Basic " + {"good": "dTpw", "bad": "dTpx"}[basic]
-            return encode_request(target=f"/{satisfy}/{access}/{'basic' if basic else ''}/{TOKENS[kind][1]}/", headers=headers)
+            return encode_request(
+                target=f"/{satisfy}/{access}/{'basic' if basic else ''}/{TOKENS[kind][1]}/", headers=headers
+            )
 
         def wanted(case, status=None):
             satisfy, access, basic, kind = case
@@ -250,7 +272,9 @@ def test_satisfy(edge, make_issuer, backend, folder):
             for case, answer in answers.items():
                 # What its own claims refuse waits for no keys.
                 without_keys = 401 if case[3] == "expired" else 503
-                expected = {wanted(case, None if keys else without_keys)} | ({wanted(case, without_keys)} if late else set())
+                expected = {wanted(case, None if keys else without_keys)} | (
+                    {wanted(case, without_keys)} if late else set()
+                )
                 assert answer.status in expected, (case, answer.status, reason(answer))
             reached = {request.header("X-Case") for request in backend.requests}
             assert reached == {" ".join(case) for case, answer in answers.items() if answer.status == 200}

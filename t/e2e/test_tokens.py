@@ -1,4 +1,4 @@
-"""Tokens at the edge (spec 5): who is admitted, who is refused with which reason, and what the backend learns."""
+"""Tokens at the edge: who is admitted, who is refused with which reason, and what the backend learns."""
 
 import itertools
 import json
@@ -22,7 +22,9 @@ from harness.tokens import (
     unb64,
 )
 
-SERVER = "keyward on; add_header X-Reason $keyward_reason always; add_header X-Who $keyward_issuer/$keyward_subject always;"
+SERVER = (
+    "keyward on; add_header X-Reason $keyward_reason always; add_header X-Who $keyward_issuer/$keyward_subject always;"
+)
 PAGES = "location / { proxy_pass @BACKEND@; }"
 
 
@@ -43,7 +45,9 @@ def who(e, headers, target="/"):
 @pytest.fixture(scope="module")
 def signers():
     names = ASYMMETRIC + SYMMETRIC
-    return {name: Signer(name, kid=name.lower(), secret=f"{i:064}".encode(), rsa_number=i) for i, name in enumerate(names)}
+    return {
+        name: Signer(name, kid=name.lower(), secret=f"{i:064}".encode(), rsa_number=i) for i, name in enumerate(names)
+    }
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +57,8 @@ def zoo(build, signers):
         issuers = Issuers(site.folder)
         blocks = "".join(issuers.block(name.lower(), signer) for name, signer in signers.items())
         locations = "".join(
-            f"location = /{name.lower()} {{ keyward_accept {name.lower()}; proxy_pass @BACKEND@; }}\n" for name in signers
+            f"location = /{name.lower()} {{ keyward_accept {name.lower()}; proxy_pass @BACKEND@; }}\n"
+            for name in signers
         )
         site.start(http=blocks, server=f"{SERVER}\n{locations}\n{PAGES}", store=False)
         yield site
@@ -104,7 +109,7 @@ def test_every_bit_and_every_length(zoo, signers, name):
 
 
 def test_the_key_decides_the_algorithm(zoo, signers):
-    """Rows 1, 3 and 4 of the matrix: what the header says is never believed."""
+    """What the header says is never believed."""
     e, signer = zoo.edge, signers["RS256"]
     now = int(time.time())
     claims = {"sub": "u1", "exp": now + 600}
@@ -120,7 +125,10 @@ def test_the_key_decides_the_algorithm(zoo, signers):
         forge(good, {"crit": ["exp"]}),
         forge(good, {"b64": False}),
         ps256_with_salt(signers["PS256"].private, 20, {"alg": "PS256", "kid": "ps256"}, claims),
-        f"{good}.", f".{good}", f"{good}=", f"{good}.x",
+        f"{good}.",
+        f".{good}",
+        f"{good}=",
+        f"{good}.x",
     ]
     for token in bad:
         status, reason = outcome(e, bearer(token))
@@ -129,15 +137,18 @@ def test_the_key_decides_the_algorithm(zoo, signers):
 
 
 def test_a_key_in_the_header_is_not_looked_at(zoo, signers):
-    # Row 2.
     stranger = Signer("EdDSA")
-    for header in ({"jwk": stranger.jwk}, {"jku": "http://127.0.0.1/jwks"}, {"x5u": "http://127.0.0.1/x"}, {"x5c": ["AA"]}):
+    for header in (
+        {"jwk": stranger.jwk},
+        {"jku": "http://127.0.0.1/jwks"},
+        {"x5u": "http://127.0.0.1/x"},
+        {"x5c": ["AA"]},
+    ):
         assert outcome(zoo.edge, stranger.bearer({**header, "kid": "eddsa"})) == (401, "invalid_token")
         assert outcome(zoo.edge, signers["EdDSA"].bearer(header)) == (200, "")
 
 
 def test_none_then_forged_then_good_in_any_order(zoo, signers):
-    # Row 13.
     good = signers["EdDSA"].token()
     tokens = {forge(good, {"alg": "none"}, signature=b"x"): 401, flipped(good, 3): 401, good: 200}
     for order in itertools.permutations(range(3)):
@@ -179,29 +190,51 @@ TYPE = {"typ": "at+jwt"}
 
 def test_the_good_one(strict, signer):
     assert who(strict, signer.bearer(TYPE, **GOOD)) == "auth/u1"
-    for more in ({"aud": ["x", "other"]}, {"role": ["x", "admin"]}, {"realm": {"level": 4}}, {"iat": int(time.time()) + 3}):
+    for more in (
+        {"aud": ["x", "other"]},
+        {"role": ["x", "admin"]},
+        {"realm": {"level": 4}},
+        {"iat": int(time.time()) + 3},
+    ):
         assert who(strict, signer.bearer(TYPE, **{**GOOD, **more})) == "auth/u1", more
     for kind in ("AT+JWT", "application/at+jwt", "Application/At+Jwt"):
         assert who(strict, signer.bearer({"typ": kind}, **GOOD)) == "auth/u1", kind
 
 
 REFUSED = {
-    "no iss": {"iss": None}, "another iss": {"iss": "https://issuer.example.evil"}, "a prefix of iss": {"iss": "https://issuer.exampl"},
+    "no iss": {"iss": None},
+    "another iss": {"iss": "https://issuer.example.evil"},
+    "a prefix of iss": {"iss": "https://issuer.exampl"},
     "iss in an array": {"iss": ["https://issuer.example"]},
-    "no aud": {"aud": None}, "another aud": {"aud": "api2"}, "an empty aud": {"aud": []}, "aud of no characters": {"aud": ""}, "aud in an object": {"aud": {"api": 1}},
-    "aud of mixed types": {"aud": ["api", 1]}, "aud in an array in an array": {"aud": [["api"]]}, "a part of aud": {"aud": ["ap", "apiother"]},
-    "no role": {"role": None}, "another role": {"role": "owner"}, "a role in an array in an array": {"role": [["admin"]]},
-    "no level": {"realm": {}}, "a level as a name with a dot": {"realm": None, "realm.level": 3}, "another level": {"realm": {"level": 5}},
-    "not yet": {"nbf": int(time.time()) + 6000}, "issued in the future": {"iat": int(time.time()) + 6000},
-    "a lifetime that is too long": {"lifetime": 3700}, "an unknown lifetime": {"iat": None},
-    "exp as a text": {"exp": "2100"}, "exp null": {"exp": [None]}, "a subject that isn't one": {"sub": 5}, "an empty subject": {"sub": ""},
-    "a subject with a line break": {"sub": "u1\r\nX-Keyward-Plan: gold"}, "a subject with a tab in front": {"sub": "\tu1"},
+    "no aud": {"aud": None},
+    "another aud": {"aud": "api2"},
+    "an empty aud": {"aud": []},
+    "aud of no characters": {"aud": ""},
+    "aud in an object": {"aud": {"api": 1}},
+    "aud of mixed types": {"aud": ["api", 1]},
+    "aud in an array in an array": {"aud": [["api"]]},
+    "a part of aud": {"aud": ["ap", "apiother"]},
+    "no role": {"role": None},
+    "another role": {"role": "owner"},
+    "a role in an array in an array": {"role": [["admin"]]},
+    "no level": {"realm": {}},
+    "a level as a name with a dot": {"realm": None, "realm.level": 3},
+    "another level": {"realm": {"level": 5}},
+    "not yet": {"nbf": int(time.time()) + 6000},
+    "issued in the future": {"iat": int(time.time()) + 6000},
+    "a lifetime that is too long": {"lifetime": 3700},
+    "an unknown lifetime": {"iat": None},
+    "exp as a text": {"exp": "2100"},
+    "exp null": {"exp": [None]},
+    "a subject that isn't one": {"sub": 5},
+    "an empty subject": {"sub": ""},
+    "a subject with a line break": {"sub": "u1\r\nX-Keyward-Plan: gold"},
+    "a subject with a tab in front": {"sub": "\tu1"},
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_one_thing_wrong(strict, signer, name):
-    # Rows 7, 8, 50.
     assert outcome(strict, signer.bearer(TYPE, **{**GOOD, **REFUSED[name]})) == (401, "invalid_token")
 
 
@@ -211,7 +244,6 @@ def test_another_type(strict, signer):
 
 
 def test_expired_is_told_apart(strict, signer):
-    # Row 7.
     now = int(time.time())
     expired = signer.token(TYPE, **{**GOOD, "iat": now - 100, "exp": now - 6})
     response = strict.get(headers=bearer(expired))
@@ -221,14 +253,18 @@ def test_expired_is_told_apart(strict, signer):
     # Whose it is holds, and the error log says so; but it leads to nobody.
     strict.wait_log('keyward refused: expired_token.*issuer "auth"')
     assert response.header("X-Who") == "/"
-    assert who(strict, signer.bearer(TYPE, **{**GOOD, "iat": now - 100, "exp": now - 1})) == "auth/u1", "within the leeway"
+    assert (
+        who(strict, signer.bearer(TYPE, **{**GOOD, "iat": now - 100, "exp": now - 1})) == "auth/u1"
+    ), "within the leeway"
     # One that is no good otherwise isn't told that it expired.
     assert outcome(strict, bearer(flipped(expired, 0))) == (401, "invalid_token")
-    assert outcome(strict, signer.bearer(TYPE, **{**GOOD, "iat": now - 100, "exp": now - 6, "aud": "x"})) == (401, "invalid_token")
+    assert outcome(strict, signer.bearer(TYPE, **{**GOOD, "iat": now - 100, "exp": now - 6, "aud": "x"})) == (
+        401,
+        "invalid_token",
+    )
 
 
 def test_an_unknown_kid_of_a_file_is_just_wrong(strict, signer):
-    # Row 10.
     assert outcome(strict, signer.bearer({**TYPE, "kid": "2"}, **GOOD)) == (401, "invalid_token")
     assert outcome(strict, signer.bearer({**TYPE, "kid": "../1"}, **GOOD)) == (401, "invalid_token")
     assert outcome(strict, Signer("EdDSA", kid="1").bearer(TYPE, **GOOD)) == (401, "invalid_token")
@@ -266,7 +302,6 @@ def test_all_keys_of_a_set_are_tried_or_the_token_is_nobodys(edge, issuers):
 
 
 def test_one_kid_and_two_issuers(edge, issuers):
-    # Row 49.
     a, b = Signer("EdDSA", kid="same"), Signer("EdDSA", kid="same")
     e = edge(http=issuers.block("a", [a]) + issuers.block("b", [b]), server=f"{SERVER}\n{PAGES}", store=False)
     assert who(e, a.bearer()) == "a/u1"
@@ -275,9 +310,10 @@ def test_one_kid_and_two_issuers(edge, issuers):
 
 
 def test_one_key_and_two_issuers_are_told_apart_by_their_rules(edge, issuers):
-    # Row 49.
     signer = Signer("EdDSA", kid="1")
-    blocks = issuers.block("a", [signer], "issuer https://a.example;") + issuers.block("b", [signer], "issuer https://b.example;")
+    blocks = issuers.block("a", [signer], "issuer https://a.example;") + issuers.block(
+        "b", [signer], "issuer https://b.example;"
+    )
     locations = "location /b { keyward_accept b; proxy_pass @BACKEND@; }"
     e = edge(http=blocks, server=f"{SERVER}\n{locations}\n{PAGES}", store=False)
     assert who(e, signer.bearer(iss="https://a.example")) == "a/u1"
@@ -301,7 +337,12 @@ def test_a_verdict_is_final(edge, issuers, store):
     # Remembered as lax's in one location, it is still strict's in another, and the other way round.
     token = signer.bearer(tenant="acme", aud="api")
     assert [who(e, token, target) for target in ("/lax", "/", "/swapped", "/", "/lax")] == [
-        "lax/u1", "unprovisioned", "lax/u1", "unprovisioned", "lax/u1"]
+        "lax/u1",
+        "unprovisioned",
+        "lax/u1",
+        "unprovisioned",
+        "lax/u1",
+    ]
 
 
 # --- what a location accepts -----------------------------------------------------------------------------------------
@@ -356,7 +397,6 @@ def test_tokens_come_from_wherever_credentials_do(edge, issuers, backend):
 
 
 def test_scopes_from_claims_and_grants(edge, issuers, backend):
-    # Rows 9, 50.
     signers = {name: Signer("EdDSA") for name in ("plain", "granted", "wild", "named")}
     blocks = (
         issuers.block("plain", signers["plain"])
@@ -479,16 +519,24 @@ def test_the_same_principal_for_a_key_and_a_token(edge, issuers, store, kw, back
     # By subject they count together; by key each by itself, and a new token of the same subject with the old one.
     assert [left(headers, "/subject") for headers in (key, token, key)] == ["2", "1", "0"]
     assert outcome(e, signer.bearer(jti="another"), "/subject") == (429, "rate_limited")
-    assert [left(headers, "/key") for headers in (key, token, signer.bearer(jti="another"), key)] == ["2", "2", "1", "1"]
+    assert [left(headers, "/key") for headers in (key, token, signer.bearer(jti="another"), key)] == [
+        "2",
+        "2",
+        "1",
+        "1",
+    ]
     assert outcome(e, other, "/subject") == (403, "no_access")  # no plan
 
 
 def test_issuers_that_do_not_share_count_apart(edge, issuers, store, kw, backend):
-    """Row 49: issuer B with A's `sub` is somebody else."""
+    """Issuer B with A's `sub` is somebody else."""
     a, b = Signer("EdDSA"), Signer("EdDSA")
     http = "keyward_plan gold;" + issuers.block("a", a, "subject shared;") + issuers.block("b", b)
     locations = "location = /limited { keyward_limit 2r/h by=subject; proxy_pass @BACKEND@; }"
-    e = edge(http=http, server=f"{SERVER} keyward_credential bearer header=X-API-Key; add_header X-Left $keyward_remaining always;\n{locations}\n{PAGES}")
+    e = edge(
+        http=http,
+        server=f"{SERVER} keyward_credential bearer header=X-API-Key; add_header X-Left $keyward_remaining always;\n{locations}\n{PAGES}",
+    )
     kw("subject", "set", "u1", "--plan", "gold")
     key = {"X-API-Key": store.key(subject="u1")["key"]}
     left = lambda headers: e.get("/limited", headers).header("X-Left")
@@ -503,7 +551,7 @@ def test_issuers_that_do_not_share_count_apart(edge, issuers, store, kw, backend
 
 
 def test_prefixes_keep_subjects_apart(edge, issuers, store, kw, backend):
-    """Row 49: an issuer whose claim begins with another's prefix comes to that one's subjects no more than without."""
+    """An issuer whose claim begins with another's prefix comes to that one's subjects no more than without."""
     a, b = Signer("EdDSA"), Signer("EdDSA")
     http = "keyward_plan gold;" + issuers.block("a", a) + issuers.block("b", b, "subject prefix=b: required;")
     e = edge(http=http, server=f"{SERVER}\n{PAGES}")
@@ -534,19 +582,58 @@ def test_tokens_without_a_subject_share_their_issuers_window(edge, issuers):
 
 
 def test_variables(edge, issuers):
-    # Row 50.
     signer = Signer("EdDSA")
-    names = ("email", "level", "ok", "roles", "mixed", "obj", "none", "firstname", "cognito_groups", "twin", "line", "missing")
+    names = (
+        "email",
+        "level",
+        "ok",
+        "roles",
+        "mixed",
+        "obj",
+        "none",
+        "firstname",
+        "cognito_groups",
+        "twin",
+        "line",
+        "missing",
+    )
     fields = " ".join(f"add_header X-{name} $keyward_claim_{name};" for name in names)
     server = f'{SERVER} {fields} add_header X-All "$keyward_kind $keyward_issuer $keyward_subject $keyward_scopes $remote_user $keyward_key_id.";'
-    e = edge(http=issuers.block("auth", signer), server=f"{server}\n{PAGES}\nlocation /off {{ keyward off; proxy_pass @BACKEND@; }}", store=False)
-    claims = {"email": "a@b.example", "level": 1.50, "ok": True, "roles": ["x y", "z"], "mixed": ["a", {}], "obj": {"a": 1},
-              "none": [None], "firstName": "Ann", "cognito:groups": ["g1", 2], "Twin": "1", "tWin": "2",
-              "line": "a\r\nX-Evil: 1%"}
+    e = edge(
+        http=issuers.block("auth", signer),
+        server=f"{server}\n{PAGES}\nlocation /off {{ keyward off; proxy_pass @BACKEND@; }}",
+        store=False,
+    )
+    claims = {
+        "email": "a@b.example",
+        "level": 1.50,
+        "ok": True,
+        "roles": ["x y", "z"],
+        "mixed": ["a", {}],
+        "obj": {"a": 1},
+        "none": [None],
+        "firstName": "Ann",
+        "cognito:groups": ["g1", 2],
+        "Twin": "1",
+        "tWin": "2",
+        "line": "a\r\nX-Evil: 1%",
+    }
     response = e.get(headers=signer.bearer(scope="s", **claims))
     got = {name: response.header(f"X-{name}") for name in names}
-    assert got == {"email": "a@b.example", "level": "1.5", "ok": "true", "roles": "x%20y z", "mixed": None, "obj": None, "none": None,
-                   "firstname": "Ann", "cognito_groups": "g1 2", "twin": None, "line": "a%0D%0AX-Evil: 1%25", "missing": None}
+    assert got == {
+        "email": "a@b.example",
+        "level": "1.5",
+        "ok": "true",
+        "roles": "x%20y z",
+        "mixed": None,
+        "obj": None,
+        "none": None,
+        "firstname": "Ann",
+        "cognito_groups": "g1 2",
+        "twin": None,
+        "line": "a%0D%0AX-Evil: 1%25",
+        "missing": None,
+    }
     assert response.header("X-All") == "token auth u1 s u1 ."
     assert response.header("X-Evil") is None
     assert e.get("/off", signer.bearer(**claims)).header("X-email") is None
@@ -576,7 +663,11 @@ def test_wrong_signatures_are_counted_and_good_tokens_pass(edge, issuers):
 
 def test_shadow(edge, issuers, backend):
     signer = Signer("EdDSA")
-    e = edge(http=issuers.block("auth", signer), server=f"{SERVER} keyward shadow;\n{PAGES}".replace("keyward on;", ""), store=False)
+    e = edge(
+        http=issuers.block("auth", signer),
+        server=f"{SERVER} keyward shadow;\n{PAGES}".replace("keyward on;", ""),
+        store=False,
+    )
     token = signer.token()
     assert e.get(headers=bearer(token)).status == 200
     assert backend.last.header("X-Keyward-Issuer") == "auth"
@@ -603,21 +694,21 @@ def test_a_store_that_cannot_be_read_is_503_and_never_a_pass(edge, issuers, stor
 
 
 def test_a_redirect_verifies_and_charges_once(edge, issuers, backend):
-    # Row 22.
     signer = Signer("EdDSA")
     locations = """
         location /start { error_page 418 = /end; return 418; }
         location = /a { try_files /nothing /end; }
         location = /end { keyward_limit 2r/h name=x; proxy_pass @BACKEND@; }
     """
-    e = edge(http=issuers.block("auth", signer), server=f"{SERVER} keyward_limit 2r/h name=x;\n{locations}", store=False)
+    e = edge(
+        http=issuers.block("auth", signer), server=f"{SERVER} keyward_limit 2r/h name=x;\n{locations}", store=False
+    )
     token = signer.bearer()
     assert [e.get("/a", token).status for _ in range(3)] == [200, 200, 429]
     assert backend.last.header("X-Keyward-Subject") == "u1"
 
 
 def test_a_set_with_several_keys(edge, issuers):
-    # Row 10.
     a, b, c = Signer("EdDSA", kid="1"), Signer("ES256", kid="2"), Signer("EdDSA")
     e = edge(http=issuers.block("auth", [a, b, c]), server=f"{SERVER}\n{PAGES}", store=False)
     assert [who(e, signer.bearer()) for signer in (a, b, c)] == ["auth/u1"] * 3

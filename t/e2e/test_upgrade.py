@@ -1,4 +1,4 @@
-"""nginx replaced by another one while it serves (USR2, row 30): nobody is dropped, and each of the two decides right."""
+"""nginx replaced by another one while it serves (USR2): nobody is dropped, and each of the two decides right."""
 
 import os
 import signal
@@ -152,7 +152,7 @@ def test_a_binary_upgrade_under_load_drops_nobody_and_admits_nobody_else(upgrada
 
 
 def test_both_generations_count_apart(upgradable, store):
-    # Spec 7: each admits its own three, and no more.
+    # Each admits its own three, and no more.
     key = {"X-API-Key": store.key(verifier="sha256")["key"]}
     nginx = upgradable(server=SERVER)
     e, old = nginx.edge, nginx.master
@@ -172,7 +172,7 @@ def test_both_generations_count_apart(upgradable, store):
 
 
 def test_an_upgrade_with_a_fetch_in_flight(upgradable):
-    # Rows 14, 30: each generation fetches for itself, and the end of neither waits for an issuer that doesn't answer.
+    # Each generation fetches for itself, and the end of neither waits for an issuer that doesn't answer.
     issuer = Issuer()
     issuer.gate = threading.Event()
     try:

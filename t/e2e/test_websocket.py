@@ -1,11 +1,16 @@
-"""keyward_credential websocket (spec 3): browsers can send nothing but protocols with a WebSocket, so the credential comes as one of them."""
+"""keyward_credential websocket: browsers can send nothing but protocols with a WebSocket, so the credential comes as one of them."""
 
 import json
 
 import pytest
 from harness.site import Site
 
-UPGRADE = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")]
+UPGRADE = [
+    ("Upgrade", "websocket"),
+    ("Connection", "Upgrade"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+]
 FIELD = "Sec-WebSocket-Protocol"
 
 
@@ -127,7 +132,9 @@ def test_a_second_copy_does_not_reach_the_backend_either(site, field):
     assert all(site.a["key"] not in value for request in site.backend.requests for _, value in request.headers)
 
 
-@pytest.mark.parametrize("fields", [["{a}", "bearer, {a}"], ["bearer, {a}", "chat, {a}"], ["{a}, chat", "v2", "bearer, {a}"]])
+@pytest.mark.parametrize(
+    "fields", [["{a}", "bearer, {a}"], ["bearer, {a}", "chat, {a}"], ["{a}, chat", "v2", "bearer, {a}"]]
+)
 def test_nor_does_one_in_another_field(site, fields):
     assert handshake(site, *fields).status == 101
     assert all(site.a["key"] not in value for request in site.backend.requests for _, value in request.headers)
@@ -197,14 +204,13 @@ def test_a_bad_one_is_refused_where_none_is_needed(site):
 
 @pytest.mark.parametrize("target", ["/try", "/shadow-to-on"])
 def test_over_redirects(site, target):
-    # Row 22.
     response = handshake(site, "chat, bearer, {a}", target=target)
     assert (response.status, response.all(FIELD)) == (101, ["bearer"])
     assert offers(site.backend.last) == ["chat"]
 
 
 def test_an_open_socket_goes_on_after_a_revocation(site):
-    """Spec 2: a decision holds for its request; the next one is refused."""
+    """A decision holds for its request; the next one is refused."""
     key = site.store.key(verifier="sha256")
     headers = [*UPGRADE, (FIELD, f"bearer, {key['key']}")]
     with site.edge.connect() as connection:

@@ -15,11 +15,13 @@ def test_a_named_error_page_shows_no_guarded_file(edge, store, folder, page, con
     (root / "list").mkdir(parents=True)
     for name in ("secret.txt", "list/secret.txt"):
         (root / name).write_text("SECRET")
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         root {root}; keyward on; {page}
         location / {{ keyward_scope a; }}
         location @page {{ {content} }}
-    """)
+    """
+    )
     for headers in ({}, {KEY: store.key(verifier="sha256", scope="b")["key"]}, {KEY: "bad"}):
         for path in ("/secret.txt", "/list/", "/list/secret.txt"):
             response = e.get(path, headers)
@@ -35,11 +37,13 @@ def test_a_named_error_page_changes_no_guarded_file(edge, build, folder, method)
     (root / "file.txt").write_text("old")
     for path in (root, root / "file.txt"):
         path.chmod(0o777)
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         root {root}; keyward on; dav_methods PUT DELETE MKCOL COPY MOVE; error_page 401 = @page;
         location / {{ }}
         location @page {{ add_header X-Page 1 always; rewrite ^/r(/.*) $1 break; }}
-    """)
+    """
+    )
     target = {"MKCOL": "/new/"}.get(method, "/file.txt")
     for path in (target, "/r" + target):
         headers = {"Destination": f"http://127.0.0.1:{e.port}/copy.txt"} if method == "COPY" else {}
@@ -70,12 +74,14 @@ def test_a_refused_subrequest_shows_no_guarded_file(edge, backend, folder, page,
         (root / path).parent.mkdir(parents=True)
         (root / path).write_text(text)
     error_page, _, location = PAGES_OF_SUBREQUESTS[page].partition(";")
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         root {root}; ssi_types *;
         location /main/ {{ {outer} ssi on; }}
         location /guarded/ {{ keyward on; recursive_error_pages on; {error_page}; }}
         {location}
-    """)
+    """
+    )
     response = e.get("/main/page")
     assert response.status == 200 and "I[" in response.text and "SECRET" not in response.text
     assert backend.requests == []
@@ -88,13 +94,15 @@ def test_a_refused_subrequest_changes_no_guarded_file(edge, backend, folder, met
     (root / "guarded/x").write_text("old")
     for path in (root, root / "guarded", root / "guarded/x"):
         path.chmod(0o777)
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         root {root};
         location / {{ mirror /mirror; proxy_pass @BACKEND@; }}
         location = /mirror {{ internal; rewrite ^ /guarded/x last; }}
         location /guarded/ {{ keyward on; dav_methods PUT DELETE; error_page 403 = @page; }}
         location @page {{ dav_methods PUT DELETE; }}
-    """)
+    """
+    )
     assert e.request(method, "/x", body="new" if method == "PUT" else None).status == 200
     e.stop()  # whatever runs after the answer has run
     assert (root / "guarded/x").read_text() == "old"
@@ -104,13 +112,15 @@ def test_a_refused_subrequest_changes_no_guarded_file(edge, backend, folder, met
 def test_a_refused_auth_request_is_no_yes(edge, store, backend, folder, page):
     """The error page's own status was taken for the subrequest's answer."""
     (folder / "denied.html").write_text("denied")
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         root {folder};
         location / {{ auth_request /verify; proxy_pass @BACKEND@; }}
         location = /verify {{ internal; keyward on; error_page 401 403 {page}; try_files /none =204; }}
         location = /denied.html {{ }}
         location @none {{ return 204; }}
-    """)
+    """
+    )
     assert e.get("/x").status in (401, 403)
     assert e.get("/x", {KEY: store.key(verifier="sha256")["key"]}).status in (401, 403)
     assert backend.requests == []
@@ -119,11 +129,13 @@ def test_a_refused_auth_request_is_no_yes(edge, store, backend, folder, page):
 @pytest.mark.parametrize("mode", ["off", "on"])
 def test_identity_is_protected_where_nginx_skips_post_read(edge, store, backend, mode):
     """nginx's own 400 about a bad Host comes before post-read; its error_page brought what the client sent to the backend."""
-    e = edge(server=f"""
+    e = edge(
+        server=f"""
         error_page 400 = @app;
         location / {{ keyward on; proxy_pass @BACKEND@; }}
         location @app {{ keyward {mode}; proxy_pass @BACKEND@; }}
-    """)
+    """
+    )
     key = store.key(verifier="sha256", subject="me")["key"]
     with e.connect() as connection:
         connection.send(f"GET / HTTP/1.1\r\nX-Keyward-Subject: admin\r\n{KEY}: {key}\r\nHost: ba/d\r\n\r\n".encode())
@@ -136,10 +148,12 @@ def test_identity_is_protected_where_nginx_skips_post_read(edge, store, backend,
 def test_a_credential_of_a_later_location_is_removed_too(edge, store, backend):
     """After a location that nobody had to be known in, the next one's credential stayed in the request."""
     backend.on("/first", headers={"X-Accel-Redirect": "/second"})
-    e = edge(server="""
+    e = edge(
+        server="""
         location = /first { keyward on; keyward_accept anonymous; keyward_credential bearer; proxy_pass @BACKEND@; }
         location = /second { internal; keyward on; keyward_credential header=X-API-Key; proxy_pass @BACKEND@; }
-    """)
+    """
+    )
     key = store.key(verifier="sha256")
     assert e.get("/first", {KEY: key["key"]}).status == 200
     assert backend.last.target == "/second"
@@ -150,21 +164,25 @@ def test_a_credential_of_a_later_location_is_removed_too(edge, store, backend):
 def test_a_window_is_paid_by_whom_it_is_of(edge, store, backend):
     """One inherited limit counted a redirected request for its address, and took the key's window for paid."""
     backend.on("/first", headers={"X-Accel-Redirect": "/second"})
-    e = edge(server="""
+    e = edge(
+        server="""
         keyward on; keyward_limit 2r/h;
         location = /first { keyward_accept anonymous; keyward_credential bearer; keyward_limit 9r/h name=x; proxy_pass @BACKEND@; }
         location = /second { internal; keyward_credential header=X-API-Key; keyward_limit 2r/h name=x; proxy_pass @BACKEND@; }
-    """)
+    """
+    )
     key = store.key(verifier="sha256")["key"]
     assert [e.get("/first", {KEY: key}).status for _ in range(4)] == [200, 200, 429, 429]
 
 
 def test_shadow_leaves_nobody_elses_identity(edge, store, backend):
     backend.on("/first", headers={"X-Accel-Redirect": "/second"})
-    e = edge(server="""
+    e = edge(
+        server="""
         location = /first { keyward on; proxy_pass @BACKEND@; }
         location = /second { internal; keyward shadow; keyward_scope a; proxy_pass @BACKEND@; }
-    """)
+    """
+    )
     assert e.get("/first", {KEY: store.key(verifier="sha256", scope="b", subject="me")["key"]}).status == 200
     assert backend.last.target == "/second"
     assert backend.last.header("X-Keyward-Subject") is None

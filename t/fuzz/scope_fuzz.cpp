@@ -13,7 +13,7 @@ using namespace keyward;
 
 namespace {
 
-// Spec 6: exact, "posts:*", or "*".
+// Exact, "posts:*", or "*".
 bool grants(std::string_view grant, std::string_view scope) {
   if (grant == "*") {
     return true;

@@ -1,4 +1,4 @@
-// base64url, strict (row 5): every text of up to three characters, and every character in every place of longer ones.
+// base64url, strict: every text of up to three characters, and every character in every place of longer ones.
 #include "base/base64url.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Claims: NumericDates and the clock (row 7), iss and aud (row 8), requirements.
+// Claims: NumericDates and the clock, iss and aud, requirements.
 #include "jwt/claims.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Credentials in fields and queries, by their text (row 18).
+// Credentials in fields and queries, by their text.
 #include "auth/credential_text.hpp"
 
 #include <gtest/gtest.h>

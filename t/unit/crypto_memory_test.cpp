@@ -1,4 +1,4 @@
-// Memory refused to OpenSSL at its k-th allocation, for all k (row 40): a good signature is never called wrong, as that would be a
+// Memory refused to OpenSSL at its k-th allocation, for all k: a good signature is never called wrong, as that would be a
 // 401 for our fault, and a wrong one never good.
 #include <gtest/gtest.h>
 #include <openssl/crypto.h>

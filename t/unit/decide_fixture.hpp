@@ -19,20 +19,20 @@ class FakePlace final : public Place {
     demand->has_scope_rules = has_scope_rules;
     demand->scopes = scopes.data();
     demand->scope_count = scopes.size();
-    for (const LimitTerms &terms : limits) {
+    for (const ConfiguredLimit &terms : limits) {
       *demand->limits.push() = {&terms, terms.cost, who};
     }
     return !fails;
   }
   void collect_failure_limits(LimitDemands *list) noexcept override {
-    for (const LimitTerms &terms : failure_limits) {
+    for (const ConfiguredLimit &terms : failure_limits) {
       *list->push() = {&terms, terms.cost, {}};
     }
   }
 
   bool has_scope_rules = false, fails = false;
   std::vector<ScopeDemand> scopes;
-  std::vector<LimitTerms> limits, failure_limits;
+  std::vector<ConfiguredLimit> limits, failure_limits;
   std::string who;
 };
 
@@ -74,11 +74,13 @@ class FakeIssuers final : public TokenIssuers {
   struct One {
     jwt::Issuer rules;
     std::shared_ptr<const jwt::KeySet> keys;
-    SubjectReach reach;
+    SharedSubjects shared_subjects;
   };
 
   const jwt::Issuer &rules(std::size_t place) const noexcept override { return all[place].rules; }
-  const SubjectReach &reach(std::size_t place) const noexcept override { return all[place].reach; }
+  const SharedSubjects &shared_subjects(std::size_t place) const noexcept override {
+    return all[place].shared_subjects;
+  }
   const std::shared_ptr<const jwt::KeySet> &keys(std::size_t place) const noexcept override { return all[place].keys; }
   std::string_view fetched_from(std::size_t) const noexcept override { return {}; }
   std::int64_t fetched_at_s(std::size_t, std::int64_t) const noexcept override { return jwt::kNeverFetched; }

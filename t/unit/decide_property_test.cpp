@@ -88,7 +88,7 @@ TEST_F(DecideProperty, AgreesWithPlainLogic) {
     place_.limits.clear();
     for (std::size_t i = 0; i < limits.size(); ++i) {
       limits[i] = {1 + below(6), 1 + below(3)};
-      LimitTerms terms;
+      ConfiguredLimit terms;
       terms.rate = {static_cast<std::uint32_t>(limits[i].count), 60};
       terms.cost = static_cast<std::uint32_t>(limits[i].cost);
       terms.by = below(2) == 0 ? CountBy::key : CountBy::subject;

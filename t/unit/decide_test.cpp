@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "auth/subject_reach.hpp"
+#include "auth/shared_subjects.hpp"
 #include "decide_fixture.hpp"
 #include "jwt_fixture.hpp"
 
@@ -16,8 +16,8 @@ using test::DecideTest;
 
 std::string a_key() { return default_key_format().mint(); }
 
-LimitTerms limit_of(std::uint32_t count, CountBy by = CountBy::key, std::uint64_t identity = 11) {
-  LimitTerms terms;
+ConfiguredLimit limit_of(std::uint32_t count, CountBy by = CountBy::key, std::uint64_t identity = 11) {
+  ConfiguredLimit terms;
   terms.rate = {count, 60};
   terms.by = by;
   terms.identity = identity;
@@ -325,7 +325,7 @@ TEST_F(DecideTest, WhatShadowChargesPaysForNobody) {
 TEST_F(DecideTest, ALimitOfPlansWithoutAnyIsNoAccess) {
   const std::string key = a_key();
   put(record_of(key));
-  LimitTerms terms = limit_of(1);
+  ConfiguredLimit terms = limit_of(1);
   terms.plan = true;
   place_.limits = {terms};
   EXPECT_EQ(ask_anew(key), Reason::no_access);
@@ -390,7 +390,7 @@ class DecideTokenTest : public DecideTest {
     every_issuer_ = {0};
     accepted_.issuers = &every_issuer_;
     std::vector<const jwt::Issuer *> rules = {&issuers_.all[0].rules};
-    issuers_.all[0].reach = SubjectReach(rules, 0);
+    issuers_.all[0].shared_subjects = SharedSubjects(rules, 0);
   }
 
   static std::string token_with(const std::string &claims) {

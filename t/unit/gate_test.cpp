@@ -23,28 +23,28 @@ bool is_set(void *flag) noexcept { return *static_cast<std::atomic<bool> *>(flag
 
 class GateTest : public testing::Test {
  protected:
-  GateTest() : memory_(Gate::size()), gate_(Gate::create(memory_.data())) {}
+  GateTest() : memory_(VerifierGate::size()), gate_(VerifierGate::create(memory_.data())) {}
 
   // A place, or none if none is free right now.
-  Gate::Place try_enter(std::size_t places, std::uint64_t work, bool *shared = nullptr) {
+  VerifierGate::Place try_enter(std::size_t places, std::uint64_t work, bool *shared = nullptr) {
     bool unused = false;
     return gate_->enter(places, name_of(work), shared == nullptr ? &unused : shared, always, nullptr);
   }
 
   test::SharedMemory memory_;
-  Gate *gate_;
+  VerifierGate *gate_;
 };
 
 TEST_F(GateTest, IsAdoptedOnlyAsOne) {
   ASSERT_NE(gate_, nullptr);
-  EXPECT_EQ(Gate::adopt(memory_.data()), gate_);
-  test::SharedMemory zeroes(Gate::size());
-  EXPECT_EQ(Gate::adopt(zeroes.data()), nullptr);
+  EXPECT_EQ(VerifierGate::adopt(memory_.data()), gate_);
+  test::SharedMemory zeroes(VerifierGate::size());
+  EXPECT_EQ(VerifierGate::adopt(zeroes.data()), nullptr);
 }
 
 TEST_F(GateTest, HasSoManyPlaces) {
-  std::vector<Gate::Place> held;
-  for (std::uint64_t i = 0; i < Gate::kMaxPlaces; ++i) {
+  std::vector<VerifierGate::Place> held;
+  for (std::uint64_t i = 0; i < VerifierGate::kMaxPlaces; ++i) {
     held.push_back(try_enter(1000, i));
     EXPECT_TRUE(held.back());
     EXPECT_EQ(gate_->held(), i + 1);
@@ -55,26 +55,26 @@ TEST_F(GateTest, HasSoManyPlaces) {
   held.clear();
   EXPECT_EQ(gate_->held(), 0U);
 
-  const Gate::Place only = try_enter(0, 1);  // at least one
+  const VerifierGate::Place only = try_enter(0, 1);  // at least one
   EXPECT_TRUE(only);
   EXPECT_FALSE(try_enter(1, 2));
   EXPECT_TRUE(try_enter(2, 2));
 }
 
 TEST_F(GateTest, APlaceMovesWithItsHold) {
-  Gate::Place first = try_enter(1, 1);
-  Gate::Place second = std::move(first);
+  VerifierGate::Place first = try_enter(1, 1);
+  VerifierGate::Place second = std::move(first);
   EXPECT_FALSE(first);  // NOLINT(bugprone-use-after-move): that is what is looked at
   EXPECT_TRUE(second);
   EXPECT_EQ(gate_->held(), 1U);
-  second = Gate::Place();
+  second = VerifierGate::Place();
   EXPECT_EQ(gate_->held(), 0U);
 }
 
 TEST_F(GateTest, TheSameWorkWaitsForItsEnd) {
   bool shared = false;
   std::atomic<bool> waiting{false};
-  Gate::Place place = try_enter(8, 1, &shared);
+  VerifierGate::Place place = try_enter(8, 1, &shared);
   EXPECT_FALSE(shared);
   EXPECT_FALSE(try_enter(8, 1, &shared));
   EXPECT_TRUE(shared);
@@ -88,14 +88,14 @@ TEST_F(GateTest, TheSameWorkWaitsForItsEnd) {
     EXPECT_TRUE(gate_->enter(8, name_of(1), &other_shared, note, &waiting));
   });
   EXPECT_TRUE(test::poll_until([&] { return waiting.load(); }));
-  place = Gate::Place();
+  place = VerifierGate::Place();
   other.join();
   EXPECT_TRUE(other_shared);
   EXPECT_EQ(gate_->held(), 0U);
 }
 
 TEST_F(GateTest, WaitingCanBeGivenUp) {
-  const Gate::Place place = try_enter(1, 1);
+  const VerifierGate::Place place = try_enter(1, 1);
   std::atomic<bool> closing{false};
   std::thread other([&] {
     bool shared = false;
@@ -115,7 +115,7 @@ TEST_F(GateTest, NoMoreThanItsPlacesWorkAtOnce) {
     threads.emplace_back([&, i] {
       for (std::uint64_t j = 0; j < 300; ++j) {
         bool shared = false;
-        const Gate::Place place = gate_->enter(kPlaces, name_of(i * 1000 + j), &shared, never, nullptr);
+        const VerifierGate::Place place = gate_->enter(kPlaces, name_of(i * 1000 + j), &shared, never, nullptr);
         EXPECT_TRUE(place);
         const int now = ++inside;
         for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
@@ -139,7 +139,7 @@ TEST_F(GateTest, SpareWorkHasAQuarterOfThePlaces) {
   const auto spare = [&](std::size_t places, std::uint64_t work) {
     return gate_->enter_spare(places, name_of(work), &shared, always, nullptr);
   };
-  std::vector<Gate::Place> held;
+  std::vector<VerifierGate::Place> held;
   held.push_back(spare(12, 1));
   held.push_back(spare(12, 2));
   held.push_back(spare(12, 3));
@@ -153,7 +153,7 @@ TEST_F(GateTest, SpareWorkHasAQuarterOfThePlaces) {
   held.clear();
   // Of few places at least one.
   for (std::size_t places = 1; places < 4; ++places) {
-    const Gate::Place one = spare(places, 1);
+    const VerifierGate::Place one = spare(places, 1);
     EXPECT_TRUE(one);
     EXPECT_FALSE(spare(places, 2));
   }
@@ -162,7 +162,7 @@ TEST_F(GateTest, SpareWorkHasAQuarterOfThePlaces) {
 
 TEST_F(GateTest, SpareWorkWaitsWhereTheSameIsDone) {
   bool shared = false;
-  const Gate::Place place = gate_->enter_spare(8, name_of(1), &shared, always, nullptr);
+  const VerifierGate::Place place = gate_->enter_spare(8, name_of(1), &shared, always, nullptr);
   EXPECT_TRUE(place);
   EXPECT_FALSE(shared);
   EXPECT_FALSE(gate_->enter_spare(8, name_of(1), &shared, always, nullptr));
@@ -170,7 +170,7 @@ TEST_F(GateTest, SpareWorkWaitsWhereTheSameIsDone) {
 }
 
 TEST_F(GateTest, SpareWorkHasNoTurnWhileOthersWait) {
-  Gate::Place place = try_enter(1, 1);
+  VerifierGate::Place place = try_enter(1, 1);
   bool shared = false;
   std::atomic<int> asked{0};
   std::atomic<bool> may_end{false};
@@ -180,14 +180,14 @@ TEST_F(GateTest, SpareWorkHasNoTurnWhileOthersWait) {
   };
   std::thread other([&] {
     bool other_shared = false;
-    const Gate::Place entered = gate_->enter(1, name_of(2), &other_shared, note, &asked);
+    const VerifierGate::Place entered = gate_->enter(1, name_of(2), &other_shared, note, &asked);
     EXPECT_TRUE(entered);
     EXPECT_TRUE(test::poll_until([&] { return may_end.load(); }));
   });
   // Twice asked: it has said that it waits.
   EXPECT_TRUE(test::poll_until([&] { return asked >= 2; }));
   EXPECT_FALSE(gate_->enter_spare(64, name_of(3), &shared, always, nullptr)) << "63 places are free";
-  place = Gate::Place();
+  place = VerifierGate::Place();
   EXPECT_TRUE(test::poll_until([&] {
     return static_cast<bool>(gate_->enter_spare(64, name_of(3), &shared, always, nullptr));
   })) << "nobody waits any more";
@@ -198,13 +198,13 @@ TEST_F(GateTest, SpareWorkHasNoTurnWhileOthersWait) {
 // While others wait for the only place, whatever comes and goes of spare work leaves them three quarters of its time.
 TEST_F(GateTest, SpareWorkRestsWhereOthersWaited) {
   bool shared = false;
-  Gate::Place spare = gate_->enter_spare(1, name_of(1), &shared, always, nullptr);
+  VerifierGate::Place spare = gate_->enter_spare(1, name_of(1), &shared, always, nullptr);
   ASSERT_TRUE(spare);
   EXPECT_FALSE(try_enter(1, 2));
   const auto began = std::chrono::steady_clock::now();
   EXPECT_TRUE(
       test::poll_until([&] { return std::chrono::steady_clock::now() - began > std::chrono::milliseconds(50); }));
-  spare = Gate::Place();
+  spare = VerifierGate::Place();
   const auto ended = std::chrono::steady_clock::now();
   EXPECT_TRUE(try_enter(1, 2)) << "others don't rest";
   EXPECT_TRUE(gate_->enter_spare(1, name_of(3), &shared, never, nullptr));
@@ -215,7 +215,7 @@ TEST_F(GateTest, SpareWorkRestsWhereOthersWaited) {
 
 TEST_F(GateTest, AKilledWaiterHoldsNoSpareWorkUp) {
   test::Shared<std::atomic<int>> asked;
-  Gate::Place place = try_enter(1, 1);
+  VerifierGate::Place place = try_enter(1, 1);
   const pid_t child = test::spawn([&] {
     const auto note = [](void *count) noexcept {
       ++*static_cast<std::atomic<int> *>(count);
@@ -249,7 +249,7 @@ TEST_F(GateTest, WorkIsDoneOnce) {
         if (!test::poll_until([&] { return board->arrived[work] == kChildren; })) {
           _exit(1);
         }
-        const Gate::Place place =
+        const VerifierGate::Place place =
             gate_->enter(kChildren, name_of(static_cast<std::uint64_t>(work)), &shared, never, nullptr);
         if (!place) {
           _exit(1);
@@ -274,7 +274,7 @@ TEST_F(GateTest, AKilledHolderGivesItsPlaceBack) {
   for (std::uint64_t round = 0; round < 20; ++round) {
     *entered = false;
     const pid_t child = test::spawn([&] {
-      const Gate::Place place = try_enter(1, round % 2);
+      const VerifierGate::Place place = try_enter(1, round % 2);
       *entered = true;
       for (;;) {
         pause();
@@ -294,7 +294,7 @@ TEST_F(GateTest, AKilledHolderGivesItsPlaceBack) {
 TEST_F(GateTest, AWaiterNoticesAKill) {
   test::Shared<std::atomic<bool>> entered;
   const pid_t child = test::spawn([&] {
-    const Gate::Place place = try_enter(1, 1);
+    const VerifierGate::Place place = try_enter(1, 1);
     *entered = true;
     for (;;) {
       pause();
@@ -331,7 +331,7 @@ TEST_F(GateTest, RandomKillsNeverLetMoreIn) {
       children[i] = test::spawn([&, i] {
         for (std::uint64_t work = i * 1'000'000;; ++work) {
           bool shared = false;
-          const Gate::Place place = gate_->enter(kPlaces, name_of(work), &shared, never, nullptr);
+          const VerifierGate::Place place = gate_->enter(kPlaces, name_of(work), &shared, never, nullptr);
           inside->holders[i] = 1;
           int now = 0;
           for (const std::atomic<int> &holder : inside->holders) {

@@ -179,7 +179,7 @@ TEST_F(IssuerChoice, SaysWhereKeysAreNotThereYet) {
   EXPECT_EQ(verify_token(accepted, signed_by(first_), kNow).outcome, Outcome::invalid_token);
 }
 
-// Row 14: while the keys are away of the issuer that it would be for, nobody laxer gets the token.
+// While the keys are away of the issuer that it would be for, nobody laxer gets the token.
 TEST_F(IssuerChoice, LeavesNothingToALaxerIssuerMeanwhile) {
   a_.fetches_keys = true;
   const std::string typed = R"(,"kid":"1","typ":"at+jwt")";

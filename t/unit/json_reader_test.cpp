@@ -1,4 +1,4 @@
-// JSON in: JSONTestSuite, what yajl alone lets pass (row 6), and errors that quote nothing.
+// JSON in: JSONTestSuite, what yajl alone lets pass, and errors that quote nothing.
 #include <gtest/gtest.h>
 
 #include <chrono>

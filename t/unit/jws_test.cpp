@@ -1,4 +1,4 @@
-// Taking a token apart (rows 1 to 3, 5 and 6).
+// Taking a token apart.
 #include "jwt/jws.hpp"
 
 #include <gtest/gtest.h>

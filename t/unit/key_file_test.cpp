@@ -45,9 +45,9 @@ TEST(ParseKeyFile, NamesWhatIsLeftOutAndWhy) {
   EXPECT_EQ(parse(jwks({good}), KeyFileKind::key_set).warnings, std::vector<std::string>());
   const KeyFile file = parse(jwks({good, bad}), KeyFileKind::fetched_set);
   ASSERT_EQ(file.warnings.size(), 1U);
-  EXPECT_EQ(file.warnings[0], "key 2 (kid \"b\") is left out: it is a private key, published");
+  EXPECT_EQ(file.warnings[0], "key 2 (kid \"b\") is left out: it is a private key: publish the public one");
   EXPECT_EQ(parse(jwks({bad}), KeyFileKind::fetched_set).error,
-            "no key that can be used; key 1 (kid \"b\") is left out: it is a private key, published");
+            "no key that can be used; key 1 (kid \"b\") is left out: it is a private key: publish the public one");
   EXPECT_EQ(parse(jwks({}), KeyFileKind::fetched_set).error, "no key that can be used");
 }
 
@@ -57,7 +57,7 @@ TEST(ParseKeyFile, WarnsOfPrivatePartsInAFile) {
   const KeyFile file = parse(jwks({with_kid, without}), KeyFileKind::key_set);
   ASSERT_NE(file.keys, nullptr);
   EXPECT_EQ(file.keys->size(), 2U);
-  const std::string warning = " is there with its private part, which signs tokens; leave only the public one here";
+  const std::string warning = " includes its private part, which can sign tokens; leave only the public part here";
   EXPECT_EQ(file.warnings, (std::vector<std::string>{R"(a key (kid "b\x22"))" + warning, "a key" + warning}));
 }
 
@@ -73,7 +73,7 @@ TEST(ParseKeyFile, HasAKeyForWhatTheIssuerAllows) {
   const std::string set = jwks({Signer::shared(KeyType::ed25519).jwk()});
   EXPECT_NE(parse(set, KeyFileKind::key_set, {Algorithm::eddsa}).keys, nullptr);
   EXPECT_EQ(parse(set, KeyFileKind::key_set, {Algorithm::es256}).error,
-            "no key in it is for the issuer's \"algorithms\"");
+            "none of its keys can be used with the issuer's \"algorithms\"");
   EXPECT_NE(parse(set, KeyFileKind::fetched_set, {Algorithm::es256}).keys, nullptr) << "the next one may have some";
 }
 

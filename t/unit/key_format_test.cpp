@@ -106,11 +106,11 @@ TEST(KeyFormat, RefusesBadWords) {
   }
   for (const char *word :
        {"hex=", "hex=0", "hex=-1", "hex=+32", "hex=032", "hex=32x", "hex=3.2", "hex=513", "hex=18446744073709551648"}) {
-    EXPECT_TRUE(contains(refusal(std::string("kw_ ") + word), '"' + std::string(word) + "\" has no number")) << word;
+    EXPECT_TRUE(contains(refusal(std::string("kw_ ") + word), '"' + std::string(word) + "\" needs a number")) << word;
   }
   for (const char *text : {"kw_ hex=32 hex=32", "kw_ hex=32 base62=43", "kw_ hex=32 checksum checksum",
                            "kw_ hex=32 verifier=bcrypt verifier=bcrypt"}) {
-    EXPECT_TRUE(contains(refusal(text), "comes on top of")) << text;
+    EXPECT_TRUE(contains(refusal(text), "is a second parameter of its kind")) << text;
   }
   EXPECT_TRUE(contains(refusal("kw_ hex=32 verifier=md5"), "\"md5\" is not a verifier"));
   EXPECT_TRUE(contains(refusal("kw_ hex=32 verifier=bcrypt:31"), "bcrypt:31"));
@@ -143,7 +143,7 @@ TEST(KeyFormat, ClaimsByPrefixAlone) {
   EXPECT_FALSE(format.claims(" nrp_"));
 }
 
-// Row 16's kind: no other byte, anywhere, and no other length.
+// No other byte, anywhere, and no other length.
 TEST(KeyFormat, EveryByteOfAKeyCounts) {
   for (const char *text : kFormats) {
     const KeyFormat format = parsed(text);

@@ -7,8 +7,8 @@
 #include "base/digest.hpp"
 #include "fetch/fetch_source.hpp"
 #include "fetch/shared_key_set.hpp"
-#include "usage/usage.hpp"
 #include "store_fixture.hpp"
+#include "usage/usage.hpp"
 
 namespace keyward::test {
 namespace {

@@ -1,4 +1,4 @@
-// JWK sets, PEM keys and secrets (rows 10 and 11): what is taken, what is refused and why, which key a token is tried with.
+// JWK sets, PEM keys and secrets: what is taken, what is refused and why, which key a token is tried with.
 #include "jwt/key_set.hpp"
 
 #include <gtest/gtest.h>
@@ -233,7 +233,7 @@ TEST(KeySetVerify, TriesAFewKeysOnly) {
   }
 }
 
-// The key decides the algorithm, never the header (row 1).
+// The key decides the algorithm, never the header.
 TEST(KeySetVerify, AllowsWhatKeyAndIssuerAllow) {
   const Signer &rsa = Signer::shared(KeyType::rsa);
   const KeySet any = read(jwks({rsa.jwk()})).set;

@@ -35,7 +35,9 @@ class KeysTest : public StoreTest {
     ASSERT_STORE_OK(writer_.open(store_));
   }
 
-  Answer run(const std::function<Answer(WriteTxn &)> &operation) { return keys::in_transaction(writer_, Author(), 0, operation); }
+  Answer run(const std::function<Answer(WriteTxn &)> &operation) {
+    return keys::in_transaction(writer_, Author(), 0, operation);
+  }
   Result result(const std::function<Answer(WriteTxn &)> &operation) { return run(operation).result; }
 
   static keys::MintedKey minted() {

@@ -72,7 +72,7 @@ TEST(NginxSyntax, IsRefusedWithItsLine) {
   EXPECT_EQ("line 1: unexpected \"}\"", read("a { b }"));
   EXPECT_EQ("line 1: unexpected \";\"", read(";"));
   EXPECT_EQ("line 1: unexpected \"{\"", read("{ }"));
-  EXPECT_EQ("line 1: something follows a quote without a blank", read("a \"b\"c;"));
+  EXPECT_EQ("line 1: a blank or a \";\" is missing after the closing quote", read("a \"b\"c;"));
   EXPECT_EQ("line 3: it is wrong", read("a;\nb {\n wrong; }"));
 }
 

@@ -45,7 +45,7 @@ TEST_F(PrincipalCacheTest, RemembersWhoItWasTold) {
   EXPECT_EQ(find("c", kNow), "");
 }
 
-// Spec 4: an entry stands only in the store's snapshot that it was read from.
+// An entry stands only in the store's snapshot that it was read from.
 TEST_F(PrincipalCacheTest, AnotherSnapshotEndsAnEntryForGood) {
   for (const Generation other :
        {Generation{3, 18}, Generation{3, 16}, Generation{4, 17}, Generation{2, 17}, Generation{}}) {
@@ -55,7 +55,7 @@ TEST_F(PrincipalCacheTest, AnotherSnapshotEndsAnEntryForGood) {
   }
 }
 
-// Row 39: expiry goes by wall time, to the second, and what was remembered before the clock stepped never outlives it.
+// Expiry goes by wall time, to the second, and what was remembered before the clock stepped never outlives it.
 TEST_F(PrincipalCacheTest, EndsAtTheEarliestSecondAtWhichAnythingChanges) {
   put("a", kNow, kNow + kHour);
   EXPECT_EQ(find("a", kNow + kHour - 1), "a");

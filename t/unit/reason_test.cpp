@@ -1,4 +1,4 @@
-// The table of reasons, row by row as the spec has it.
+// The table of reasons, row by row: what clients rely on doesn't change by itself.
 #include "auth/reason.hpp"
 
 #include <gtest/gtest.h>
@@ -74,7 +74,7 @@ const Expected kTable[] = {
     {Reason::internal_error, "internal_error", 500, "internal_error", "internal error", "", -32603, 13, kOurs},
 };
 
-TEST(ReasonTable, IsTheSpecs) {
+TEST(ReasonTable, IsWhatClientsRelyOn) {
   ASSERT_EQ(std::size(kTable), kReasonCount - 1);
   for (std::size_t i = 0; i < std::size(kTable); ++i) {
     const Expected &row = kTable[i];

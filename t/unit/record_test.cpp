@@ -115,7 +115,7 @@ TEST(KeyRecord, LongestTexts) {
   EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.scopes.items = {std::string(kMaxScopeListBytes, 'x'), "y"}; }));
 }
 
-// Spec 4, matrix 17: a stored hash that crypt_r() would take for DES, MD5 or $2x$, or that would run for days.
+// A stored hash that crypt_r() would take for DES, MD5 or $2x$, or that would run for days.
 TEST(KeyRecord, RefusesOtherVerifiers) {
   const std::string rest = "abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde";
   for (const std::string &hash :

@@ -8,8 +8,8 @@
 namespace keyward {
 namespace {
 
-AnswerTable plain_answers() {
-  AnswerTable table;
+RefusalTexts plain_answers() {
+  RefusalTexts table;
   for (std::size_t i = 0; i < kReasonCount; ++i) {
     const ReasonInfo &row = info(static_cast<Reason>(i));
     table[i] = {row.status, std::string(row.code), std::string(row.message)};
@@ -38,7 +38,7 @@ class RefusalTest : public testing::Test {
     return value != nullptr && value->type == json::Value::Type::string ? value->text : std::string();
   }
 
-  AnswerTable answers_ = plain_answers();
+  RefusalTexts answers_ = plain_answers();
   ErrorStyle errors_;
   std::string realm_;
   Outcome outcome_;

@@ -1,4 +1,4 @@
-// Scopes and grants: exact matches (row 9), wildcards, implications, and shares against a model.
+// Scopes and grants: exact matches, wildcards, implications, and shares against a model.
 #include "auth/scope.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Bits that flip in the store (matrix 35). LMDB has no checksums: 20 random bytes, overwritten 200 times, gave 92 crashes, 72 wrong
+// Bits that flip in the store. LMDB has no checksums: 20 random bytes, overwritten 200 times, gave 92 crashes, 72 wrong
 // values and 26 errors. Ours may crash with it, but no record may ever come back as anything but what was written under its name.
 #include <map>
 #include <random>

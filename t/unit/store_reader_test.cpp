@@ -106,7 +106,7 @@ TEST_F(StoreReader, SeesACommitAtOnceAndNothingElse) {
   EXPECT_EQ(after, generation());
 }
 
-// Matrix 36, 43: what was committed before begin() is seen, and a generation never names anything older than itself: what is
+// What was committed before begin() is seen, and a generation never names anything older than itself: what is
 // remembered under it can't outlive a revocation. Something newer it may name: LMDB reads the id first and the meta page of that id's
 // parity then, which two commits in between have overwritten. The id is past by then, so nobody meets it again.
 TEST_F(StoreReader, IsNeverOlderThanTheLastCommit) {
@@ -337,7 +337,7 @@ TEST_F(NotAStore, OfAnotherVersion) {
               schema.version = kNewestCredentials + 1;
               scope.put(Table::meta, kSchemaKey, encode(schema));
             }));
-  expect(StoreCode::other_version, "is of version 3; this is for version 2 and older ones");
+  expect(StoreCode::other_version, "has store version 3, and this keyward reads version 2 and older ones");
 }
 
 TEST_F(NotAStore, Retired) {
@@ -354,7 +354,7 @@ TEST_F(NotAStore, WithoutItsSecret) {
   write_file(secret_file(store_), secret + "x");
   expect(StoreCode::no_secret, "must have 32 bytes");
   write_file(secret_file(store_), std::string(32, 'x'));
-  expect(StoreCode::damaged, "not sealed with " + secret_file(store_));
+  expect(StoreCode::damaged, "made with another secret than " + secret_file(store_));
   write_file(secret_file(store_), secret);
   ASSERT_STORE_OK(reader_.refresh());
 }

@@ -11,10 +11,10 @@
 
 #include "store/environment/environment.hpp"
 #include "store/environment/environment_move.hpp"
-#include "store/maintenance/maintenance.hpp"
 #include "store/environment/snapshot.hpp"
-#include "usage/usage.hpp"
+#include "store/maintenance/maintenance.hpp"
 #include "store_fixture.hpp"
+#include "usage/usage.hpp"
 
 namespace keyward::test {
 namespace {
@@ -336,7 +336,7 @@ TEST_F(StoreRestore, KeepsRotations) {
   EXPECT_EQ(1U, report.keys_gone);  // that succeeds a key which the backup never had
 }
 
-// Row 45: while the backup is being copied, before the lock is taken.
+// While the backup is being copied, before the lock is taken.
 TEST_F(StoreRestore, KeepsWhatEndsMeanwhile) {
   add_keys(0, 10);
   ASSERT_STORE_OK(back_up());

@@ -106,7 +106,7 @@ TEST_F(StoreWriter, ARevokedKeyKeepsItsIdAndItsHash) {
   EXPECT_EQ(StoreCode::exists, add_key(bcrypt_key(1)).code);
 }
 
-// Matrix 45: whoever wrote a record back that he had read before the revocation would undo it.
+// Whoever wrote a record back that he had read before the revocation would undo it.
 TEST_F(StoreWriter, RevokedIsFinal) {
   KeyRecord record = bcrypt_key(1);
   record.state = KeyState::revoked;
@@ -395,7 +395,7 @@ TEST_F(StoreWriter, AWriterKilledInsideLeavesNothingAndNoLock) {
   }
 }
 
-// Matrix 33: reading goes on, and who wants to write is told whom to look at.
+// Reading goes on, and who wants to write is told whom to look at.
 TEST_F(StoreWriter, AStoppedWriterIsNamedAndReadingGoesOn) {
   ASSERT_STORE_OK(add_key(bcrypt_key(1)));
   Signal inside;
@@ -572,7 +572,7 @@ TEST_F(StoreWriter, TheFileAlwaysHoldsItsLastPage) {
   }
 }
 
-// Matrix 34: reading goes on, nothing is half written, and with room again writing does, too.
+// Reading goes on, nothing is half written, and with room again writing does, too.
 TEST_F(StoreWriter, AFullDiskIsTold) {
   constexpr int kCannotMount = 99;
   const std::string disk = folder_.path() + "/disk";

@@ -1,4 +1,4 @@
-// Who a token is about: subjects, plans, scopes (rows 9 and 50).
+// Who a token is about: subjects, plans, scopes.
 #include "jwt/identity.hpp"
 
 #include <gtest/gtest.h>

@@ -96,7 +96,7 @@ TEST_F(UsageTest, WorkersAddUp) {
   EXPECT_EQ(std::uint64_t{2 * kWorkers * kBatches}, find(2).uses);
 }
 
-// Matrix 38: whatever was added before is there, and the next worker goes on.
+// Whatever was added before is there, and the next worker goes on.
 TEST_F(UsageTest, AKilledWorkerLosesOneBatchAtMost) {
   ASSERT_STORE_OK(usage_.open(store_, false, kMap));
   for (int i = 0; i < 5; ++i) {

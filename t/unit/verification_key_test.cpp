@@ -1,4 +1,4 @@
-// Keys by themselves: what is refused (rows 4 and 11), and that a key verifies its own algorithms only.
+// Keys by themselves: what is refused, and that a key verifies its own algorithms only.
 #include "crypto/verification_key.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// bcrypt and nothing but bcrypt: vectors, whole keys (row 16) and foreign hashes (row 17).
+// bcrypt and nothing but bcrypt: vectors, whole keys and foreign hashes.
 #include "key/verifier.hpp"
 
 #include <crypt.h>
@@ -80,7 +80,7 @@ TEST(IsBcryptHash, TakesOnlyTheThreeKindsAndSaneCosts) {
   }
 }
 
-// Row 17: what crypt_r would take and we must not.
+// What crypt_r would take and we must not.
 TEST(IsBcryptHash, RefusesForeignHashes) {
   const std::string hash(kHash);
   const std::string cases[] = {
@@ -152,7 +152,6 @@ TEST(IsBcryptHash, RefusesAlphabetsAndSpareBitsThatNeverMatch) {
   EXPECT_EQ(digests, 16);
 }
 
-// Row 16.
 TEST(FitsBcrypt, TakesWholeKeysOnly) {
   EXPECT_FALSE(fits_bcrypt(""));
   EXPECT_TRUE(fits_bcrypt("a"));

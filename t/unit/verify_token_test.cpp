@@ -1,4 +1,4 @@
-// Judging whole tokens: every algorithm, confusions of them (row 1), whose token it is (rows 10, 13, 49), what is final.
+// Judging whole tokens: every algorithm, confusions of them, whose token it is, what is final.
 #include "jwt/verify.hpp"
 
 #include <gtest/gtest.h>
@@ -75,7 +75,7 @@ TEST(VerifyToken, RefusesNone) {
         to_base64url(std::string(R"({"alg":")") + name + "\"}") + '.' + to_base64url(claims_with(""));
     for (const std::string &token : {text + '.', text + good.substr(good.rfind('.'))}) {
       EXPECT_EQ(verify(Issuer(), keys, token).cause, Cause::unknown_algorithm);
-      EXPECT_EQ(verify(Issuer(), keys, good).outcome, Outcome::accepted);  // nothing is left of the one before (row 13)
+      EXPECT_EQ(verify(Issuer(), keys, good).outcome, Outcome::accepted);  // nothing is left of the one before
     }
   }
 }

@@ -156,7 +156,7 @@ TEST_F(WindowCarry, TakingInTwiceIsAsGoodAsOnce) {
   EXPECT_FALSE(other->charge(charge_of(2, 5, 3600, true), kStart + kHour / 2).admitted);
 }
 
-// Row 39: wherever an end is said to lie, a window is at most one length ahead, and what has ended is gone.
+// Wherever an end is said to lie, a window is at most one length ahead, and what has ended is gone.
 TEST_F(WindowCarry, AreTakenInAtMostOneLengthAhead) {
   CarriedWindow window;
   window.window_s = 3600;
@@ -325,7 +325,7 @@ TEST_F(WindowCarry, AreTakenInWhileOthersCharge) {
   }
 }
 
-// Row 31: killed anywhere while it takes a window in. The window is there, or it isn't; the next one goes on.
+// Killed anywhere while it takes a window in. The window is there, or it isn't; the next one goes on.
 TEST_F(WindowCarry, AKillWhileTakingInDoesNoHarm) {
   if (!test::kCanStep) {
     GTEST_SKIP();

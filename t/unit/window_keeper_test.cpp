@@ -161,7 +161,6 @@ TEST_F(WindowKeeperTest, SlidingWindowsComeBackWithTheOneBefore) {
   }
 }
 
-// Row 39.
 TEST_F(WindowKeeperTest, AClockThatSteppedMakesNoWindowLonger) {
   for (const bool sliding : {false, true}) {
     for (const std::int64_t step : {-100 * kHour, -kHour, -kHour / 2, std::int64_t{0}, kHour / 2}) {

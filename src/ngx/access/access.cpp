@@ -2,11 +2,11 @@
 #include "ngx/access/access.hpp"
 
 #include "ngx/access/decision.hpp"
+#include "ngx/access/refusal_log.hpp"
 #include "ngx/nginx/header_list.hpp"
 #include "ngx/request/identity.hpp"
 #include "ngx/request/overrides.hpp"
 #include "ngx/request/query_credential.hpp"
-#include "ngx/access/refusal_log.hpp"
 #include "ngx/request/request.hpp"
 #include "ngx/request/request_start.hpp"
 #include "ngx/worker/worker.hpp"
@@ -14,7 +14,7 @@
 namespace keyward {
 namespace {
 
-constexpr const char *kNoMemory = "memory was refused";
+constexpr const char *kNoMemory = "out of memory";
 
 // Whether the location that the request is in has an error_page for this status, whose URI has no variables. A named
 // location has no URI of its own.
@@ -116,7 +116,7 @@ ngx_int_t admit(Worker &worker, RequestContext *ctx, const LocationConfiguration
       ctx->outcome.kind == Kind::anonymous && acceptance_for(location.acceptances, ctx->r->method).preflight;
   const bool by_method = location.has_methods || is_preflight;
   ctx->outcome.decision = Decision::allowed;  // from here on it may be told who that is
-  const bool ready = set_identity(ctx, !keep) && (!keep || !location.has_query || restore_query_credential(ctx->r)) &&
+  const bool ready = add_identity(ctx, !keep) && (!keep || !location.has_query || restore_query_credential(ctx->r)) &&
                      remove_overrides(ctx, by_method || by_cookie);
   if (!ready) {
     ctx->outcome.reason = Reason::internal_error;
@@ -133,7 +133,7 @@ ngx_int_t shadow(Worker &worker, RequestContext *ctx) noexcept {
     return internal_error(ctx->r, kNoMemory);
   }
   if (ctx->outcome.reason == Reason::none) {
-    if (!set_identity(ctx, false)) {
+    if (!add_identity(ctx, false)) {
       ctx->outcome.reason = Reason::internal_error;
       return internal_error(ctx->r, kNoMemory);
     }
@@ -147,7 +147,7 @@ ngx_int_t shadow(Worker &worker, RequestContext *ctx) noexcept {
 ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &location, Mode mode) {
   Worker *own = worker();
   if (own == nullptr) {
-    return internal_error(r, "this worker could not be prepared, as the log told at its start");
+    return internal_error(r, "this worker could not be initialised; the log says why, at its start");
   }
   // A location in shadow, which this request came through, may have given it back.
   if (mode == Mode::on && location.has_query && !hide_query_credential(r)) {
@@ -238,7 +238,7 @@ ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
   }
   const ngx_str_t name = borrow(info(Reason::not_accepted).name);
   ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                "keyward refused: %V, a subrequest of a request that it did not admit", &name);
+                "keyward refused: %V, a subrequest of a request that was not admitted", &name);
   r->error_page = 1;  // final: an error page would show or change the refused file, or be auth_request's yes
   return NGX_HTTP_FORBIDDEN;
 }

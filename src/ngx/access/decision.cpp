@@ -5,9 +5,9 @@
 #include <optional>
 
 #include "decide/decide.hpp"
+#include "ngx/nginx/header_list.hpp"
 #include "ngx/request/cookie.hpp"
 #include "ngx/request/credential.hpp"
-#include "ngx/nginx/header_list.hpp"
 #include "ngx/request/read_variables.hpp"
 #include "ngx/worker/worker.hpp"
 
@@ -146,7 +146,9 @@ class WorkerIssuers final : public TokenIssuers {
   explicit WorkerIssuers(Worker &worker) noexcept : worker_(worker) {}
 
   const jwt::Issuer &rules(std::size_t place) const noexcept override { return issuer(place).rules; }
-  const SubjectReach &reach(std::size_t place) const noexcept override { return issuer(place).reach; }
+  const SharedSubjects &shared_subjects(std::size_t place) const noexcept override {
+    return issuer(place).shared_subjects;
+  }
   const std::shared_ptr<const jwt::KeySet> &keys(std::size_t place) const noexcept override {
     return worker_.issuer_keys.current(place);
   }

@@ -48,12 +48,11 @@ void note_early_read(ngx_http_request_t *r, std::string_view variable) noexcept 
     return;
   }
   const ngx_str_t name = borrow(variable);
-  ngx_log_error(
-      NGX_LOG_WARN, main->connection->log, 0,
-      "keyward: $%V was read before keyward has decided, and is empty there: by rewrite, set, if, limit_req or "
-      "limit_conn, or by a map that one of them reads; a map keeps what it then came to for the whole request, "
-      "unless \"volatile;\" is in it",
-      &name);
+  ngx_log_error(NGX_LOG_WARN, main->connection->log, 0,
+                "keyward: $%V was read before keyward had decided, so it was empty: by rewrite, set, if, limit_req or "
+                "limit_conn, or by a map that one of them reads; a map keeps that value for the whole request, "
+                "unless \"volatile;\" is in it",
+                &name);
 }
 
 }  // namespace keyward

@@ -25,7 +25,7 @@ class LogText {
 };
 
 constexpr const char *kUndivided =
-    "; its scope_claim is a string with blanks, which is one value and no scope: let the issuer write an array";
+    "; its scope_claim is one string with blanks, which is not split into scopes: let the issuer write an array";
 
 // What a token says of itself is told only where its signature holds; its issuer's name is the configuration's.
 void log_token_refusal(ngx_uint_t level, const RequestContext *ctx, const char *verb) noexcept {
@@ -72,7 +72,7 @@ void log_refusal(Worker &worker, const RequestContext *ctx, const char *verb) no
     const bool formless = ctx->outcome.kind == Kind::none && ctx->credential.source != nullptr &&
                           (ctx->outcome.reason == Reason::invalid_key || ctx->outcome.reason == Reason::invalid_token);
     ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V%s", verb, &name,
-                  formless ? ": it has the form of no configured key, and of no token" : "");
+                  formless ? ": it has neither the form of a configured key nor that of a token" : "");
   }
 }
 

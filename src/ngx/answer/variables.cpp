@@ -2,8 +2,8 @@
 #include "ngx/answer/variables.hpp"
 
 #include "base/digits.hpp"
-#include "ngx/answer/answer.hpp"
 #include "ngx/access/early_read.hpp"
+#include "ngx/answer/answer.hpp"
 #include "ngx/request/request.hpp"
 
 namespace keyward {

@@ -267,7 +267,7 @@ class CacheCheck {
     }
     for (const std::string &name : all.credentials) {
       if (named.has(name)) {
-        return all.forwarded ? ": $" + name + " is empty for whoever sends the credential another way"
+        return all.forwarded ? ": $" + name + " is empty for clients that send the credential in another field"
                              : ": $" + name + " is empty, as the credential is removed before the cache is asked";
       }
     }

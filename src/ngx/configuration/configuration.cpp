@@ -83,7 +83,7 @@ char *init_main(ngx_conf_t * /*cf*/, void *conf) noexcept {
     if (main->bcrypt_concurrency == 0) {
       main->bcrypt_concurrency = static_cast<std::size_t>(std::max<ngx_int_t>(1, ngx_ncpu / 2));
     }
-    main->bcrypt_concurrency = std::min(main->bcrypt_concurrency, Gate::kMaxPlaces);
+    main->bcrypt_concurrency = std::min(main->bcrypt_concurrency, VerifierGate::kMaxPlaces);
     return NGX_CONF_OK;
   });
 }

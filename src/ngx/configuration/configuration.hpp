@@ -19,8 +19,8 @@
 #include "ngx/configuration/acceptance.hpp"
 #include "ngx/configuration/issuers.hpp"
 #include "ngx/configuration/key_zones.hpp"
-#include "ngx/nginx/ngx.hpp"
 #include "ngx/configuration/watched_fields.hpp"
+#include "ngx/nginx/ngx.hpp"
 
 namespace keyward {
 
@@ -48,7 +48,7 @@ struct ScopeRule {
 };
 
 // One keyward_limit; its identity is set once its place is known.
-struct LimitRule : LimitTerms {
+struct LimitRule : ConfiguredLimit {
   Methods methods = 0;
   ngx_http_complex_value_t *variable = nullptr;  // by=$variable; in the cycle's pool
 };
@@ -91,7 +91,7 @@ struct LocationConfiguration {
 
   // Derived when the locations are merged.
   std::vector<Acceptance> acceptances;  // never empty
-  std::shared_ptr<const AnswerTable> answers;
+  std::shared_ptr<const RefusalTexts> answers;
   NameLengths source_lengths;      // of the fields that `sources` name
   const Source *cookie = nullptr;  // of `sources`
   bool has_query = false;          // the server cuts a credential out of the query

@@ -96,14 +96,14 @@ Wrong parse_source(ngx_conf_t *cf, std::string_view word, Source *source) {
 Wrong add_source(Source source, std::string_view word, std::vector<Source> *sources) {
   const auto same_kind = [&](const Source &other) { return other.kind == source.kind && !source.is_field(); };
   if (std::any_of(sources->begin(), sources->end(), same_kind)) {
-    return source.kind == SourceKind::query ? "names more than one argument of the query"
-                                            : "names more than one cookie";
+    return source.kind == SourceKind::query ? "names more than one query argument; write one query="
+                                            : "names more than one cookie; write one cookie=";
   }
   if (std::find(sources->begin(), sources->end(), source) != sources->end()) {
     return quoted(word) + " is there twice";
   }
   if (sources->size() == kMaxSources) {
-    return "names too many sources; " + std::to_string(kMaxSources) + " are the most";
+    return "names too many sources; at most " + std::to_string(kMaxSources) + " are possible";
   }
   sources->push_back(std::move(source));
   return kGood;

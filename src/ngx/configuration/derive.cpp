@@ -10,8 +10,8 @@
 namespace keyward {
 namespace {
 
-std::shared_ptr<AnswerTable> default_answers() {
-  auto table = std::make_shared<AnswerTable>();
+std::shared_ptr<RefusalTexts> default_answers() {
+  auto table = std::make_shared<RefusalTexts>();
   for (std::size_t i = 0; i < kReasonCount; ++i) {
     const ReasonInfo &row = info(static_cast<Reason>(i));
     (*table)[i] = {row.status, std::string(row.code), std::string(row.message)};
@@ -20,10 +20,10 @@ std::shared_ptr<AnswerTable> default_answers() {
 }
 
 // A rule for a code holds for all of its reasons; a rule that names the reason wins, wherever it stands.
-std::shared_ptr<const AnswerTable> answers_with(const std::vector<MessageRule> &rules) {
-  const std::shared_ptr<AnswerTable> table = default_answers();
+std::shared_ptr<const RefusalTexts> answers_with(const std::vector<MessageRule> &rules) {
+  const std::shared_ptr<RefusalTexts> table = default_answers();
   const auto apply = [&](const MessageRule &rule, std::size_t i) {
-    Answer &answer = (*table)[i];
+    RefusalText &answer = (*table)[i];
     answer.message = rule.text;
     answer.status = rule.status.value_or(answer.status);
     answer.code = rule.code.value_or(answer.code);
@@ -188,7 +188,7 @@ void derive_main(ngx_conf_t *cf, const DirectiveWatch &watch, MainConfiguration 
     rules.push_back(&issuer->rules);
   }
   for (std::size_t i = 0; i < main->issuers.size(); ++i) {
-    main->issuers[i]->reach = SubjectReach(rules, i);
+    main->issuers[i]->shared_subjects = SharedSubjects(rules, i);
   }
   if (main->any_on) {
     main->derived_variables = find_derived_variables(cf, watch);

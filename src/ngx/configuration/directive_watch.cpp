@@ -201,7 +201,7 @@ std::optional<std::string> read_file_part(const ngx_conf_t *cf, off_t begin, off
 char *on_directive(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
   const Watched *watched = find_watched(command);
   if (watched == nullptr) {
-    return const_cast<char *>("is unknown to keyward, which nginx asks for it");
+    return const_cast<char *>("can't be read: keyward does not know it (a fault of keyward: report it)");
   }
   Reading *reading = main_configuration(cf)->reading.get();
   if (reading == nullptr || !reading->watch) {

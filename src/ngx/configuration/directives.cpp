@@ -32,7 +32,7 @@ Wrong set_keyward(ngx_conf_t *cf, const Words &words, LocationConfiguration *con
     }
     if (enforcement.until_s <= ngx_time()) {
       ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                         "\"keyward shadow until=%s\" is over, so that keyward is on; write \"keyward on;\"",
+                         "\"keyward shadow until=%s\" is past, so keyward is on now; write \"keyward on;\"",
                          std::string(*until).c_str());
     }
   }

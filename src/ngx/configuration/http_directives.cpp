@@ -48,7 +48,7 @@ Wrong set_upgrade(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf)
   for (std::size_t i = 1; i < words.size(); ++i) {
     if (!is_protocol(words[i])) {
       return quoted(words[i]) +
-             " is not a protocol; write one as its Upgrade field has it, such as h2c or SPDY/3.1, and several one "
+             " is not a protocol; write names as they stand in the field Upgrade, such as SPDY/3.1, one "
              "after "
              "the other";
     }
@@ -60,7 +60,7 @@ Wrong set_upgrade(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf)
     if (token == "h2c") {
       ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                          "\"keyward_upgrade h2c\" lets clients open a tunnel to a backend that speaks HTTP/2, through "
-                         "which every further request passes unseen, with identity fields of the client's making; let "
+                         "which further requests pass unchecked, with identity fields that a client can forge; let "
                          "clients speak HTTP/2 to nginx (\"http2\" of \"listen\") and use grpc_pass or proxy_pass "
                          "instead");
     }
@@ -75,7 +75,7 @@ Wrong set_store(ngx_conf_t *cf, const Words &words, MainConfiguration *conf) {
     return "is duplicate";
   }
   if (const auto meant = meant_parameter(words[1], {"map_size"})) {
-    return quoted(words[1]) + " is no folder, it looks like a parameter; write the folder first: keyward_store " +
+    return quoted(words[1]) + " is not a folder, it looks like a parameter; write the folder first: keyward_store " +
            "/var/lib/keyward " + *meant + ";";
   }
   ngx_str_t path = copy(cf->pool, words[1]);
@@ -134,8 +134,9 @@ Wrong set_bcrypt_concurrency(ngx_conf_t *, const Words &words, MainConfiguration
     return "is duplicate";
   }
   const ngx_int_t value = ngx_atoi(borrow(words[1]).data, words[1].size());
-  if (value < 1 || value > static_cast<ngx_int_t>(Gate::kMaxPlaces)) {
-    return "invalid value " + quoted(words[1]) + "; it is a whole number from 1 to " + std::to_string(Gate::kMaxPlaces);
+  if (value < 1 || value > static_cast<ngx_int_t>(VerifierGate::kMaxPlaces)) {
+    return "invalid value " + quoted(words[1]) + "; it is a whole number from 1 to " +
+           std::to_string(VerifierGate::kMaxPlaces);
   }
   conf->bcrypt_concurrency = static_cast<std::size_t>(value);
   return kGood;

@@ -63,14 +63,14 @@ void check_pairs(ngx_conf_t *cf, const MainConfiguration &main, Reading *reading
       } else if (may_come_to_share(one, other) && !jwt::are_distinct(one.rules, other.rules)) {
         ngx_log_error(
             NGX_LOG_WARN, cf->log, 0,
-            "tokens of %s and of issuer \"%s\" differ in nothing but their keys: if both come to publish the same "
+            "tokens of %s and of issuer \"%s\" differ in nothing but their keys: if both ever publish the same "
             "key, it counts for one of them only; let the two differ in \"issuer\", \"type\" or \"require\"",
             named(one).c_str(), other.rules.name.c_str());
       }
       // Else tokens of the one would be left to the other while only that one still has keys.
       if (same_place && one.keys.from == KeyPlace::From::jwks_uri && one.keys.stale_s != other.keys.stale_s) {
-        reading->problems.push_back(named(one) + " fetches its keys from where issuer \"" + other.rules.name +
-                                    "\" does; give both the same \"stale=\"");
+        reading->problems.push_back(named(one) + " fetches its keys from the same URL as issuer \"" + other.rules.name +
+                                    "\"; give both the same \"stale=\"");
       }
     }
   }
@@ -87,7 +87,7 @@ void check_cache(ngx_conf_t *cf, const IssuerConfiguration &issuer) {
   if (!found || !S_ISDIR(st.st_mode)) {
     ngx_log_error(
         NGX_LOG_WARN, cf->log, 0,
-        "\"cache=\" of %s keeps nothing, as it has no folder: \"%s\": %s; make it, and give it to the workers' user",
+        "\"cache=\" of %s has no folder, so nothing is kept: \"%s\": %s; make it, owned by the user of nginx's workers",
         named(issuer).c_str(), folder.c_str(), found ? "not a directory" : std::strerror(errno));
   }
 }
@@ -102,10 +102,10 @@ void check_one(const MainConfiguration &main, const IssuerConfiguration &issuer,
   if (rules.subject_required && main.store.empty()) {
     reading->problems.push_back("\"subject required\" in " + named(issuer) +
                                 " needs a store to look in; write \"keyward_store /var/lib/keyward;\" in http");
-  } else if (rules.subject_required && issuer.reach.is_nowhere()) {
+  } else if (rules.subject_required && issuer.shared_subjects.is_nowhere()) {
     reading->problems.push_back(
         "\"subject required\" in " + named(issuer) +
-        " can't be met, as another issuer comes to the same subjects; write \"shared\" in both, or "
+        " refuses all tokens, as its subjects belong to another issuer; write \"shared\" in both, or "
         "another \"prefix=\" here");
   }
 }

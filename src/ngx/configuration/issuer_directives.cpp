@@ -37,15 +37,15 @@ Wrong check_url(std::string_view text, bool plain) {
   }
   if (!url.tls && !plain) {
     return quoted(url.shown) +
-           " is not encrypted, so that whoever is on the way could put keys of his own there; write https, or " +
-           "\"plain\" behind it where the way is yours";
+           " is not encrypted, so anyone on the network path could replace the keys; write https, or add " +
+           "\"plain\" after the URL if you trust that network";
   }
   return kGood;
 }
 
 Wrong begin_keys(Block *block, From from) {
   if (block->has_keys) {
-    return "is one source of keys too many; write one of jwks_uri, jwks_file, public_key and secret_file";
+    return "is a second source of keys; write only one of jwks_uri, jwks_file, public_key and secret_file";
   }
   block->has_keys = true;
   block->issuer->keys.from = from;
@@ -113,7 +113,7 @@ Wrong set_key_file(ngx_conf_t *cf, const Words &words, Block *block) {
     return wrong;
   }
   if (words[1].empty()) {
-    return "needs the path of a file";
+    return "is empty; write the path of a file";
   }
   block->issuer->keys.where = full_path(cf, words[1]);
   return kGood;
@@ -202,7 +202,7 @@ Wrong check_block(const Block &block) {
        {crypto::Algorithm::hs256, crypto::Algorithm::hs384, crypto::Algorithm::hs512}) {
     if (block.names_algorithms && block.issuer->keys.from != From::secret_file && rules.algorithms.has(algorithm)) {
       const std::string name(to_text(algorithm));
-      return quoted(name) + " in \"algorithms\" is for secret_file only: a public key is no secret; leave it out";
+      return quoted(name) + " in \"algorithms\" is for secret_file only, and this issuer has public keys; leave it out";
     }
   }
   return kGood;

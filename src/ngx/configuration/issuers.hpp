@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "auth/subject_reach.hpp"
+#include "auth/shared_subjects.hpp"
 #include "jwt/issuer.hpp"
 #include "jwt/key_set.hpp"
 #include "ngx/configuration/key_file_stamp.hpp"
@@ -32,7 +32,7 @@ struct IssuerConfiguration {
   std::shared_ptr<const jwt::KeySet> loaded;  // of a file, by the master; of jwks_uri: nullptr
   KeyFileStamp loaded_from;                   // the file as it was then
   bool loaded_settled = false;                // it can't have changed since without looking so
-  SubjectReach reach;                         // set once all issuers are known
+  SharedSubjects shared_subjects;             // set once all issuers are known
 };
 
 }  // namespace keyward

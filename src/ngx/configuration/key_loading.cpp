@@ -34,7 +34,7 @@ void warn_of_mode(const IssuerConfiguration &issuer, std::vector<std::string> *w
     return;
   }
   if (issuer.keys.from == From::secret_file && (st.st_mode & S_IROTH) != 0) {
-    warnings->push_back("everyone may read it, and sign tokens with what it holds: chmod o-r " + issuer.keys.where);
+    warnings->push_back("everyone may read it, and sign tokens with the secret in it: chmod o-r " + issuer.keys.where);
   }
   if ((st.st_mode & S_IWOTH) != 0) {
     warnings->push_back("everyone may write it, and put keys of their own there: chmod o-w " + issuer.keys.where);
@@ -104,7 +104,7 @@ LoadedKeys KeyFiles::load(const IssuerConfiguration &issuer) {
   jwt::KeyFile file = jwt::parse_key_file(source.text, kind_of(issuer.keys.from), issuer.rules.algorithms);
   if (file.keys == nullptr) {
     loaded.error =
-        in_quotes(path) + ": " + file.error + (file.holds_secret ? ", and name that by \"secret_file\"" : "");
+        in_quotes(path) + ": " + file.error + (file.holds_secret ? ", and name that file by \"secret_file\"" : "");
     return loaded;
   }
   loaded.warnings = std::move(file.warnings);

@@ -28,7 +28,7 @@ ngx_int_t on_init_zone(ngx_shm_zone_t *shm_zone, void *old_data) noexcept {
   if (zone->set != nullptr) {
     return NGX_OK;
   }
-  ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0, "keyward: the memory for a key set can't be had");
+  ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0, "keyward: no shared memory for a key set: restart nginx");
   return NGX_ERROR;
 }
 
@@ -90,8 +90,8 @@ bool add_key_zones(ngx_conf_t *cf, MainConfiguration *main) noexcept {
       if (const FetchedIssuer *other = find_cache(main->fetched, fetched.source)) {
         ngx_log_error(
             NGX_LOG_EMERG, cf->log, 0,
-            "keyward_issuer \"%s\" %s and keyward_issuer \"%s\" fetch from two places and have one \"cache=\"; "
-            "write a file for each",
+            "keyward_issuer \"%s\" %s and keyward_issuer \"%s\" fetch different key sets into one \"cache=\"; "
+            "write another file for one of them",
             issuer.rules.name.c_str(), issuer.place.c_str(), other->source.issuer.c_str());
         return false;
       }

@@ -39,7 +39,7 @@ void warn_of_what_is_dropped(ngx_conf_t *cf, const MergedLocation &merged, const
   const LocationConfiguration &child = *merged.location;
   const LocationConfiguration &parent = *block.parent;
   if (!block.scopes_place.empty() && parent.scopes && drops_all(*parent.scopes, *child.scopes)) {
-    ngx_log_error(NGX_LOG_WARN, cf->log, 0, "keyward_scope %s drops all scopes that were required around it",
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0, "keyward_scope %s drops all scopes that the enclosing block requires",
                   block.scopes_place.c_str());
   }
   if (!block.limits_place.empty() && parent.limits && has_plan_limit(*parent.limits) &&
@@ -51,8 +51,8 @@ void warn_of_what_is_dropped(ngx_conf_t *cf, const MergedLocation &merged, const
   }
   if (!block.enforcement_place.empty() && turns_off_for_some(merged, parent)) {
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                  "\"keyward off\" %s leaves unguarded what comes into that block of a guarded location; to let some "
-                  "requests in "
+                  "\"keyward off\" %s: requests that enter this block of a guarded location are not checked; "
+                  "to let some requests in "
                   "without a key, write \"keyward_accept methods=... key anonymous;\" there",
                   block.enforcement_place.c_str());
   }
@@ -102,8 +102,8 @@ void check_plans(const MainConfiguration &main, Reading *reading) {
                                   " ...;\" in http");
     } else if (known->second.no_access) {
       reading->problems.push_back("\"default=" + plan + "\" " + place +
-                                  " gives the limits of a plan with no_access, and " +
-                                  "gives access; leave it out to refuse whoever has no plan");
+                                  " names a plan with no_access, but default= only takes its limits and " +
+                                  "lets requests in; leave it out to refuse principals without a plan");
     }
   }
 }
@@ -129,7 +129,7 @@ void warn_of_dear_plans(ngx_conf_t *cf, const MainConfiguration &main, const Loc
       if (tight != plan.limits.end()) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "\"cost=%uD\" of the \"keyward_limit plan\" %s is more than the plan \"%s\" ever admits "
-                      "(%s): who has it gets 429 there, always",
+                      "(%s): all requests with this plan get 429 there; raise the rate or lower the cost",
                       rule.cost, block.limits_place.c_str(), name.c_str(), to_text(*tight).c_str());
       }
     }

@@ -149,7 +149,7 @@ Wrong set_message(ngx_conf_t *cf, const Words &all_words, LocationConfiguration 
   words.pop_back();
   const auto meant = meant_parameter(rule.text, names_of(kMessageParameters));
   if (meant && rule.text.find(' ') == std::string::npos) {
-    return quoted(rule.text) + " is no text, it looks like a parameter; write the text before it: keyward_message " +
+    return quoted(rule.text) + " is not a text, it looks like a parameter; write the text before it: keyward_message " +
            "invalid_key \"no such key\" " + *meant + ";";
   }
   if (Wrong wrong = add_refusals(words, &rule)) {

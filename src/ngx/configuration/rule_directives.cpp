@@ -121,7 +121,7 @@ Wrong set_limit_default(const Given &given, LimitRule *rule) {
     return unknown_limit_parameter(given, *rule);
   }
   if (!is_plan_name(given.value)) {
-    return "bad plan in " + quoted(given.word);
+    return "bad plan in " + quoted(given.word) + "; write a plan's name, such as default=free";
   }
   rule->default_plan = given.value;
   reading_of(given.cf).plans.push_back({rule->default_plan, place_of(given.cf)});
@@ -178,10 +178,11 @@ Wrong check_limit(const LimitRule &rule, const std::vector<LimitRule> &others) {
     return "\"cost=\" is more than the rate ever admits; write at most cost=" + std::to_string(rule.rate.count);
   }
   if (rule.plan && rule.by != CountBy::key && rule.by != CountBy::subject) {
-    return "\"plan\" counts by=key or by=subject only: a plan belongs to a principal";
+    return "\"plan\" can only have by=key or by=subject, as plans belong to keys and subjects";
   }
-  return others.size() == kMaxLimitRules ? Wrong("is there more than " + std::to_string(kMaxLimitRules) + " times here")
-                                         : kGood;
+  return others.size() == kMaxLimitRules
+             ? Wrong("is written more than " + std::to_string(kMaxLimitRules) + " times here")
+             : kGood;
 }
 
 Wrong check_twins(const LimitRule &rule, const std::vector<LimitRule> &others) {

@@ -24,7 +24,7 @@ constexpr int kCheckTimeoutMs = 10000;
   std::vector<std::string> warnings;
   const bool become = geteuid() == 0 && core->user != static_cast<ngx_uid_t>(NGX_CONF_UNSET_UINT);
   if (become && (setgid(core->group) != 0 || initgroups(core->username, core->group) != 0 || setuid(core->user) != 0)) {
-    status = {StoreCode::permission, "can't become the worker's user"};
+    status = {StoreCode::permission, "can't switch to the user of nginx's workers"};
   } else if (!init_crypto()) {
     status = {StoreCode::io, "libsodium can't be used"};
   } else {
@@ -93,7 +93,7 @@ StoreStatus check_store_as_worker(ngx_cycle_t *cycle, const std::string &folder,
   while (waitpid(child, nullptr, 0) == -1 && errno == EINTR) {
   }
   if (said.empty()) {
-    return {StoreCode::damaged, "the store at " + folder + " can't be read: looking at it crashed or took too long"};
+    return {StoreCode::damaged, "the store at " + folder + " can't be read: checking it crashed or took too long"};
   }
   // The first byte is the code; the text and each warning end at a NUL.
   StoreStatus status{static_cast<StoreCode>(said[0]), said.substr(1, said.find('\0', 1) - 1)};
@@ -104,8 +104,8 @@ StoreStatus check_store_as_worker(ngx_cycle_t *cycle, const std::string &folder,
   }
   if (status.code == StoreCode::permission && core->username != nullptr) {
     status.text += std::string("; workers run as \"") + core->username +
-                   "\", to whom all of the store must belong: chown -R " + core->username + ' ' + folder +
-                   ", and chmod a+x for folders above it that this user can't enter";
+                   "\", which must own all of the store: chown -R " + core->username + ' ' + folder +
+                   ", and chmod a+x the folders above it that this user can't enter";
   }
   return status;
 }

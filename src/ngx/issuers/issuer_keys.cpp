@@ -70,7 +70,7 @@ bool IssuerKeys::adopt(std::size_t issuer, std::shared_ptr<const jwt::KeySet> ke
   }
   if (twin != nullptr && set.told_of != twin) {
     ngx_log_error(NGX_LOG_ERR, log_, 0,
-                  "keyward: of the keys of issuer \"%s\" those are left out that issuer \"%s\" has, too; the two must "
+                  "keyward: issuer \"%s\" can't use the keys that issuer \"%s\" has, too; the two must "
                   "differ in \"issuer\", \"type\" or \"require\"",
                   configuration_.issuers[issuer]->rules.name.c_str(), twin->name.c_str());
   }
@@ -97,7 +97,7 @@ bool IssuerKeys::is_due(std::size_t issuer, KeyFiles *files) {
   if (stamp == nullptr) {
     // A folder that is closed to workers from the beginning is as it should be: then a reload is what reads the file.
     if (set.seen) {
-      note(issuer, "the file can't be looked at any more");
+      note(issuer, "its key file can't be accessed any more");
     }
     return false;
   }
@@ -116,7 +116,7 @@ void IssuerKeys::take(std::size_t issuer, LoadedKeys loaded) {
     set.unsettled = loaded.unread || !loaded.settled;
     set.refused_at = 0;
     if (changed || !loaded.forbidden) {
-      note(issuer, loaded.forbidden ? loaded.error + "; reload nginx, which may read it" : loaded.error);
+      note(issuer, loaded.forbidden ? loaded.error + "; reload nginx: its master may read it" : loaded.error);
     }
     return;
   }
@@ -154,7 +154,7 @@ void IssuerKeys::refresh() noexcept {
     return true;
   });
   if (!looked && !told_of_memory_) {
-    ngx_log_error(NGX_LOG_ERR, log_, 0, "keyward: issuers go on with the keys that they had: memory was refused");
+    ngx_log_error(NGX_LOG_ERR, log_, 0, "keyward: issuers go on with the keys that they had: out of memory");
   }
   told_of_memory_ = !looked;
 }

@@ -48,7 +48,7 @@ void KeyFetching::begin() {
       !fetch_pool_.start(std::min(issuers_.size(), kMaxThreads), issuers_.size(), "keyward fetch", log_) ||
       !read_pool_.start(1, issuers_.size(), "keyward keys", log_)) {
     ngx_log_error(NGX_LOG_ERR, log_, ngx_errno,
-                  "keyward: can't start threads; key sets aren't fetched, so that their issuers' tokens get 503");
+                  "keyward: can't start threads; key sets can't be fetched, so their issuers' tokens get 503");
     fetch_pool_.stop();
     return;
   }
@@ -92,18 +92,18 @@ void KeyFetching::load_cached(const FetchedIssuer &configured) {
   bool usable = found && jwt::parse_key_set(kept.text, jwt::KeySource::fetched, &keys, &refusals, &error);
   if (usable && ngx_time() - kept.fetched_at_s >= source.plan.stale_ms / 1000) {
     usable = false;
-    error = "they are of " + to_rfc3339(kept.fetched_at_s) + ", which is too old";
+    error = "they were fetched at " + to_rfc3339(kept.fetched_at_s) + ", longer ago than stale=";
   }
   if (!usable) {
     if (!error.empty()) {
-      ngx_log_error(NGX_LOG_ERR, log_, 0, "keyward: issuer \"%s\": the keys that were kept can't be used: %s",
+      ngx_log_error(NGX_LOG_ERR, log_, 0, "keyward: issuer \"%s\": its cached keys can't be used: %s",
                     source.issuer.c_str(), error.c_str());
     }
     return;
   }
   if (configured.zone->set->put_cached(kept.text, static_cast<std::uint32_t>(keys.size()), kept.fetched_at_s,
                                        {moment_ms(), static_cast<std::int64_t>(ngx_time())})) {
-    ngx_log_error(NGX_LOG_NOTICE, log_, 0, "keyward: issuer \"%s\": %uz keys that were kept from %s",
+    ngx_log_error(NGX_LOG_NOTICE, log_, 0, "keyward: issuer \"%s\": %uz cached keys, fetched at %s",
                   source.issuer.c_str(), keys.size(), to_rfc3339(kept.fetched_at_s).c_str());
   }
 }
@@ -177,7 +177,7 @@ void KeyFetching::drop_if_stale(Issuer *issuer, std::int64_t now) {
   keys_.drop(configured.issuer);
   if (issuer->in_use && configured.zone->set->tell_stale(issuer->generation)) {
     ngx_log_error(NGX_LOG_ERR, log_, 0,
-                  "keyward: issuer \"%s\": its keys are too old (stale=%Ts) and are used no more: its tokens get 503",
+                  "keyward: issuer \"%s\": its keys are too old (stale=%Ts) and no longer used: its tokens get 503",
                   configured.source.issuer.c_str(), static_cast<time_t>(configured.source.plan.stale_ms / 1000));
   }
   issuer->in_use = false;

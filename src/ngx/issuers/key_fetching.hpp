@@ -13,8 +13,8 @@
 #include "ngx/configuration/key_zones.hpp"
 #include "ngx/nginx/ngx.hpp"
 #include "ngx/nginx/ticker.hpp"
-#include "ngx/request/waiting.hpp"
 #include "ngx/nginx/watched_pool.hpp"
+#include "ngx/request/waiting.hpp"
 
 namespace keyward {
 

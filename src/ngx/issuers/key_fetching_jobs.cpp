@@ -38,9 +38,9 @@ void log_outcome(ngx_log_t *log, const FetchSource &source, const FetchOutcome &
   const bool same = before.problem == outcome.problem && before.http_status == outcome.http_status;
   const std::string why = to_text(outcome.problem, outcome.http_status) +
                           (outcome.detail.empty() ? std::string() : " (" + outcome.detail + ')');
-  const std::string rest = before.generation == 0 ? "there are none, so its tokens get 503"
-                                                  : "those of " + to_rfc3339(before.fetched_at_s) + " stay for " +
-                                                        std::to_string(source.plan.stale_ms / 1000) + " s after that";
+  const std::string rest = before.generation == 0 ? "it has no keys yet, so its tokens get 503"
+                                                  : "those of " + to_rfc3339(before.fetched_at_s) + " are used until " +
+                                                        to_rfc3339(before.fetched_at_s + source.plan.stale_ms / 1000);
   const ngx_uint_t level = same ? static_cast<ngx_uint_t>(NGX_LOG_INFO) : NGX_LOG_ERR;
   ngx_log_error(level, log, 0, "keyward: issuer \"%s\": no keys from %s: %s; %s", issuer, url, why.c_str(),
                 rest.c_str());
@@ -101,7 +101,7 @@ void KeyFetching::FetchJob::finish() noexcept {
       log_outcome(owner_.log_, source_, outcome_, before_);
     }
     if (!outcome_.cache_failure.empty()) {
-      ngx_log_error(NGX_LOG_ERR, owner_.log_, 0, "keyward: issuer \"%s\": its keys aren't kept: %s",
+      ngx_log_error(NGX_LOG_ERR, owner_.log_, 0, "keyward: issuer \"%s\": its keys can't be cached: %s",
                     source_.issuer.c_str(), outcome_.cache_failure.c_str());
     }
     if (outcome_.counted && outcome_.problem == FetchProblem::none && source_.cache.empty()) {

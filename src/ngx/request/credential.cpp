@@ -3,8 +3,8 @@
 
 #include "auth/credential_text.hpp"
 #include "decide/credential.hpp"
-#include "ngx/request/cookie.hpp"
 #include "ngx/nginx/header_list.hpp"
+#include "ngx/request/cookie.hpp"
 
 namespace keyward {
 namespace {

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <set>
 
+#include "ngx/nginx/header_list.hpp"
 #include "ngx/request/cookie.hpp"
 #include "ngx/request/credential.hpp"
-#include "ngx/nginx/header_list.hpp"
 #include "ngx/request/read_variables.hpp"
 
 namespace keyward {
@@ -71,7 +71,7 @@ bool withdraw_identity(RequestContext *ctx) noexcept {
   return remove_identity(r, server_configuration(r));
 }
 
-bool set_identity(RequestContext *ctx, bool strip) noexcept {
+bool add_identity(RequestContext *ctx, bool strip) noexcept {
   ngx_http_request_t *r = ctx->r;
   const ServerConfiguration &server = server_configuration(r);
   std::size_t free_fields = strip ? ctx->credential.header_count : 0;

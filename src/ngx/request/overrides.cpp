@@ -5,9 +5,9 @@
 
 #include "auth/destination.hpp"
 #include "auth/origin.hpp"
-#include "ngx/request/cookie.hpp"
-#include "ngx/nginx/header_list.hpp"
 #include "ngx/configuration/location_search.hpp"
+#include "ngx/nginx/header_list.hpp"
+#include "ngx/request/cookie.hpp"
 #include "ngx/request/request_start.hpp"
 
 namespace keyward {
@@ -17,7 +17,7 @@ namespace {
 const char *fault_of(ngx_http_request_t *r, const LocationConfiguration &location, std::string_view value) noexcept {
   DestinationText text;
   if (!split_destination(value, &text)) {
-    return "it is no path, and no URL with one";
+    return "it is neither a path nor a URL with a path";
   }
   if (!text.origin.empty() &&
       (r->headers_in.host == nullptr || !is_own_origin(text.origin, view(r->headers_in.host->value), is_over_tls(r)))) {
@@ -25,10 +25,10 @@ const char *fault_of(ngx_http_request_t *r, const LocationConfiguration &locatio
   }
   const ngx_str_t path = normalize_target(r, text.target);
   if (path.data == nullptr) {
-    return "it is not a URL that nginx would take";
+    return "it is not a URL that nginx accepts";
   }
   if (is_read_in_two_ways(view(path))) {
-    return "backends may read its path in another way than nginx";
+    return "backends may read its path differently than nginx";
   }
   const LocationConfiguration *target = find_location(r, path);
   if (target == nullptr || target->whole != location.whole) {

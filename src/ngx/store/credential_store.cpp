@@ -90,8 +90,8 @@ StoreStatus CredentialStore::open_for_changes() {
   changes_.stop();
   writer_refused_ = true;
   ngx_log_error(NGX_LOG_WARN, log_, 0,
-                "keyward: keys with a plain prefix can't be filed under their SHA-256, which makes each look-up "
-                "of them slow: %s",
+                "keyward: legacy-prefix keys can't be indexed by their SHA-256, so each look-up "
+                "of them stays slow: %s",
                 opened.text.c_str());
   return reader_.is_open() ? StoreStatus() : reader_.open(folder_);
 }

@@ -39,12 +39,12 @@ class UsageKeeper::FlushJob final : public Job {
       : owner_(owner),
         moment_(moment_of_nginx()),
         last_(last),
-        patience_(last ? Patience(kLastLocksWaitMs, kLastLocksWaitMs) : Patience(kFlushLockWaitMs)) {}
+        budget_(last ? WaitBudget(kLastLocksWaitMs, kLastLocksWaitMs) : WaitBudget(kFlushLockWaitMs)) {}
 
   void run() noexcept override {
     try {
       status_ = store_counts();
-      status_ = status_.ok() ? owner_.windows_.save(moment_, last_, patience_, &loaded_) : status_;
+      status_ = status_.ok() ? owner_.windows_.save(moment_, last_, budget_, &loaded_) : status_;
     } catch (...) {
       status_ = {StoreCode::io, std::string()};
     }
@@ -68,7 +68,7 @@ class UsageKeeper::FlushJob final : public Job {
     // Not for ever under steady traffic: what comes meanwhile is the next second's.
     for (std::size_t rounds = keys.stats().used / batch.size() + 1; count != 0 && rounds != 0; --rounds) {
       if (status.ok()) {
-        status = owner_.usage_.add(batch.data(), count, patience_.left_ms());
+        status = owner_.usage_.add(batch.data(), count, budget_.left_ms());
       }
       if (!status.ok()) {
         for (std::size_t i = 0; i < count; ++i) {
@@ -86,7 +86,7 @@ class UsageKeeper::FlushJob final : public Job {
   UsageKeeper &owner_;
   const Moment moment_;
   const bool last_;
-  const Patience patience_;
+  const WaitBudget budget_;
   StoreStatus status_;
   WindowKeeper::Loaded loaded_;
 };
@@ -145,7 +145,7 @@ bool UsageKeeper::begin_windows() {
     load_windows();
   } else {
     ngx_log_error(NGX_LOG_WARN, log_, 0,
-                  "keyward: limits count from nothing after the next start of nginx, as the zone was made without the "
+                  "keyward: limits will start from zero at the next start of nginx, as the zone was made without the "
                   "store's secret%s%s",
                   status.ok() ? "" : ": ", status.text.c_str());
   }
@@ -162,7 +162,7 @@ void UsageKeeper::load_windows() {
   note_loaded(loaded);
   if (!status.ok()) {
     ngx_log_error(NGX_LOG_ERR, log_, 0,
-                  "keyward: can't read the windows that limits had before, so that they count from nothing: %s",
+                  "keyward: can't read the stored windows of limits, so limits start from zero: %s",
                   status.text.c_str());
   }
 }
@@ -205,7 +205,7 @@ bool UsageKeeper::find_key_set(const Sha256 &name, KeptKeySet *set, std::string 
   if (status.ok() && take_key_set(packed, set)) {
     return true;
   }
-  *error = status.ok() ? "what is kept in the store is no key set" : status.text;  // none for not_found
+  *error = status.ok() ? "what the store holds is not a key set" : status.text;  // none for not_found
   return false;
 }
 
@@ -215,12 +215,12 @@ void UsageKeeper::note_loaded(const WindowKeeper::Loaded &loaded) noexcept {
                   static_cast<std::uint64_t>(loaded.windows));
   }
   if (loaded.damaged != 0) {
-    ngx_log_error(NGX_LOG_ERR, log_, 0, "keyward: %uL stored windows of limits are damaged, and count from nothing",
+    ngx_log_error(NGX_LOG_ERR, log_, 0, "keyward: %uL stored windows of limits are damaged and start from zero",
                   static_cast<std::uint64_t>(loaded.damaged));
   }
   if (loaded.no_room != 0) {
     ngx_log_error(NGX_LOG_WARN, log_, 0,
-                  "keyward: %uL stored windows of limits found no room; make keyward_zone larger",
+                  "keyward: %uL stored windows of limits don't fit into the zone; make keyward_zone larger",
                   static_cast<std::uint64_t>(loaded.no_room));
   }
 }
@@ -238,7 +238,7 @@ void UsageKeeper::note_flush(const StoreStatus &status) noexcept {
 void UsageKeeper::note_key_set(const StoreStatus &status) noexcept {
   guarded(false, [&] {
     if (key_set_failure_.becomes(status.text) && !status.ok()) {
-      ngx_log_error(NGX_LOG_ERR, log_, 0, "keyward: can't keep fetched keys in the store: %s", status.text.c_str());
+      ngx_log_error(NGX_LOG_ERR, log_, 0, "keyward: can't cache fetched keys in the store: %s", status.text.c_str());
     }
     return true;
   });

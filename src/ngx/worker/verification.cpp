@@ -30,10 +30,10 @@ class BcryptJob final : public Job {
   void run() noexcept override {
     // Whoever held a place under the same name may have proved this very key, in whatever worker.
     bool shared = false;
-    Gate &gate = *worker_.zone.gate;
+    VerifierGate &gate = *worker_.zone.gate;
     const std::size_t places = worker_.bcrypt_concurrency;
-    const Gate::Place place = candidate_ ? gate.enter_spare(places, work_, &shared, is_in_vain, this)
-                                         : gate.enter(places, work_, &shared, is_in_vain, this);
+    const VerifierGate::Place place = candidate_ ? gate.enter_spare(places, work_, &shared, is_in_vain, this)
+                                                 : gate.enter(places, work_, &shared, is_in_vain, this);
     if (!place) {
       return;
     }

@@ -56,7 +56,7 @@ void Worker::begin_store() {
   if (!bcrypt_pool.start(bcrypt_concurrency, queue, "keyward bcrypt", cycle->log, kBcryptNiceness) || !usage_.start()) {
     // Keys that aren't proven yet get 503; never bcrypt on the event loop.
     ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
-                  "keyward: can't start threads; keys that weren't seen yet are refused with 503");
+                  "keyward: can't start threads; keys that were not verified before are refused with 503");
     bcrypt_pool.stop();
   }
   credentials_.refresh();
@@ -70,7 +70,7 @@ ThreadPool *Worker::candidate_pool() noexcept {
   const std::size_t queue = bcrypt_concurrency * kQueuePerThread / kCandidatesPart;
   if (!candidate_pool_.start(threads, queue, "keyward old", cycle->log, kBcryptNiceness) && may_log_trouble()) {
     ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
-                  "keyward: can't start threads; keys that are known by a plain prefix only are refused with 503");
+                  "keyward: can't start threads; legacy-prefix keys are refused with 503");
   }
   return candidate_pool_.get();
 }
@@ -121,6 +121,7 @@ Worker *worker() noexcept { return the_worker.get(); }
 ngx_int_t internal_error(ngx_http_request_t *r, const char *why) noexcept {
   const ngx_uint_t level = the_worker && !the_worker->may_log_trouble() ? NGX_LOG_INFO : NGX_LOG_ERR;
   ngx_log_error(level, r->connection->log, 0, "keyward answers 500: %s", why);
+  r->error_page = 1;  // final: nobody has decided about what an error page would hand on
   return NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 

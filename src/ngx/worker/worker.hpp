@@ -10,14 +10,14 @@
 #include "base/throttle.hpp"
 #include "limit/zone.hpp"
 #include "ngx/configuration/configuration.hpp"
-#include "ngx/store/credential_store.hpp"
 #include "ngx/issuers/issuer_keys.hpp"
 #include "ngx/issuers/key_fetching.hpp"
 #include "ngx/nginx/ngx.hpp"
 #include "ngx/nginx/ticker.hpp"
+#include "ngx/nginx/watched_pool.hpp"
+#include "ngx/store/credential_store.hpp"
 #include "ngx/store/usage_keeper.hpp"
 #include "ngx/worker/verification.hpp"
-#include "ngx/nginx/watched_pool.hpp"
 
 namespace keyward {
 

@@ -1,4 +1,4 @@
-// Opening, in the order in which LMDB's own faults have to be ruled out; see facts on each in the comments.
+// Opening, in the order in which LMDB's own faults have to be ruled out (docs/design/store.md).
 #include "store/environment/environment.hpp"
 
 #include <fcntl.h>
@@ -347,18 +347,18 @@ StoreStatus Environment::read_schema(MDB_txn *txn) {
   }
   const std::uint32_t newest = newest_version(kind_);
   if (version < kFirstVersion || version > newest) {
-    return failure(StoreCode::other_version, data_path_ + " is of version " + std::to_string(version) +
-                                                 "; this is for version " + std::to_string(newest) +
+    return failure(StoreCode::other_version, data_path_ + " has store version " + std::to_string(version) +
+                                                 ", and this keyward reads version " + std::to_string(newest) +
                                                  (newest > kFirstVersion ? " and older ones" : ""));
   }
   if (!seal_.open(meta, kSchemaKey, stored, &content) || !decode(content, &schema_)) {
     return failure(StoreCode::damaged,
-                   "the schema record in " + data_path_ + " is damaged, or not sealed with " + secret_file(store_));
+                   data_path_ + " is damaged, or was made with another secret than " + secret_file(store_));
   }
   rc = lmdb::get(txn, handle(meta), kRetiredKey, &stored);
   if (rc == MDB_SUCCESS) {
     retired_ = true;
-    return failure(StoreCode::damaged, data_path_ + " is retired: a store that took its place should lie there");
+    return failure(StoreCode::damaged, data_path_ + " is retired: what a restore or compact put there is missing");
   }
   return rc == MDB_NOTFOUND ? StoreStatus() : failure_of(rc, "read " + data_path_);
 }

@@ -1,5 +1,5 @@
-// One of the store's LMDB environments, opened with every check that facts of LMDB's ask for. A process opens each at most once, and
-// never on both sides of a fork.
+// One of the store's LMDB environments, opened with every check that LMDB needs (docs/design/store.md). A process opens
+// each at most once, and never on both sides of a fork.
 #pragma once
 
 #include <array>

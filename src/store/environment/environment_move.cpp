@@ -97,7 +97,7 @@ StoreStatus NextEnvironment::begin(const std::string &store, EnvironmentKind kin
   place_ = environment_folder(store, kind);
   struct stat st = {};
   if (lstat(place_.c_str(), &st) == 0 && S_ISLNK(st.st_mode)) {
-    return failure(StoreCode::io, place_ + " is a symbolic link: only a folder can be exchanged for another");
+    return failure(StoreCode::io, place_ + " is a symbolic link: restore and compact need a folder there");
   }
   const std::string folder = place_ + kMakingSuffix;
   StoreStatus status = remove_environment(folder);

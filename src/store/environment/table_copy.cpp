@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "store/environment/failure.hpp"
-#include "store/environment/side.hpp"
+#include "store/environment/table_cursor.hpp"
 
 namespace keyward {
 
@@ -46,7 +46,7 @@ struct TableCopy::Step {
   StoreStatus copy_one();
   bool value_of_source(std::string_view *value);
 
-  Side source_, target_;
+  TableCursor source_, target_;
   std::string sealed_;
   std::uint64_t writes_ = 0, bytes_ = 0;
 };

@@ -14,8 +14,8 @@
 #include "base/digest.hpp"
 #include "base/file.hpp"
 #include "store/environment/failure.hpp"
-#include "store/maintenance/maintenance.hpp"
 #include "store/environment/snapshot.hpp"
+#include "store/maintenance/maintenance.hpp"
 
 namespace keyward {
 
@@ -29,9 +29,8 @@ StoreStatus is_empty(const std::string &folder) {
   StoreStatus status;
   while (const dirent *entry = readdir(entries)) {
     if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0) {
-      status = failure(StoreCode::exists,
-                       folder + " is not empty: name a new folder, such as " + folder +
-                           "-2026-01-31, or write --replace where a backup of this store is to be replaced");
+      status = failure(StoreCode::exists, folder + " is not empty: name a new folder, such as " + folder +
+                                              "-2026-01-31, or add --replace to replace an older backup of this store");
     }
   }
   closedir(entries);
@@ -70,8 +69,8 @@ StoreStatus is_backup(const std::string &folder, bool *any) {
     const bool known = std::find(std::begin(kParts), std::end(kParts), name) != std::end(kParts);
     *any = *any || (name != "." && name != "..");
     if (!known && name != kReplacing) {
-      status = failure(StoreCode::exists, folder + " has something else in it than a backup: " + std::string(name) +
-                                              "; name a new folder");
+      status = failure(StoreCode::exists,
+                       folder + " holds what is not part of a backup: " + std::string(name) + "; name a new folder");
     }
   }
   closedir(entries);
@@ -197,7 +196,7 @@ StoreStatus copy_into(const std::string &folder, const std::string &target, Back
     }
     status = {};
   }
-  return status.ok() ? failure(StoreCode::busy, folder + " is being moved") : status;
+  return status.ok() ? failure(StoreCode::busy, folder + " is being replaced; try again") : status;
 }
 
 // One secret for the old backup and the new: then each of its files can be exchanged by itself, and between any two

@@ -3,9 +3,9 @@
 
 #include "store/environment/failure.hpp"
 #include "store/environment/lock_file.hpp"
-#include "store/maintenance/maintenance.hpp"
 #include "store/environment/snapshot.hpp"
 #include "store/environment/table_copy.hpp"
+#include "store/maintenance/maintenance.hpp"
 #include "store/transactions/writer.hpp"
 
 namespace keyward {

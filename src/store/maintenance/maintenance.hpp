@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "store/environment/environment_move.hpp"
-#include "store/records/journal.hpp"
 #include "store/environment/status.hpp"
+#include "store/records/journal.hpp"
 
 namespace keyward {
 

@@ -10,11 +10,11 @@
 #include "base/digest.hpp"
 #include "store/environment/failure.hpp"
 #include "store/environment/lock_file.hpp"
+#include "store/environment/snapshot.hpp"
+#include "store/environment/table_copy.hpp"
 #include "store/maintenance/maintenance.hpp"
 #include "store/maintenance/restored_journal.hpp"
 #include "store/maintenance/restored_keys.hpp"
-#include "store/environment/snapshot.hpp"
-#include "store/environment/table_copy.hpp"
 #include "store/transactions/writer.hpp"
 
 namespace keyward {
@@ -64,7 +64,7 @@ StoreStatus Restore::open_backup() {
   StoreStatus status = backup_.open(from_, EnvironmentKind::credentials, Access::backup, 0);
   status = status.ok() ? backup_snapshot_.begin(&backup_) : status;
   if (status.code == StoreCode::missing || status.code == StoreCode::no_secret) {
-    return failure(StoreCode::not_found, from_ + " is no backup: " + status.text);
+    return failure(StoreCode::not_found, from_ + " is not a backup: " + status.text);
   }
   if (status.ok()) {
     report_->keys = backup_snapshot_.entries(Table::keys);
@@ -125,7 +125,7 @@ StoreStatus Restore::copy_backup() {
     copy.reseal = true;  // which looks at every record, too
     copy.damaged = [this](Table of, std::string_view key) {
       const std::string table_name = std::string("the backup's table ") + name_of(of);
-      report_->damaged.push_back(key.empty()         ? table_name + ", not all of which can be reached,"
+      report_->damaged.push_back(key.empty()         ? table_name + " (not all of it can be read)"
                                  : of == Table::keys ? "backup key " + std::string(key)
                                                      : "a record of " + table_name);
     };
@@ -182,7 +182,7 @@ StoreStatus Restore::refuse_damage() {
     return {};
   }
   return failure(StoreCode::damaged,
-                 "damaged records, " + std::to_string(damaged.size()) + " in all, the first: " + damaged.front());
+                 std::to_string(damaged.size()) + " damaged records, the first: " + damaged.front());
 }
 
 StoreStatus Restore::take_place() {

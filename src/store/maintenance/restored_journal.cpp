@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "store/environment/failure.hpp"
-#include "store/environment/side.hpp"
 #include "store/environment/table_copy.hpp"
+#include "store/environment/table_cursor.hpp"
 #include "store/transactions/write_txn_state.hpp"
 
 namespace keyward {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "store/records/journal.hpp"
 #include "store/environment/snapshot.hpp"
+#include "store/records/journal.hpp"
 
 namespace keyward {
 

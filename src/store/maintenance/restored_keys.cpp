@@ -7,7 +7,7 @@
 
 #include "base/little_endian.hpp"
 #include "store/environment/failure.hpp"
-#include "store/environment/side.hpp"
+#include "store/environment/table_cursor.hpp"
 #include "store/transactions/write_txn_state.hpp"
 
 namespace keyward {
@@ -40,7 +40,7 @@ StoreStatus RestoredKeys::run() {
 // Keys.
 
 StoreStatus RestoredKeys::keys() {
-  Side present, backup;
+  TableCursor present, backup;
   int rc = present.open(present_.snapshot.get(), present_.environment.handle(Table::keys));
   rc = rc == 0 ? backup.open(backup_.snapshot.get(), backup_.environment.handle(Table::keys)) : rc;
   if (rc != 0) {
@@ -143,11 +143,11 @@ bool RestoredKeys::succeeds_one_of_the_backup(std::string_view predecessor) cons
 }
 
 // A damaged tree: what lies behind can't be read, which is told. LMDB lets nothing more be read in a snapshot in which it has met that.
-StoreStatus RestoredKeys::end_where_it_fails(Side *side, const Source &source) {
+StoreStatus RestoredKeys::end_where_it_fails(TableCursor *side, const Source &source) {
   if (!side->failed()) {
     return {};
   }
-  report_->damaged.push_back(std::string(source.name) + " table, not all of which can be reached,");
+  report_->damaged.push_back(std::string(source.name) + " table (not all of it can be read)");
   side->rc = MDB_NOTFOUND;
   side->cursor.close();
   return source.snapshot.begin(&source.environment);
@@ -156,8 +156,7 @@ StoreStatus RestoredKeys::end_where_it_fails(Side *side, const Source &source) {
 // What ended is told by records that are there: some that can't be reached any more would be forgotten.
 void RestoredKeys::note_seen(Table table, std::uint64_t seen) {
   if (report_->damaged.empty() && seen != present_.snapshot.entries(table)) {
-    report_->damaged.push_back(std::string("the present table ") + name_of(table) +
-                               ", not all of which can be reached,");
+    report_->damaged.push_back(std::string("the present table ") + name_of(table) + " (not all of it can be read)");
   }
 }
 
@@ -181,7 +180,7 @@ bool RestoredKeys::find(const Source &source, Table table, std::string_view key,
 
 StoreStatus RestoredKeys::subjects() {
   std::vector<SubjectRecord> blocked;
-  Side present;
+  TableCursor present;
   const int rc = present.open(present_.snapshot.get(), present_.environment.handle(Table::subjects));
   if (rc != 0) {
     return failure_of(rc, "read the subjects");
@@ -240,7 +239,7 @@ StoreStatus RestoredKeys::purged_entries() {
     std::size_t count = 0;
     status = to_->write(
         [&](WriteScope &scope) {
-          Side present;
+          TableCursor present;
           const int rc = present.open(present_.snapshot.get(), present_.environment.handle(Table::purged));
           StoreStatus put = rc == 0 ? StoreStatus() : failure_of(rc, "read the purged keys");
           last = after;
@@ -273,7 +272,7 @@ StoreStatus RestoredKeys::denials() {
   StoreStatus status;
   std::uint64_t seen = 0;
   if (present_.environment.has(Table::denials)) {
-    Side present;
+    TableCursor present;
     const int rc = present.open(present_.snapshot.get(), present_.environment.handle(Table::denials));
     if (rc != 0) {
       return failure_of(rc, "read the denylist");
@@ -301,7 +300,7 @@ StoreStatus RestoredKeys::denials() {
     take_int(&content, &counted);
   }
   if (counted != present_.snapshot.entries(Table::denials)) {
-    report_->damaged.emplace_back("present denylist, whose length isn't what it was,");
+    report_->damaged.emplace_back("present denylist (its number of entries is wrong)");
   }
   return status.ok() ? merge_denials(records, true) : status;
 }

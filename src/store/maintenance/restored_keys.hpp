@@ -6,15 +6,15 @@
 #include <string_view>
 #include <vector>
 
-#include "store/records/denial.hpp"
-#include "store/maintenance/maintenance.hpp"
-#include "store/records/record.hpp"
 #include "store/environment/snapshot.hpp"
+#include "store/maintenance/maintenance.hpp"
+#include "store/records/denial.hpp"
+#include "store/records/record.hpp"
 
 namespace keyward {
 
 class WriteTxn;
-struct Side;
+struct TableCursor;
 
 class RestoredKeys {
  public:
@@ -42,7 +42,7 @@ class RestoredKeys {
   void only_backup(std::string_view id);
 
   void note_seen(Table table, std::uint64_t seen);
-  StoreStatus end_where_it_fails(Side *side, const Source &source);
+  StoreStatus end_where_it_fails(TableCursor *side, const Source &source);
   bool read_key(const Source &source, std::string_view id, std::string_view stored, KeyView *view);
   bool find(const Source &source, Table table, std::string_view key, std::string_view *content) const;
   bool succeeds_one_of_the_backup(std::string_view predecessor) const;

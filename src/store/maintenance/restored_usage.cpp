@@ -5,10 +5,10 @@
 
 #include "store/environment/failure.hpp"
 #include "store/environment/lock_file.hpp"
+#include "store/environment/snapshot.hpp"
+#include "store/environment/table_cursor.hpp"
 #include "store/maintenance/maintenance.hpp"
 #include "store/records/record.hpp"
-#include "store/environment/side.hpp"
-#include "store/environment/snapshot.hpp"
 #include "store/transactions/writer.hpp"
 
 namespace keyward {
@@ -84,7 +84,7 @@ StoreStatus restore_use_counts(const std::string &folder, const std::string &bac
     status = make_anew(folder, from.map_bytes(), from.schema().created_at_s, lock.get(), kept);
     status = status.ok() ? to.open(folder, EnvironmentKind::usage, Access::write, 0) : status;
   }
-  Side key;
+  TableCursor key;
   const int rc = status.ok() ? key.open(ids.get(), keys.handle(Table::keys)) : 0;
   if (!status.ok() || rc != 0) {
     return status.ok() ? failure_of(rc, "read " + keys.data_path()) : status;

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "store/records/journal.hpp"
 #include "store/environment/status.hpp"
+#include "store/records/journal.hpp"
 
 namespace keyward {
 

@@ -71,7 +71,7 @@ struct KeyView {
 
 std::string encode(const KeyRecord &record);
 // false for anything that encode() would not have written: other versions, lengths that don't add up, an
-// unknown state or verifier, a verifier that isn't one (spec: a stored DES, MD5, $2x$, cost 31 hash is refused), bad
+// unknown state or verifier, a verifier that isn't one (a DES, MD5 or $2x$ hash, one of cost 31), bad
 // scopes, rates out of range, trailing bytes. Never reads out of bounds.
 bool decode(std::string_view content, KeyView *view) noexcept;
 KeyRecord to_record(std::string_view id, const KeyView &view);

@@ -14,8 +14,8 @@
 
 #include "base/hex.hpp"
 #include "store/environment/failure.hpp"
-#include "store/transactions/reader_state.hpp"
 #include "store/environment/rights.hpp"
+#include "store/transactions/reader_state.hpp"
 
 namespace keyward {
 
@@ -303,15 +303,15 @@ StoreStatus probe_store(const std::string &folder, std::vector<std::string> *war
   struct stat st = {};
   if (stat(folder.c_str(), &st) == 0 && st.st_uid != geteuid() && geteuid() != 0 && st.st_uid != 0) {
     found.push_back(folder + " belongs to user " + std::to_string(st.st_uid) + ", and workers run as user " +
-                    std::to_string(geteuid()) + ": the former decides who is let in");
+                    std::to_string(geteuid()) + ": the owner can change who is let in");
   }
   Environment credentials, usage;
   StoreStatus status = credentials.open(folder, EnvironmentKind::credentials, Access::probe, 0);
   status = status.ok() ? usage.open(folder, EnvironmentKind::usage, Access::probe, 0) : status;
   if (status.ok() && credentials.unlisted()) {
     found.push_back(folder +
-                    " is on a read-only mount: keys that are in it are served; use counts and the windows of "
-                    "limits are not kept over a restart, and keys with a plain prefix are not filed anew");
+                    " is on a read-only mount: its keys are accepted, but use counts and the windows of "
+                    "limits are lost at a restart, and look-ups of legacy-prefix keys stay slow");
   }
   if (warnings != nullptr) {
     *warnings = std::move(found);

@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "store/environment/seal.hpp"
+#include "store/environment/status.hpp"
 #include "store/records/denial.hpp"
 #include "store/records/journal.hpp"
 #include "store/records/record.hpp"
-#include "store/environment/seal.hpp"
-#include "store/environment/status.hpp"
 
 namespace keyward {
 

@@ -13,8 +13,8 @@
 
 #include "store/environment/environment.hpp"
 #include "store/environment/lmdb.hpp"
-#include "store/transactions/reader.hpp"
 #include "store/environment/walk.hpp"
+#include "store/transactions/reader.hpp"
 
 namespace keyward {
 

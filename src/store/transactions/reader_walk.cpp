@@ -4,9 +4,9 @@
 
 #include "base/hex.hpp"
 #include "store/environment/failure.hpp"
+#include "store/environment/walk.hpp"
 #include "store/transactions/reader.hpp"
 #include "store/transactions/reader_state.hpp"
-#include "store/environment/walk.hpp"
 
 namespace keyward {
 

@@ -5,7 +5,7 @@
 
 #include "base/little_endian.hpp"
 #include "store/environment/failure.hpp"
-#include "store/environment/side.hpp"
+#include "store/environment/table_cursor.hpp"
 #include "store/transactions/write_txn_state.hpp"
 #include "store/transactions/writer.hpp"
 
@@ -70,7 +70,7 @@ StoreStatus WriteTxn::State::put_denial(const DenialRecord &record, bool fresh) 
 StoreStatus WriteTxn::State::sweep_denials(std::string_view after, std::int64_t now_s) {
   std::vector<std::string> ended;
   {
-    Side side;
+    TableCursor side;
     const int rc = side.open(scope.txn(), scope.handle(Table::denials));
     if (rc != 0) {
       return scope.note(rc, "read from the store");
@@ -137,7 +137,7 @@ StoreStatus WriteTxn::merge_denial(DenialKind kind, std::string_view name, const
   }
   if (!merge(&record, entry)) {
     return failure(StoreCode::exists, name_of(kind, name) + " is denied for " + std::to_string(kMaxDenialIssuers) +
-                                          " issuers already; deny it for all of them");
+                                          " issuers already; leave --issuer out to deny it for all");
   }
   status = state_->put_denial(record, fresh);
   return status.ok() ? state_->note(kind == DenialKind::jti ? Operation::token_denied : Operation::subject_denied, name,

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "store/environment/failure.hpp"
-#include "store/environment/side.hpp"
+#include "store/environment/table_cursor.hpp"
 #include "store/transactions/write_txn_state.hpp"
 #include "store/transactions/writer.hpp"
 
@@ -77,7 +77,7 @@ StoreStatus WriteTxn::trim_journal(std::int64_t before_s, std::size_t most, std:
   std::vector<std::string> ended;
   StoreStatus status = state_->know_journal();
   {
-    Side entries;
+    TableCursor entries;
     const int rc = status.ok() ? entries.open(scope.txn(), scope.handle(Table::journal)) : 0;
     if (!status.ok() || rc != 0) {
       return status.ok() ? scope.note(rc, "read the journal") : status;

@@ -9,11 +9,11 @@
 #include <string_view>
 #include <vector>
 
+#include "store/environment/status.hpp"
 #include "store/records/denial.hpp"
 #include "store/records/journal.hpp"
-#include "store/transactions/reader.hpp"
 #include "store/records/record.hpp"
-#include "store/environment/status.hpp"
+#include "store/transactions/reader.hpp"
 
 namespace keyward {
 

@@ -55,7 +55,9 @@ class Build:
         if not self.sanitized:
             return []
         paths = [
-            subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
+            subprocess.run(
+                ["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=True
+            ).stdout.strip()
             for name in ("libasan.so", "libubsan.so")
         ]
         return [f"LD_PRELOAD={':'.join(os.path.realpath(path) for path in paths)}"]

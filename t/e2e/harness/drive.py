@@ -22,13 +22,22 @@ add_header X-Reason $keyward_reason always;
 @contextlib.contextmanager
 def limited(pid, name, value):
     """A process that gets no more than this of what prlimit calls so; then as much as before."""
-    uid, gid = (int(re.search(rf"^{name}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)[1]) for name in ("Uid", "Gid"))
+    uid, gid = (
+        int(re.search(rf"^{name}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)[1])
+        for name in ("Uid", "Gid")
+    )
     as_its_user = {"user": uid, "group": gid, "extra_groups": []} if os.geteuid() != uid else {}
 
     def prlimit(soft):
         subprocess.run(["prlimit", "--pid", str(pid), f"--{name}={soft}:"], check=True, **as_its_user)
 
-    before = subprocess.run(["prlimit", "--pid", str(pid), f"--{name}", "--noheadings", "--raw", "--output=SOFT"], check=True, capture_output=True, text=True, **as_its_user)
+    before = subprocess.run(
+        ["prlimit", "--pid", str(pid), f"--{name}", "--noheadings", "--raw", "--output=SOFT"],
+        check=True,
+        capture_output=True,
+        text=True,
+        **as_its_user,
+    )
     prlimit(value)
     try:
         yield

@@ -105,7 +105,8 @@ class Config:
             "PREFIX": prefix,
             "USER": f"user {user[0]} {user[1]};" if user else "",
             "WORKER_CONNECTIONS": 4096,
-            "LISTEN_H2": lambda: f"listen 127.0.0.1:{self.value('PORT_H2')}" + ("; http2 on;" if build.nginx_version >= (1, 25, 1) else " http2;"),
+            "LISTEN_H2": lambda: f"listen 127.0.0.1:{self.value('PORT_H2')}"
+            + ("; http2 on;" if build.nginx_version >= (1, 25, 1) else " http2;"),
             **values,
         }
         # logs: where an nginx that was built by hand writes until it has read the configuration.
@@ -249,7 +250,9 @@ class Edge:
 
     def wait_log(self, pattern, timeout=10, since=0):
         """The first match in the error log, from the character `since` on (as len(edge.log) told it before)."""
-        return until(lambda: re.search(pattern, self.log[since:]), timeout * self.build.patience, f"{pattern!r} in the log")
+        return until(
+            lambda: re.search(pattern, self.log[since:]), timeout * self.build.patience, f"{pattern!r} in the log"
+        )
 
     def allow_log(self, pattern):
         """A line (or a sanitizer's report) with this in it doesn't fail the test."""
@@ -373,7 +376,9 @@ class Edge:
 
         def serving():
             if self._process.poll() is not None:
-                raise StartFailed((self.prefix / "stderr.log").read_text(errors="replace") + "".join(_reports(self.prefix)))
+                raise StartFailed(
+                    (self.prefix / "stderr.log").read_text(errors="replace") + "".join(_reports(self.prefix))
+                )
             return len(self.workers()) == self._worker_count
 
         try:

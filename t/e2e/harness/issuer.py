@@ -13,7 +13,12 @@ from .wait import until
 
 def answer(body=b"", status="200 OK", headers=()):
     """A whole HTTP answer, as bytes."""
-    fields = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close", **dict(headers)}
+    fields = {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+        **dict(headers),
+    }
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + body
 

@@ -26,7 +26,9 @@ def rewrite(store, table, name, change):
     """change(content) is what the record becomes."""
     secret = (store.path / "secret").read_bytes()
     name = name.encode()
-    with lmdb.open(str(store.path / "credentials"), max_dbs=16, max_readers=1024) as environment, environment.begin(write=True) as transaction:
+    with lmdb.open(str(store.path / "credentials"), max_dbs=16, max_readers=1024) as environment, environment.begin(
+        write=True
+    ) as transaction:
         records = environment.open_db(table.encode(), txn=transaction)
         stored = transaction.get(name, db=records)
         content, tag = stored[:-16], stored[-16:]
@@ -43,7 +45,12 @@ def make_pending(store, key):
 
 def give_credits(store, subject, credits):
     """What `subject set --credits` made of a subject: a flag, and the number behind it."""
-    rewrite(store, "subjects", subject, lambda content: content[:2] + bytes([content[2] | 2]) + struct.pack("<Q", credits) + content[11:])
+    rewrite(
+        store,
+        "subjects",
+        subject,
+        lambda content: content[:2] + bytes([content[2] | 2]) + struct.pack("<Q", credits) + content[11:],
+    )
 
 
 def give_plan_credits(store, plan, amount, window_s):

@@ -8,8 +8,12 @@ KEY_SERVER = "http://127.0.0.1:8081"  # where the files look for the keys of tok
 
 def published(name, places=None):
     text = (PROJECT / "conf.d" / name).read_text()
-    for old, new in {"/var/lib/keyward;": "@STORE@;", "listen 8080;": "listen 127.0.0.1:@PORT@;", "http://127.0.0.1:9000": "@BACKEND@",
-                     **(places or {})}.items():
+    for old, new in {
+        "/var/lib/keyward;": "@STORE@;",
+        "listen 8080;": "listen 127.0.0.1:@PORT@;",
+        "http://127.0.0.1:9000": "@BACKEND@",
+        **(places or {}),
+    }.items():
         assert old in text, f"conf.d/{name} has no {old}"
         text = text.replace(old, new)
     return text

@@ -25,11 +25,19 @@ class Swaps:
         self._log.write_text("")
         self._log.chmod(0o666)
         environment = self._build.environment(
-            SWAP_LOG=self._log, SWAP_AT=str(at), SWAP_CANARY=self._canary, SWAP_USER=str(self._user), LD_PRELOAD=self._shim
+            SWAP_LOG=self._log,
+            SWAP_AT=str(at),
+            SWAP_CANARY=self._canary,
+            SWAP_USER=str(self._user),
+            LD_PRELOAD=self._shim,
         )
         done = subprocess.run(
             [self._build.command, *map(str, arguments)],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, timeout=60 * self._build.patience,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=60 * self._build.patience,
         )
         calls = [line.split(" ", 4) for line in self._log.read_text().splitlines()]
         return done, [Call(int(at), root == "1", name, int(folder), path) for at, root, name, folder, path in calls]

@@ -2,7 +2,6 @@
 
 import time
 
-
 LEAST = 30  # seconds: a bound only ends what hangs, and must not tell a busy machine from a fault
 
 

@@ -45,7 +45,9 @@ class Checker:
             text = self.look(seen, came, events)
             if text:
                 problems.append(Problem(seen.number, text))
-        problems += [Problem(number, "the backend got a request that nobody sent") for number in reached if number not in numbers]
+        problems += [
+            Problem(number, "the backend got a request that nobody sent") for number in reached if number not in numbers
+        ]
         problems += check_counts(events, self.resized, self.lag_s)
         return sorted(problems, key=lambda problem: "ADMITTED" not in problem.text)  # what must not be comes first
 
@@ -102,7 +104,11 @@ class Checker:
             return False
         if seen.status == 0:
             return len(came) <= len(arrivals) and (len(came) > 0 or self.cut(seen))
-        if len(came) != len(arrivals) or (outcome.status, outcome.reason, outcome.named) != (seen.status, seen.reason, seen.named):
+        if len(came) != len(arrivals) or (outcome.status, outcome.reason, outcome.named) != (
+            seen.status,
+            seen.reason,
+            seen.named,
+        ):
             return False
         return not outcome.fetched or self.answers(seen)
 
@@ -118,7 +124,9 @@ class Checker:
             return f"ADMITTED WITHOUT A REASON: {told}"
         if seen.status == 0 and not came:
             return "no answer came, and nothing cut the connection"
-        if came and not any(all(is_same(seen.ask, *pair) for pair in zip(outcome.arrivals, came)) for outcome in outcomes):
+        if came and not any(
+            all(is_same(seen.ask, *pair) for pair in zip(outcome.arrivals, came)) for outcome in outcomes
+        ):
             return f"the backend was told otherwise than it should have been: {told}"
         return f"the answer was {seen.status} {seen.reason} of {seen.named!r}, but {told}"
 
@@ -129,7 +137,9 @@ class Checker:
         """For each window that it may have been charged in, what is known of that. certain: one of these outcomes is what happened."""
         if seen.status == 0:
             certain = certain and bool(came) and not is_on_the_way(came[-1].path)
-        counters = dict.fromkeys(counter for outcome in outcomes for counter in (*outcome.paid, *(one[0] for one in outcome.refused)))
+        counters = dict.fromkeys(
+            counter for outcome in outcomes for counter in (*outcome.paid, *(one[0] for one in outcome.refused))
+        )
         for counter in counters:
             paid = [outcome.paid[counter] if counter in outcome.paid else NOTHING for outcome in outcomes]
             least = min(one.amount for one in paid) if certain else 0
@@ -170,4 +180,6 @@ def told_of(outcomes):
 
 def told_of_one(outcome):
     answer = outcome.reason or str(outcome.status)
-    return f"{answer} of {outcome.named!r}" + "".join(f", having come to {tuple(arrival)}" for arrival in outcome.arrivals)
+    return f"{answer} of {outcome.named!r}" + "".join(
+        f", having come to {tuple(arrival)}" for arrival in outcome.arrivals
+    )

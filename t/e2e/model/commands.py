@@ -127,14 +127,18 @@ def subject(site, op):
         arguments += options(scope=op["scopes"]) or ["--no-scopes"]
     changes = {name: op[name] for name in ("state", "plan") if name in op}
     changes |= {"scopes": tuple_of(op["scopes"])} if "scopes" in op else {}
-    return Command(["subject", "set", op["subject"], *arguments], lambda world, run: world.with_subject(op["subject"], **changes))
+    return Command(
+        ["subject", "set", op["subject"], *arguments], lambda world, run: world.with_subject(op["subject"], **changes)
+    )
 
 
 def plan(site, op):
     plan = Plan(tuple_of(op["scopes"]), tuple(op["limits"]), op["no_access"])
     arguments = (options(scope=op["scopes"]) or ["--no-scopes"]) + (options(limit=op["limits"]) or ["--no-limits"])
     arguments += ["--no-access" if op["no_access"] else "--access", "--default" if op["default"] else "--no-default"]
-    return Command(["plan", "set", op["plan"], *arguments], lambda world, run: world.with_plan(op["plan"], plan, op["default"]))
+    return Command(
+        ["plan", "set", op["plan"], *arguments], lambda world, run: world.with_plan(op["plan"], plan, op["default"])
+    )
 
 
 def unplan(site, op):
@@ -164,7 +168,9 @@ def backup(site, op):
 
 def restore(site, op):
     backup = site.backups.get(op["backup"])
-    return backup and Command(["store", "restore", site.folder / op["backup"]], lambda world, run: world.restored(backup))
+    return backup and Command(
+        ["store", "restore", site.folder / op["backup"]], lambda world, run: world.restored(backup)
+    )
 
 
 def compact(site, op):

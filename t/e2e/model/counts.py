@@ -22,7 +22,9 @@ def check_counts(events, resized, slack_s):
         list_.sort(key=lambda event: event.end)
         kept = [e for e in list_ if e.least and e.terms and not any(a <= e.end and e.start <= b for a, b in resized)]
         look = too_many_ever if counter[2] >= 3600 else too_many_soon
-        problems += [Problem(number, f"{text} in the window {counter}") for number, text in look(kept, counter[2], slack_s)]
+        problems += [
+            Problem(number, f"{text} in the window {counter}") for number, text in look(kept, counter[2], slack_s)
+        ]
         full[counter] = Fullness(list_, counter[2], slack_s)
         for event in list_:
             if event.refused:
@@ -46,7 +48,9 @@ def too_many_ever(kept, per, slack_s):
     for most in sorted({limit for event in kept for demands in event.terms for limit, _ in demands}):
         total = 0
         for event in kept:
-            total += min(max((amount for limit, amount in demands if limit <= most), default=0) for demands in event.terms)
+            total += min(
+                max((amount for limit, amount in demands if limit <= most), default=0) for demands in event.terms
+            )
             if total > most:
                 yield event.number, f"{total} admitted of {most}"
                 return

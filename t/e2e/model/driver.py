@@ -75,7 +75,9 @@ class Driver:
 
     def _connection(self, i, fresh):
         old = self._connections.get(i)
-        if old is not None and (fresh or select.select([old], [], [], 0)[0]):  # readable while idle: nginx has closed it
+        if old is not None and (
+            fresh or select.select([old], [], [], 0)[0]
+        ):  # readable while idle: nginx has closed it
             old.close()
             old = None
         if old is None:
@@ -95,7 +97,9 @@ class Driver:
         if ask.kind == "page":
             headers.append(("Sec-Fetch-Site", "same-origin"))
         if user := basic_user(ask):
-            headers.append(("Authorization", f"Basic {b64encode(f'{user}:{self._passwords[ask.basic]}'.encode()).decode()}"))
+            headers.append(
+                ("Authorization", f"Basic {b64encode(f'{user}:{self._passwords[ask.basic]}'.encode()).decode()}")
+            )
         body = "" if ask.method in ("POST", "PUT") else None
         return encode_request(ask.method, ask.location, headers, body)
 

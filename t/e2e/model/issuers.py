@@ -32,7 +32,9 @@ class Issuer:
 
 AUTH = Issuer("auth", "auth", EDDSA, "https://auth.example", ("api", "web"), leeway_s=1, required=True, shared=True)
 # Its keys are those of auth, and its rules are laxer: what auth refuses must not get in as a token of this one, though it may be both's.
-PARTNER = Issuer("partner", "auth", EDDSA, require=(("tenant", ("partner",)),), leeway_s=0, require_exp=False, grant=("*",))
+PARTNER = Issuer(
+    "partner", "auth", EDDSA, require=(("tenant", ("partner",)),), leeway_s=0, require_exp=False, grant=("*",)
+)
 OAUTH = Issuer("oauth", "oauth", ("ES256",), type="at+jwt", require=(("use.kind", ("access", "delegated")),), leeway_s=0,
                max_lifetime_s=3600, subject_claim="uid", prefix="o:", scope_claims=("roles.list", "scp"), wildcards=True,
                grant=("media:read",), plan_claim="tier")  # fmt: skip
@@ -56,7 +58,12 @@ ISSUERS = (
 # What each key is called in tokens: its kid; None is without. One kid is used by two sources, and one key; x0 is in nobody's set.
 KIDS = {"a0": "a0", "a1": "a1", "a2": None, "a3": "f0", "f0": "f0", "f1": "f1", "f2": "a0", "o0": None, "o1": None,
         "h0": None, "h1": None, "x0": "x0"}  # fmt: skip
-SOURCES = {"auth": ("a0", "a1", "a2", "a3"), "oauth": ("o0", "o1"), "internal": ("h0", "h1"), "fetched": ("f0", "f1", "f2", "a1")}
+SOURCES = {
+    "auth": ("a0", "a1", "a2", "a3"),
+    "oauth": ("o0", "o1"),
+    "internal": ("h0", "h1"),
+    "fetched": ("f0", "f1", "f2", "a1"),
+}
 FIRST_SETS = {"auth": ("a0",), "oauth": ("o0",), "internal": ("h0",), "fetched": ("f0",)}
 SETS = ("auth", "fetched")  # sources with several keys at once
 

@@ -6,11 +6,23 @@ made them was taken out, as shrinking does: then the key is unknown.
 
 import random
 
-from .issuers import FIRST_SETS, ISSUERS, KIDS, SETS, SOURCES, algorithms_of
 from .asks import Ask
+from .issuers import FIRST_SETS, ISSUERS, KIDS, SETS, SOURCES, algorithms_of
 from .locations import ASKED, FRIEND
 
-SCOPES = ("posts:read", "posts:write", "posts:*", "media:read", "mcp:read", "mcp:analytics", "mcp:full", "mcp:*", "*", "other:read", "Admin")
+SCOPES = (
+    "posts:read",
+    "posts:write",
+    "posts:*",
+    "media:read",
+    "mcp:read",
+    "mcp:analytics",
+    "mcp:full",
+    "mcp:*",
+    "*",
+    "other:read",
+    "Admin",
+)
 SUBJECTS = ("s0", "s1", "s2", "s3", "s4", "s5")
 OWN_SUBJECTS = ("o:s0", "o:s1")  # of the issuer with this prefix
 PLANS = ("free", "gold", "team", "closed", "nowhere")
@@ -37,18 +49,66 @@ ODDITIES = (
 )
 ROLES = ("Billing Admin", "Billing Admin", ["Billing Admin", "posts:read"], ["Admin"])  # a role may have a blank in it
 ODD_CLAIMS = {
-    "iss": (None, "https://auth.example", "https://auth.example/", "https://auth.exampl", "https://fetched.example", 5, ["https://auth.example"]),
-    "aud": (None, "api", "web", "other", "ap", [], ["other"], ["other", "web"], ["api", 5], ["web", ["api"]], {"api": 1}),
+    "iss": (
+        None,
+        "https://auth.example",
+        "https://auth.example/",
+        "https://auth.exampl",
+        "https://fetched.example",
+        5,
+        ["https://auth.example"],
+    ),
+    "aud": (
+        None,
+        "api",
+        "web",
+        "other",
+        "ap",
+        [],
+        ["other"],
+        ["other", "web"],
+        ["api", 5],
+        ["web", ["api"]],
+        {"api": 1},
+    ),
     "sub": (None, "s3", "s9", "o:s0", "", 5, "s0\n", ["s0"]),
     "uid": (None, "s1", "s9", 7),
     "jti": (None, *JTIS, 5),
     "tenant": (None, "partner", ["a", "partner"], "partners"),
-    "use": (None, {"kind": "access"}, {"kind": "delegated"}, {"kind": ["x", "delegated"]}, {"kind": "refresh"}, {"kind": True}, "access"),
-    "scope": ("", "posts:read", "posts:read  media:read", "posts:readx", "posts:* *", ["posts:write", 5, "a b"], 'media:read "', 5, {"a": 1}),
+    "use": (
+        None,
+        {"kind": "access"},
+        {"kind": "delegated"},
+        {"kind": ["x", "delegated"]},
+        {"kind": "refresh"},
+        {"kind": True},
+        "access",
+    ),
+    "scope": (
+        "",
+        "posts:read",
+        "posts:read  media:read",
+        "posts:readx",
+        "posts:* *",
+        ["posts:write", 5, "a b"],
+        'media:read "',
+        5,
+        {"a": 1},
+    ),
     "scp": ("posts:write", ["posts:*"], ["*"], "mcp:full", []),
     "permissions": (["posts:read", "mcp:read"], "posts:write media:read"),
-    "roles": ({"list": ["media:read"]}, {"list": "posts:*"}, {"list": "*"}, {}, "list", [], *ROLES, "Admin", "posts:read Admin",
-              {"list": "Billing Admin"}),
+    "roles": (
+        {"list": ["media:read"]},
+        {"list": "posts:*"},
+        {"list": "*"},
+        {},
+        "list",
+        [],
+        *ROLES,
+        "Admin",
+        "posts:read Admin",
+        {"list": "Billing Admin"},
+    ),
     "tier": ("free", "gold", "team", "closed", "nowhere", 5),
     "https://e.example/plan": ("free", "gold", "nowhere", 5),
 }
@@ -110,7 +170,11 @@ class Maker:
                 "connections": rng.choice((1, 4, 12)), "fresh": rng.choice((0, 0.1, 1))}  # fmt: skip
 
     def during(self, *ops):
-        return {"do": "during", "ops": list(ops) or [self.change() for _ in range(self.rng.choice((1, 1, 2, 4)))], "ask": self.ask(60)}
+        return {
+            "do": "during",
+            "ops": list(ops) or [self.change() for _ in range(self.rng.choice((1, 1, 2, 4)))],
+            "ask": self.ask(60),
+        }
 
     def change(self):
         return getattr(self, pick(self.rng, CHANGES))()
@@ -142,12 +206,24 @@ class Maker:
         issuer = issuer or rng.choice(ISSUERS[0])
         key = rng.choice(self.sets[issuer.source]) if rng.random() < 0.9 else rng.choice(SOURCES[issuer.source])
         self.tokens += 1
-        claims = {"iss": issuer.iss or "https://else.example", "aud": rng.choice(("web", ["api", "web"])), "jti": f"of t{self.tokens - 1}"}
+        claims = {
+            "iss": issuer.iss or "https://else.example",
+            "aud": rng.choice(("web", ["api", "web"])),
+            "jti": f"of t{self.tokens - 1}",
+        }
         claims |= {"sub": rng.choice((*SUBJECTS, "s0")), "uid": rng.choice(("s0", "s1")), "use": {"kind": "access"}}
         if issuer.name == "partner" or (issuer.source in SETS and rng.random() < 0.4):
             claims["tenant"] = "partner"
         if rng.random() < 0.7:
-            scopes = rng.choice(("posts:read", "posts:read posts:write media:read", ["posts:write", "media:read"], ["mcp:read", "posts:read"], *ROLES))
+            scopes = rng.choice(
+                (
+                    "posts:read",
+                    "posts:read posts:write media:read",
+                    ["posts:write", "media:read"],
+                    ["mcp:read", "posts:read"],
+                    *ROLES,
+                )
+            )
             name, *inner = rng.choice((issuer.scope_claims[0], *issuer.scope_claims)).split(".")
             claims[name] = {inner[0]: scopes} if inner else scopes
         op = {"do": "mint", "token": f"t{self.tokens - 1}", "key": key, "kid": KIDS[key], "alg": algorithms_of(key)[0], "flaw": "",
@@ -161,13 +237,21 @@ class Maker:
         if rng.random() < 0.5:
             name = rng.choice(list(ODD_CLAIMS))
             value = rng.choice(ODD_CLAIMS[name])
-            op["claims"] = {**op["claims"], name: value} if value is not None else {n: v for n, v in op["claims"].items() if n != name}
+            op["claims"] = (
+                {**op["claims"], name: value}
+                if value is not None
+                else {n: v for n, v in op["claims"].items() if n != name}
+            )
             return
         name, values = rng.choice(ODDITIES)
         op[name] = rng.choice(values)
 
     def short_lived(self):
-        return [self.mint(exp=self.rng.choice((0, 1, 1.5, 2))), self.mint(nbf=self.rng.choice((1, 2, 3))), self.mint(iat=self.rng.choice((1, 2)))]
+        return [
+            self.mint(exp=self.rng.choice((0, 1, 1.5, 2))),
+            self.mint(nbf=self.rng.choice((1, 2, 3))),
+            self.mint(iat=self.rng.choice((1, 2))),
+        ]
 
     def deny(self):
         """A jti, or a subject. Mostly for a moment, as no new token makes good what was said of a subject."""
@@ -191,7 +275,10 @@ class Maker:
         return {**op, "amid": rng.choice((self.kill, self.reload))()} if rng.random() < 0.3 else op
 
     def server(self):
-        return {"do": "server", "how": self.rng.choice(("well", "well", "well", "well", "", "", "nonsense", "error", "empty", "elsewhere"))}
+        return {
+            "do": "server",
+            "how": self.rng.choice(("well", "well", "well", "well", "", "", "nonsense", "error", "empty", "elsewhere")),
+        }
 
     def hunger(self):
         """The set that is fetched gets too old, and then another one comes."""
@@ -202,7 +289,9 @@ class Maker:
         return None if rng.random() < 0.4 else rng.sample(SCOPES, rng.choice((0, 1, 1, 2, 3)))
 
     def limits(self):
-        return self.rng.sample((5, 10, 20, 40), self.rng.choice((0, 1, 1, 2)))  # of two that are the same the command keeps one
+        return self.rng.sample(
+            (5, 10, 20, 40), self.rng.choice((0, 1, 1, 2))
+        )  # of two that are the same the command keeps one
 
     def create(self, expires=None):
         rng = self.rng

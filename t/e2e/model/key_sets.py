@@ -43,9 +43,15 @@ class KeySets:
             return
         since = len(self._edge.log)
         self._signers.spoil(source)
-        told = [f'issuer "{issuer.name}" goes on with the keys that it had' for issuer in ISSUERS[0] if issuer.source == source]
+        told = [
+            f'issuer "{issuer.name}" goes on with the keys that it had'
+            for issuer in ISSUERS[0]
+            if issuer.source == source
+        ]
         workers = len(self._edge.workers())
-        self._until(lambda: all(self._edge.log[since:].count(text) >= workers for text in told), f"{told} of each worker")
+        self._until(
+            lambda: all(self._edge.log[since:].count(text) >= workers for text in told), f"{told} of each worker"
+        )
         self.change(source, keys)
 
     def serve(self, how):
@@ -63,7 +69,10 @@ class KeySets:
         reload("2s")
         connections = self._connections()
         for connection in connections.values():
-            self._until(lambda: self._reason(connection, "fetched", "f0") == "keys_unavailable", "the end of a set that is too old")
+            self._until(
+                lambda: self._reason(connection, "fetched", "f0") == "keys_unavailable",
+                "the end of a set that is too old",
+            )
             connection.close()
         self.adopted.change({**self.adopted.last, "fetched": None}, start, time.monotonic())
 
@@ -94,7 +103,10 @@ class KeySets:
         connections = self._connections()
         for connection in connections.values():
             for key in dict.fromkeys((*new, *old)):
-                self._until(lambda: (self._reason(connection, source, key) not in UNKNOWN) == (key in new), f"{new} of {source} in each worker")
+                self._until(
+                    lambda: (self._reason(connection, source, key) not in UNKNOWN) == (key in new),
+                    f"{new} of {source} in each worker",
+                )
             connection.close()
 
     def _reason(self, connection, source, key):

@@ -71,7 +71,9 @@ LOCATIONS = {
     "/off": Location(mode="off"),
     "/shadow": Location(WRITE, limits=(Limit("shared", 40, HOUR),), mode="shadow"),
     "/redirect": Location(READ, limits=(AFTER,), then=Then("try", "/inner")),
-    "/inner": inner(Rule(("media:read",)), limits=(AFTER, Limit("inner", 30, HOUR)), accept=("key", "oauth", "internal", "auth")),
+    "/inner": inner(
+        Rule(("media:read",)), limits=(AFTER, Limit("inner", 30, HOUR)), accept=("key", "oauth", "internal", "auth")
+    ),
     "/satisfy": Location(READ, satisfy="address"),
     "/keys": Location(accept=("key",)),
     "/auth": Location(accept=("auth",)),
@@ -79,7 +81,9 @@ LOCATIONS = {
     "/partner": Location(READ, accept=("partner",)),
     "/several": Location(Rule(("posts:read", "media:read"), any=True), accept=("fetched", "oauth", "partner", "key")),
     "/issuers": Location(accept=("token",), limits=(Limit("issuers", 50, HOUR),)),
-    "/by-method": Location(accept={"GET": ("token", "anonymous"), "POST": ("internal", "auth", "unprovisioned"), None: ("key",)}),
+    "/by-method": Location(
+        accept={"GET": ("token", "anonymous"), "POST": ("internal", "auth", "unprovisioned"), None: ("key",)}
+    ),
     "/session": Location(
         Rule(("posts:read",), methods=READS),
         Rule(("posts:write",), methods=("POST", "PUT", "DELETE")),

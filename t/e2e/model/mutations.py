@@ -8,7 +8,6 @@ from functools import reduce
 from unittest.mock import patch
 
 from . import route, rules, tokens
-
 from .issuers import ISSUERS, KIDS, SOURCES, Issuer
 from .locations import EVERY, LOCATIONS, Location
 from .route import decide
@@ -267,9 +266,13 @@ MUTATIONS = {
     "token-signatures-are-good": tokens_with(signed_by_its_kid),
     "token-of-any-key": everywhere(every_key_is_in_its_set),
     "token-kid-says-nothing": with_(tokens, is_signed=without_kid),
-    "token-of-an-algorithm-turned-off": issuers_with(algorithms=("EdDSA", "Ed25519", "ES256", "HS256", "HS384", "HS512")),
+    "token-of-an-algorithm-turned-off": issuers_with(
+        algorithms=("EdDSA", "Ed25519", "ES256", "HS256", "HS384", "HS512")
+    ),
     "token-verdict-is-not-final": with_(tokens, whose=whose_but_not_finally),
-    "token-is-everybodys": with_(rules, issuers_for=lambda issuers_for, accepted, variant: list(rules.ISSUERS[variant])),
+    "token-is-everybodys": with_(
+        rules, issuers_for=lambda issuers_for, accepted, variant: list(rules.ISSUERS[variant])
+    ),
     "token-last-issuer-first": with_(rules, issuers_for=lambda issuers_for, *given: issuers_for(*given)[::-1]),
     "token-of-any-iss": issuers_with(iss=""),
     "token-of-any-audience": issuers_with(audience=()),
@@ -278,13 +281,19 @@ MUTATIONS = {
     "token-has-no-leeway": issuers_with(leeway_s=0),
     "token-may-live-for-ever": issuers_with(max_lifetime_s=None),
     "token-need-not-expire": issuers_with(require_exp=False),
-    "token-never-expires": with_(tokens, complaint=lambda complaint, *given: complaint(*given).replace("expired_token", "")),
+    "token-never-expires": with_(
+        tokens, complaint=lambda complaint, *given: complaint(*given).replace("expired_token", "")
+    ),
     "token-expired-and-more-is-expired": claims_with(aud="web"),
     "token-nbf-says-nothing": claims_with(nbf=None),
     "token-iat-may-be-later": claims_with(iat=1),
     "token-unprovisioned-is-fine": issuers_with(required=False),
-    "token-unprovisioned-is-accepted": with_(Location, accepts=lambda accepts, *given: (*accepts(*given), "unprovisioned")),
-    "token-of-nobody-is-unprovisioned": with_(rules, may_be_unknown=lambda may_be_unknown, subject, accepted: "unprovisioned" in accepted),
+    "token-unprovisioned-is-accepted": with_(
+        Location, accepts=lambda accepts, *given: (*accepts(*given), "unprovisioned")
+    ),
+    "token-of-nobody-is-unprovisioned": with_(
+        rules, may_be_unknown=lambda may_be_unknown, subject, accepted: "unprovisioned" in accepted
+    ),
     "token-prefix-is-lost": issuers_with(prefix=""),
     "token-subjects-are-shared": with_(tokens, comes_to=lambda comes_to, *given: True),
     "token-subjects-are-apart": with_(tokens, comes_to=lambda comes_to, *given: False),
@@ -297,7 +306,9 @@ MUTATIONS = {
     "token-names-no-plan": issuers_with(plan_claim=""),
     "token-plan-goes-first": with_(rules, of_token=plan_of_the_token_first),
     "token-jti-is-not-denied": denied(lambda name, denial: (("", *name[1:]) if name[0] == "jti" else name, denial)),
-    "token-subject-is-not-denied": denied(lambda name, denial: (("", *name[1:]) if name[0] == "subject" else name, denial)),
+    "token-subject-is-not-denied": denied(
+        lambda name, denial: (("", *name[1:]) if name[0] == "subject" else name, denial)
+    ),
     "token-denied-by-one-is-by-all": denied(lambda name, denial: ((*name[:2], ""), denial)),
     "token-denied-for-ever": denied(lambda name, denial: (name, replace(denial, until_s=None))),
     "token-denied-without-leeway": denied(lambda name, denial: (name, replace(denial, before_s=denial.before_s - 30))),

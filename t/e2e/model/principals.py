@@ -16,7 +16,19 @@ CONFIGURED = (
 NOBODY = ("", "", "", "", "", frozenset())
 ANONYMOUS = ("", "", "", "anonymous", "", frozenset())
 # Scopes by which two lists of grants are told apart.
-UNIVERSE = ("posts:read", "posts:write", "posts:x", "media:read", "mcp:read", "mcp:analytics", "mcp:full", "other:read", "rare", "Admin", "Billing")
+UNIVERSE = (
+    "posts:read",
+    "posts:write",
+    "posts:x",
+    "media:read",
+    "mcp:read",
+    "mcp:analytics",
+    "mcp:full",
+    "other:read",
+    "rare",
+    "Admin",
+    "Billing",
+)
 
 
 def covers(grants, scope):
@@ -73,7 +85,9 @@ def of_key(world, variant, key):
     record = world.subjects.get(key.subject) if key.subject else None
     counter = ("key", key.counter)
     by_subject = ("subject", key.subject) if key.subject else counter
-    principal = Principal(world, variant, key.scopes, key.plan or (record.plan if record else ""), record, counter, by_subject, "key")
+    principal = Principal(
+        world, variant, key.scopes, key.plan or (record.plan if record else ""), record, counter, by_subject, "key"
+    )
     principal.limits = key.limits if key.limits is not None else principal.limits
     principal.identity = (key.id, key.subject, principal.plan_name, "key", "", held(*principal.lists))
     return principal
@@ -81,7 +95,11 @@ def of_key(world, variant, key):
 
 def of_token(world, variant, issuer, token, subject, record, own_name):
     """record: None where the subject isn't in the store. own_name: the subject's name is the store's, and not only this issuer's."""
-    plan = (record.plan if record else "") or (issuer.plan_claim and tokens.claim_of(token.claims, issuer.plan_claim)) or issuer.plan
+    plan = (
+        (record.plan if record else "")
+        or (issuer.plan_claim and tokens.claim_of(token.claims, issuer.plan_claim))
+        or issuer.plan
+    )
     counter = ("token", issuer.name, subject)
     by_subject = ("subject", subject) if subject and own_name else counter
     principal = Principal(world, variant, tokens.scopes_of(issuer, token), plan, record, counter, by_subject, "token")

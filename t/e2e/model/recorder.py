@@ -14,7 +14,14 @@ from .principals import identity_of
 
 OK = b"HTTP/1.1 200 OK\r\n%sContent-Length: 2\r\n\r\n"
 MISSING = b"HTTP/1.1 404 Not Found\r\n%sContent-Length: 2\r\n\r\n"
-FIELDS = [b"x-keyward-key-id", b"x-keyward-subject", b"x-keyward-plan", b"x-keyward-kind", b"x-keyward-issuer", b"x-keyward-scopes"]
+FIELDS = [
+    b"x-keyward-key-id",
+    b"x-keyward-subject",
+    b"x-keyward-plan",
+    b"x-keyward-kind",
+    b"x-keyward-issuer",
+    b"x-keyward-scopes",
+]
 
 
 class Recorder:
@@ -37,7 +44,9 @@ class Recorder:
 
     def _run(self):
         asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(self._loop.create_server(lambda: Exchange(self), "127.0.0.1", 0, backlog=1024))
+        server = self._loop.run_until_complete(
+            self._loop.create_server(lambda: Exchange(self), "127.0.0.1", 0, backlog=1024)
+        )
         self.url = "http://127.0.0.1:%d" % server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()

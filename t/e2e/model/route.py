@@ -35,7 +35,11 @@ At = namedtuple("At", "place uri method left taken paid before arrivals refusal 
 def named(principal):
     """(identity, jti, tenant), as variables have it; of nobody who was admitted all the same."""
     claims = principal.claims if principal else {}
-    return principal.identity if principal else ANONYMOUS, tokens.text_of(claims.get("jti")), tokens.text_of(claims.get("tenant"))
+    return (
+        principal.identity if principal else ANONYMOUS,
+        tokens.text_of(claims.get("jti")),
+        tokens.text_of(claims.get("tenant")),
+    )
 
 
 def unnamed(verdict):
@@ -60,7 +64,11 @@ def due(at, counter, limit, cost):
 
 def remembered(at, location, amounts):
     """What later locations take for paid: a location in shadow pays for nobody."""
-    return at.before if location.mode == "shadow" else {**at.before, **{c: at.before.get(c, 0) + a for c, a in amounts.items()}}
+    return (
+        at.before
+        if location.mode == "shadow"
+        else {**at.before, **{c: at.before.get(c, 0) + a for c, a in amounts.items()}}
+    )
 
 
 def charged(at, location, charges):
@@ -198,7 +206,9 @@ class Route:
         after = at
         if path := ON_THE_WAY.get(how):
             path += to if how == "accel" else ""
-            after = at._replace(arrivals=(*at.arrivals, self.arrival(at, path, identity, names, decision, reason, user)))
+            after = at._replace(
+                arrivals=(*at.arrivals, self.arrival(at, path, identity, names, decision, reason, user))
+            )
         self.lead(at, to, after, keeps_method=how in ("try", "index"))
 
     def lead(self, at, to, after, keeps_method=False):
@@ -211,7 +221,13 @@ class Route:
     def arrival(self, at, path, identity, names, decision, reason, user):
         who, *claims = names
         names = who, decision, *claims
-        return Arrival(path, identity, names, users(who[1], decision, reason, user, self.user if "basic" in at.left else ""), at.left)
+        return Arrival(
+            path,
+            identity,
+            names,
+            users(who[1], decision, reason, user, self.user if "basic" in at.left else ""),
+            at.left,
+        )
 
 
 def told(identity):

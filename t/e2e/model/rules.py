@@ -93,7 +93,9 @@ def given(location, sent):
 
 
 def is_cross_site(location, sent, kind, method):
-    by_cookie = COOKIE in location.sources and not any(source in sent for source in location.sources if source != COOKIE)
+    by_cookie = COOKIE in location.sources and not any(
+        source in sent for source in location.sources if source != COOKIE
+    )
     return by_cookie and kind == "cookie" and method not in READS
 
 

@@ -95,7 +95,10 @@ class Signers:
     def mint(self, op):
         """(the token's text, what is true of it). Times in the operation are seconds from now."""
         now_s = int(time.time())
-        claims = {**op["claims"], **{name: now_s + op[name] for name in ("iat", "nbf", "exp") if op.get(name) is not None}}
+        claims = {
+            **op["claims"],
+            **{name: now_s + op[name] for name in ("iat", "nbf", "exp") if op.get(name) is not None},
+        }
         header = {"alg": op["alg"], "typ": op["typ"], "kid": op["kid"]}
         header = {name: value for name, value in header.items() if value is not None}
         payload, key = json.dumps(claims), op["key"]
@@ -108,7 +111,9 @@ class Signers:
                 header["jwk"] = self.keys[key].jwk
         text = f"{b64(json.dumps(header))}.{b64(payload)}"
         signed, by = self._sign(op, key, text)
-        token = Token(op["token"], by, op["alg"], op["kid"], op["typ"], claims, op["flaw"] not in ("crit", "twice"), bool(signed))
+        token = Token(
+            op["token"], by, op["alg"], op["kid"], op["typ"], claims, op["flaw"] not in ("crit", "twice"), bool(signed)
+        )
         text = f"{text}.{b64(signed)}"
         return (flipped(text, 77) if op["flaw"] == "flipped" and signed else text), token
 

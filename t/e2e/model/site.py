@@ -42,7 +42,10 @@ class Site:
         self.users = self.folder / "users"
         self.users.write_text(f"{USERS['good']}:{{PLAIN}}{self.passwords['good']}\n{USERS['bad']}:{{PLAIN}}another\n")
         self.users.chmod(0o644)
-        self.resized, self.broken = [], []  # spans in which the zone was exchanged; in which connections may have been cut
+        self.resized, self.broken = (
+            [],
+            [],
+        )  # spans in which the zone was exchanged; in which connections may have been cut
         self.problems, self.zone = [], ZONES[0]
         values = {"BACKEND": self.backend.url, "STORE": lambda: self.store.path}
         # Fewer lines than `info`, which tells every refusal.
@@ -107,7 +110,9 @@ class Site:
             turn += 1
             self._ask(ask)
             if turn > 20:
-                thread.join(0.02)  # keys take a second to get there: enough answers in that time, not as many as there can be
+                thread.join(
+                    0.02
+                )  # keys take a second to get there: enough answers in that time, not as many as there can be
         thread.join()
         if errors:
             raise errors[0]
@@ -123,7 +128,11 @@ class Site:
         if not soon:
             return
         last_s = min(soon.values()) + LAG_S * self.build.patience + 0.2
-        asks = [Ask(place, "GET", "key", name, ADDRESSES[0], False) for name in sorted(soon) for place in ("/open", "/provision")]
+        asks = [
+            Ask(place, "GET", "key", name, ADDRESSES[0], False)
+            for name in sorted(soon)
+            for place in ("/open", "/provision")
+        ]
         while time.monotonic() + self.wall_s < last_s:
             self.driver.volley(asks[: op["count"]], 2)
             time.sleep(0.01)  # enough answers in that time, not as many as there can be
@@ -138,7 +147,9 @@ class Site:
         end = time.monotonic()
         expected = expects(self.stores.last, op, (start + self.wall_s, end + self.wall_s))
         if expected is not None and expected != (run.rc == 0):
-            self.problems.append(Problem(-1, f"the command should have {'done' if expected else 'refused'} {op}: {run.stderr}"))
+            self.problems.append(
+                Problem(-1, f"the command should have {'done' if expected else 'refused'} {op}: {run.stderr}")
+            )
         if run.rc == 0:
             self.stores.change(command.then(self.stores.last, run), start, end)
 
@@ -225,6 +236,11 @@ class Site:
 
     def check(self, model=decide, store_early_s=0, sets_early_s=0):
         """Everything that went wrong. After close(). early: takes changes of the store, of key sets, for that much earlier than they were."""
-        histories = self.stores.earlier(store_early_s), self.configurations, self.key_sets.adopted.earlier(sets_early_s), self.key_sets.servers
+        histories = (
+            self.stores.earlier(store_early_s),
+            self.configurations,
+            self.key_sets.adopted.earlier(sets_early_s),
+            self.key_sets.servers,
+        )
         checker = Checker(histories, self.tokens, self.wall_s, self.build.patience, self.resized, self.broken, model)
         return self.problems + checker.run(self.driver.seen, self.backend.reached)

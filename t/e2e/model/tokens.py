@@ -1,4 +1,4 @@
-"""What the model decides of a token: whose it is, what is wrong with it at a moment, and whom it names. From the spec alone:
+"""What the model decides of a token: whose it is, what is wrong with it at a moment, and whom it names. From the documents alone:
 no signature is verified here, as who has minted a token knows which key signed it."""
 
 import math
@@ -64,7 +64,9 @@ def is_for(issuer, keys, token):
         return False
     if token.alg not in issuer.algorithms or not is_signed(keys, token):
         return False
-    return (not issuer.type or is_type(issuer.type, token.typ)) and all(meets(one, token.claims) for one in issuer.require)
+    return (not issuer.type or is_type(issuer.type, token.typ)) and all(
+        meets(one, token.claims) for one in issuer.require
+    )
 
 
 def is_awaited(issuer, keys, token):
@@ -75,13 +77,19 @@ def is_awaited(issuer, keys, token):
 
 
 def has_audience(issuer, audience):
-    return not issuer.audience or any(one in issuer.audience for one in (audience if isinstance(audience, list) else [audience]))
+    return not issuer.audience or any(
+        one in issuer.audience for one in (audience if isinstance(audience, list) else [audience])
+    )
 
 
 def are_claims_good(issuer, claims):
     """All but the clock's."""
     audience = claims.get("aud")
-    texts = [claims.get("iss", ""), claims.get("jti", ""), *(audience if isinstance(audience, list) else [audience or ""])]
+    texts = [
+        claims.get("iss", ""),
+        claims.get("jti", ""),
+        *(audience if isinstance(audience, list) else [audience or ""]),
+    ]
     dates = [claims[name] for name in ("exp", "nbf", "iat") if name in claims]
     plan, subject = issuer.plan_claim and claim_of(claims, issuer.plan_claim), claim_of(claims, issuer.subject_claim)
     if not all(isinstance(text, str) for text in texts) or not all(is_number(date) for date in dates):
@@ -93,7 +101,9 @@ def are_claims_good(issuer, claims):
         return False
     if plan and not isinstance(plan, str):
         return False
-    return subject is None or (isinstance(subject, str) and subject != "" and not re.search(r"[\x00-\x1f\x7f]", subject))
+    return subject is None or (
+        isinstance(subject, str) and subject != "" and not re.search(r"[\x00-\x1f\x7f]", subject)
+    )
 
 
 def complaint(issuer, token, now_s):

@@ -8,7 +8,7 @@
 
 namespace keyward {
 
-struct Side {
+struct TableCursor {
   lmdb::Cursor cursor;
   std::string_view key, value;
   int rc = MDB_NOTFOUND;

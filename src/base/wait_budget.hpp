@@ -8,11 +8,11 @@
 namespace keyward {
 
 // `each_ms` at most for one wait, and for all of them together until `all_ms` after this was made. By a clock that never steps.
-class Patience {
+class WaitBudget {
  public:
-  Patience(std::uint64_t each_ms) noexcept
+  WaitBudget(std::uint64_t each_ms) noexcept
       : each_ms_(each_ms), end_(Clock::time_point::max()) {}  // NOLINT: a number is one
-  Patience(std::uint64_t each_ms, std::uint64_t all_ms) noexcept
+  WaitBudget(std::uint64_t each_ms, std::uint64_t all_ms) noexcept
       : each_ms_(each_ms), end_(Clock::now() + std::chrono::milliseconds(all_ms)) {}
 
   // For the next wait; 0 once all is used up.

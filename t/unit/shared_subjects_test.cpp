@@ -1,4 +1,4 @@
-#include "auth/subject_reach.hpp"
+#include "auth/shared_subjects.hpp"
 
 #include <gtest/gtest.h>
 
@@ -46,9 +46,9 @@ TEST(SubjectReachTest, TwoIssuersMeetOnlyWhereBothShare) {
     const jwt::Issuer other = issuer_with(pair.prefix[1], pair.shared[1]);
     const std::vector<const jwt::Issuer *> issuers = {&one, &other};
     for (std::size_t i = 0; i < 2; ++i) {
-      const SubjectReach reach(issuers, i);
-      EXPECT_EQ(reach.has(pair.subject), pair.reached[i]) << pair.prefix[0] << '|' << pair.prefix[1] << ' ' << i;
-      EXPECT_EQ(reach.is_nowhere(), pair.nowhere[i]) << pair.prefix[0] << '|' << pair.prefix[1] << ' ' << i;
+      const SharedSubjects shared(issuers, i);
+      EXPECT_EQ(shared.has(pair.subject), pair.reached[i]) << pair.prefix[0] << '|' << pair.prefix[1] << ' ' << i;
+      EXPECT_EQ(shared.is_nowhere(), pair.nowhere[i]) << pair.prefix[0] << '|' << pair.prefix[1] << ' ' << i;
     }
     // The rule itself: what both can come to, both reach only if both say so.
     const auto can = [&](const jwt::Issuer &issuer) {
@@ -62,9 +62,9 @@ TEST(SubjectReachTest, TwoIssuersMeetOnlyWhereBothShare) {
 
 TEST(SubjectReachTest, AnOnlyIssuerReachesEverything) {
   const jwt::Issuer issuer = issuer_with("", false);
-  EXPECT_TRUE(SubjectReach({&issuer}, 0).has("u1"));
-  EXPECT_TRUE(SubjectReach().has("u1"));
-  EXPECT_FALSE(SubjectReach({&issuer}, 0).is_nowhere());
+  EXPECT_TRUE(SharedSubjects({&issuer}, 0).has("u1"));
+  EXPECT_TRUE(SharedSubjects().has("u1"));
+  EXPECT_FALSE(SharedSubjects({&issuer}, 0).is_nowhere());
 }
 
 TEST(SubjectReachTest, WhoRequiresARecordComesBeforeWhoWasFirst) {
@@ -72,20 +72,20 @@ TEST(SubjectReachTest, WhoRequiresARecordComesBeforeWhoWasFirst) {
   jwt::Issuer second = issuer_with("", false);
   second.subject_required = true;
   const std::vector<const jwt::Issuer *> issuers = {&first, &second};
-  EXPECT_FALSE(SubjectReach(issuers, 0).has("u1"));
-  EXPECT_TRUE(SubjectReach(issuers, 1).has("u1"));
+  EXPECT_FALSE(SharedSubjects(issuers, 0).has("u1"));
+  EXPECT_TRUE(SharedSubjects(issuers, 1).has("u1"));
   jwt::Issuer shared = issuer_with("", true);
   const std::vector<const jwt::Issuer *> with_shared = {&shared, &second};
-  EXPECT_TRUE(SubjectReach(with_shared, 0).has("u1"));
-  EXPECT_FALSE(SubjectReach(with_shared, 1).has("u1"));
+  EXPECT_TRUE(SharedSubjects(with_shared, 0).has("u1"));
+  EXPECT_FALSE(SharedSubjects(with_shared, 1).has("u1"));
 }
 
 TEST(SubjectReachTest, AThirdIssuerStaysOutside) {
   const jwt::Issuer a = issuer_with("", true), b = issuer_with("", true), c = issuer_with("", false);
   const std::vector<const jwt::Issuer *> issuers = {&a, &b, &c};
-  EXPECT_TRUE(SubjectReach(issuers, 0).has("u1"));
-  EXPECT_TRUE(SubjectReach(issuers, 1).has("u1"));
-  EXPECT_FALSE(SubjectReach(issuers, 2).has("u1"));
+  EXPECT_TRUE(SharedSubjects(issuers, 0).has("u1"));
+  EXPECT_TRUE(SharedSubjects(issuers, 1).has("u1"));
+  EXPECT_FALSE(SharedSubjects(issuers, 2).has("u1"));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Telling issuers' subjects apart by their beginnings.
-#include "auth/subject_reach.hpp"
+#include "auth/shared_subjects.hpp"
 
 #include <algorithm>
 
@@ -20,7 +20,7 @@ bool comes_before(const jwt::Issuer &a, std::size_t place_of_a, const jwt::Issue
 
 }  // namespace
 
-SubjectReach::SubjectReach(const std::vector<const jwt::Issuer *> &issuers, std::size_t which) {
+SharedSubjects::SharedSubjects(const std::vector<const jwt::Issuer *> &issuers, std::size_t which) {
   const jwt::Issuer &own = *issuers[which];
   for (std::size_t i = 0; i < issuers.size(); ++i) {
     const jwt::Issuer &other = *issuers[i];
@@ -37,7 +37,7 @@ SubjectReach::SubjectReach(const std::vector<const jwt::Issuer *> &issuers, std:
   }
 }
 
-bool SubjectReach::has(std::string_view subject) const noexcept {
+bool SharedSubjects::has(std::string_view subject) const noexcept {
   return std::none_of(foreign_.begin(), foreign_.end(),
                       [subject](const std::string &beginning) { return begins_with(subject, beginning); });
 }
