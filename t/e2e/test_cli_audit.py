@@ -219,6 +219,7 @@ def old_store(kw, store):
     store.path.mkdir()
     with tarfile.open(FORMAT_1) as archive:
         archive.extractall(store.path)
+    (store.path / "lock").touch(mode=0o600)  # init makes it
     for path in [store.path, *store.path.rglob("*")]:
         os.chown(path, owner.st_uid, owner.st_gid)
     store.path.chmod(mode)
