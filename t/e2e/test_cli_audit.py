@@ -188,7 +188,7 @@ def test_check_names_a_damaged_entry(kw, store):
         file.write(data.replace(b"\x05\x00alpha", b"\x05\x00omega"))
     report = kw("store", "check", ok=False)
     assert report["damaged"] == [
-        {"what": "journal", "name": "1", "problem": "its record's checksum or form doesn't hold"}
+        {"what": "journal", "name": "1", "problem": "its record has a wrong checksum or form"}
     ]
     run = kw.run("audit", "--json")
     assert run.rc == 3 and run.json() == [] and "damaged" in run.stderr

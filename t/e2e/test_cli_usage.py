@@ -31,7 +31,8 @@ COMMANDS = [
     ),
     *(f"token {command}" for command in ("revoke", "inspect")),
     "store check",
-    *(f"store {command}" for command in ("stats", "backup", "restore", "compact")),
+    *(f"store {command}" for command in ("stats", "backup", "restore", "compact", "upgrade")),
+    "audit",
 ]
 
 
@@ -90,7 +91,7 @@ def test_all_commands_are_tested_here(kw):
         for group in ("plan", "subject", "key", "token", "store")
         for name in names(group)
     ]
-    assert sorted(found + ["init"]) == sorted(COMMANDS)
+    assert sorted([*found, "init", "audit"]) == sorted(COMMANDS)
 
 
 @pytest.mark.parametrize(

@@ -528,7 +528,9 @@ def stopped_import(store, folder, build, lines=None):
     def holds_the_lock():
         with open("/proc/locks") as file:
             return any(
-                line.split()[4] == str(importing.pid) and f":{lock} " in line for line in file if len(line.split()) > 5
+                line.split()[3:5] == ["WRITE", str(importing.pid)] and f":{lock} " in line
+                for line in file
+                if len(line.split()) > 5
             )
 
     try:
