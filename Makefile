@@ -158,7 +158,8 @@ help:
 
 cpp_files = $(shell find src t -name '*.[ch]pp')
 black_options = --line-length 120 --target-version py311
-isort_options = --profile black --line-length 120
+# Without --src, isort takes the package jwt for src/jwt.
+isort_options = --profile black --line-length 120 --src t
 
 # Without precompiled headers: what a source forgot to include is found here.
 asan_options = -DKEYWARD_SANITIZE=ON -DKEYWARD_PCH=OFF
@@ -184,7 +185,7 @@ pytest = $(PYTHON) -m pytest --rootdir=. -o cache_dir=$(abspath $(BUILD))/.pytes
 
 # Many unit tests wait for other processes, so several shares of them run side by side.
 define unit_tests
-@seq 0 3 | xargs -P 4 -I N env GTEST_TOTAL_SHARDS=4 GTEST_SHARD_INDEX=N $(1)/unit_tests --gtest_brief=1
+@seq 0 3 | xargs -P 4 -I {} env GTEST_TOTAL_SHARDS=4 GTEST_SHARD_INDEX={} $(1)/unit_tests --gtest_brief=1
 endef
 
 ifeq ($(ONE),)
