@@ -13,7 +13,7 @@ namespace keyward {
 // Few requests pay in more windows than lie in the object itself; for those of the others there is memory to be had.
 class PaidWindows {
  public:
-  static constexpr std::size_t kOwn = 8;
+  static constexpr std::size_t kOwn = 3;
 
   // What was paid in the window of this name; nothing in one that isn't known.
   Payment find(const Digest &name) const noexcept {

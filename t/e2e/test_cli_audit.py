@@ -187,9 +187,7 @@ def test_check_names_a_damaged_entry(kw, store):
     with open(path, "r+b") as file:
         file.write(data.replace(b"\x05\x00alpha", b"\x05\x00omega"))
     report = kw("store", "check", ok=False)
-    assert report["damaged"] == [
-        {"what": "journal", "name": "1", "problem": "its record has a wrong checksum or form"}
-    ]
+    assert report["damaged"] == [{"what": "journal", "name": "1", "problem": "its record has a wrong checksum or form"}]
     run = kw.run("audit", "--json")
     assert run.rc == 3 and run.json() == [] and "damaged" in run.stderr
 

@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import jwt
 import pytest
 from harness.drive import statuses, volley
 from harness.issuer import Issuer, answer
@@ -13,8 +14,6 @@ from harness.npm import modules
 from harness.site import Site
 from harness.tokens import ASYMMETRIC, CURVES, SYMMETRIC, Issuers, Signer, bearer, flipped, unb64
 from harness.wait import until
-
-import jwt
 
 DRIVER = Path(__file__).parent / "oauth/jose.mjs"
 PUBLIC = [*ASYMMETRIC, "Ed25519"]  # RFC 9864's name of what was EdDSA alone

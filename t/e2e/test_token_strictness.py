@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 
+import jwt
 import pytest
 from harness.client import raw
 from harness.issuer import Issuer, answer
@@ -11,8 +12,6 @@ from harness.site import Site
 from harness.tokens import Issuers, Signer, b64, bearer, forge, number, rsa_key
 from harness.wait import until
 from test_tokens import PAGES, SERVER, outcome, who
-
-import jwt
 
 FAR = 4000000000
 REQUESTS = "underscores_in_headers on; large_client_header_buffers 4 32k;"

@@ -122,10 +122,10 @@ bool add_refusal_fields(RequestContext *ctx) {
 // credential's.
 bool confirm_websocket(RequestContext *ctx) noexcept {
   ngx_http_request_t *r = ctx->r;
-  const bool offered = ctx->credential.websocket != nullptr ||
-                       std::any_of(ctx->taken.begin(), ctx->taken.end(), [](const TakenCredential &taken) {
-                         return taken.source->kind == SourceKind::websocket;
-                       });
+  bool offered = ctx->credential.websocket != nullptr;
+  for (const TakenCredential *taken = ctx->taken; taken != nullptr && !offered; taken = taken->next) {
+    offered = taken->source->kind == SourceKind::websocket;
+  }
   if (!offered || r->headers_out.status != NGX_HTTP_SWITCHING_PROTOCOLS) {
     return true;
   }

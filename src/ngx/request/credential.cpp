@@ -54,7 +54,7 @@ Reason find_credential(RequestContext *ctx, const LocationConfiguration &locatio
   const std::vector<Source> &sources = *location.sources;
   FoundCredential *found = &ctx->credential;
   CredentialSearch search(sources);
-  for (std::size_t i = 0; ctx->taken.size() != 0 && i < sources.size(); ++i) {
+  for (std::size_t i = 0; ctx->taken != nullptr && i < sources.size(); ++i) {
     const TakenCredential *taken = sources[i].kind == SourceKind::cookie ? nullptr : ctx->find_taken(sources[i]);
     if (taken != nullptr) {
       search.see_taken(i, taken->text);

@@ -27,21 +27,15 @@ std::uint64_t KeyWait::first(std::size_t issuer, std::uint64_t now_begun) {
   return now_begun;
 }
 
-const TakenCredential *RequestContext::find_among_taken(const Source &source) const noexcept {
-  const auto *found =
-      std::find_if(taken.begin(), taken.end(), [&](const TakenCredential &one) { return *one.source == source; });
-  return found == taken.end() ? nullptr : found;
-}
-
 bool RequestContext::remember_taken(const Source &source, std::string_view text, bool twice) noexcept {
   if (find_taken(source) != nullptr) {
     return true;
   }
-  TakenCredential *one = taken.push();
-  if (one == nullptr) {
+  void *memory = ngx_palloc(r->pool, sizeof(TakenCredential));
+  if (memory == nullptr) {
     return false;
   }
-  *one = {&source, text, twice};
+  taken = new (memory) TakenCredential{&source, text, twice, taken};
   return true;
 }
 

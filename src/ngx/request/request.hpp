@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "answer/refusal.hpp"
-#include "base/inline_list.hpp"
 #include "decide/outcome.hpp"
 #include "decide/request_state.hpp"
 #include "ngx/configuration/configuration.hpp"
@@ -46,14 +45,13 @@ struct FoundCredential {
 };
 
 // What a source gave before it was taken out of the request: a later location's sources count as if it were still
-// there.
+// there. In the request's pool, the latest first.
 struct TakenCredential {
   const Source *source = nullptr;  // of the configuration of the location that took it
   std::string_view text;
   bool twice = false;  // a cookie that came more than once, beside a credential that won over it
+  const TakenCredential *next = nullptr;
 };
-// Over all locations of one request. More is refused.
-inline constexpr std::size_t kMaxTaken = 8;
 
 // What was cut out of the query (query_credential.hpp). All texts are in the request's pool.
 struct QueryCredential {
@@ -94,7 +92,7 @@ struct RequestContext {
   bool waiting = false;
   std::unique_ptr<KeyWait> key_wait;
   QueryCredential query;
-  InlineList<TakenCredential, kMaxTaken> taken;
+  const TakenCredential *taken = nullptr;
   bool identity_set = false;           // the identity fields are there
   bool destination_is_within = false;  // a location that admitted the request has its Destination, too
 
@@ -121,13 +119,14 @@ struct RequestContext {
   bool refused_for_good() const noexcept { return outcome.decision == Decision::refused && !refused.passed_otherwise; }
 
   const TakenCredential *find_taken(const Source &source) const noexcept {
-    return taken.size() == 0 ? nullptr : find_among_taken(source);
+    const TakenCredential *one = taken;
+    while (one != nullptr && !(*one->source == source)) {
+      one = one->next;
+    }
+    return one;
   }
-  // false: there were too many.
+  // false: memory was refused.
   bool remember_taken(const Source &source, std::string_view text, bool twice = false) noexcept;
-
- private:
-  const TakenCredential *find_among_taken(const Source &source) const noexcept;
 };
 
 // The context that belongs to the location that the request is in now: nullptr before keyward's access phase there.

@@ -7,10 +7,9 @@ import hmac
 import json
 import time
 
+import jwt
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-
-import jwt
 
 CURVES = {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1, "ES512": ec.SECP521R1}
 ASYMMETRIC = ["EdDSA", *CURVES, "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
