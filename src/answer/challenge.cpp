@@ -25,8 +25,8 @@ void add(const char *name, std::string_view value, std::string *text) {
   *text += '"';
 }
 
-// The official MCP clients read this by regular expressions: Bearer first, no blank after '=', error_description last and
-// without quotes, "scope=" or "error=" in it.
+// The official MCP clients read this by regular expressions: Bearer first, no blank after '=', error_description last
+// and without quotes, "scope=" or "error=" in it.
 std::string write(const Challenge &challenge) {
   std::string text;
   add("realm", challenge.realm, &text);

@@ -17,9 +17,9 @@ struct Challenge {
 };
 
 // `Bearer realm="...", error="...", scope="...", error_description="..."`, or "Bearer". Values are quoted-strings: what
-// may not stand in one is left out. At most kMaxChallengeFieldBytes: where all is longer, the description goes, then the
-// realm, then the scope, each as a whole: half a list of scopes would lead a client to ask for these alone, and fail
-// again.
+// may not stand in one is left out. At most kMaxChallengeFieldBytes: where all is longer, the description goes, then
+// the realm, then the scope, each as a whole: half a list of scopes would lead a client to ask for these alone, and
+// fail again.
 std::string to_text(const Challenge &challenge);
 
 // Whether these fit into a challenge together with the longest error.

@@ -1,4 +1,5 @@
-// The state of a limit in an answer's fields, as the IETF's draft has them (draft-ietf-httpapi-ratelimit-headers, from version 08 on).
+// The state of a limit in an answer's fields, as the IETF's draft has them (draft-ietf-httpapi-ratelimit-headers, from
+// version 08 on).
 #pragma once
 
 #include <cstdint>

@@ -72,7 +72,8 @@ std::string problem_body(const Facts &facts) {
   return out.end_object().text();
 }
 
-// One row for each format: its type and what writes its body. A format that answers another status than the reason's would name it here.
+// One row for each format: its type and what writes its body. A format that answers another status than the reason's
+// would name it here.
 struct Format {
   ErrorFormat format;
   std::string_view content_type;

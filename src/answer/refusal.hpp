@@ -53,8 +53,8 @@ struct Refusal {
   std::string body;
 };
 
-// Of an outcome that has a reason. accept: the request's Accept field, or several joined by commas; it chooses where the format is
-// automatic. Throws std::bad_alloc.
+// Of an outcome that has a reason. accept: the request's Accept field, or several joined by commas; it chooses where
+// the format is automatic. Throws std::bad_alloc.
 Refusal make_refusal(const Outcome &outcome, const RefusalStyle &style, std::string_view accept);
 
 // Whether Accept (RFC 9110, section 12.5.1) names this type, with a weight other than 0. Wildcards don't name it.

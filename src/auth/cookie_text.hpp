@@ -8,8 +8,8 @@
 
 namespace keyward {
 
-// Calls visit(pair, name, value) for each cookie, all without the blanks around them; of what has no '=' the name is empty, as
-// browsers mean it. What is empty is none.
+// Calls visit(pair, name, value) for each cookie, all without the blanks around them; of what has no '=' the name is
+// empty, as browsers mean it. What is empty is none.
 template <typename Visit>
 void for_each_cookie(std::string_view field, Visit &&visit) noexcept {
   for (bool more = true; more;) {
@@ -33,7 +33,8 @@ bool is_cookie_name(std::string_view text) noexcept;
 // The value of the first cookie of this name that has one; *count is raised by how many there are.
 std::string_view cookie_value(std::string_view field, std::string_view name, std::size_t *count) noexcept;
 
-// Writes the field without the cookies of this name to out, which has room for as much as the field twice; returns how long it is.
+// Writes the field without the cookies of this name to out, which has room for as much as the field twice; returns how
+// long it is.
 std::size_t without_cookie(std::string_view field, std::string_view name, char *out) noexcept;
 
 }  // namespace keyward

@@ -13,7 +13,8 @@ namespace {
 
 bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
-// Six characters at once. A blank is the bit that makes a small letter of a capital, and one of these letters of nothing else.
+// Six characters at once. A blank is the bit that makes a small letter of a capital, and one of these letters of
+// nothing else.
 bool is_bearer(const char *text) noexcept {
   std::uint64_t given = 0, small = 0, wanted = 0;
   std::memcpy(&given, text, 6);

@@ -1,4 +1,5 @@
-// Credentials in what a client wrote: in Authorization, in a WebSocket's protocols, in a query. Text only; nothing is copied.
+// Credentials in what a client wrote: in Authorization, in a WebSocket's protocols, in a query. Text only; nothing is
+// copied.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +18,9 @@ bool has_token_form(std::string_view text) noexcept;
 
 inline constexpr std::string_view kWebSocketProtocol = "bearer";
 
-// Calls visit(element, whether it is a credential) for each protocol that a client offers, but for the "bearer" before a credential.
-// Browsers offer protocols and nothing else with a WebSocket, so a credential comes as the one behind "bearer", anywhere in the list.
+// Calls visit(element, whether it is a credential) for each protocol that a client offers, but for the "bearer" before
+// a credential. Browsers offer protocols and nothing else with a WebSocket, so a credential comes as the one behind
+// "bearer", anywhere in the list.
 template <typename Visit>
 void for_each_protocol(std::string_view field, Visit &&visit) noexcept {
   bool announced = false;
@@ -47,8 +49,8 @@ void for_each_protocol(std::string_view field, Visit &&visit) noexcept {
 // The first credential among the protocols; *count is how many there are.
 std::string_view websocket_credential(std::string_view field, std::size_t *count) noexcept;
 
-// Whether the last protocol is a "bearer" that announces whatever a next field begins with: several fields are one list (RFC 9110,
-// section 5.3).
+// Whether the last protocol is a "bearer" that announces whatever a next field begins with: several fields are one list
+// (RFC 9110, section 5.3).
 bool announces_beyond(std::string_view field) noexcept;
 
 // Calls visit(argument) for each of a query's arguments, also for empty ones.
@@ -62,8 +64,8 @@ void for_each_argument(std::string_view args, Visit &&visit) noexcept {
   } while (end != std::string_view::npos);
 }
 
-// The value of this argument as it was sent, if the argument is the one of this name as a backend reads it (%6Bey is key); else data() is
-// nullptr.
+// The value of this argument as it was sent, if the argument is the one of this name as a backend reads it (%6Bey is
+// key); else data() is nullptr.
 std::string_view argument_value(std::string_view argument, std::string_view name) noexcept;
 
 }  // namespace keyward

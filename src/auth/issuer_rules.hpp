@@ -1,5 +1,5 @@
-// The directives of a keyward_issuer block that are about tokens, not about where keys come from: nginx reads them with these, and so does
-// `keyward token inspect`.
+// The directives of a keyward_issuer block that are about tokens, not about where keys come from: nginx reads them with
+// these, and so does `keyward token inspect`.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// The table under what a worker remembers: set-associative, bounded in entries and in bytes; what was used least recently
-// goes first.
+// The table under what a worker remembers: set-associative, bounded in entries and in bytes; what was used least
+// recently goes first.
 #pragma once
 
 #include <algorithm>
@@ -50,8 +50,8 @@ class LruSets {
     return nullptr;
   }
 
-  // Where something of this name may be put: over what `is_meant`, into a free place, or over the least recently used. It is the
-  // caller's to fill, all but name, used and bytes.
+  // Where something of this name may be put: over what `is_meant`, into a free place, or over the least recently used.
+  // It is the caller's to fill, all but name, used and bytes.
   template <typename IsMeant>
   Entry *place_for(const Digest &name, IsMeant &&is_meant) noexcept {
     Entry *victim = find(name, is_meant);

@@ -6,14 +6,14 @@
 
 namespace keyward {
 
-// Whether origin ("https://example.com:8443") names the host and the port of a request that was sent to host (its Host field, with or
-// without a port). over_tls: it came to us so. Where it did not, something in front of us may have ended TLS, and a Host without a port
-// may mean either scheme's; where it did, it means 443. Anything but one well-formed http or https origin is foreign: "null", a list, a
-// path behind it, another scheme.
+// Whether origin ("https://example.com:8443") names the host and the port of a request that was sent to host (its Host
+// field, with or without a port). over_tls: it came to us so. Where it did not, something in front of us may have ended
+// TLS, and a Host without a port may mean either scheme's; where it did, it means 443. Anything but one well-formed
+// http or https origin is foreign: "null", a list, a path behind it, another scheme.
 bool is_own_origin(std::string_view origin, std::string_view host, bool over_tls) noexcept;
 
-// One field's value, and how often it came, in every spelling that some backend takes for it. Pages can't send fields that begin with "Sec-",
-// but they can send "Sec_Fetch_Site": only the right spelling says anything.
+// One field's value, and how often it came, in every spelling that some backend takes for it. Pages can't send fields
+// that begin with "Sec-", but they can send "Sec_Fetch_Site": only the right spelling says anything.
 struct FieldSeen {
   std::size_t count = 0;
   bool well_spelled = true;
@@ -29,8 +29,8 @@ struct Provenance {
   bool over_tls = false;
 };
 
-// Whether a request with a cookie credential may be another site's: it changes something or opens a channel, and nothing in it proves that a
-// page of its own server, or the user, has sent it.
+// Whether a request with a cookie credential may be another site's: it changes something or opens a channel, and
+// nothing in it proves that a page of its own server, or the user, has sent it.
 bool may_be_cross_site(const Provenance &request) noexcept;
 
 }  // namespace keyward

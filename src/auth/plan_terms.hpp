@@ -11,8 +11,8 @@ namespace keyward {
 
 std::vector<Rate> unpack_limits(std::string_view packed);
 
-// The plan that applies when `name` was named (empty: the default one). `missing` is set when it is named and nowhere. reader: within a
-// snapshot; nullptr: there is no store.
+// The plan that applies when `name` was named (empty: the default one). `missing` is set when it is named and nowhere.
+// reader: within a snapshot; nullptr: there is no store.
 StoreCode resolve_plan(CredentialReader *reader, std::string_view name, const Policy &policy, Plan *plan,
                        bool *missing);
 

@@ -33,8 +33,8 @@ Digest counted_name(const DigestKey &zone_secret, Counted kind, std::string_view
 
 void name_counts(const DigestKey &zone_secret, Principal *principal) noexcept {
   if (principal->kind == Kind::token) {
-    // Tokens of an issuer that name nobody are counted as one: whoever could get a new token for each request must not get a new window
-    // with it. No subject is empty, so that nobody has this name.
+    // Tokens of an issuer that name nobody are counted as one: whoever could get a new token for each request must not
+    // get a new window with it. No subject is empty, so that nobody has this name.
     const DigestKey of_issuer = counted_name(zone_secret, Counted::token, principal->issuer);
     principal->counter_name = keyed_digest(of_issuer, principal->subject);
     principal->subject_name = principal->subject.empty() || principal->own_subject

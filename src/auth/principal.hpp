@@ -52,14 +52,15 @@ struct Principal {
   Grants grants;                  // effective: own, within the plan's, within the subject's
   bool grants_are_roles = false;  // jwt::Identity::scopes_are_roles
   bool no_access = false;         // its plan says so, or is named and doesn't exist
-  // The limits of the key's record, else of the plan; has_limits is false only where there is neither a list nor a plan.
+  // The limits of the key's record, else of the plan; has_limits is false only where there is neither a list nor a
+  // plan.
   bool has_limits = false;
   std::vector<Rate> limits;
   Digest usage_name = {};
   // Whose counts are its own, by key and by subject (of whom has no subject: by key); name_counts() sets them.
   Digest counter_name = {}, subject_name = {};
-  // The earliest Unix second at which anything of this changes by itself (expiry, end of an overlap): it stands before that
-  // only. INT64_MAX: never.
+  // The earliest Unix second at which anything of this changes by itself (expiry, end of an overlap): it stands before
+  // that only. INT64_MAX: never.
   std::int64_t stands_until_s = 0;
 };
 
@@ -74,7 +75,8 @@ void name_counts(const DigestKey &zone_secret, Principal *principal) noexcept;
 
 enum class Built { ok, blocked_subject, damaged };
 
-// The name of the plan that a key has: its own, else its subject's; empty: the default one. subject: nullptr where it has no record.
+// The name of the plan that a key has: its own, else its subject's; empty: the default one. subject: nullptr where it
+// has no record.
 std::string_view plan_name_of(const KeyView &key, const SubjectView *subject) noexcept;
 // The principal of a key, as its record, its subject's and its plan say: all of it but usage_name.
 void fill_key_principal(std::string_view id, const KeyView &key, const SubjectView *subject, Plan &&plan,

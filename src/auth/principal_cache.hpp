@@ -13,7 +13,8 @@
 namespace keyward {
 
 // Found by a 128-bit keyed digest of the whole credential under a secret of this process; an entry stands only in the
-// store's snapshot that it was read from, and until the earliest second at which anything in it changes. Single-threaded.
+// store's snapshot that it was read from, and until the earliest second at which anything in it changes.
+// Single-threaded.
 class PrincipalCache {
  public:
   // entries is rounded up to a power of two. bytes: the most that principals take; one that is too large isn't kept.

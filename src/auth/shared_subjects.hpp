@@ -10,10 +10,11 @@
 
 namespace keyward {
 
-// Subjects are texts, and two issuers may come to the same one: by a claim that both have, or by a prefix that one of them writes into its
-// claim. They mean the same subject only where both say `shared`. Of any two that don't, a text belongs to the one with the
-// longer prefix; of equal ones to the one that says `shared`, else `required`, else to the one that was written first. What doesn't belong
-// to an issuer is a subject of that issuer's own: no record, no key and no other issuer's token has anything to do with it.
+// Subjects are texts, and two issuers may come to the same one: by a claim that both have, or by a prefix that one of
+// them writes into its claim. They mean the same subject only where both say `shared`. Of any two that don't, a text
+// belongs to the one with the longer prefix; of equal ones to the one that says `shared`, else `required`, else to the
+// one that was written first. What doesn't belong to an issuer is a subject of that issuer's own: no record, no key and
+// no other issuer's token has anything to do with it.
 class SharedSubjects {
  public:
   SharedSubjects() = default;  // of an only issuer: everything

@@ -15,10 +15,11 @@ namespace keyward {
 
 // Found by a 128-bit keyed digest of the whole token under a secret of this process. An entry stands
 // - for requests to which the same issuers are accepted in the same order: another list may have one that comes first,
-// - in the state of all key sets in which it was verified: one that changed may have lost its key, or have gained one that comes first,
-// - until the token expires, and never in a time before it was verified.
-// The principal in it stands in the store's snapshot that it was read from, for whoever asks to compare. Rules of issuers are const in a
-// process: a reload starts another one (or, without worker processes, another cache). Single-threaded.
+// - in the state of all key sets in which it was verified: one that changed may have lost its key, or have gained one
+//   that comes first,
+// - until the token expires, and never in a time before it was verified. The principal in it stands in the store's
+//   snapshot that it was read from, for whoever asks to compare. Rules of issuers are const in a process: a reload
+//   starts another one (or, without worker processes, another cache). Single-threaded.
 class TokenCache {
  public:
   struct Entry {
@@ -40,8 +41,8 @@ class TokenCache {
 
   Digest name_of(std::string_view token) const noexcept { return keyed_digest(secret_, token); }
 
-  // accepted: one address for each list of issuers. key_sets: IssuerKeys::changes(). nullptr where it isn't remembered, or no longer. The
-  // entry is good until the next call.
+  // accepted: one address for each list of issuers. key_sets: IssuerKeys::changes(). nullptr where it isn't remembered,
+  // or no longer. The entry is good until the next call.
   Entry *find(const Digest &name, const void *accepted, std::uint64_t key_sets, std::int64_t now_s) noexcept;
   // nullptr: it is too large to be remembered.
   Entry *put(const Digest &name, const void *accepted, std::uint64_t key_sets, std::int64_t now_s,

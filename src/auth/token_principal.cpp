@@ -38,8 +38,8 @@ BuiltToken build_token_principal(CredentialReader *reader, const VerifiedToken &
     if (code != StoreCode::ok && code != StoreCode::not_found) {
       return BuiltToken::damaged;
     }
-    // Whoever is blocked under this name is refused whichever issuer he comes from; anything else the record says is about the store's
-    // own subject only.
+    // Whoever is blocked under this name is refused whichever issuer he comes from; anything else the record says is
+    // about the store's own subject only.
     if (code == StoreCode::ok && subject.state != SubjectState::active) {
       return BuiltToken::blocked_subject;
     }

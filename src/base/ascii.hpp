@@ -1,5 +1,5 @@
-// ASCII characters: which they are, and letters without regard to their case, as in names of fields, schemes, types and hosts. Other bytes
-// are themselves, in any locale.
+// ASCII characters: which they are, and letters without regard to their case, as in names of fields, schemes, types and
+// hosts. Other bytes are themselves, in any locale.
 #pragma once
 
 #include <algorithm>

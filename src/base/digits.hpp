@@ -8,7 +8,8 @@
 
 namespace keyward {
 
-// Takes the digits at the front of text. false, text and value unspecified, if there are none or if the number is over max.
+// Takes the digits at the front of text. false, text and value unspecified, if there are none or if the number is over
+// max.
 inline bool take_digits(std::string_view *text, std::uint64_t max, std::uint64_t *value) noexcept {
   std::uint64_t number = 0;
   std::size_t used = 0;
@@ -27,8 +28,8 @@ inline bool take_digits(std::string_view *text, std::uint64_t max, std::uint64_t
 // A number in decimal has at most so many characters.
 inline constexpr std::size_t kMaxDigits = 20;
 
-// Writes the number so that it ends right before `end`, where kMaxDigits bytes must be free, and answers with where it begins. From the
-// end, as then nobody needs to know first how long it gets: a quarter of std::to_chars.
+// Writes the number so that it ends right before `end`, where kMaxDigits bytes must be free, and answers with where it
+// begins. From the end, as then nobody needs to know first how long it gets: a quarter of std::to_chars.
 inline char *write_digits_before(char *end, std::uint64_t number) noexcept {
   static constexpr char kPairs[] =
       "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849505152535455"

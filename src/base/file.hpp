@@ -9,7 +9,8 @@
 
 namespace keyward {
 
-// An open descriptor, closed in its destructor. Closing any descriptor of a file drops all of the process's fcntl locks on it.
+// An open descriptor, closed in its destructor. Closing any descriptor of a file drops all of the process's fcntl locks
+// on it.
 class File {
  public:
   File() = default;
@@ -36,8 +37,8 @@ class File {
 // Reads until there are size bytes, or the file ends; how many. -1: errno says why. Blocks, and goes on after a signal.
 ssize_t read_bytes(int fd, void *out, std::size_t size) noexcept;
 
-// What is left of a file, but no more than most + 1 bytes: if that many come, it's too large. false: errno says why. Either way text is
-// the only place in memory that holds what was read, for who has to wipe it.
+// What is left of a file, but no more than most + 1 bytes: if that many come, it's too large. false: errno says why.
+// Either way text is the only place in memory that holds what was read, for who has to wipe it.
 bool read_whole(int fd, std::size_t most, std::string *text);
 
 // Where a path's last part lies: "." if it says nothing of that.

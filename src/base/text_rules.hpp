@@ -21,8 +21,8 @@ inline constexpr std::size_t kMaxChallengeBytes = 128;
 // plans; for subjects valid UTF-8 without control characters, at most kMaxSubjectBytes, and no white space at either
 // end.
 bool is_id(std::string_view text) noexcept;
-// What a new key may be given: an id stands in URLs as one segment of a path, in arguments of commands, where it must not look like an
-// option, and in logs. Records of before may hold what is_id() allows.
+// What a new key may be given: an id stands in URLs as one segment of a path, in arguments of commands, where it must
+// not look like an option, and in logs. Records of before may hold what is_id() allows.
 bool is_new_id(std::string_view text) noexcept;
 bool is_plan_name(std::string_view text) noexcept;
 bool is_subject(std::string_view text) noexcept;

@@ -20,10 +20,10 @@ class Job {
   Job *next_ = nullptr;  // in the pool's chains
 };
 
-// A bounded queue and threads that are started with the pool (so: in a worker, after the fork). All signals are
-// blocked in the threads; they run at a nice value of their own (Linux: setpriority on the thread id). The destructor drops what is
-// queued, lets running jobs end, and joins; finish() is not called on jobs that were dropped or not collected, they
-// are only destroyed.
+// A bounded queue and threads that are started with the pool (so: in a worker, after the fork). All signals are blocked
+// in the threads; they run at a nice value of their own (Linux: setpriority on the thread id). The destructor drops
+// what is queued, lets running jobs end, and joins; finish() is not called on jobs that were dropped or not collected,
+// they are only destroyed.
 class ThreadPool {
  public:
   static constexpr int kNiceness = 10;  // added to the process's

@@ -7,7 +7,8 @@
 
 namespace keyward {
 
-// `each_ms` at most for one wait, and for all of them together until `all_ms` after this was made. By a clock that never steps.
+// `each_ms` at most for one wait, and for all of them together until `all_ms` after this was made. By a clock that
+// never steps.
 class WaitBudget {
  public:
   WaitBudget(std::uint64_t each_ms) noexcept

@@ -19,8 +19,8 @@ std::string quoted(std::string_view text);
 // If word is NAME=VALUE of this name, its value.
 std::optional<std::string_view> option(std::string_view word, std::string_view name);
 
-// Whether two words differ by one slip of the hand at most: a letter more, less or other, or two neighbours swapped. Case
-// is ignored.
+// Whether two words differ by one slip of the hand at most: a letter more, less or other, or two neighbours swapped.
+// Case is ignored.
 bool is_near(std::string_view a, std::string_view b) noexcept;
 
 // A word that is to be a value, but looks like one of these parameters, perhaps misspelt: what was meant ("method=GET":

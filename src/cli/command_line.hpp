@@ -1,5 +1,5 @@
-// The language of the command line: a thin front of CLI11, so that one file pays for compiling it and each group of commands
-// declares its options beside its code.
+// The language of the command line: a thin front of CLI11, so that one file pays for compiling it and each group of
+// commands declares its options beside its code.
 #pragma once
 
 #include <functional>
@@ -25,7 +25,8 @@ struct TextList {
 
 using Action = std::function<Outcome(Context &)>;
 
-// One command; values are filled before its action runs. All values are text: each command says itself what is wrong with one.
+// One command; values are filled before its action runs. All values are text: each command says itself what is wrong
+// with one.
 class Command {
  public:
   Command &argument(const char *name, Text *value, const char *help);

@@ -1,5 +1,5 @@
-// Completions for bash, zsh and fish. bash and zsh share a form: one function knows a command's words, another those of a value, and a
-// third walks along the line.
+// Completions for bash, zsh and fish. bash and zsh share a form: one function knows a command's words, another those of
+// a value, and a third walks along the line.
 #include <algorithm>
 
 #include "cli/pages.hpp"

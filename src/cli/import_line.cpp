@@ -1,8 +1,9 @@
 // The members of an import's line.
 //
-// id, name, subject, plan, scopes, limits, created_at, expires_at, last_used_at, preview, state; one of sha256, sha256 and
-// bcrypt, bcrypt and prefix, key. An export adds what else a record holds: locator (in place of sha256, beside bcrypt: all that is
-// kept of the hash of a bcrypt key), changed_at, overlap_until, predecessor, successor, counter_id, pkce_challenge, pkce_tries, uses.
+// id, name, subject, plan, scopes, limits, created_at, expires_at, last_used_at, preview, state; one of sha256, sha256
+// and bcrypt, bcrypt and prefix, key. An export adds what else a record holds: locator (in place of sha256, beside
+// bcrypt: all that is kept of the hash of a bcrypt key), changed_at, overlap_until, predecessor, successor, counter_id,
+// pkce_challenge, pkce_tries, uses.
 #include "cli/import_line.hpp"
 
 #include <algorithm>

@@ -21,13 +21,14 @@ struct ConfiguredIssuer {
   std::shared_ptr<const jwt::KeySet> keys;
 };
 
-// All blocks in the output of `nginx -T`, in the order in which nginx reads them, or in a file of nginx's configuration by itself, whose
-// includes aren't followed: a remark says so. Nothing of the rest is looked at. base: the folder, with a slash, that paths are relative to
-// where the text doesn't say it itself.
+// All blocks in the output of `nginx -T`, in the order in which nginx reads them, or in a file of nginx's configuration
+// by itself, whose includes aren't followed: a remark says so. Nothing of the rest is looked at. base: the folder, with
+// a slash, that paths are relative to where the text doesn't say it itself.
 Outcome read_issuers(std::string_view text, const std::string &base, std::vector<ConfiguredIssuer> *issuers,
                      std::vector<std::string> *remarks);
 
-// One or more keys for issuer->rules out of a file, as its `from` says. Keys of a set that can't be used are named in remarks.
+// One or more keys for issuer->rules out of a file, as its `from` says. Keys of a set that can't be used are named in
+// remarks.
 Outcome load_issuer_keys(const std::string &path, ConfiguredIssuer *issuer, std::vector<std::string> *remarks);
 
 }  // namespace keyward::cli

@@ -20,7 +20,8 @@ class LineSource {
   // false: errno says why. file must live as long.
   bool open(const InputFile &file);
   bool open_standard_input() { return begin(0); }
-  // The next line, without its newline; the view lives until the next call. One that is too long comes empty, with too_long().
+  // The next line, without its newline; the view lives until the next call. One that is too long comes empty, with
+  // too_long().
   bool next(std::string_view *line);
   bool too_long() const noexcept { return too_long_; }
   int error() const noexcept { return error_; }  // errno of a failed read; 0: the end was reached

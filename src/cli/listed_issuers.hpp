@@ -15,8 +15,8 @@ namespace keyward::cli {
 class ListedIssuers final : public TokenIssuers {
  public:
   ListedIssuers() = default;
-  // all: as the configuration has them. chosen: some of these, perhaps with other keys, in the order in which they are asked. Both outlive
-  // this object.
+  // all: as the configuration has them. chosen: some of these, perhaps with other keys, in the order in which they are
+  // asked. Both outlive this object.
   ListedIssuers(const std::vector<ConfiguredIssuer> &all, const std::vector<ConfiguredIssuer> &chosen);
 
   // Those that were chosen, by their places.

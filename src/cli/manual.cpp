@@ -37,8 +37,8 @@ constexpr const char kEnd[] = R"(.SH SEE ALSO
 .BR nginx (8)
 )";
 
-// Text as it is: roff would take a hyphen for a hyphenation, quotes for typographic ones, and a dot or an apostrophe at a line's
-// beginning for a request.
+// Text as it is: roff would take a hyphen for a hyphenation, quotes for typographic ones, and a dot or an apostrophe at
+// a line's beginning for a request.
 std::string escaped(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {

@@ -12,7 +12,8 @@ constexpr std::string_view kMark = "# configuration file ";
 
 bool starts_with(std::string_view text, std::string_view with) noexcept { return text.substr(0, with.size()) == with; }
 
-// What `nginx -T` says on standard error, where both were written into one file: "nginx: ..." or, once a log is open, a date first.
+// What `nginx -T` says on standard error, where both were written into one file: "nginx: ..." or, once a log is open, a
+// date first.
 bool is_message(std::string_view line) noexcept {
   return starts_with(line, "nginx: ") || (!line.empty() && line[0] >= '0' && line[0] <= '9');
 }

@@ -1,5 +1,5 @@
-// A configuration of nginx as a text: what `nginx -T` prints, which has each file behind a comment with its name, the main one first; or one
-// file by itself.
+// A configuration of nginx as a text: what `nginx -T` prints, which has each file behind a comment with its name, the
+// main one first; or one file by itself.
 #pragma once
 
 #include <map>
@@ -23,8 +23,8 @@ class NginxDump {
   // What paths in it are relative to: the folder of its main file, with a slash; empty where that isn't known.
   std::string_view prefix() const noexcept;
 
-  // The files that `include NAME` brings, as nginx finds them: of a pattern all that match, in order, maybe none. false: there is no such
-  // file in it.
+  // The files that `include NAME` brings, as nginx finds them: of a pattern all that match, in order, maybe none.
+  // false: there is no such file in it.
   bool find(std::string_view name, std::vector<File> *files) const;
 
  private:

@@ -14,8 +14,8 @@ struct Owner {
   gid_t group = 0;
 };
 
-// `USER` or `USER:GROUP`, each a name or a number; numbers need no entry on this machine. Without GROUP it is the user's
-// own, and of a user without an entry the group of the same number.
+// `USER` or `USER:GROUP`, each a name or a number; numbers need no entry on this machine. Without GROUP it is the
+// user's own, and of a user without an entry the group of the same number.
 bool parse_owner(const std::string &text, Owner *owner, std::string *error);
 
 // Of a user that the machine knows. The entry's texts are in buffer.

@@ -1,4 +1,5 @@
-// What the command can do, as its parser knows it, and what is made of that: the manual page, and completions for shells.
+// What the command can do, as its parser knows it, and what is made of that: the manual page, and completions for
+// shells.
 #pragma once
 
 #include <string>

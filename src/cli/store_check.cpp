@@ -259,7 +259,8 @@ class Check {
     }
   }
 
-  // A branch that leads elsewhere takes all that was under it away, and no checksum tells: what was counted is fewer then.
+  // A branch that leads elsewhere takes all that was under it away, and no checksum tells: what was counted is fewer
+  // then.
   void check_reach() {
     CredentialReader::Stats stats;
     if (const auto status = reader_.stats(&stats); !status.ok()) {

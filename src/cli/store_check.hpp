@@ -20,7 +20,8 @@ struct CheckReport {
   std::vector<std::string> remarks;  // odd, but no damage
 };
 
-// Walks all tables in one snapshot. Damage is in the report; an Outcome that isn't ok means that it could not be looked at.
+// Walks all tables in one snapshot. Damage is in the report; an Outcome that isn't ok means that it could not be looked
+// at.
 Outcome check_store(const Context &context, CheckReport *report);
 
 }  // namespace keyward::cli

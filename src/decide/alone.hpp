@@ -1,4 +1,5 @@
-// A decision without a server, for the command: the same steps, in memory of its own, with nothing remembered from before.
+// A decision without a server, for the command: the same steps, in memory of its own, with nothing remembered from
+// before.
 #pragma once
 
 #include <memory>
@@ -29,7 +30,8 @@ class LoneDecision {
   // What requests are told that bring this credential where keys and these issuers are accepted (nullptr: no tokens).
   Outcome ask(std::string_view text, const Accepted &accepted, std::int64_t now_s);
 
-  // Of the last question: why the store could not be read (ok: it could), and whether a verifier could not run for want of memory.
+  // Of the last question: why the store could not be read (ok: it could), and whether a verifier could not run for want
+  // of memory.
   const StoreStatus &store_trouble() const noexcept;
   bool verifier_failed() const noexcept;
 

@@ -1,4 +1,5 @@
-// The form of a credential: which of a request's values is one, and whether it is a key or a token. No hashing, no store yet.
+// The form of a credential: which of a request's values is one, and whether it is a key or a token. No hashing, no
+// store yet.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +22,8 @@ enum class SourceKind : std::uint8_t { bearer, header, query, websocket, cookie 
 // One place where a credential may come from (keyward_credential).
 struct Source {
   SourceKind kind;
-  // Of a header, in lower case and with every character but letters and digits as '-' (also of those that bearer and websocket look
-  // at); of a query's argument and of a cookie, as it is.
+  // Of a header, in lower case and with every character but letters and digits as '-' (also of those that bearer and
+  // websocket look at); of a query's argument and of a cookie, as it is.
   std::string name;
   bool cross_site = false;  // a cookie of any site's requests counts (csrf=off)
 
@@ -35,8 +36,8 @@ struct Source {
 // No more sources than bits and fields that whoever searches keeps.
 inline constexpr std::size_t kMaxSources = 4;
 
-// Which of all that a request brings is its credential. Whoever reads the request says what is there, source by source and in this order:
-// taken, fields, query, cookie.
+// Which of all that a request brings is its credential. Whoever reads the request says what is there, source by source
+// and in this order: taken, fields, query, cookie.
 class CredentialSearch {
  public:
   explicit CredentialSearch(const std::vector<Source> &sources) noexcept : sources_(sources) {}
@@ -79,8 +80,8 @@ struct Credential {
   Reason fault = Reason::none;        // why it isn't looked up
 };
 
-// What is told of a credential that has the form of neither: where only tokens are accepted it is an opaque or encrypted token, and its
-// owner must not be told of a key. has_store: keys can be looked up.
+// What is told of a credential that has the form of neither: where only tokens are accepted it is an opaque or
+// encrypted token, and its owner must not be told of a key. has_store: keys can be looked up.
 inline Reason formless_reason(const Accepted &accepted, bool has_store) noexcept {
   return accepted.key && has_store ? Reason::invalid_key : Reason::invalid_token;
 }

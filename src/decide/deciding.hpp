@@ -68,8 +68,8 @@ struct VerifierRun {
   Digest usage_name = {};  // the record's, for the shared proof
   // Runs of one name are one run. For legacy prefixes the name is the prefix's, so that there is one at a time.
   Digest name = {};
-  // One of those that a legacy prefix names, which anybody can have run: it has a small queue of its own and a small share of the gate,
-  // and under one name only the same key may wait for a run; another is busy.
+  // One of those that a legacy prefix names, which anybody can have run: it has a small queue of its own and a small
+  // share of the gate, and under one name only the same key may wait for a run; another is busy.
   bool candidate = false;
 };
 

@@ -1,5 +1,5 @@
-// What is demanded of whoever asks: which credentials, which scopes, which limits. Collected first (from a location, from the rules of a
-// tool), then judged and charged as a whole.
+// What is demanded of whoever asks: which credentials, which scopes, which limits. Collected first (from a location,
+// from the rules of a tool), then judged and charged as a whole.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@
 
 namespace keyward {
 
-// Issuers in the order in which they are asked, each once, by their places among the configured ones. Equal lists are one object, whose
-// address is what a remembered token is bound to.
+// Issuers in the order in which they are asked, each once, by their places among the configured ones. Equal lists are
+// one object, whose address is what a remembered token is bound to.
 using IssuerList = std::vector<std::size_t>;
 
 // Which credentials are accepted.
@@ -75,7 +75,8 @@ class Place {
  public:
   virtual ~Place() = default;
 
-  // What applies here to this request. Asked once it is known who asks, as variables may name them. false: memory was refused.
+  // What applies here to this request. Asked once it is known who asks, as variables may name them. false: memory was
+  // refused.
   virtual bool collect(Demand *demand) = 0;
   // The limits by=failures that apply here. Asked before it is known who asks.
   virtual void collect_failure_limits(LimitDemands *limits) noexcept = 0;

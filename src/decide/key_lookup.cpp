@@ -12,8 +12,8 @@ namespace {
 // Failed verifiers of one plain prefix of legacy keys that are run for in a minute.
 constexpr Rate kLegacyFailures = {10, 60};
 constexpr std::uint64_t kLegacyFailuresName = 0x6c65676163790001;
-// And of all prefixes together, as there may be thousands: more than two runs a second are more than one place of the gate
-// has time for, beside others.
+// And of all prefixes together, as there may be thousands: more than two runs a second are more than one place of the
+// gate has time for, beside others.
 constexpr Rate kAllLegacyFailures = {120, 60};
 constexpr std::uint64_t kAllLegacyFailuresName = 0x6c65676163790002;
 
@@ -62,7 +62,8 @@ class KeyLookup {
   bool is_well_formed() const noexcept { return one_.asked.credential.format->has_characters(key_); }
 
   Conclusion find() {
-    // A key that was proved before isn't held up by the failures of its address, in whatever worker: admit_found() looks.
+    // A key that was proved before isn't held up by the failures of its address, in whatever worker: admit_found()
+    // looks.
     exhausted_s_ = failures_exhausted(one_);
     sha_ = sha256(key_);
     CredentialReader::FoundKey found;
@@ -76,8 +77,8 @@ class KeyLookup {
     }
   }
 
-  // A key that was found under its SHA-256: nobody gets here without having the whole key, so its state may be told, and is looked at
-  // first: a revoked key costs no bcrypt.
+  // A key that was found under its SHA-256: nobody gets here without having the whole key, so its state may be told,
+  // and is looked at first: a revoked key costs no bcrypt.
   Conclusion admit_found(const CredentialReader::FoundKey &found) {
     recognise(found);
     const Proof proof = proof_of(found);
@@ -113,8 +114,8 @@ class KeyLookup {
     return Reason::too_many_failures;
   }
 
-  // Keys that are known by a plain prefix only, until their first success. Each candidate is a bcrypt run, so they are few, one at a
-  // time, and failures are counted.
+  // Keys that are known by a plain prefix only, until their first success. Each candidate is a bcrypt run, so they are
+  // few, one at a time, and failures are counted.
   Conclusion try_candidates() {
     Conclusion conclusion = Reason::invalid_key;
     const std::uint64_t lengths = store_.legacy_prefix_lengths();
@@ -165,8 +166,8 @@ class KeyLookup {
     }
   }
 
-  // A failure is counted before the run, so that requests of several workers at once can't fail more often than that, and
-  // forgiven when there was none. false: there were enough, of this prefix or of all.
+  // A failure is counted before the run, so that requests of several workers at once can't fail more often than that,
+  // and forgiven when there was none. false: there were enough, of this prefix or of all.
   bool count_failure(std::string_view prefix) {
     Charge own, all;
     own.name = keyed_digest(*zone_.secret, "legacy-prefix failures", prefix);
@@ -224,7 +225,8 @@ class KeyLookup {
 
   enum class Proof { matched, not_matched, unknown };
 
-  // What is known about this key and this record's verifier: proved by any worker at any time, or found out by a run of this request.
+  // What is known about this key and this record's verifier: proved by any worker at any time, or found out by a run of
+  // this request.
   Proof proof_of(const CredentialReader::FoundKey &found) const noexcept {
     if (zone_.keys->proven(found.usage_name, sha_, found.tag, now_s_)) {
       return Proof::matched;

@@ -99,8 +99,8 @@ Reason add_own(const Case &one, const LimitDemand &limit, DueList *list) noexcep
   if (rates == nullptr) {
     return Reason::no_access;
   }
-  // By their windows' lengths, not by their places in the list: a plan that is written in another order keeps its counts, and two keys of
-  // one subject with different plans don't cut each other's windows.
+  // By their windows' lengths, not by their places in the list: a plan that is written in another order keeps its
+  // counts, and two keys of one subject with different plans don't cut each other's windows.
   for (auto rate = rates->begin(); rate != rates->end(); ++rate) {
     const auto same =
         std::count_if(rates->begin(), rate, [&](const Rate &earlier) { return earlier.window_s == rate->window_s; });
@@ -129,8 +129,8 @@ Reason collect(const Case &one, const LimitDemands &limits, DueList *list) noexc
   return Reason::none;
 }
 
-// Of two limits that admit, the one that leaves less, then the one whose window closes later; of two that don't, the one
-// that keeps the client waiting longer: who comes back when it is over meets no other.
+// Of two limits that admit, the one that leaves less, then the one whose window closes later; of two that don't, the
+// one that keeps the client waiting longer: who comes back when it is over meets no other.
 bool is_tighter(const WindowState &state, const WindowState &other) noexcept {
   if (state.admitted != other.admitted) {
     return !state.admitted;

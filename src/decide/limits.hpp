@@ -5,15 +5,17 @@
 
 namespace keyward {
 
-// All of the limits admit and are charged, or none is. Each takes of its cost what the request hasn't paid in that window yet, at a place
-// that it came through, and admits where the window's count then fits its own rate. What was taken at one place stays paid when a later one
-// refuses. Fills the outcome's limit with the tightest one, for the answer's fields.
+// All of the limits admit and are charged, or none is. Each takes of its cost what the request hasn't paid in that
+// window yet, at a place that it came through, and admits where the window's count then fits its own rate. What was
+// taken at one place stays paid when a later one refuses. Fills the outcome's limit with the tightest one, for the
+// answer's fields.
 Reason charge_limits(const Case &one, const LimitDemands &limits);
 
 // Fills the outcome's limit without charging: for answers to a known principal that is refused for another reason.
 void look_at_limits(const Case &one, const LimitDemands &limits);
 
-// 0, or, where the address has used up what it is granted of wrong secrets (by=failures), the seconds until it may try again.
+// 0, or, where the address has used up what it is granted of wrong secrets (by=failures), the seconds until it may try
+// again.
 std::uint32_t failures_exhausted(const Case &one) noexcept;
 // Counts one.
 void charge_failure(const Case &one) noexcept;

@@ -20,8 +20,8 @@ namespace keyward {
 enum class Decision : std::uint8_t { none, allowed, refused, shadow, off };
 std::string_view to_text(Decision decision) noexcept;
 
-// How a decision, or a step of it, ended: Reason::none where nothing stands against the request. Without a value it waits (for bcrypt, for
-// an issuer's keys), and is made again from its beginning when that is over.
+// How a decision, or a step of it, ended: Reason::none where nothing stands against the request. Without a value it
+// waits (for bcrypt, for an issuer's keys), and is made again from its beginning when that is over.
 using Conclusion = std::optional<Reason>;
 inline constexpr std::nullopt_t kWaits = std::nullopt;
 
@@ -33,7 +33,8 @@ struct TightestLimit {
   std::uint32_t window_s = 0;
   std::string_view name;  // of the configuration, for RateLimit-Policy
 
-  // From now on, as an answer may come long after its decision: until the window closes, or, where the limit doesn't admit, until it will.
+  // From now on, as an answer may come long after its decision: until the window closes, or, where the limit doesn't
+  // admit, until it will.
   std::uint64_t reset_ms(std::uint64_t now_ms) const noexcept;
 };
 
@@ -46,8 +47,8 @@ struct Outcome {
   Decision decision = Decision::none;
   Reason reason = Reason::none;
   Kind kind = Kind::none;
-  // Who it turned out to be, whatever became of it, for what decides and counts; nullptr: nobody, or not known yet. Whoever tells somebody
-  // else asks named().
+  // Who it turned out to be, whatever became of it, for what decides and counts; nullptr: nobody, or not known yet.
+  // Whoever tells somebody else asks named().
   std::shared_ptr<const Principal> principal;
   std::shared_ptr<const VerifiedToken> token;  // one whose signature, times and claims hold, whatever became of it
   const jwt::Issuer *issuer = nullptr;         // who issued it; of the configuration; nullptr: no accepted issuer
@@ -60,8 +61,8 @@ struct Outcome {
   std::uint32_t retry_after_s = 0;
   TightestLimit limit;
 
-  // The one place that says who may be named, to backends, in variables and in fields: whom keyward has admitted, also in shadow, and to
-  // the rules of a decision itself whom it is about. nullptr: nobody.
+  // The one place that says who may be named, to backends, in variables and in fields: whom keyward has admitted, also
+  // in shadow, and to the rules of a decision itself whom it is about. nullptr: nobody.
   const Principal *named() const noexcept {
     const bool admitted = decision == Decision::allowed || (decision == Decision::shadow && reason == Reason::none);
     return admitted || deciding ? principal.get() : nullptr;

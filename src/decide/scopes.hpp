@@ -6,8 +6,8 @@
 
 namespace keyward {
 
-// Whether the outcome's principal meets the demand's scopes; of insufficient_scope it says which ones. Nobody has no scopes at all: a scope
-// is a demand for a credential.
+// Whether the outcome's principal meets the demand's scopes; of insufficient_scope it says which ones. Nobody has no
+// scopes at all: a scope is a demand for a credential.
 Reason check_scopes(const Demand &demand, Outcome *outcome);
 
 }  // namespace keyward

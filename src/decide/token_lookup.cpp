@@ -1,4 +1,5 @@
-// From a token to its principal: by what is remembered, or by its signature; then by the store, which has the last word each time.
+// From a token to its principal: by what is remembered, or by its signature; then by the store, which has the last word
+// each time.
 #include "decide/token_lookup.hpp"
 
 #include <utility>
@@ -35,8 +36,8 @@ class TokenLookup {
       : one_(one),
         outcome_(one.outcome),
         issuers_(one.with.issuers),
-        // Where no token is accepted it is told who it is all the same, so that a good one is not_accepted, and a bad one no better
-        // off than elsewhere.
+        // Where no token is accepted it is told who it is all the same, so that a good one is not_accepted, and a bad
+        // one no better off than elsewhere.
         list_(one.asked.accepted.issuers != nullptr ? *one.asked.accepted.issuers : one.with.every_issuer),
         now_s_(one.asked.now_s) {}
 

@@ -1,4 +1,5 @@
-// Refreshing at 80 to 90 % of the time, so that a fetch that takes its five seconds, or a first failure, is still within it.
+// Refreshing at 80 to 90 % of the time, so that a fetch that takes its five seconds, or a first failure, is still
+// within it.
 #include "fetch/fetch_schedule.hpp"
 
 #include <algorithm>

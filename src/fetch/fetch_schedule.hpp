@@ -5,7 +5,8 @@
 
 namespace keyward {
 
-// All times are milliseconds since the system was started, time asleep too; also of what happened before it began (a set from a cache): then negative.
+// All times are milliseconds since the system was started, time asleep too; also of what happened before it began (a
+// set from a cache): then negative.
 inline constexpr std::int64_t kNever = INT64_MIN;
 
 // How often unknown key ids may lead to a fetch, over all workers.
@@ -23,8 +24,8 @@ struct FetchHistory {
   std::uint32_t dice = 0;              // thrown at each attempt's end, so that edges and issuers don't fall into step
 };
 
-// When the next attempt is due by itself: at once where there is no set and nothing has failed; ahead of refresh; after failures at growing
-// distances.
+// When the next attempt is due by itself: at once where there is no set and nothing has failed; ahead of refresh; after
+// failures at growing distances.
 std::int64_t next_attempt_ms(const FetchPlan &plan, const FetchHistory &history) noexcept;
 
 // Whether a key id that isn't in the set may lead to a fetch, wanted_ms being when one last did.

@@ -16,7 +16,8 @@ struct FetchSource {
   FetchPlan plan;
   std::string cache;  // a file; empty: the store's usage environment, where there is a store
 
-  // A set belongs to the URL it was fetched from and the certificates that were trusted for it. Sources of one name share a set.
+  // A set belongs to the URL it was fetched from and the certificates that were trusted for it. Sources of one name
+  // share a set.
   Sha256 name() const;
 };
 

@@ -29,8 +29,8 @@ struct FetchAnswer {
 // Once in each process, after the fork and before any thread fetches. false if libcurl can't be used.
 bool init_fetching() noexcept;
 
-// Asks the host of the URL and nobody else: no redirect is followed, no proxy, user, cookie or .netrc is known. Blocks; for a thread. Any
-// number of threads may. Gives up within 50 ms once *stop is true, also while the name is looked up.
+// Asks the host of the URL and nobody else: no redirect is followed, no proxy, user, cookie or .netrc is known. Blocks;
+// for a thread. Any number of threads may. Gives up within 50 ms once *stop is true, also while the name is looked up.
 FetchAnswer http_get(const FetchRequest &request, const std::atomic<bool> &stop) noexcept;
 
 }  // namespace keyward

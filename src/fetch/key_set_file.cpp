@@ -1,4 +1,5 @@
-// "keyward jwks 1\n", the name, SHA-256 of the rest, and the rest: the time and the set. A new file is whole before it takes its place.
+// "keyward jwks 1\n", the name, SHA-256 of the rest, and the rest: the time and the set. A new file is whole before it
+// takes its place.
 #include "fetch/key_set_file.hpp"
 
 #include <fcntl.h>

@@ -15,7 +15,8 @@ namespace keyward {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x6b77'6b65'7973'3031;  // "kwkeys01"
-// Longer than any attempt that hasn't been stopped: 5 s for the answer, and what reading 128 keys takes on a busy machine.
+// Longer than any attempt that hasn't been stopped: 5 s for the answer, and what reading 128 keys takes on a busy
+// machine.
 constexpr std::int64_t kTurnMs = 15000;
 // What rounding, and a wait for a thread between the two looks at clocks, may make of one moment.
 constexpr std::int64_t kClocksDifferS = 5;
@@ -166,7 +167,8 @@ bool SharedKeySet::succeed(std::uint64_t number, std::string_view text, std::uin
     return false;
   }
   *changed = get(shared->generation) == 0 || shown_text(*shared) != text;
-  // In this order: should this process be killed here, a new set is taken for older than it is, and never the old one for fresher.
+  // In this order: should this process be killed here, a new set is taken for older than it is, and never the old one
+  // for fresher.
   if (*changed) {
     show(shared, text, keys);
   }
@@ -207,7 +209,8 @@ bool SharedKeySet::put_cached(std::string_view text, std::uint32_t keys, std::in
     return false;
   }
   put(&shared->fetched_at_s, fetched_at_s);
-  // A clock that has stepped back makes it as old as it can't be: of this moment, so that it is gone in `stale` at the latest.
+  // A clock that has stepped back makes it as old as it can't be: of this moment, so that it is gone in `stale` at the
+  // latest.
   const std::int64_t age_s = moment.wall_s > fetched_at_s ? moment.wall_s - fetched_at_s : 0;
   put(&shared->fetched_ms, moment.now_ms - age_s * 1000);
   show(shared, text, keys);

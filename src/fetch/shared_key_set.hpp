@@ -36,12 +36,12 @@ struct FetchMoment {
   std::int64_t wall_s = 0;  // Unix time
 };
 
-// When the fetch began that brought the set, in Unix time: the earlier one of what each clock says, as the wall clock may
-// have been stepped since. kNever: there is none, or the wall clock was stepped back, so that nobody can say.
+// When the fetch began that brought the set, in Unix time: the earlier one of what each clock says, as the wall clock
+// may have been stepped since. kNever: there is none, or the wall clock was stepped back, so that nobody can say.
 std::int64_t fetch_time_s(const KeySetState &state, const FetchMoment &moment) noexcept;
 
-// In memory that all workers map (created zeroed), and valid at every instruction: whoever uses it may be killed there. Any process, any
-// thread. Sets are swapped whole: a reader gets the one or the other.
+// In memory that all workers map (created zeroed), and valid at every instruction: whoever uses it may be killed there.
+// Any process, any thread. Sets are swapped whole: a reader gets the one or the other.
 class SharedKeySet {
  public:
   static std::size_t size() noexcept;
@@ -61,11 +61,12 @@ class SharedKeySet {
     not_now,      // not due yet, or wanted too soon after the last time
     contended,    // somebody holds the memory for a moment: ask again
   };
-  // Takes the turn, for as long as an attempt may last (or until this process dies). number: of the attempt. Never waits.
+  // Takes the turn, for as long as an attempt may last (or until this process dies). number: of the attempt. Never
+  // waits.
   Begin begin(Why why, const FetchPlan &plan, pid_t self, std::int64_t now_ms, std::uint64_t *number) noexcept;
 
-  // Both end attempt `number`; false where its turn had passed on, and nothing was changed. Wait for the memory up to a second.
-  // text: at most kMaxKeySetText, checked by the caller. *changed: it isn't the one that was there.
+  // Both end attempt `number`; false where its turn had passed on, and nothing was changed. Wait for the memory up to a
+  // second. text: at most kMaxKeySetText, checked by the caller. *changed: it isn't the one that was there.
   bool succeed(std::uint64_t number, std::string_view text, std::uint32_t keys, std::int64_t fetched_at_s,
                bool *changed) noexcept;
   bool fail(std::uint64_t number, FetchProblem problem, int http_status) noexcept;

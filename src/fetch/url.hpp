@@ -13,9 +13,9 @@ struct Url {
   std::string shown;  // without its query, for logs and people
 };
 
-// Takes what every reader of URLs reads in the same way, and nothing else: http or https, a host by name or address, perhaps a port, a path
-// and a query; visible ASCII. No user or password, which would be in logs, and no fragment. false with the end of a sentence that quotes
-// nothing: "has a user or password in it".
+// Takes what every reader of URLs reads in the same way, and nothing else: http or https, a host by name or address,
+// perhaps a port, a path and a query; visible ASCII. No user or password, which would be in logs, and no fragment.
+// false with the end of a sentence that quotes nothing: "has a user or password in it".
 bool parse_url(std::string_view text, Url *url, std::string *error);
 
 }  // namespace keyward

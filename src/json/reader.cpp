@@ -187,9 +187,9 @@ int on_end_array(void *context) noexcept {
 constexpr yajl_callbacks kCallbacks = {on_null,      on_boolean, nullptr,    nullptr,        on_number,   on_string,
                                        on_start_map, on_map_key, on_end_map, on_start_array, on_end_array};
 
-// yajl writes through what malloc() gives it without a look, so that refused memory would be a crash. So it gets all that it may need for a
-// small text at once, and before it begins; only large texts, which no request brings, may ask for more. What a usual token brings is
-// on the stack.
+// yajl writes through what malloc() gives it without a look, so that refused memory would be a crash. So it gets all
+// that it may need for a small text at once, and before it begins; only large texts, which no request brings, may ask
+// for more. What a usual token brings is on the stack.
 class Arena {
  public:
   explicit Arena(std::size_t text_size) : size_(kFixed + kPerByte * std::min(text_size, kSmallText)) {

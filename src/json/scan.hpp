@@ -12,8 +12,8 @@ struct ScanResult {
 };
 
 // Refuses bytes that can't stand between tokens (form feeds, comments, a byte order mark), control characters and
-// invalid UTF-8 in strings, unknown escapes, lone surrogates, more than depth open brackets, and more than values values. What
-// is left to a parser is the grammar. One pass, no memory.
+// invalid UTF-8 in strings, unknown escapes, lone surrogates, more than depth open brackets, and more than values
+// values. What is left to a parser is the grammar. One pass, no memory.
 ScanResult scan(std::string_view text, std::size_t depth, std::size_t values) noexcept;
 
 }  // namespace keyward::json

@@ -11,18 +11,18 @@
 
 namespace keyward::jwt {
 
-// Strings as they are, numbers as the token writes them, true and false; an array of these as its elements with single blanks between. Null,
-// objects, and arrays that hold any of these or an array have no text. A text with control characters is percent-encoded: these and '%'
-// itself; in an array blanks of an element, too, as they would look like its end.
-// Immutable; at most three times as large as the claims themselves.
+// Strings as they are, numbers as the token writes them, true and false; an array of these as its elements with single
+// blanks between. Null, objects, and arrays that hold any of these or an array have no text. A text with control
+// characters is percent-encoded: these and '%' itself; in an array blanks of an element, too, as they would look like
+// its end. Immutable; at most three times as large as the claims themselves.
 class ClaimTexts {
  public:
   ClaimTexts() = default;
   explicit ClaimTexts(const json::Value &claims);  // an object
 
-  // By a name that nginx can write in a variable: lower case, digits and '_'. The claim of exactly this name; without one, the only claim
-  // whose name becomes it when letters are made small and all that is neither letter nor digit is made '_'. Empty: there is none, or
-  // more than one.
+  // By a name that nginx can write in a variable: lower case, digits and '_'. The claim of exactly this name; without
+  // one, the only claim whose name becomes it when letters are made small and all that is neither letter nor digit is
+  // made '_'. Empty: there is none, or more than one.
   std::string_view find(std::string_view name) const noexcept;
 
   std::size_t heap_bytes() const noexcept { return keyward::heap_bytes(buffer_) + keyward::heap_bytes(all_); }

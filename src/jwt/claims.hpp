@@ -17,8 +17,8 @@ Cause parse_claims(std::string_view payload, json::Value *claims);
 bool has_issuer(const Issuer &issuer, const json::Value &claims) noexcept;
 bool meets(const Requirement &requirement, const json::Value &claims) noexcept;
 
-// iss, aud and jti are strings (aud: or an array of nothing else), jti without NUL, and aud has one of the audiences: none, bad_claim,
-// wrong_audience.
+// iss, aud and jti are strings (aud: or an array of nothing else), jti without NUL, and aud has one of the audiences:
+// none, bad_claim, wrong_audience.
 Cause check_names(const Issuer &issuer, const json::Value &claims) noexcept;
 
 struct Times {

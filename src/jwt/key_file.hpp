@@ -29,8 +29,8 @@ struct KeyFile {
   std::vector<std::string> warnings;   // of a set: keys that can't be used, while others can; private keys
 };
 
-// allowed: the issuer's `algorithms`; no key for any of them is an error, but for a fetched set, whose next one may have
-// some. Throws std::bad_alloc.
+// allowed: the issuer's `algorithms`; no key for any of them is an error, but for a fetched set, whose next one may
+// have some. Throws std::bad_alloc.
 KeyFile parse_key_file(std::string_view text, KeyFileKind kind, crypto::AlgorithmSet allowed);
 
 }  // namespace keyward::jwt

@@ -47,9 +47,9 @@ class KeySet {
   void set_cut() noexcept { cut_ = true; }
 
   // Which key signed it: one of those with the header's kid, else of those without any; of all, if the header has none.
-  // Of these the ones that may use the header's algorithm (and allowed has it) are tried in the set's order. Cause::none
-  // with the key's id; unknown_key: none is meant; algorithm_not_allowed: none of those that are; bad_signature;
-  // too_many_keys: it isn't by the first kMaxTries, and there are more; crypto_failure.
+  // Of these the ones that may use the header's algorithm (and allowed has it) are tried in the set's order.
+  // Cause::none with the key's id; unknown_key: none is meant; algorithm_not_allowed: none of those that are;
+  // bad_signature; too_many_keys: it isn't by the first kMaxTries, and there are more; crypto_failure.
   Cause verify(const Jws &jws, crypto::AlgorithmSet allowed, Digest *id) const noexcept;
 
  private:

@@ -93,8 +93,8 @@ Cause refusal_of(const Issuer &issuer, const json::Value &claims, std::int64_t n
   return judge(issuer, claims, now_s, times, &unused);
 }
 
-// Whether the set was fetched so long after the token was issued that it would have the token's key, if the issuer still
-// published it.
+// Whether the set was fetched so long after the token was issued that it would have the token's key, if the issuer
+// still published it.
 bool came_after(const AcceptedIssuer &accepted, const Times &times) noexcept {
   return accepted.keys != nullptr && accepted.fetched_at_s != kNeverFetched && times.has_issued_at &&
          times.issued_at_s < accepted.fetched_at_s - accepted.issuer->leeway_s;

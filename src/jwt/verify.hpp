@@ -37,8 +37,8 @@ struct Verdict {
   // Where the outcome is unknown_key or keys_unavailable: the issuers whose next key set may change it, by place, in
   // order.
   std::vector<std::size_t> awaited;
-  // Where the outcome is invalid_token: issuers whose set should have the token's key, by the time at which the token says
-  // that it was issued. Worth fetching, in case they published it late, and not worth waiting for.
+  // Where the outcome is invalid_token: issuers whose set should have the token's key, by the time at which the token
+  // says that it was issued. Worth fetching, in case they published it late, and not worth waiting for.
   std::vector<std::size_t> late;
 
   // From here on only where issuer is one: its key has signed this, accepted or not.
@@ -52,9 +52,10 @@ struct Verdict {
 // Judges token at now_s (Unix time) by issuers in their order. It is for the first one under whose key its signature
 // verifies and whose issuer, type and requirements it meets; that one's verdict is final. (A key that no other issuer
 // has can't verify for another: so type and requirements may always take part in the choice.) An issuer whose next key
-// set may make the token its own is passed over, and named by awaited if no other one takes the token. None after it may,
-// where keys are to be expected that both have: from one place, or where it has no keys yet and the token meets what it
-// asks of its tokens. Nothing is awaited where no next set could help: see await_or_refuse(). Reads nothing but its arguments; thread-safe. Throws std::bad_alloc.
+// set may make the token its own is passed over, and named by awaited if no other one takes the token. None after it
+// may, where keys are to be expected that both have: from one place, or where it has no keys yet and the token meets
+// what it asks of its tokens. Nothing is awaited where no next set could help: see await_or_refuse(). Reads nothing but
+// its arguments; thread-safe. Throws std::bad_alloc.
 Verdict verify_token(const std::vector<AcceptedIssuer> &issuers, std::string_view token, std::int64_t now_s);
 
 }  // namespace keyward::jwt

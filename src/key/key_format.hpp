@@ -24,8 +24,9 @@ struct KeyFormat {
 
   // Whether text begins with this prefix.
   bool claims(std::string_view text) const noexcept;
-  // Whether text is a key of this format: its frame (length and prefix), and its characters: those of the alphabet (of hex
-  // in lower case only), and the checksum's. The frame costs next to nothing to look at. No hashing. Never allocates.
+  // Whether text is a key of this format: its frame (length and prefix), and its characters: those of the alphabet (of
+  // hex in lower case only), and the checksum's. The frame costs next to nothing to look at. No hashing. Never
+  // allocates.
   bool matches(std::string_view text) const noexcept { return has_frame(text) && has_characters(text); }
   bool has_frame(std::string_view text) const noexcept { return text.size() == length() && claims(text); }
   bool has_characters(std::string_view text) const noexcept;  // of what has the frame

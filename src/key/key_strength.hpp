@@ -8,7 +8,8 @@ namespace keyward {
 // The part that names its kind: sk_live_ of sk_live_4eC39HqLyjWDarjt...
 std::string_view kind_of(std::string_view key) noexcept;
 
-// Whether what follows may hold 128 random bits: 39 digits, 32 hexadecimal digits or 22 of [A-Za-z0-9_-], 8 of them different.
+// Whether what follows may hold 128 random bits: 39 digits, 32 hexadecimal digits or 22 of [A-Za-z0-9_-], 8 of them
+// different.
 bool looks_strong(std::string_view key) noexcept;
 
 }  // namespace keyward

@@ -48,8 +48,8 @@ struct Answer {
   bool ok() const noexcept { return result == Result::done || result == Result::unchanged; }
 };
 
-// Runs an operation of this author's in one write transaction, which may run it again from its start; whatever isn't ok leaves the store
-// as it was.
+// Runs an operation of this author's in one write transaction, which may run it again from its start; whatever isn't ok
+// leaves the store as it was.
 Answer in_transaction(CredentialWriter &writer, const Author &author, std::uint64_t wait_ms,
                       const std::function<Answer(WriteTxn &)> &operation);
 

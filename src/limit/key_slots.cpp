@@ -395,7 +395,8 @@ std::size_t drain_marked(Table *table, UsageDelta *out, std::size_t capacity) no
 
 // ---- Copying --------------------------------------------------------------------------------------------------------
 
-// What one slot remembers; false if it is nobody's, has no proof or changes hands. A mixture of two proofs proves nothing.
+// What one slot remembers; false if it is nobody's, has no proof or changes hands. A mixture of two proofs proves
+// nothing.
 bool read_proof(const Slot &slot, Name *name, Name *proof, std::uint64_t *touched_s) noexcept {
   const Word uses = slot.uses.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < 2; ++i) {

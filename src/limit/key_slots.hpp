@@ -44,8 +44,8 @@ class KeySlots {
   // false: no room, as for count_use().
   bool put_back(const UsageDelta &delta) noexcept;
 
-  // Remembers what the other remembers, as far as it fits, the latest used first where it doesn't. Into slots that were just created and
-  // that nobody uses yet; the other's may be in use, and keep what is undrained.
+  // Remembers what the other remembers, as far as it fits, the latest used first where it doesn't. Into slots that were
+  // just created and that nobody uses yet; the other's may be in use, and keep what is undrained.
   void copy_from(KeySlots *other) noexcept;
 
   struct Stats {

@@ -1,5 +1,5 @@
-// Carrying windows from a table into another, and to the store and back. Nobody who charges them waits for it, or pays for it: what was
-// saved of a slot is kept in the slot, as 32 bits made of all that it says.
+// Carrying windows from a table into another, and to the store and back. Nobody who charges them waits for it, or pays
+// for it: what was saved of a slot is kept in the slot, as 32 bits made of all that it says.
 #include <algorithm>
 #include <array>
 
@@ -20,8 +20,8 @@ struct Seen {
   Kind kind = 0;
 };
 
-// false: it is nobody's, or changes hands. An end never comes back, so while the word has the same, all of it is of one window; its count
-// is what it was at some instant.
+// false: it is nobody's, or changes hands. An end never comes back, so while the word has the same, all of it is of one
+// window; its count is what it was at some instant.
 bool read(const Slot &slot, Seen *seen) noexcept {
   constexpr int kTries = 100;
   for (int i = 0; i < kTries; ++i) {
@@ -73,8 +73,8 @@ Word word_at(std::uint64_t clock_ms, std::int64_t ahead_ms, std::uint32_t count)
   return make_word(clock_ms + static_cast<std::uint64_t>(ahead_ms), count);
 }
 
-// false: there is nothing left of it. A sliding one that has ended arrives as the window before of its successor, so that every word that
-// is written ends later than the clock; see windows.cpp.
+// false: there is nothing left of it. A sliding one that has ended arrives as the window before of its successor, so
+// that every word that is written ends later than the clock; see windows.cpp.
 bool to_arrival(const CarriedWindow &window, std::uint64_t now_ms, std::uint64_t clock_ms, Arrival *arrival) noexcept {
   const std::uint32_t length_s = std::clamp<std::uint32_t>(window.window_s, 1, kMaxWindowSeconds);
   const std::int64_t length_ms = std::int64_t{length_s} * 1000;

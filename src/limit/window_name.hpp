@@ -9,8 +9,8 @@
 
 namespace keyward {
 
-// The identity of the i-th of several limits that were written as one. Spread over all bits, as both halves of the first 8 bytes of
-// a window's name choose its place in the table.
+// The identity of the i-th of several limits that were written as one. Spread over all bits, as both halves of the
+// first 8 bytes of a window's name choose its place in the table.
 inline std::uint64_t limit_identity(std::uint64_t written, std::size_t i) noexcept {
   return written + i * 0x9e37'79b9'7f4a'7c15;
 }

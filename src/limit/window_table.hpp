@@ -1,4 +1,5 @@
-// How a table of windows lies in shared memory, and how its slots are found and change hands; windows.cpp says why it is exact.
+// How a table of windows lies in shared memory, and how its slots are found and change hands; windows.cpp says why it
+// is exact.
 #pragma once
 
 #include <algorithm>

@@ -75,8 +75,8 @@ struct CarriedWindow {
 struct CarryWanted {
   std::uint32_t min_window_s = 1;
   std::uint32_t max_window_s = kMaxWindowSeconds;
-  // Only those that changed since note_saved() under the same epoch, whatever that is; one that was saved with a count and lost it is
-  // among them, with a count of 0. A change goes unseen with a chance of 2^-32.
+  // Only those that changed since note_saved() under the same epoch, whatever that is; one that was saved with a count
+  // and lost it is among them, with a count of 0. A change goes unseen with a chance of 2^-32.
   bool unsaved = false;
   std::int64_t epoch = 0;
 };
@@ -105,9 +105,9 @@ class WindowTable {
 
   WindowStats stats(std::uint64_t now_ms) const noexcept;
 
-  // Carrying windows elsewhere (window_carry.cpp), while others charge them. carry() looks at the buckets from *bucket to before `end`
-  // (at most buckets()) until `out` has no room for one more bucket's windows (kCarryRoom), copies those out that are open or in view and
-  // have a count, and moves *bucket on. Returns how many.
+  // Carrying windows elsewhere (window_carry.cpp), while others charge them. carry() looks at the buckets from *bucket
+  // to before `end` (at most buckets()) until `out` has no room for one more bucket's windows (kCarryRoom), copies
+  // those out that are open or in view and have a count, and moves *bucket on. Returns how many.
   static constexpr std::size_t kCarryRoom = 16;
   std::uint64_t buckets() const noexcept;
   std::size_t carry(std::uint64_t *bucket, std::uint64_t end, const CarryWanted &wanted, std::uint64_t now_ms,
@@ -116,11 +116,11 @@ class WindowTable {
   void note_saved(const CarriedWindow *windows, std::size_t count) noexcept;
   // The one window with this name: false if it isn't open here, nor in view.
   bool find_open(std::uint64_t tag, bool overflow, std::uint64_t now_ms, CarriedWindow *window) noexcept;
-  // Takes a window in, at most one length ahead; one that is closed is passed over. Where it is open here already, the greater count
-  // stands, so that taking it in twice is as good as once. false: no room.
+  // Takes a window in, at most one length ahead; one that is closed is passed over. Where it is open here already, the
+  // greater count stands, so that taking it in twice is as good as once. false: no room.
   bool take_in(const CarriedWindow &window, std::uint64_t now_ms) noexcept;
-  // Takes in all of another table's, those of an hour or more before the others, for as long as they find room in their places, and
-  // what that counted of overflows. Returns how many found none.
+  // Takes in all of another table's, those of an hour or more before the others, for as long as they find room in their
+  // places, and what that counted of overflows. Returns how many found none.
   std::uint64_t copy_from(WindowTable *other, std::uint64_t now_ms) noexcept;
 
  private:

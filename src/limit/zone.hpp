@@ -29,23 +29,24 @@ class Zone {
   // Under which names of windows are made. One of the zone's own, until settle_secret() says otherwise.
   const DigestKey *secret = nullptr;
 
-  // Once in each process, before it uses `secret`. The first of all processes settles it for as long as the zone lives, and for the zones
-  // that are copied from it: on the store's, under which windows are found again after a restart, or (nullptr) on the zone's own. false:
-  // somebody was stopped while settling it.
+  // Once in each process, before it uses `secret`. The first of all processes settles it for as long as the zone lives,
+  // and for the zones that are copied from it: on the store's, under which windows are found again after a restart, or
+  // (nullptr) on the zone's own. false: somebody was stopped while settling it.
   bool settle_secret(const DigestKey *of_store) noexcept;
   bool has_store_secret() const noexcept;  // settled, on the store's
 
-  // Into a zone that was just created and that nobody uses yet: windows as far as they fit, proofs of keys, counters, the secret. The
-  // other is in use meanwhile, and stays as it is: what is charged there from now on isn't known here, and use counts that weren't
-  // drained stay there. Returns how many open windows found no room.
+  // Into a zone that was just created and that nobody uses yet: windows as far as they fit, proofs of keys, counters,
+  // the secret. The other is in use meanwhile, and stays as it is: what is charged there from now on isn't known here,
+  // and use counts that weren't drained stay there. Returns how many open windows found no room.
   std::uint64_t copy_from(Zone *other, std::uint64_t now_ms) noexcept;
 
   // Windows on their way from or to the store: whoever moves them holds this, for as long as that takes.
   SharedMutex &transfer() noexcept;
   bool windows_loaded() const noexcept;  // what a restart had left was taken in, or there was none
   void set_windows_loaded() noexcept;
-  // The wall clock's milliseconds at this zone's time 0, by which ends are stored: `wall_ms` (wall clock less now_ms), or what was told
-  // before, where that differs by no more than a second. So that ends don't change as the clocks drift. Under transfer().
+  // The wall clock's milliseconds at this zone's time 0, by which ends are stored: `wall_ms` (wall clock less now_ms),
+  // or what was told before, where that differs by no more than a second. So that ends don't change as the clocks
+  // drift. Under transfer().
   std::int64_t settle_wall(std::int64_t wall_ms) noexcept;
   // A zone of another size has taken this one's place: its workers are on their way out, and store windows no more.
   void retire() noexcept;

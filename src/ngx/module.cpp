@@ -29,8 +29,8 @@ bool add_handler(ngx_conf_t *cf, ngx_http_phases phase, ngx_http_handler_pt hand
   return true;
 }
 
-// A store that workers couldn't use is found here, for `nginx -t`, a start and a reload alike: a failure in init_module would make a
-// running master exit.
+// A store that workers couldn't use is found here, for `nginx -t`, a start and a reload alike: a failure in init_module
+// would make a running master exit.
 bool check_store(ngx_cycle_t *cycle, const MainConfiguration &main) {
   if (main.store.empty()) {
     return true;
@@ -48,8 +48,8 @@ bool check_store(ngx_cycle_t *cycle, const MainConfiguration &main) {
   return !main.any_on;
 }
 
-// Ours of the old cycle, which is still mapped; nginx itself hands it over only where the size is the same. Known by its tag: the address
-// of a module that is still loaded, so its layout is ours, too.
+// Ours of the old cycle, which is still mapped; nginx itself hands it over only where the size is the same. Known by
+// its tag: the address of a module that is still loaded, so its layout is ours, too.
 bool find_replaced(const ngx_cycle_t *cycle, const ngx_shm_zone_t *shm_zone, Zone *zone) noexcept {
   for (ngx_list_part_t *part = &cycle->old_cycle->shared_memory.part; part != nullptr; part = part->next) {
     auto *zones = static_cast<ngx_shm_zone_t *>(part->elts);

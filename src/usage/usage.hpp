@@ -1,5 +1,5 @@
-// The usage environment: use counts, last uses and last refusals, windows of limits and fetched key sets over a restart, written in
-// batches.
+// The usage environment: use counts, last uses and last refusals, windows of limits and fetched key sets over a
+// restart, written in batches.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +30,8 @@ class UsageStore {
   // As CredentialReader::refresh(): reopens what was replaced.
   StoreStatus refresh();
 
-  // Adds a batch in one transaction, behind the usage lock, for which it waits at most wait_ms (then busy). All or nothing.
+  // Adds a batch in one transaction, behind the usage lock, for which it waits at most wait_ms (then busy). All or
+  // nothing.
   StoreStatus add(const UsageDelta *deltas, std::size_t count, std::uint64_t wait_ms);
   // Forgets these, in one transaction.
   StoreStatus remove(const Digest *usage_names, std::size_t count, std::uint64_t wait_ms);
@@ -42,12 +43,14 @@ class UsageStore {
   // Calls visit for each, and damaged with the name of each that can't be read.
   StoreStatus for_each_window(const std::function<void(const WindowRecord &)> &visit,
                               const std::function<void(std::string_view name)> &damaged);
-  // Looks at up to `most` of them, from the one behind *after on (empty: from the first; empty again at the end), and removes those that
-  // are damaged or that ended by wall_ms, unless still_open answers true and changes the record, which is then written.
+  // Looks at up to `most` of them, from the one behind *after on (empty: from the first; empty again at the end), and
+  // removes those that are damaged or that ended by wall_ms, unless still_open answers true and changes the record,
+  // which is then written.
   StoreStatus prune_windows(std::string *after, std::size_t most, std::int64_t wall_ms,
                             const std::function<bool(WindowRecord *)> &still_open, std::uint64_t wait_ms);
 
-  // Fetched key sets (usage_key_sets.cpp), by the name of where each comes from. find: not_found is a normal value; damaged is none.
+  // Fetched key sets (usage_key_sets.cpp), by the name of where each comes from. find: not_found is a normal value;
+  // damaged is none.
   StoreStatus put_key_set(const Sha256 &name, std::string_view packed, std::uint64_t wait_ms);
   StoreStatus find_key_set(const Sha256 &name, std::string *packed);
 

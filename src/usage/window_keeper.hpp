@@ -17,7 +17,8 @@ struct Moment {
   std::int64_t wall_ms = 0;  // Unix milliseconds
 };
 
-// One object per process, used by one thread at a time. What one process moves, no other moves: it holds the zone's transfer() meanwhile.
+// One object per process, used by one thread at a time. What one process moves, no other moves: it holds the zone's
+// transfer() meanwhile.
 class WindowKeeper {
  public:
   WindowKeeper(Zone *zone, UsageStore *usage, std::string folder, std::size_t map_bytes);
@@ -31,13 +32,13 @@ class WindowKeeper {
     std::uint64_t damaged = 0;  // ignored
     std::uint64_t no_room = 0;  // found no room in the zone
   };
-  // Takes in what the store has, once for each zone. A store without usage has none; one that can only be read is enough. `busy`: another
-  // process has been at it for a second.
+  // Takes in what the store has, once for each zone. A store without usage has none; one that can only be read is
+  // enough. `busy`: another process has been at it for a second.
   StoreStatus load(const Moment &moment, Loaded *loaded);
 
-  // Stores what has changed since it was last stored, by any process; loads first, if that has not worked yet. `last`: all of it, this
-  // process comes to its end; else a part of it where the zone is very large, and nothing while another process is at it. Waits for
-  // locks no longer than `budget` says, and then for the other process a second at most.
+  // Stores what has changed since it was last stored, by any process; loads first, if that has not worked yet. `last`:
+  // all of it, this process comes to its end; else a part of it where the zone is very large, and nothing while another
+  // process is at it. Waits for locks no longer than `budget` says, and then for the other process a second at most.
   StoreStatus save(const Moment &moment, bool last, const WaitBudget &budget, Loaded *loaded);
 
  private:

@@ -1,4 +1,5 @@
-// Name: u8 share, u64 tag. Content: u8 version, u32 length, u8 sliding, u32 count, u32 count before, i64 end, i64 end before.
+// Name: u8 share, u64 tag. Content: u8 version, u32 length, u8 sliding, u32 count, u32 count before, i64 end, i64 end
+// before.
 #include "usage/window_record.hpp"
 
 #include "base/little_endian.hpp"
@@ -83,7 +84,8 @@ bool decode(std::string_view name, std::string_view content, WindowRecord *recor
   record->overflow = (share & kOverflowShare) != 0;
   record->of_address = (share & kAddressShare) != 0;
   record->sliding = sliding != 0;
-  // The window before ended where this one began, or ends with it (it is about to be followed); never more than two lengths before.
+  // The window before ended where this one began, or ends with it (it is about to be followed); never more than two
+  // lengths before.
   return record->tag != 0 && record->window_s >= kMinKeptWindowSeconds && record->window_s <= kMaxWindowSeconds &&
          record->count <= kMaxRateCount && record->before <= kMaxRateCount && is_end(record->end_ms) &&
          (record->before == 0

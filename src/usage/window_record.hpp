@@ -23,7 +23,8 @@ struct WindowRecord {
   std::uint32_t count = 0, before = 0;
   std::int64_t end_ms = 0, before_end_ms = 0;  // Unix milliseconds
 
-  // Closed by then, and out of view; or further ahead than a window of its length can be, as the clock has stepped back.
+  // Closed by then, and out of view; or further ahead than a window of its length can be, as the clock has stepped
+  // back.
   bool is_over(std::int64_t wall_ms) const noexcept;
 };
 

@@ -1,4 +1,5 @@
-// What a first-seen token costs beside its signature alone, and a remembered one: for each algorithm, by Google Benchmark.
+// What a first-seen token costs beside its signature alone, and a remembered one: for each algorithm, by Google
+// Benchmark.
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include <benchmark/benchmark.h>
@@ -132,7 +133,8 @@ void ed25519_by_openssl(benchmark::State &state) {
 }
 BENCHMARK(ed25519_by_openssl);
 
-// What the module does with a token that it doesn't remember, until it does: found missing, parsed, verified, judged, kept.
+// What the module does with a token that it doesn't remember, until it does: found missing, parsed, verified, judged,
+// kept.
 void token_first_seen(benchmark::State &state, Algorithm algorithm) {
   const Signer &signer = signer_of(algorithm);
   const std::string token = token_of(algorithm);

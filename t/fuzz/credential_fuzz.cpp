@@ -1,5 +1,5 @@
-// Credentials in header fields and queries: a name, then a field or query. What is found lies in the text, and where it is taken out none
-// is left, also as a backend would read it.
+// Credentials in header fields and queries: a name, then a field or query. What is found lies in the text, and where it
+// is taken out none is left, also as a backend would read it.
 #include <cctype>
 #include <string>
 #include <vector>

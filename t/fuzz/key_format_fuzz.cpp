@@ -1,5 +1,5 @@
-// Key formats: the words of keyward_key_format, then a key. A format that is accepted is as strong as it has to be, knows a key of its
-// own, and no key that differs from one by a character.
+// Key formats: the words of keyward_key_format, then a key. A format that is accepted is as strong as it has to be,
+// knows a key of its own, and no key that differs from one by a character.
 #include "key/key_format.hpp"
 
 #include <string>

@@ -1,5 +1,5 @@
-// Scopes: two lists of grants, what is asked for, and implications ("grant: implied implied"), one a line. What covers it is told
-// apart from what is tried, and what two sets share covers what both do, and no more.
+// Scopes: two lists of grants, what is asked for, and implications ("grant: implied implied"), one a line. What covers
+// it is told apart from what is tried, and what two sets share covers what both do, and no more.
 #include "auth/scope.hpp"
 
 #include <string>

@@ -1,5 +1,5 @@
-// Memory refused to OpenSSL at its k-th allocation, for all k: a good signature is never called wrong, as that would be a
-// 401 for our fault, and a wrong one never good.
+// Memory refused to OpenSSL at its k-th allocation, for all k: a good signature is never called wrong, as that would be
+// a 401 for our fault, and a wrong one never good.
 #include <gtest/gtest.h>
 #include <openssl/crypto.h>
 
@@ -58,8 +58,8 @@ TEST(CryptoMemory, RunningOutIsNeverAVerdict) {
   }
 }
 
-// Loading may call a key malformed for want of memory (OpenSSL's decoders don't tell): then the set before it stays. It never makes
-// a key that verifies what it shouldn't.
+// Loading may call a key malformed for want of memory (OpenSSL's decoders don't tell): then the set before it stays. It
+// never makes a key that verifies what it shouldn't.
 TEST(CryptoMemory, RunningOutMakesNoKeyOrAGoodOne) {
   for (const KeyType type : {KeyType::p256, KeyType::rsa, KeyType::ed25519}) {
     const Signer &signer = Signer::shared(type);

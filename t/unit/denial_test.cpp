@@ -1,4 +1,5 @@
-// The denylist: its records, what a token is told, stores of before it came into being, and what moves and damage do to it.
+// The denylist: its records, what a token is told, stores of before it came into being, and what moves and damage do to
+// it.
 #include "store/records/denial.hpp"
 
 #include <lmdb.h>

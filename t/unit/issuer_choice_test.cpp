@@ -133,7 +133,8 @@ TEST_F(IssuerChoice, AwaitsAnUnknownKidOfAFetchedSet) {
 
 TEST_F(IssuerChoice, AwaitsNothingInVain) {
   a_.fetches_keys = true;
-  // Nothing that the set could bring: another iss, an algorithm that isn't allowed or needs a secret, no kid, a kid that is there.
+  // Nothing that the set could bring: another iss, an algorithm that isn't allowed or needs a secret, no kid, a kid
+  // that is there.
   EXPECT_EQ(judge(signed_by(second_, "", "")).issuer, 1U);
   EXPECT_EQ(judge(signed_by(Signer::make(KeyType::ed25519), "", "")).outcome, Outcome::invalid_token);
   EXPECT_EQ(judge(signed_by(Signer::make(KeyType::ed25519))).outcome, Outcome::invalid_token);

@@ -291,8 +291,8 @@ TEST_F(JsonTestSuite, Agrees) {
   EXPECT_GE(bad, 188);
 }
 
-// Of the free ones only numbers of any size and deep arrays pass (these within the limit, here 1,000): a number is kept as written,
-// and bad UTF-8, lone surrogates, UTF-16 and byte order marks are refused.
+// Of the free ones only numbers of any size and deep arrays pass (these within the limit, here 1,000): a number is kept
+// as written, and bad UTF-8, lone surrogates, UTF-16 and byte order marks are refused.
 TEST_F(JsonTestSuite, TakesOfTheFreeOnesNumbersOnly) {
   KEYWARD_NEED_VECTORS(folder());
   for (const auto &entry : std::filesystem::directory_iterator(folder())) {

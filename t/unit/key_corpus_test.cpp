@@ -1,4 +1,5 @@
-// The seeds of the fuzz targets for keys are what their names say: a corpus that went stale would fuzz the refusal of its first byte.
+// The seeds of the fuzz targets for keys are what their names say: a corpus that went stale would fuzz the refusal of
+// its first byte.
 #include <gtest/gtest.h>
 
 #include <filesystem>

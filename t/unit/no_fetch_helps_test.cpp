@@ -23,8 +23,8 @@ class NoFetchHelps : public testing::Test {
     b_keys_ = set_of({second_.jwk(R"("kid":"1")")});
   }
 
-  // Signed by a key that is in no set, under a kid that isn't either. exp and iat: by how much after now; iat is left out
-  // for INT64_MIN.
+  // Signed by a key that is in no set, under a kid that isn't either. exp and iat: by how much after now; iat is left
+  // out for INT64_MIN.
   std::string token(std::int64_t exp, std::int64_t iat, const std::string &more = "") const {
     std::string claims = R"({"sub":"alice","exp":)" + std::to_string(kNow + exp);
     claims += iat != INT64_MIN ? R"(,"iat":)" + std::to_string(kNow + iat) : "";

@@ -1,5 +1,5 @@
-// Wycheproof's signatures, through the keys that requests are verified with: made from PEM, and from a JWK where there is one. Whatever
-// of its files are there is run by what it says of itself.
+// Wycheproof's signatures, through the keys that requests are verified with: made from PEM, and from a JWK where there
+// is one. Whatever of its files are there is run by what it says of itself.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -143,8 +143,8 @@ class SignatureVectors : public testing::Test {
     return keys;
   }
 
-  // Whether a test of the vectors must verify. "acceptable" is PKCS #1 without NULL: not the encoding that RFC 8017 has the verifier
-  // compare with.
+  // Whether a test of the vectors must verify. "acceptable" is PKCS #1 without NULL: not the encoding that RFC 8017 has
+  // the verifier compare with.
   static bool is_valid(const json::Value &test) { return member(test, "result").text == "valid"; }
 
   // Runs what there is of this type.
@@ -204,8 +204,8 @@ TEST_F(SignatureVectors, RsaPss) {
   expect_at_least(counts, Algorithm::ps512, 132, 47);
 }
 
-// Good signatures with another salt or another hash for the mask are refused; what these vectors call bad because its salt is as long as
-// the hash may be just what JWS wants.
+// Good signatures with another salt or another hash for the mask are refused; what these vectors call bad because its
+// salt is as long as the hash may be just what JWS wants.
 TEST_F(SignatureVectors, RsaPssWithOtherParametersIsRefused) {
   KEYWARD_NEED_VECTORS(folder());
   int refused = 0;
@@ -266,7 +266,8 @@ TEST_F(SignatureVectors, Hmac) {
   EXPECT_GT(short_keys, 10);
 }
 
-// Whole tokens, where there are such files: a good one is refused only where its key is, or where it isn't for keys of its kind.
+// Whole tokens, where there are such files: a good one is refused only where its key is, or where it isn't for keys of
+// its kind.
 TEST_F(SignatureVectors, JsonWebSignatures) {
   KEYWARD_NEED_VECTORS(folder());
   int run = 0;

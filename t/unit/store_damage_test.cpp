@@ -1,5 +1,6 @@
 // Bits that flip in the store. LMDB has no checksums: 20 random bytes, overwritten 200 times, gave 92 crashes, 72 wrong
-// values and 26 errors. Ours may crash with it, but no record may ever come back as anything but what was written under its name.
+// values and 26 errors. Ours may crash with it, but no record may ever come back as anything but what was written under
+// its name.
 #include <map>
 #include <random>
 
@@ -13,7 +14,8 @@ class StoreDamage : public StoreTest {
  protected:
   StoreDamage() : StoreTest(true) {}
 
-  // In each round 20 bytes are damaged, every second one by a single bit. `make check` takes the whole hundred thousand.
+  // In each round 20 bytes are damaged, every second one by a single bit. `make check` takes the whole hundred
+  // thousand.
   static constexpr int kEach = 20;
   static int rounds() { return (std::getenv("KEYWARD_THOROUGH") != nullptr ? 200000 : 8000) / kEach; }
   static constexpr int kKeys = 150;

@@ -1,5 +1,6 @@
-// A compact, a restore or a backup that is killed at, or fails at, each single call that changes a file; and a disk that is full from there
-// on. Whatever happens: the store is whole, what was revoked stays revoked, and a worker that had it open sees the next revocation at once.
+// A compact, a restore or a backup that is killed at, or fails at, each single call that changes a file; and a disk
+// that is full from there on. Whatever happens: the store is whole, what was revoked stays revoked, and a worker that
+// had it open sees the next revocation at once.
 #include <fcntl.h>
 
 #include <algorithm>

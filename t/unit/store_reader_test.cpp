@@ -107,8 +107,9 @@ TEST_F(StoreReader, SeesACommitAtOnceAndNothingElse) {
 }
 
 // What was committed before begin() is seen, and a generation never names anything older than itself: what is
-// remembered under it can't outlive a revocation. Something newer it may name: LMDB reads the id first and the meta page of that id's
-// parity then, which two commits in between have overwritten. The id is past by then, so nobody meets it again.
+// remembered under it can't outlive a revocation. Something newer it may name: LMDB reads the id first and the meta
+// page of that id's parity then, which two commits in between have overwritten. The id is past by then, so nobody meets
+// it again.
 TEST_F(StoreReader, IsNeverOlderThanTheLastCommit) {
   ASSERT_EQ(0, add_elsewhere(0, 1));
   ASSERT_STORE_OK(reader_.open(store_));

@@ -1,4 +1,5 @@
-// Backups, restores and compacting: what is kept, what is gone, what readers see meanwhile, and what a crash leaves behind.
+// Backups, restores and compacting: what is kept, what is gone, what readers see meanwhile, and what a crash leaves
+// behind.
 #include <fcntl.h>
 
 #include <algorithm>
@@ -466,7 +467,8 @@ TEST_F(StoreRestore, RefusesDamageUnlessItIsForced) {
   EXPECT_EQ(data, read_file(report.kept + "/data.mdb"));
 }
 
-// A table's own record (LMDB's MDB_db: 24 bytes on of its name lie the number of its entries, and its root page) says something else.
+// A table's own record (LMDB's MDB_db: 24 bytes on of its name lie the number of its entries, and its root page) says
+// something else.
 class TableRecord {
  public:
   TableRecord(std::string path, const std::string &name) : path_(std::move(path)), data_(read_file(path_)) {
@@ -497,7 +499,8 @@ class TableRecord {
   std::vector<std::size_t> at_;
 };
 
-// A blocked subject whose record can't be reached any more would be let in again: no record has to be there for those who aren't.
+// A blocked subject whose record can't be reached any more would be let in again: no record has to be there for those
+// who aren't.
 TEST_F(StoreRestore, MissesRecordsThatCantBeReached) {
   add_keys(0, 10);
   ASSERT_STORE_OK(back_up());
@@ -800,8 +803,8 @@ TEST_F(StoreCompact, TriesToRetireWhatIsLeftBehindOnce) {
   EXPECT_EQ(KeyState::revoked, state_of(2));
 }
 
-// One process moves the store all the time and is killed at random; one revokes; two read. No reader finds a key active after its
-// revocation has returned, and at the end nothing is missing.
+// One process moves the store all the time and is killed at random; one revokes; two read. No reader finds a key active
+// after its revocation has returned, and at the end nothing is missing.
 TEST_F(StoreCompact, KilledAtRandomManyTimes) {
   constexpr int kKeys = 400;
   add_keys(0, kKeys);

@@ -538,8 +538,9 @@ TEST_F(StoreWriter, DoesNotWriteWhereNoStoreIsAnyMore) {
   EXPECT_EQ("", read_file(data_file()));
 }
 
-// LMDB doesn't write pages at the file's end that a transaction took and gave up again, though its last page number counts them:
-// after such a commit a healthy store looked truncated, and nobody could open it (6 % of random transactions with many removals).
+// LMDB doesn't write pages at the file's end that a transaction took and gave up again, though its last page number
+// counts them: after such a commit a healthy store looked truncated, and nobody could open it (6 % of random
+// transactions with many removals).
 TEST_F(StoreWriter, TheFileAlwaysHoldsItsLastPage) {
   std::mt19937 random(1);
   std::map<int, bool> there;

@@ -10,7 +10,8 @@ enum class Fault {
   disk_full,   // from this call on, all that need room fail
 };
 
-// For this process, from now on; counts from 1. Sleeping takes no time any more, either: those who sleep wait for others.
+// For this process, from now on; counts from 1. Sleeping takes no time any more, either: those who sleep wait for
+// others.
 void arm_faults(Fault fault, int at_call);
 // How many there were so far.
 int system_calls();

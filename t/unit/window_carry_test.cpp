@@ -1,4 +1,5 @@
-// Windows on their way from one table to another: nothing is lost that fits, nothing is counted twice, nothing ends too late.
+// Windows on their way from one table to another: nothing is lost that fits, nothing is counted twice, nothing ends too
+// late.
 #include <gtest/gtest.h>
 #include <array>
 #include <atomic>
@@ -244,8 +245,8 @@ TEST_F(WindowCarry, TellsWhatHasChanged) {
   EXPECT_FALSE(table_->find_open(windows[0].tag, false, kStart + kHour, &window));
 }
 
-// Three processes charge while the table is walked and copied: no count is above what was charged, none goes down, and in the
-// end all are exact.
+// Three processes charge while the table is walked and copied: no count is above what was charged, none goes down, and
+// in the end all are exact.
 TEST_F(WindowCarry, WalksWhileOthersCharge) {
   constexpr std::uint32_t kLimit = 100'000;
   constexpr int kProcesses = 3, kNames = 50, kRounds = 4000;

@@ -226,8 +226,8 @@ TEST_F(Windows, AWindowThatIsGivenBackWholeOpensAnew) {
   EXPECT_EQ(table_->charge(charge, kStart + 30'000).reset_ms, kMinute);
 }
 
-// As far as the clock is of this table: nginx gives it monotonic milliseconds, which no step of the wall clock moves (t/e2e/test_clock.py),
-// and which differ a little from process to process.
+// As far as the clock is of this table: nginx gives it monotonic milliseconds, which no step of the wall clock moves
+// (t/e2e/test_clock.py), and which differ a little from process to process.
 TEST_F(Windows, AClockThatIsBehindChangesNothing) {
   const Charge charge = charge_of(1);
   EXPECT_EQ(admitted(charge, kStart, 5), 5);

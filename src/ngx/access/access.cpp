@@ -59,9 +59,9 @@ ngx_int_t refuse(RequestContext *ctx, Reason reason) noexcept {
   return ctx->refused.refusal.status;
 }
 
-// Whether error_page has just brought our own refusal to this location. Only that one redirect counts: where it leads on to (by
-// X-Accel-Redirect, try_files, an error of the error page's own) is decided like any request; so is a post_action, which comes after
-// the answer.
+// Whether error_page has just brought our own refusal to this location. Only that one redirect counts: where it leads
+// on to (by X-Accel-Redirect, try_files, an error of the error page's own) is decided like any request; so is a
+// post_action, which comes after the answer.
 bool is_own_refusal_redirected(const RequestContext *ctx) noexcept {
   const ngx_http_request_t *r = ctx->r;
   return ctx->refused_for_good() && !r->header_sent && !r->post_action &&
@@ -74,9 +74,10 @@ ngx_int_t refuse_again(RequestContext *ctx) noexcept {
   return refuse(ctx, ctx->outcome.reason);
 }
 
-// It isn't decided again, or an error page in a guarded location could never be shown. But a location with a handler of its own
-// (proxy_pass and its like) would hand the refused request on, as where an error_page meant for the backend's own 503 leads to another
-// backend; so it stays refused there. What nginx's own handlers may show is on_content()'s to say.
+// It isn't decided again, or an error page in a guarded location could never be shown. But a location with a handler of
+// its own (proxy_pass and its like) would hand the refused request on, as where an error_page meant for the backend's
+// own 503 leads to another backend; so it stays refused there. What nginx's own handlers may show is on_content()'s to
+// say.
 ngx_int_t answer_refusal_here(RequestContext *ctx) noexcept {
   if (ctx->r->content_handler != nullptr) {
     return refuse_again(ctx);
@@ -248,9 +249,9 @@ ngx_int_t on_content(ngx_http_request_t *r) noexcept {
     return NGX_DECLINED;
   }
   RequestContext *ctx = find_context(r);
-  // A named location keeps the URI and the method that were refused: static files, autoindex and WebDAV would do what keyward has
-  // refused to; so would an error_page that leads to $uri. An error page is a file other than what was asked for, or the one that the
-  // configuration names (who asks for that gets it anyway), and it is only read.
+  // A named location keeps the URI and the method that were refused: static files, autoindex and WebDAV would do what
+  // keyward has refused to; so would an error_page that leads to $uri. An error page is a file other than what was
+  // asked for, or the one that the configuration names (who asks for that gets it anyway), and it is only read.
   const auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
   const bool reads = (r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) != 0;
   if (reads && ((!core->named && ctx->refused.literal_page) || view(r->uri) != view(ctx->refused.uri))) {

@@ -7,12 +7,13 @@ namespace keyward {
 
 // Post-read phase: nothing has been able to read or keep a field by then.
 ngx_int_t on_post_read(ngx_http_request_t *r) noexcept;
-// The rewrite phases, the first there: takes out what an earlier location told of its principal, and starts a request that error_page has
-// taken on from before post-read, as nginx's own 400 about a bad Host. Does nothing for any other.
+// The rewrite phases, the first there: takes out what an earlier location told of its principal, and starts a request
+// that error_page has taken on from before post-read, as nginx's own 400 about a bad Host. Does nothing for any other.
 ngx_int_t on_rewrite(ngx_http_request_t *r) noexcept;
 // Access phase: decides, waits, refuses.
 ngx_int_t on_access(ngx_http_request_t *r) noexcept;
-// Preaccess phase: refuses subrequests, whose access phase nginx skips; and protects identity where nginx skipped post-read.
+// Preaccess phase: refuses subrequests, whose access phase nginx skips; and protects identity where nginx skipped
+// post-read.
 ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept;
 // Precontent phase, first of all its handlers: skips the others (mirror, try_files) for a request that was refused, so
 // that nothing of it goes anywhere; and notes that one which we refused was let in by `satisfy any`.

@@ -207,7 +207,8 @@ Credential present(Worker &worker, RequestContext *ctx, const LocationConfigurat
   }
   const MainConfiguration &main = worker.configuration;
   credential = classify(ctx->credential.text, main.formats, accepted, !main.store.empty());
-  // Without worker processes a connection may outlive its configuration, and with it what its locations mean by an issuer.
+  // Without worker processes a connection may outlive its configuration, and with it what its locations mean by an
+  // issuer.
   if (credential.kind == Kind::token && &main_configuration(ctx->r) != &main) {
     credential.fault = Reason::busy;
   }

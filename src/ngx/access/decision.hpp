@@ -7,8 +7,9 @@ namespace keyward {
 
 struct Worker;
 
-// Decides for the location that the request is in, and counts the decision unless it waits. Re-entrant: after a wait everything that may have
-// changed meanwhile is read again. Makes ctx's outcome anew, but for what is done with it; touches neither request nor answer.
+// Decides for the location that the request is in, and counts the decision unless it waits. Re-entrant: after a wait
+// everything that may have changed meanwhile is read again. Makes ctx's outcome anew, but for what is done with it;
+// touches neither request nor answer.
 Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Mode mode);
 
 }  // namespace keyward

@@ -9,7 +9,8 @@
 namespace keyward {
 namespace {
 
-// What somebody else wrote, for a line of the log: a quote in it would end what stands in quotes, and begin a line of another's making.
+// What somebody else wrote, for a line of the log: a quote in it would end what stands in quotes, and begin a line of
+// another's making.
 class LogText {
  public:
   explicit LogText(std::string_view text) noexcept

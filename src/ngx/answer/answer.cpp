@@ -118,8 +118,8 @@ bool add_refusal_fields(RequestContext *ctx) {
   });
 }
 
-// A client that offered protocols must be answered with one of them (RFC 6455, section 4.1), and all that this one offered may be the
-// credential's.
+// A client that offered protocols must be answered with one of them (RFC 6455, section 4.1), and all that this one
+// offered may be the credential's.
 bool confirm_websocket(RequestContext *ctx) noexcept {
   ngx_http_request_t *r = ctx->r;
   bool offered = ctx->credential.websocket != nullptr;
@@ -154,7 +154,8 @@ bool add_answer_fields(RequestContext *ctx) noexcept {
     if (!confirm_websocket(ctx)) {
       return false;
     }
-    // RFC 9111, section 3.5 keeps shared caches from answers to Authorization only; a credential from elsewhere needs this.
+    // RFC 9111, section 3.5 keeps shared caches from answers to Authorization only; a credential from elsewhere needs
+    // this.
     const bool elsewhere = ctx->credential.source != nullptr && ctx->credential.source->kind != SourceKind::bearer;
     return !elsewhere || has_cache_control(ctx->r) || set_cache_control(ctx->r, "private");
   });

@@ -5,12 +5,12 @@
 
 namespace keyward {
 
-// Adds the fields that the decision calls for: those of its refusal, Cache-Control, limits. Only for the main request, once. false when memory
-// was refused.
+// Adds the fields that the decision calls for: those of its refusal, Cache-Control, limits. Only for the main request,
+// once. false when memory was refused.
 bool add_answer_fields(RequestContext *ctx) noexcept;
 
-// When the window of the limit closes, or, where the limit doesn't admit, when it will: as a Unix time, rounded up, so that whoever comes
-// back then isn't too early.
+// When the window of the limit closes, or, where the limit doesn't admit, when it will: as a Unix time, rounded up, so
+// that whoever comes back then isn't too early.
 std::uint64_t reset_at_s(const TightestLimit &limit) noexcept;
 
 }  // namespace keyward

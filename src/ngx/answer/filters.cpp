@@ -1,5 +1,5 @@
-// nginx makes its special response for a refusal; here it gets our fields, type and body. So error_page, auth_delay, keep-alive and
-// the discarding of request bodies stay nginx's own.
+// nginx makes its special response for a refusal; here it gets our fields, type and body. So error_page, auth_delay,
+// keep-alive and the discarding of request bodies stay nginx's own.
 #include "ngx/answer/filters.hpp"
 
 #include "ngx/answer/answer.hpp"
@@ -11,7 +11,8 @@ namespace {
 ngx_http_output_header_filter_pt next_header_filter;
 ngx_http_output_body_filter_pt next_body_filter;
 
-// The context of a main request's answer; nullptr for what isn't ours. After a redirect that led out of our hands it is found again.
+// The context of a main request's answer; nullptr for what isn't ours. After a redirect that led out of our hands it is
+// found again.
 RequestContext *answering_context(ngx_http_request_t *r) noexcept {
   if (r != r->main) {
     return nullptr;
@@ -20,8 +21,8 @@ RequestContext *answering_context(ngx_http_request_t *r) noexcept {
   return ctx == nullptr && (r->internal || r->filter_finalize) ? find_context(r) : ctx;
 }
 
-// Whether this is nginx's own page about our refusal: the request has gone nowhere since (a redirect clears nginx's pointer to the
-// context), and the status is ours.
+// Whether this is nginx's own page about our refusal: the request has gone nowhere since (a redirect clears nginx's
+// pointer to the context), and the status is ours.
 bool is_our_page(ngx_http_request_t *r, const RequestContext *ctx) noexcept {
   return ctx->refused_for_good() && !ctx->refused.answered_elsewhere && current_context(r) == ctx &&
          r->headers_out.status == ctx->refused.refusal.status;

@@ -1,4 +1,5 @@
-// Variables are computed from the request's context at each reading: empty before the access phase, never stale after a redirect.
+// Variables are computed from the request's context at each reading: empty before the access phase, never stale after a
+// redirect.
 #include "ngx/answer/variables.hpp"
 
 #include "base/digits.hpp"
@@ -39,8 +40,8 @@ constexpr Definition kVariables[] = {
 
 constexpr std::string_view kClaim = "keyward_claim_";
 
-// Whose decision speaks for the request where it is now: that of this location, or, while an error page answers for it, our refusal. Of a
-// subrequest: its main request's.
+// Whose decision speaks for the request where it is now: that of this location, or, while an error page answers for it,
+// our refusal. Of a subrequest: its main request's.
 const RequestContext *speaking_context(ngx_http_request_t *r) noexcept {
   if (const RequestContext *ctx = current_context(r->main)) {
     // While its rules are looked at nothing is decided yet, but they may ask: by=$keyward_plan. While it waits there is

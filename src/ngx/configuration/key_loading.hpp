@@ -1,4 +1,5 @@
-// Reading an issuer's keys from their file: by the master when it loads the configuration, and by workers when the file changed.
+// Reading an issuer's keys from their file: by the master when it loads the configuration, and by workers when the file
+// changed.
 #pragma once
 
 #include <map>
@@ -20,8 +21,9 @@ struct LoadedKeys {
   bool unread = false;                      // it could not be read, for a reason that may pass
 };
 
-// Files of keys as one pass over the issuers finds them: each is looked at and read once, so that issuers of one file have the same keys.
-// Else the laxer one could have a new key before the stricter one, and with it the other's tokens. Blocks.
+// Files of keys as one pass over the issuers finds them: each is looked at and read once, so that issuers of one file
+// have the same keys. Else the laxer one could have a new key before the stricter one, and with it the other's tokens.
+// Blocks.
 class KeyFiles {
  public:
   KeyFiles() = default;

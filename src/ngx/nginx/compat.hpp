@@ -1,21 +1,23 @@
-// The one place that knows where nginx's versions differ. Held against the sources of 1.22.1 and 1.26.3, the headers of 1.30.6 and the
-// changes up to 1.31.6, for everything of nginx's that src/ngx touches:
+// The one place that knows where nginx's versions differ. Held against the sources of 1.22.1 and 1.26.3, the headers of
+// 1.30.6 and the changes up to 1.31.6, for everything of nginx's that src/ngx touches:
 //
-// 1.23.0 linked header fields of one name (ngx_table_elt_t::next) and made headers_out.cache_control, headers_in.cookie and
-// headers_in.x_forwarded_for such lists, which were arrays before. Fields without a pointer of nginx's own are linked where somebody asks:
-// by $http_NAME each time anew, by FastCGI, uwsgi and SCGI once in a request's life (headers_in.multi_linked), which a redirect to another
-// location doesn't undo. Of a name that we remove we remove every field, and ours are the only ones of theirs, so that no link is left to
-// what is gone.
+// 1.23.0 linked header fields of one name (ngx_table_elt_t::next) and made headers_out.cache_control, headers_in.cookie
+// and headers_in.x_forwarded_for such lists, which were arrays before. Fields without a pointer of nginx's own are
+// linked where somebody asks: by $http_NAME each time anew, by FastCGI, uwsgi and SCGI once in a request's life
+// (headers_in.multi_linked), which a redirect to another location doesn't undo. Of a name that we remove we remove
+// every field, and ours are the only ones of theirs, so that no link is left to what is gone.
 //
 // What else is new needs nothing here:
-// - 1.25.0 HTTP/3, 1.29.4 HTTP/2 to backends: header fields come and go in the same lists, with lowcase_key, which ours have.
+// - 1.25.0 HTTP/3, 1.29.4 HTTP/2 to backends: header fields come and go in the same lists, with lowcase_key, which ours
+//   have.
 // - 1.29.0 early hints have a chain of filters of their own: they pass before there is an answer to add fields to.
 // - 1.29.8 headers_in.count bounds what a client sends (max_headers); it isn't for what is added or removed.
-// - 1.31.0 (and 1.30.6) 407 and Proxy-Authenticate, for CONNECT: `satisfy any` takes 407 as it takes 401, and we answer 401.
+// - 1.31.0 (and 1.30.6) 407 and Proxy-Authenticate, for CONNECT: `satisfy any` takes 407 as it takes 401, and we answer
+//   401.
 // - 1.31.5 predicate locations are chosen where locations are chosen: after the post-read phase, before the access
 //   phase. Which one another URI would lead to can't be asked (has_predicate_locations()).
-// - 1.31.5 client_body_early_read looks at variables before the post-read phase: cut_query_credential() makes nginx forget the two that
-//   hold a query and are remembered.
+// - 1.31.5 client_body_early_read looks at variables before the post-read phase: cut_query_credential() makes nginx
+//   forget the two that hold a query and are remembered.
 #pragma once
 
 #include <algorithm>
@@ -97,8 +99,9 @@ inline bool has_predicate_locations(const ngx_http_core_loc_conf_t *core) noexce
 #endif
 }
 
-// Lets nothing of headers_in point at a field that is about to go: nginx's own pointer, and from 1.23 on the list it begins. nginx
-// finds what has such a pointer by its name in a hash, and so does this, but for the one that most credentials are in.
+// Lets nothing of headers_in point at a field that is about to go: nginx's own pointer, and from 1.23 on the list it
+// begins. nginx finds what has such a pointer by its name in a hash, and so does this, but for the one that most
+// credentials are in.
 inline void forget_request_header(ngx_http_request_t *r, ngx_table_elt_t *header) noexcept {
   if (header == r->headers_in.authorization) {
     r->headers_in.authorization = next_of_same_name(header);

@@ -17,12 +17,12 @@ struct ListPlace {
   ngx_uint_t i;
 };
 
-// Takes the element out of the list; no other one moves. place is then where the next element is looked for. false when memory was
-// refused: nothing has changed.
+// Takes the element out of the list; no other one moves. place is then where the next element is looked for. false when
+// memory was refused: nothing has changed.
 bool remove_from_list(ngx_list_t *list, ListPlace *place) noexcept;
 
-// Takes every field that `unwanted(ngx_table_elt_t *)` says so of out of r->headers_in for good, so that no handler passes it on.
-// One pass. false when memory was refused.
+// Takes every field that `unwanted(ngx_table_elt_t *)` says so of out of r->headers_in for good, so that no handler
+// passes it on. One pass. false when memory was refused.
 template <typename Unwanted>
 bool remove_request_headers(ngx_http_request_t *r, Unwanted &&unwanted) noexcept {
   ngx_list_t *list = &r->headers_in.headers;
@@ -87,8 +87,8 @@ constexpr std::array<char, 256> make_folded() {
 
 inline constexpr std::array<char, 256> kFolded = make_folded();
 
-// Whether a field's name is `lowcase` to backends that take every character but letters and digits for the same (CGI's rule):
-// X_Api_Key and X.API.Key are X-API-Key.
+// Whether a field's name is `lowcase` to backends that take every character but letters and digits for the same (CGI's
+// rule): X_Api_Key and X.API.Key are X-API-Key.
 bool is_spelled_as(const ngx_table_elt_t *header, std::string_view lowcase) noexcept;  // of names of one length
 inline bool is_same_name(const ngx_table_elt_t *header, std::string_view lowcase) noexcept {
   return header->key.len == lowcase.size() && !lowcase.empty() && kFolded[header->key.data[0]] == lowcase.front() &&

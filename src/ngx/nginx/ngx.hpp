@@ -53,8 +53,8 @@ inline bool is_over_tls(const ngx_http_request_t *r) noexcept {
 #endif
 }
 
-// Constructs an object in a pool that destroys it: nullptr when memory was refused. The destructor is armed only once the object
-// is whole.
+// Constructs an object in a pool that destroys it: nullptr when memory was refused. The destructor is armed only once
+// the object is whole.
 template <typename T, typename... Args>
 T *pool_new(ngx_pool_t *pool, Args &&...args) noexcept {
   static_assert(alignof(T) <= 8, "a cleanup's storage is aligned to 8 bytes");

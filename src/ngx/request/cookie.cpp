@@ -46,7 +46,8 @@ bool strip_cookie(ngx_http_request_t *r, std::string_view name) noexcept {
     if (!there) {
       return false;
     }
-    // Twice as long at most, as a blank may come behind each semicolon. The old value stays: the credential is a view into it.
+    // Twice as long at most, as a blank may come behind each semicolon. The old value stays: the credential is a view
+    // into it.
     auto *data = static_cast<u_char *>(ngx_pnalloc(r->pool, 2 * header->value.len + 1));
     if (data == nullptr) {
       failed = true;

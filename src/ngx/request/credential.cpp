@@ -1,4 +1,5 @@
-// Credentials in header fields (RFC 6750, section 2.1, X-API-Key and its like, Sec-WebSocket-Protocol), query and cookies.
+// Credentials in header fields (RFC 6750, section 2.1, X-API-Key and its like, Sec-WebSocket-Protocol), query and
+// cookies.
 #include "ngx/request/credential.hpp"
 
 #include "auth/credential_text.hpp"

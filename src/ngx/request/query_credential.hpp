@@ -10,12 +10,13 @@ namespace keyward {
 // refused.
 bool cut_query_credential(ngx_http_request_t *r) noexcept;
 
-// Gives the argument back, for locations where keyward is off or in shadow, or forwards credentials: where it was, or behind the others
-// where a rewrite has changed these. The request line stays as it is. What a location that admitted the request took stays
-// gone, as a field does. false when memory was refused.
+// Gives the argument back, for locations where keyward is off or in shadow, or forwards credentials: where it was, or
+// behind the others where a rewrite has changed these. The request line stays as it is. What a location that admitted
+// the request took stays gone, as a field does. false when memory was refused.
 bool restore_query_credential(ngx_http_request_t *r) noexcept;
 
-// Takes it out again, for a location that must not see it and comes after one that was given it. false when memory was refused.
+// Takes it out again, for a location that must not see it and comes after one that was given it. false when memory was
+// refused.
 bool hide_query_credential(ngx_http_request_t *r) noexcept;
 
 // Sees to it that access logs have no credential from a query either where it was given back, nor of requests that

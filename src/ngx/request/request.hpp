@@ -25,8 +25,8 @@ struct Waiter {
   ngx_event_t timer = {};  // bounds the wait, and keeps a worker that shuts down alive for it
 };
 
-// A token's request, once it has to wait for keys (key_fetching.hpp): until when at most, by ngx_current_msec, and up to which attempt to
-// fetch each issuer's keys had begun when it came.
+// A token's request, once it has to wait for keys (key_fetching.hpp): until when at most, by ngx_current_msec, and up
+// to which attempt to fetch each issuer's keys had begun when it came.
 struct KeyWait {
   std::int64_t until_ms = 0;
   std::vector<std::pair<std::size_t, std::uint64_t>> begun;  // issuer, attempt
@@ -131,8 +131,8 @@ struct RequestContext {
 
 // The context that belongs to the location that the request is in now: nullptr before keyward's access phase there.
 RequestContext *current_context(ngx_http_request_t *r) noexcept;
-// The request's context even after an internal redirect, which clears nginx's pointer to it; nullptr if it has none. Of a
-// subrequest: its main request's.
+// The request's context even after an internal redirect, which clears nginx's pointer to it; nullptr if it has none. Of
+// a subrequest: its main request's.
 RequestContext *find_context(ngx_http_request_t *r) noexcept;
 void set_current_context(ngx_http_request_t *r, RequestContext *ctx) noexcept;
 // find_context(), or a new one; nullptr when memory was refused.

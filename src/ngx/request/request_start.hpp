@@ -12,7 +12,8 @@ unsigned notes_of(ngx_http_request_t *r) noexcept;
 
 // Whether that has happened.
 bool is_started(ngx_http_request_t *r) noexcept;
-// Does it, where it hasn't happened yet: at the latest before a variable is read that holds the query. false when memory was refused.
+// Does it, where it hasn't happened yet: at the latest before a variable is read that holds the query. false when
+// memory was refused.
 bool ensure_started(ngx_http_request_t *r) noexcept;
 // The same in the post-read phase, and notes that the request has come there.
 bool start_at_post_read(ngx_http_request_t *r) noexcept;

@@ -13,7 +13,8 @@ struct WaitList {
   std::size_t count = 0;
 };
 
-// Puts the request into the list until it is taken out or leaves. After `most` it goes on by itself, with state.wait_expired.
+// Puts the request into the list until it is taken out or leaves. After `most` it goes on by itself, with
+// state.wait_expired.
 void start_waiting(WaitList *list, RequestContext *ctx, ngx_msec_t most) noexcept;
 // Takes the request out of whatever it waits for, if anything. Called when it ends.
 void stop_waiting(RequestContext *ctx) noexcept;

@@ -1,4 +1,5 @@
-// bcrypt off the event loop: one run for all requests of this worker that bring the same key, any number of which may leave.
+// bcrypt off the event loop: one run for all requests of this worker that bring the same key, any number of which may
+// leave.
 #pragma once
 
 #include <map>
@@ -28,8 +29,8 @@ struct Verifications {
   std::map<Digest, std::unique_ptr<Verification>> runs;
 };
 
-// Makes the request wait for its run: joins one, or starts it; the answer goes to ctx->state.verifying, which the caller has made. false: the
-// queue is full.
+// Makes the request wait for its run: joins one, or starts it; the answer goes to ctx->state.verifying, which the
+// caller has made. false: the queue is full.
 bool start_verification(Worker &worker, RequestContext *ctx, const VerifierRun &run);
 
 // Ends all runs of a worker that closes: whoever waits goes on soon, without a verdict.

@@ -1,5 +1,5 @@
-// LMDB's file begins with two pages, each a header of 16 bytes and a meta: u32 magic, u32 format, u64 address, u64 map size,
-// u32 page size.
+// LMDB's file begins with two pages, each a header of 16 bytes and a meta: u32 magic, u32 format, u64 address, u64 map
+// size, u32 page size.
 #include "store/environment/data_file.hpp"
 
 #include <fcntl.h>

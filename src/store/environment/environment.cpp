@@ -52,8 +52,8 @@ Table meta_of(EnvironmentKind kind) noexcept {
   return kind == EnvironmentKind::credentials ? Table::meta : Table::usage_meta;
 }
 
-// What this process has open. LMDB's rule is about processes, so this one list is, too: opening an environment twice and closing
-// one of the two resets the table of readers, and pages of live snapshots are reused.
+// What this process has open. LMDB's rule is about processes, so this one list is, too: opening an environment twice
+// and closing one of the two resets the table of readers, and pages of live snapshots are reused.
 struct Claim {
   pid_t process;
   FileIdentity file;

@@ -63,17 +63,18 @@ class Environment {
   bool unlisted() const noexcept { return unlisted_; }
   bool inherited() const noexcept { return guard_ != nullptr && guard_->inherited(); }
 
-  // Compares what is open with what lies on the disk. ok and !*replaced: the same files, whole. ok and *replaced: others lie there by
-  // now. Else what is wrong with them.
+  // Compares what is open with what lies on the disk. ok and !*replaced: the same files, whole. ok and *replaced:
+  // others lie there by now. Else what is wrong with them.
   StoreStatus compare_with_disk(bool *replaced) const;
   // Frees the places of readers that died.
   void clear_stale_readers() noexcept;
   // Takes over a map that another process has enlarged. No transaction may be active in this process.
   StoreStatus adopt_map();
 
-  // Runs body in a write transaction and commits if it answered ok and all of its operations worked; ok: it is on the disk. Where the
-  // map is too small, it grows and body runs again. gate (may be nullptr) is held while the map changes: no snapshot may be in use then.
-  // *stale: the environment must be opened anew, by its path, before anything can be written.
+  // Runs body in a write transaction and commits if it answered ok and all of its operations worked; ok: it is on the
+  // disk. Where the map is too small, it grows and body runs again. gate (may be nullptr) is held while the map
+  // changes: no snapshot may be in use then. *stale: the environment must be opened anew, by its path, before anything
+  // can be written.
   using Body = std::function<StoreStatus(WriteScope &)>;
   StoreStatus write(const Body &body, std::mutex *gate, bool *stale);
 
@@ -81,8 +82,9 @@ class Environment {
   // this thread uses.
   StoreStatus upgrade(std::uint32_t version);
 
-  // Stores of before a table came into being go on without it until something is written into it. While one is missing: whether
-  // somebody has made it in the meantime. *found: txn (a reader's) saw it; once it is committed, later ones may use handle().
+  // Stores of before a table came into being go on without it until something is written into it. While one is missing:
+  // whether somebody has made it in the meantime. *found: txn (a reader's) saw it; once it is committed, later ones may
+  // use handle().
   bool lacks_tables() const noexcept;
   int find_tables(MDB_txn *txn, bool *found) noexcept;
   bool has(Table table) const noexcept { return handle(table) != 0; }

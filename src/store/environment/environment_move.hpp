@@ -1,13 +1,15 @@
 // One environment takes another's place, for all readers and writers at once: what compact and restore are made of.
 //
-// The new one is filled in X.making, synced, and renamed to X.next. Then one system call exchanges X.next and X, the store's folder
-// is synced, and `retired` is committed into the old one, which is X.next by now: whoever holds that open moves to X. It is
-// removed last. From the first rename on all of this happens under the environment's lock, so no writer comes in between.
+// The new one is filled in X.making, synced, and renamed to X.next. Then one system call exchanges X.next and X, the
+// store's folder is synced, and `retired` is committed into the old one, which is X.next by now: whoever holds that
+// open moves to X. It is removed last. From the first rename on all of this happens under the environment's lock, so no
+// writer comes in between.
 //
-// What a crash leaves behind: X.making, which nobody else ever opened: the next move removes it. Or X.next: if it is the new one, nobody
-// holds it open; if it is the old one, workers may, and its content is what X's was when the lock was taken. Either way the next
-// writer, before he writes, retires and removes it (finish_move): nothing that he commits can be missed. He tries that once: should he
-// die of it (its file is damaged), the writer after him waits until all workers have looked at their files, and only removes it.
+// What a crash leaves behind: X.making, which nobody else ever opened: the next move removes it. Or X.next: if it is
+// the new one, nobody holds it open; if it is the old one, workers may, and its content is what X's was when the lock
+// was taken. Either way the next writer, before he writes, retires and removes it (finish_move): nothing that he
+// commits can be missed. He tries that once: should he die of it (its file is damaged), the writer after him waits
+// until all workers have looked at their files, and only removes it.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +42,9 @@ class NextEnvironment {
   // All of it is on the disk, and closed.
   StoreStatus finish(std::int64_t created_at_s);
 
-  // Under the environment's lock. `old` is what lies at the place, open for writing: it is retired, closed and removed. Without it, what
-  // lies there is damaged, or nothing: it is kept beside, and *kept tells where (empty: nothing was there).
+  // Under the environment's lock. `old` is what lies at the place, open for writing: it is retired, closed and removed.
+  // Without it, what lies there is damaged, or nothing: it is kept beside, and *kept tells where (empty: nothing was
+  // there).
   StoreStatus take_place(Environment *old, const MoveProgress &progress, std::string *kept);
 
  private:
@@ -51,7 +54,8 @@ class NextEnvironment {
   bool made_ = false;
 };
 
-// Ends what a move that was interrupted left behind. Under the environment's lock; this process must not have open what lies in X.next.
+// Ends what a move that was interrupted left behind. Under the environment's lock; this process must not have open what
+// lies in X.next.
 StoreStatus finish_move(const std::string &store, EnvironmentKind kind);
 
 }  // namespace keyward

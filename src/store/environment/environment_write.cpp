@@ -84,8 +84,8 @@ int Environment::resize(std::uint64_t bytes, std::mutex *gate) {
   return mdb_env_set_mapsize(env_.get(), bytes);
 }
 
-// By itself, and before the transaction that needs them: no other may use a handle that isn't committed yet. A snapshot that is in use
-// meanwhile could look for them, too: LMDB lets only one transaction of a process open tables.
+// By itself, and before the transaction that needs them: no other may use a handle that isn't committed yet. A snapshot
+// that is in use meanwhile could look for them, too: LMDB lets only one transaction of a process open tables.
 int Environment::create_tables(std::mutex *gate) {
   std::unique_lock<std::mutex> lock;
   if (gate != nullptr) {

@@ -1,5 +1,6 @@
-// The lock in front of LMDB's own: an fcntl lock on a byte of FOLDER/lock, so that a writer who hangs can be named and waiting
-// can end. Byte 0: credentials; byte 1: usage; byte 2: one environment takes another's place (taken before the others).
+// The lock in front of LMDB's own: an fcntl lock on a byte of FOLDER/lock, so that a writer who hangs can be named and
+// waiting can end. Byte 0: credentials; byte 1: usage; byte 2: one environment takes another's place (taken before the
+// others).
 //
 // Far behind these, a process that reads the credentials shows by locks which formats it can read: for each format a
 // range of its own in which the byte is the process's id, as in LMDB's own lock.mdb. So `store upgrade` can tell older
@@ -24,8 +25,8 @@ enum class LockByte : std::uint8_t { credentials = 0, usage = 1, moving = 2 };
 
 inline constexpr std::size_t kLockBytes = 3;
 
-// One object per file and process, shared by all who lock in it: closing any descriptor of a file drops all of the process's locks
-// on it. Thread-safe; fcntl doesn't keep the threads of a process apart, so mutexes do.
+// One object per file and process, shared by all who lock in it: closing any descriptor of a file drops all of the
+// process's locks on it. Thread-safe; fcntl doesn't keep the threads of a process apart, so mutexes do.
 class LockFile : public std::enable_shared_from_this<LockFile> {
  public:
   // Released in its destructor, by the thread that acquired it. Keeps the file open.
@@ -70,8 +71,8 @@ class LockFile : public std::enable_shared_from_this<LockFile> {
   pid_t process_ = 0;
   std::array<std::timed_mutex, kLockBytes> threads_;
   std::mutex files_mutex_;
-  // Guarded by files_mutex_. The last one is what lies on the disk; those before it were removed or replaced while somebody may have
-  // held a lock on them.
+  // Guarded by files_mutex_. The last one is what lies on the disk; those before it were removed or replaced while
+  // somebody may have held a lock on them.
   std::vector<File> files_;
   FileIdentity current_;
   std::array<int, kLockBytes> locked_fd_ = {-1, -1, -1};

@@ -17,7 +17,8 @@ inline constexpr std::string_view kDefaultPlanKey = "default_plan";
 // How many entries of `prefixes` have each length: u64, 64 times.
 inline constexpr std::string_view kPrefixLengthsKey = "prefix_lengths";
 inline constexpr std::size_t kPrefixLengths = 64;
-// How many entries `denials` has: u64. A store in which no token was ever denied has no such record, and an older one not even the table.
+// How many entries `denials` has: u64. A store in which no token was ever denied has no such record, and an older one
+// not even the table.
 inline constexpr std::string_view kDenialsKey = "denials";
 // Where the journal stands: see JournalState.
 inline constexpr std::string_view kJournalKey = "journal";

@@ -1,4 +1,5 @@
-// Two cursors side by side. Where the target has nothing more, entries are appended: pages are filled one after the other.
+// Two cursors side by side. Where the target has nothing more, entries are appended: pages are filled one after the
+// other.
 #include "store/environment/table_copy.hpp"
 
 #include <string>

@@ -15,9 +15,9 @@ struct TableCopy {
   MDB_txn *snapshot = nullptr;  // of `from`
   Environment *to = nullptr;    // written by nobody else
   Table table = Table::meta;
-  // Opens each record and seals it for `to`; `damaged` is told of those that can't be opened, which are left out. Otherwise values are
-  // taken as they are, damaged ones too: both have the same secret. An empty key: records of the table can't be reached; without
-  // `damaged` that ends the copying.
+  // Opens each record and seals it for `to`; `damaged` is told of those that can't be opened, which are left out.
+  // Otherwise values are taken as they are, damaged ones too: both have the same secret. An empty key: records of the
+  // table can't be reached; without `damaged` that ends the copying.
   bool reseal = false;
   std::function<void(Table table, std::string_view key)> damaged;
   std::function<void(std::uint64_t copied)> progress;  // entries of this table; may be empty

@@ -16,7 +16,8 @@ class Walk {
  public:
   Walk(MDB_txn *txn, MDB_dbi table) noexcept : txn_(txn), table_(table) {}
 
-  // Is asked about each entry before it is visited, and at the end; may exchange the views. Anything but rc ends the walk.
+  // Is asked about each entry before it is visited, and at the end; may exchange the views. Anything but rc ends the
+  // walk.
   using Settle = std::function<int(int rc, std::string_view *key, std::string_view *stored)>;
   void settle_by(Settle settle) { settle_ = std::move(settle); }
 

@@ -87,8 +87,8 @@ StoreStatus WriteScope::reserve(std::uint64_t bytes, std::uint64_t map_bytes, st
 }
 
 std::uint64_t WriteScope::growth_bound(std::uint64_t page_size, std::uint64_t pages) const noexcept {
-  // An operation touches the path to a leaf, splits some of it and frees as much; the rest is the commit's own. A page is
-  // copied once, and what is written fills half a page at least.
+  // An operation touches the path to a leaf, splits some of it and frees as much; the rest is the commit's own. A page
+  // is copied once, and what is written fills half a page at least.
   constexpr std::uint64_t kPagesPerOperation = 12, kCommitPages = 64;
   return shrinks_ ? std::min(operations_ * kPagesPerOperation + kCommitPages,
                              2 * pages + 8 * (written_bytes_ / page_size) + 4 * kCommitPages)

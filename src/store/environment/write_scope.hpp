@@ -19,12 +19,13 @@ class WriteScope {
   WriteScope(MDB_txn *txn, const std::array<MDB_dbi, kTableCount> &tables, const Seal &seal) noexcept
       : txn_(txn), tables_(tables), seal_(seal) {}
 
-  // Of a table that an older store doesn't have yet reading finds nothing. Whoever writes into one requires it: the transaction then runs
-  // again, with the table.
+  // Of a table that an older store doesn't have yet reading finds nothing. Whoever writes into one requires it: the
+  // transaction then runs again, with the table.
   StoreStatus require(Table table) { return has(table) ? StoreStatus() : note(MDB_BAD_DBI, "write to the store"); }
   bool has(Table table) const noexcept { return handle(table) != 0; }
 
-  // The content of a record whose seal holds. not_found is a normal value; damaged has no text yet: who asks knows what it is.
+  // The content of a record whose seal holds. not_found is a normal value; damaged has no text yet: who asks knows what
+  // it is.
   StoreStatus get(Table table, std::string_view key, std::string_view *content);
   // Seals and writes; replaces what is there, or (fresh) answers `exists`, which is a normal value, too.
   StoreStatus put(Table table, std::string_view key, std::string_view content);
@@ -47,9 +48,9 @@ class WriteScope {
 
   int failed() const noexcept { return failed_; }
   std::uint64_t wanted_bytes() const noexcept { return wanted_bytes_; }
-  // LMDB doesn't write pages that a transaction both took from the file's end and gave up again, though its last page number counts
-  // them: the file is then shorter than check_size() demands. So before such a commit it is lengthened by this many pages, an upper
-  // bound for what the transaction may have taken; 0 where it gave none up.
+  // LMDB doesn't write pages that a transaction both took from the file's end and gave up again, though its last page
+  // number counts them: the file is then shorter than check_size() demands. So before such a commit it is lengthened by
+  // this many pages, an upper bound for what the transaction may have taken; 0 where it gave none up.
   std::uint64_t growth_bound(std::uint64_t page_size, std::uint64_t pages) const noexcept;
 
  private:

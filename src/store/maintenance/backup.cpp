@@ -37,7 +37,8 @@ StoreStatus is_empty(const std::string &folder) {
   return status;
 }
 
-// Where a path leads, whatever links are on its way; of a folder that is still to be made: where it would lie. Empty: nowhere.
+// Where a path leads, whatever links are on its way; of a folder that is still to be made: where it would lie. Empty:
+// nowhere.
 std::string resolved(std::string path) {
   std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr), &std::free);
   if (real) {

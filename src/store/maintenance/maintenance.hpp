@@ -32,8 +32,8 @@ struct CompactReport {
   std::uint64_t bytes_before = 0, bytes_after = 0;  // of both environments' files
   std::uint64_t trimmed = 0;                        // entries of the journal that have ended
 };
-// Both environments anew, without what removed records have left behind. Copies outside of the lock; takes it for what has changed
-// meanwhile and for the exchange.
+// Both environments anew, without what removed records have left behind. Copies outside of the lock; takes it for what
+// has changed meanwhile and for the exchange.
 StoreStatus compact_store(const std::string &folder, const CompactOptions &options, const MoveProgress &progress,
                           CompactReport *report);
 
@@ -62,20 +62,18 @@ struct RestoreReport {
   std::string kept;                   // where the present files lie now; empty: removed
 };
 
-// The store's content becomes the backup's, at once for all readers, under the present secret. Whatever has ended since the backup stays
-// ended:
-//  - a key that is revoked now stays revoked, with the record it has now, also where the backup doesn't have it;
-//  - a key that was revoked and purged doesn't come back;
-//  - a suspended key stays suspended, a blocked subject blocked, a denied token denied;
-//  - a rotated key keeps the end of its overlap, and its successors are kept as they are now.
-// Everything else that was made since is gone. The journal stays as it is now, and has an entry more. Its format stays,
-// too. Where there is no store, one is made, with the backup's secret.
+// The store's content becomes the backup's, at once for all readers, under the present secret. Whatever has ended since
+// the backup stays ended: - a key that is revoked now stays revoked, with the record it has now, also where the backup
+// doesn't have it; - a key that was revoked and purged doesn't come back; - a suspended key stays suspended, a blocked
+// subject blocked, a denied token denied; - a rotated key keeps the end of its overlap, and its successors are kept as
+// they are now. Everything else that was made since is gone. The journal stays as it is now, and has an entry more. Its
+// format stays, too. Where there is no store, one is made, with the backup's secret.
 StoreStatus restore_store(const std::string &folder, const std::string &backup, const RestoreOptions &options,
                           const MoveProgress &progress, RestoreReport *report);
 
-// After that: use counts stay what they are; those of keys that have none now become the backup's. Where the store's can't be opened, or
-// are to be ignored, they are made anew, and *kept tells where the old files lie (empty: there were none). By itself, as a damaged file
-// may end the process that reads it: what was restored before is restored.
+// After that: use counts stay what they are; those of keys that have none now become the backup's. Where the store's
+// can't be opened, or are to be ignored, they are made anew, and *kept tells where the old files lie (empty: there were
+// none). By itself, as a damaged file may end the process that reads it: what was restored before is restored.
 StoreStatus restore_use_counts(const std::string &folder, const std::string &backup, Present present,
                                std::string *kept);
 

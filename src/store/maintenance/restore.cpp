@@ -1,5 +1,5 @@
-// A restore: the backup's content is made ready beside the store without its lock; under it, what has ended since is carried over and the
-// two exchanged.
+// A restore: the backup's content is made ready beside the store without its lock; under it, what has ended since is
+// carried over and the two exchanged.
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -142,7 +142,8 @@ bool RestoredKeys::succeeds_one_of_the_backup(std::string_view predecessor) cons
   return false;
 }
 
-// A damaged tree: what lies behind can't be read, which is told. LMDB lets nothing more be read in a snapshot in which it has met that.
+// A damaged tree: what lies behind can't be read, which is told. LMDB lets nothing more be read in a snapshot in which
+// it has met that.
 StoreStatus RestoredKeys::end_where_it_fails(TableCursor *side, const Source &source) {
   if (!side->failed()) {
     return {};

@@ -1,4 +1,5 @@
-// u8 version, u8 kind, u16 and name, u8 count; then for each issuer u8 and its name, i64 not_before, i64 until, i64 denied_at.
+// u8 version, u8 kind, u16 and name, u8 count; then for each issuer u8 and its name, i64 not_before, i64 until, i64
+// denied_at.
 #include "store/records/denial.hpp"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
-// The denylist: tokens that are refused although their issuer's key has signed them and their time isn't over. By jti: one token; by
-// subject: all that were issued until then. A record holds what is denied under one name, for one issuer or for all of them, so that a
-// token costs two look-ups at most.
+// The denylist: tokens that are refused although their issuer's key has signed them and their time isn't over. By jti:
+// one token; by subject: all that were issued until then. A record holds what is denied under one name, for one issuer
+// or for all of them, so that a token costs two look-ups at most.
 #pragma once
 
 #include <cstddef>
@@ -38,7 +38,8 @@ struct TokenDenial {
   bool denied = false;            // this jti
   std::int64_t not_before_s = 0;  // tokens of this subject issued then or earlier are refused; 0: none are
 
-  // leeway_s: of the issuer; its clock may be ahead by that, so a token issued within it after the denial is refused, too.
+  // leeway_s: of the issuer; its clock may be ahead by that, so a token issued within it after the denial is refused,
+  // too.
   bool refuses(bool has_issued_at, std::int64_t issued_at_s, std::int64_t leeway_s) const noexcept {
     return denied || (not_before_s != 0 &&
                       (!has_issued_at || issued_at_s <= not_before_s || issued_at_s - not_before_s <= leeway_s));
@@ -51,7 +52,8 @@ DenialKey denial_key(DenialKind kind, std::string_view name) noexcept;
 std::string encode(const DenialRecord &record);
 // false for anything that encode() would not have written.
 bool decode(std::string_view content, DenialRecord *record);
-// Adds what it denies of a token of this issuer at now_s to *denial. false: not a record of this kind and name. Copies nothing.
+// Adds what it denies of a token of this issuer at now_s to *denial. false: not a record of this kind and name. Copies
+// nothing.
 bool apply_denial(std::string_view content, DenialKind kind, std::string_view name, std::string_view issuer,
                   std::int64_t now_s, TokenDenial *denial) noexcept;
 

@@ -1,4 +1,5 @@
-// Many new keys in one transaction: every table is filled in its own order, so that pages are filled one after the other.
+// Many new keys in one transaction: every table is filled in its own order, so that pages are filled one after the
+// other.
 #include <algorithm>
 #include <cstdint>
 #include <limits>

@@ -25,7 +25,8 @@ namespace {
 constexpr std::chrono::milliseconds kWritingWait(10);
 constexpr unsigned kRefreshesPerCleaning = 60;
 
-// How often any reader of this process has opened files: what was remembered by one reader is never taken for another's.
+// How often any reader of this process has opened files: what was remembered by one reader is never taken for
+// another's.
 std::atomic<std::uint64_t> opened{0};
 
 }  // namespace

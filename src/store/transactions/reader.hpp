@@ -20,10 +20,10 @@
 
 namespace keyward {
 
-// Which state of the store something was read from. While one CredentialReader's generation stays equal, nothing has been committed
-// since. A snapshot is never older than what its generation names; under a storm of commits it may be newer (LMDB reads the id, then
-// the meta page, which two commits in between overwrite), but such an id is past already and doesn't come back. So what is
-// remembered under a generation can only be dropped too early, never kept too long.
+// Which state of the store something was read from. While one CredentialReader's generation stays equal, nothing has
+// been committed since. A snapshot is never older than what its generation names; under a storm of commits it may be
+// newer (LMDB reads the id, then the meta page, which two commits in between overwrite), but such an id is past already
+// and doesn't come back. So what is remembered under a generation can only be dropped too early, never kept too long.
 struct Generation {
   std::uint64_t incarnation = 0;  // another one whenever any reader of this process (re)opens files; 0: none
   std::uint64_t txn_id = 0;       // mdb_txn_id of the renewed transaction, never mdb_env_info
@@ -65,13 +65,14 @@ class CredentialReader {
   StoreStatus refresh();
 
   // Begins a snapshot: renews the read transaction. On MAP_RESIZED, READERS_FULL and a `retired` record (the store was
-  // compacted or restored elsewhere) it does what mends it, once. Every begin() that returned ok is followed by one end().
+  // compacted or restored elsewhere) it does what mends it, once. Every begin() that returned ok is followed by one
+  // end().
   StoreStatus begin();
   void end() noexcept;
   Generation generation() const noexcept;  // between begin() and end()
 
-  // Between begin() and end(). Views live until end(). not_found is a normal value; damaged: a checksum or a form failed,
-  // or an index entry leads nowhere.
+  // Between begin() and end(). Views live until end(). not_found is a normal value; damaged: a checksum or a form
+  // failed, or an index entry leads nowhere.
   struct FoundKey {
     std::string_view id;
     KeyView key;
@@ -84,9 +85,9 @@ class CredentialReader {
   StoreCode find_plan(std::string_view name, PlanView *view) noexcept;
   // The store's default plan, if it has one; the name is a view, too.
   StoreCode find_default_plan(std::string_view *name, PlanView *view) noexcept;
-  // What the denylist has about a token of this issuer (the name of its keyward_issuer), subject (as the principal has it, with the
-  // issuer's prefix) and jti (each may be empty) at now_s: ok, and *denial says it. Two look-ups at most; none in a snapshot in which the
-  // denylist is empty. Anything but ok: refuse the token with a failure of ours.
+  // What the denylist has about a token of this issuer (the name of its keyward_issuer), subject (as the principal has
+  // it, with the issuer's prefix) and jti (each may be empty) at now_s: ok, and *denial says it. Two look-ups at most;
+  // none in a snapshot in which the denylist is empty. Anything but ok: refuse the token with a failure of ours.
   StoreCode find_token_denial(std::string_view issuer, std::string_view subject, std::string_view jti,
                               std::int64_t now_s, TokenDenial *denial) noexcept;
   // Keys of the legacy-prefix kind under this plain prefix, in order of id; stops when visit answers false.
@@ -96,8 +97,9 @@ class CredentialReader {
   // Whether any legacy-prefix entry exists; and how long their plain prefixes are: bit i set for length i (up to 63).
   std::uint64_t legacy_prefix_lengths() noexcept;
 
-  // Walks a whole table in order; stops when visit answers false. A record that is damaged is reported by its id to `damaged`
-  // (may be empty) and skipped; returns damaged if there was any. `after`: begins behind this id (for paging).
+  // Walks a whole table in order; stops when visit answers false. A record that is damaged is reported by its id to
+  // `damaged` (may be empty) and skipped; returns damaged if there was any. `after`: begins behind this id (for
+  // paging).
   using DamagedVisitor = std::function<void(std::string_view id)>;
   StoreCode for_each_key(std::string_view after, const std::function<bool(const FoundKey &)> &visit,
                          const DamagedVisitor &damaged);
@@ -111,9 +113,9 @@ class CredentialReader {
   // damaged() gets a record's key in the table, in hexadecimal digits.
   StoreCode for_each_denial(const std::function<bool(const DenialRecord &)> &visit, const DamagedVisitor &damaged);
 
-  // Walks the tables that lead to keys (index, prefixes, subject_keys) and tells of entries that no key's record asks for: of a key that
-  // isn't there (`missing`), or of one that is another's. Where the entry itself is damaged the id is empty. Entries of damaged keys
-  // are left to for_each_key().
+  // Walks the tables that lead to keys (index, prefixes, subject_keys) and tells of entries that no key's record asks
+  // for: of a key that isn't there (`missing`), or of one that is another's. Where the entry itself is damaged the id
+  // is empty. Entries of damaged keys are left to for_each_key().
   enum class Stray : std::uint8_t { damaged, missing, foreign };
   using StrayVisitor = std::function<void(Table table, std::string_view entry, std::string_view id, Stray stray)>;
   StoreCode for_each_stray_entry(const StrayVisitor &visit);
@@ -163,9 +165,9 @@ class Snapshot {
   StoreStatus status_;
 };
 
-// Whether a process that may become `uid`/`gid` could use the store as a worker does: opened, schema checked, nothing created.
-// For a child process only (it opens LMDB): `nginx -t`, and `keyward store check`.
-// warnings (may be nullptr): what doesn't keep it from that.
+// Whether a process that may become `uid`/`gid` could use the store as a worker does: opened, schema checked, nothing
+// created. For a child process only (it opens LMDB): `nginx -t`, and `keyward store check`. warnings (may be nullptr):
+// what doesn't keep it from that.
 StoreStatus probe_store(const std::string &folder, std::vector<std::string> *warnings = nullptr);
 
 }  // namespace keyward

@@ -11,8 +11,8 @@
 
 namespace keyward {
 
-// With one commit more than the snapshot's, another may be under way, which leaves the snapshot's pages alone: a page that
-// is freed by one commit is written over by the second one after it at the earliest.
+// With one commit more than the snapshot's, another may be under way, which leaves the snapshot's pages alone: a page
+// that is freed by one commit is written over by the second one after it at the earliest.
 int CredentialReader::State::settle(int rc, std::string_view *key, std::string_view *stored) const noexcept {
   if (!environment.unlisted() || (rc != MDB_SUCCESS && rc != MDB_NOTFOUND)) {
     return rc;
@@ -91,8 +91,8 @@ StoreCode CredentialReader::find_key_by_id(std::string_view id, FoundKey *found)
   return rc == 0 ? state_->key_by_id(key, found) : store_code(rc);
 }
 
-// A record that is absent says something, too: a subject that has none isn't blocked. A damaged key in the tree makes a record absent
-// under its own name, and stands where that would: so the neighbours' checksums have to hold.
+// A record that is absent says something, too: a subject that has none isn't blocked. A damaged key in the tree makes a
+// record absent under its own name, and stands where that would: so the neighbours' checksums have to hold.
 StoreCode CredentialReader::State::confirm_absence(Table table, std::string_view key) const noexcept {
   lmdb::Cursor cursor;
   std::string_view found = key, stored, content;
@@ -117,7 +117,8 @@ StoreCode CredentialReader::State::confirm_absence(Table table, std::string_view
   return rc == 0 ? StoreCode::not_found : store_code(rc);
 }
 
-// Once in each snapshot. It is asked in `meta`, not of the table: one that can't be found any more must not pass for an empty one.
+// Once in each snapshot. It is asked in `meta`, not of the table: one that can't be found any more must not pass for an
+// empty one.
 StoreCode CredentialReader::State::count_denials() noexcept {
   if (denials_txn_id == generation.txn_id) {
     return StoreCode::ok;

@@ -1,7 +1,8 @@
 // What a CredentialReader consists of; a CredentialWriter's threads share it.
 //
-// A reader of its own: one thread, no locks. A writer's reader: its thread holds `gate` from begin() to end(); a writing thread holds
-// `writing` throughout, and `gate` where it changes the map or opens the files anew. Order: `writing`, then `gate`.
+// A reader of its own: one thread, no locks. A writer's reader: its thread holds `gate` from begin() to end(); a
+// writing thread holds `writing` throughout, and `gate` where it changes the map or opens the files anew. Order:
+// `writing`, then `gate`.
 #pragma once
 
 #include <atomic>
@@ -53,9 +54,9 @@ struct CredentialReader::State {
   // Whether this very thread is between begin() and end().
   bool reads_here() const noexcept { return shared && snapshot_thread.load() == std::this_thread::get_id(); }
 
-  // On a read-only mount no writer knows of this snapshot, and from the third commit behind it on one may write over its
-  // pages. So what is read is copied, key and stored (each may be nullptr) become views of the copies, and it counts only
-  // if no such commit can have begun by then. Elsewhere nothing happens.
+  // On a read-only mount no writer knows of this snapshot, and from the third commit behind it on one may write over
+  // its pages. So what is read is copied, key and stored (each may be nullptr) become views of the copies, and it
+  // counts only if no such commit can have begun by then. Elsewhere nothing happens.
   int settle(int rc, std::string_view *key, std::string_view *stored) const noexcept;
   Walk walk(Table table) const {
     Walk walk(txn.get(), environment.handle(table));

@@ -1,4 +1,5 @@
-// The denylist, inside a write transaction. `meta` counts its entries: a table that can't be read any more must not pass for an empty one.
+// The denylist, inside a write transaction. `meta` counts its entries: a table that can't be read any more must not
+// pass for an empty one.
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -13,7 +14,8 @@ namespace keyward {
 
 namespace {
 
-// How many records a revocation looks at to find some that have ended: their keys are digests, so the next one comes by others.
+// How many records a revocation looks at to find some that have ended: their keys are digests, so the next one comes by
+// others.
 constexpr int kSweep = 64;
 
 std::string name_of(DenialKind kind, std::string_view name) {

@@ -1,5 +1,5 @@
-// Changing credentials: the command, and workers' threads for the keys API. One writer at a time over all processes, by our own lock
-// file in front of LMDB's mutex, so that a writer that hangs can be named.
+// Changing credentials: the command, and workers' threads for the keys API. One writer at a time over all processes, by
+// our own lock file in front of LMDB's mutex, so that a writer that hangs can be named.
 #pragma once
 
 #include <cstdint>
@@ -58,8 +58,8 @@ class WriteTxn {
   StoreStatus get_purge(std::string_view id, std::int64_t *purged_at_s);
   StoreStatus put_subject(const SubjectRecord &record);
   StoreStatus remove_subject(std::string_view subject);
-  // Refuses tokens from now on: adds the entry to what is denied of this name already; of two for one issuer the stricter counts. Sweeps a
-  // few entries away that have ended.
+  // Refuses tokens from now on: adds the entry to what is denied of this name already; of two for one issuer the
+  // stricter counts. Sweeps a few entries away that have ended.
   StoreStatus deny_token(DenialKind kind, std::string_view name, const DenialEntry &entry, std::int64_t now_s);
   // The same, and sweeps nothing.
   StoreStatus merge_denial(DenialKind kind, std::string_view name, const DenialEntry &entry);
@@ -74,7 +74,8 @@ class WriteTxn {
   StoreStatus plan_in_use(std::string_view plan, PlanUser *who);
   // The default plan's name; empty: none.
   StoreStatus get_default_plan(std::string *name);
-  // Many new keys at once: every table is filled in its own order, so that LMDB appends where it can; exists names the first that is taken.
+  // Many new keys at once: every table is filled in its own order, so that LMDB appends where it can; exists names the
+  // first that is taken.
   StoreStatus add_keys(const NewKeys &keys, const std::function<void(std::size_t done)> &progress);
   // Removes the journal's oldest entries that were made before this time, at most so many; and says so in an entry.
   StoreStatus trim_journal(std::int64_t before_s, std::size_t most, std::size_t *trimmed);
@@ -91,8 +92,8 @@ class WriteTxn {
   State *state_;
 };
 
-// run() may be called from several threads, one of which writes at a time; reader() belongs to one thread, which may go on reading
-// meanwhile. open() and the destructor: when no other thread is in here.
+// run() may be called from several threads, one of which writes at a time; reader() belongs to one thread, which may go
+// on reading meanwhile. open() and the destructor: when no other thread is in here.
 class CredentialWriter {
  public:
   CredentialWriter();
