@@ -6,9 +6,15 @@
 
 #include "base/quote.hpp"
 #include "cli/author.hpp"
+#include "key/key_format.hpp"
+#include "key/key_strength.hpp"
 
 namespace keyward::cli {
 namespace {
+
+// Of an id that keyward has made: "key_" and 22 characters.
+constexpr char kOwnIdPrefix[] = "key_";
+constexpr std::size_t kOwnIdLength = 26;
 
 constexpr std::size_t kPageKeys = 5000;
 constexpr std::size_t kNamedPlans = 20;
@@ -130,6 +136,12 @@ UsageRecord Usage::of(const Digest &usage_name) {
 }
 
 Outcome no_such_key(const std::string &id) {
+  // Whoever gives the key in place of its id must not read it in an error, which may be kept.
+  const bool is_ours = id.size() == kOwnIdLength && id.compare(0, sizeof(kOwnIdPrefix) - 1, kOwnIdPrefix) == 0;
+  if (is_id(id) && !is_ours && (default_key_format().claims(id) || looks_strong(id))) {
+    return no(
+        "there is no key with this id, which isn't shown, as it may be a key; `keyward key check` tells the id of one");
+  }
   return no("there is no key with the id " + quote(is_id(id) ? id : "?") + "; `keyward key list` shows the ids");
 }
 

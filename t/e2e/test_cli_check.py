@@ -64,7 +64,7 @@ def test_states(kw, store):
     assert reason(store.key(verifier="sha256", plan="shut")) == "no_access"
     missing = store.key(verifier="sha256", plan="elsewhere")
     assert reason(missing) == "no_access"
-    assert "nginx's configuration may have it" in kw("key", "check", input=missing["key"], json=False, ok=False)
+    assert "if nginx's configuration has it" in kw("key", "check", input=missing["key"], json=False, ok=False)
 
 
 @pytest.fixture

@@ -360,3 +360,12 @@ def test_a_key_that_nothing_narrows_is_told(kw, prepare, options, unlimited):
     run = kw.run(*arguments, "--json")
     assert run.json()["scopes"] == (None if "--scope" not in options else run.json()["scopes"])
     assert "Nothing" not in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("command", ["show", "revoke", "suspend", "resume", "rotate"])
+@pytest.mark.parametrize("text", ["a key", "another system's"])
+def test_a_key_in_place_of_its_id_is_not_shown(kw, store, command, text):
+    key = store.key()["key"] if text == "a key" else "sk_live_4eC39HqLyjWDarjtT1zdp7dc4eC39HqLyjWD"
+    for options in ({"json": False}, {}):
+        run = kw.run("key", command, key, *([] if options else ["--json"]))
+        assert run.rc == 1 and key not in run.stderr + run.stdout and "there is no key with this id" in run.stderr
