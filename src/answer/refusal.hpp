@@ -23,7 +23,7 @@ using RefusalTexts = std::array<RefusalText, kReasonCount>;
 enum class ErrorFormat : std::uint8_t { automatic, json, problem, off };
 enum class ErrorField : std::uint8_t { error, code, reason, status, required_scope, retry_after };
 
-// keyward_error
+// keyward_errors
 struct ErrorStyle {
   ErrorFormat format = ErrorFormat::automatic;
   // Which members a json body has, and under which names; empty: the usual ones.
