@@ -511,6 +511,7 @@ TEST_F(JournalRestore, KeepsTheFormatOfTheStore) {
   ASSERT_STORE_OK(restore(store_));
   EXPECT_EQ(kFirstVersion, stats_of(store_).version) << "which workers may be too old to read otherwise";
   EXPECT_TRUE(entries().empty());
+  EXPECT_EQ(0U, journal().entries) << "what the backup says of its own";
   ASSERT_EQ(0, upgrade());
   EXPECT_THAT(operations(), ElementsAre("store_upgraded"));
   EXPECT_EQ(1U, journal().entries);

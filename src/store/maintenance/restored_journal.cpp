@@ -56,15 +56,21 @@ StoreStatus RestoredJournal::copy(Environment &from, EnvironmentSnapshot &snapsh
 
 StoreStatus RestoredJournal::finish(const Environment *present, const EnvironmentSnapshot *snapshot,
                                     const Author &author, std::uint64_t keys) {
+  bool stale = false;
   if (!to_->has(Table::journal)) {
-    return {};
+    // What the backup's `meta` says of entries, which have no table here.
+    return to_->write(
+        [](WriteScope &scope) {
+          const StoreStatus status = scope.remove(Table::meta, kJournalKey);
+          return status.code == StoreCode::not_found ? StoreStatus() : status;
+        },
+        nullptr, &stale);
   }
   const std::int64_t now_s = std::time(nullptr);
   JournalState known;
   if (present == nullptr || !read_state(*present, *snapshot, &known)) {
     known.next = number_by_time(now_s);
   }
-  bool stale = false;
   return to_->write(
       [&](WriteScope &scope) {
         WriteTxn::State state(scope, *to_, &author);
