@@ -5,6 +5,7 @@ at notice, as docs/security-model.md advises. One line is at level error: where 
 named location. Nothing else is left out.
 """
 
+import contextlib
 import datetime
 import socket
 import ssl
@@ -148,7 +149,7 @@ REFUSED = {
     "a control character before it": ("GET /\x01{target} HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "an escaped NUL": ("GET /%00{target} HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "above the root": ("GET /../..{target} HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    "a line that is too long": ("GET {target}&y=" + "y" * 33000 + " HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+    "a line that is too long": ("GET {target}&y=" + "y" * 9000 + " HTTP/1.1\r\nHost: a\r\n\r\n", 414),
     "a line that is too long, in its middle": ("GET {cut} HTTP/1.1\r\nHost: a\r\n\r\n", 414),
 }
 UNREAD = list(REFUSED)[list(REFUSED).index("half a line") :]
@@ -164,7 +165,9 @@ def send(port, data, tls=False, half=False):
     received = b""
     with connection:
         try:
-            connection.sendall(data.encode("latin-1"))
+            # nginx may answer, and close, before it has read all: what it said is there to be read.
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
+                connection.sendall(data.encode("latin-1"))
             if half:
                 return b""
             while part := connection.recv(65536):
