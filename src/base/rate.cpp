@@ -74,6 +74,14 @@ bool parse_rate(std::string_view text, Rate *rate, std::string *error) {
 
 std::string to_text(const Rate &rate) { return std::to_string(rate.count) + "r/" + window_text(rate.window_s); }
 
+std::string to_text(const std::vector<Rate> &rates) {
+  std::string text;
+  for (const Rate &rate : rates) {
+    text.append(text.empty() ? "" : " ").append(to_text(rate));
+  }
+  return text;
+}
+
 bool parse_allowance(std::string_view text, Allowance *allowance, std::string *error) {
   std::string_view rest = text;
   std::uint64_t amount = 0;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace keyward {
 
@@ -28,6 +29,8 @@ bool parse_rate(std::string_view text, Rate *rate, std::string *error);
 
 // "60r/m": the shortest spelling that parse_rate() reads back.
 std::string to_text(const Rate &rate);
+// The same of each, with blanks between.
+std::string to_text(const std::vector<Rate> &rates);
 
 // The most credits that are granted at once: balances can be added and multiplied without fear, and are exact in JSON.
 inline constexpr std::uint64_t kMaxCredits = 1000000000000000;

@@ -7,18 +7,6 @@
 
 namespace keyward::cli {
 
-std::string_view to_text(VerifierKind kind) noexcept {
-  switch (kind) {
-    case VerifierKind::bcrypt:
-      return "bcrypt";
-    case VerifierKind::sha256:
-      return "sha256";
-    case VerifierKind::legacy_prefix:
-      return "legacy-prefix";
-  }
-  return "unknown";
-}
-
 void put_text(json::Writer &writer, std::string_view name, std::string_view text) {
   writer.key(name);
   if (text.empty()) {
@@ -124,11 +112,7 @@ std::string scopes_text(const OptionalList<std::string> &scopes) {
 }
 
 std::string limits_text(const OptionalList<Rate> &limits) {
-  std::string text;
-  for (const auto &limit : limits.items) {
-    text += (text.empty() ? "" : " ") + to_text(limit);
-  }
-  return !limits.present ? "-" : text.empty() ? "(none)" : text;
+  return !limits.present ? "-" : limits.items.empty() ? "(none)" : to_text(limits.items);
 }
 
 std::string time_text(std::int64_t time_s) { return time_s == 0 ? "-" : to_rfc3339(time_s); }

@@ -13,8 +13,6 @@
 
 namespace keyward::cli {
 
-std::string_view to_text(VerifierKind kind) noexcept;
-
 // What is told of one record, described once: as members of a JSON object for programs, or as a table's lines for
 // people. Whatever has no member's name is for people only, and whatever has no label is for programs only.
 class Description {

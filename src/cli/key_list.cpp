@@ -24,7 +24,7 @@ void describe(Description *to, const KeyRecord &key, const UsageRecord &usage, s
   to->scopes(key.scopes);
   to->limits(key.limits);
   to->text_as("state", "state", to_text(key.state), state_cell(key, now_s));
-  to->flag("expired", {}, keys::is_expired(key, now_s));
+  to->flag("expired", {}, has_ended(key, now_s));
   to->flag("is_active", {}, keys::is_active(key, now_s));
   to->text("verifier", "verifier", to_text(key.verifier_kind));
   to->text("preview", "preview", key.preview);

@@ -305,12 +305,7 @@ Reason reason_of_state(const KeyView &key, std::int64_t now_s) noexcept {
     case KeyState::revoked:
       return Reason::revoked_key;
   }
-  for (const std::int64_t end_s : {key.expires_at_s, key.overlap_until_s}) {
-    if (end_s != 0 && now_s >= end_s) {
-      return Reason::expired_key;
-    }
-  }
-  return Reason::none;
+  return has_ended(key, now_s) ? Reason::expired_key : Reason::none;
 }
 
 Conclusion look_up_key(const Case &one) { return KeyLookup(one).run(); }

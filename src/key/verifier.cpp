@@ -129,6 +129,18 @@ Match bcrypt_matches(std::string_view key, std::string_view hash) noexcept {
   return equal_constant_time(computed, setting, kBcryptHashLength) ? Match::yes : Match::no;
 }
 
+std::string_view to_text(VerifierKind kind) noexcept {
+  switch (kind) {
+    case VerifierKind::bcrypt:
+      return "bcrypt";
+    case VerifierKind::sha256:
+      return "sha256";
+    case VerifierKind::legacy_prefix:
+      return "legacy-prefix";
+  }
+  return "unknown";
+}
+
 bool sha256_matches(const Sha256 &sha, std::string_view verifier) noexcept {
   return verifier.size() == sha.size() && equal_constant_time(verifier.data(), sha.data(), sha.size());
 }

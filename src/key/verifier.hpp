@@ -11,6 +11,8 @@ namespace keyward {
 
 enum class VerifierKind : std::uint8_t { bcrypt = 1, sha256 = 2, legacy_prefix = 3 };
 
+std::string_view to_text(VerifierKind kind) noexcept;
+
 inline constexpr int kDefaultBcryptCost = 10;
 inline constexpr int kMinBcryptCost = 4;
 inline constexpr int kMaxBcryptCost = 14;

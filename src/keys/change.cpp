@@ -73,7 +73,7 @@ Answer narrow_predecessors(WriteTxn &txn, const Policy &policy, std::int64_t now
   return for_each_predecessor(txn, key, [&](KeyRecord *old) -> Answer {
     KeyTerms old_terms;
     Answer answer = find_terms(txn, *old, policy, &old_terms);
-    if (!answer.ok() || old->state == KeyState::revoked || is_expired(*old, now_s) ||
+    if (!answer.ok() || old->state == KeyState::revoked || has_ended(*old, now_s) ||
         excess_of(old_terms.principal, terms.principal) == Excess::none) {
       return answer;
     }
@@ -137,7 +137,7 @@ Answer change(WriteTxn &txn, const Caller &caller, const ChangeRequest &request,
     answer = request.scopes ? bound.check_written(key.scopes) : answer;
     answer = answer.ok() ? bound.check(txn, key) : answer;
   }
-  if (answer.ok() && is_expired(before, request.now_s) && !is_expired(key, request.now_s)) {
+  if (answer.ok() && has_ended(before, request.now_s) && !has_ended(key, request.now_s)) {
     KeyTerms terms;
     answer = find_terms(txn, key, caller.rules(), &terms);
     changed->plan = terms.plan.name;

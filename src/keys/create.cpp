@@ -57,11 +57,11 @@ Answer take_own_terms(WriteTxn &txn, const Bound &bound, const CreateRequest &re
 bool takes_a_place(const KeyRecord &key, bool counts_suspended, std::int64_t now_s) {
   switch (key.state) {
     case KeyState::active:
-      return key.overlap_until_s == 0 && !is_expired(key, now_s);
+      return key.overlap_until_s == 0 && !has_ended(key, now_s);
     case KeyState::suspended:
-      return counts_suspended && key.overlap_until_s == 0 && !is_expired(key, now_s);
+      return counts_suspended && key.overlap_until_s == 0 && !has_ended(key, now_s);
     case KeyState::pending:
-      return !is_expired(key, now_s);
+      return !has_ended(key, now_s);
     case KeyState::revoked:
       break;
   }

@@ -8,8 +8,6 @@
 
 namespace keyward::keys {
 
-// Whether its time is over: past its expiry, or, rotated, past its overlap.
-bool is_expired(const KeyRecord &key, std::int64_t now_s) noexcept;
 // Whether the key itself would be let in now.
 bool is_active(const KeyRecord &key, std::int64_t now_s) noexcept;
 // The state in effect: active keys whose time is over are "expired".

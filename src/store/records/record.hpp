@@ -69,6 +69,13 @@ struct KeyView {
   std::string_view name, preview, legacy_prefix, predecessor, successor, counter_id, pkce_challenge;
 };
 
+// Whether a key's time is over: past its expiry, or, rotated, past its overlap. Of a KeyRecord or a KeyView.
+template <typename Key>
+bool has_ended(const Key &key, std::int64_t now_s) noexcept {
+  const auto is_past = [now_s](std::int64_t end_s) { return end_s != 0 && end_s <= now_s; };
+  return is_past(key.expires_at_s) || is_past(key.overlap_until_s);
+}
+
 std::string encode(const KeyRecord &record);
 // false for anything that encode() would not have written: other versions, lengths that don't add up, an
 // unknown state or verifier, a verifier that isn't one (a DES, MD5 or $2x$ hash, one of cost 31), bad

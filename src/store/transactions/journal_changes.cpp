@@ -30,11 +30,7 @@ Text list(const OptionalList<Rate> &limits) {
   if (!limits.present) {
     return {};
   }
-  std::string text;
-  for (const Rate &rate : limits.items) {
-    text.append(text.empty() ? "" : " ").append(to_text(rate));
-  }
-  return text;
+  return to_text(limits.items);
 }
 
 // Compares a field of two records, of which either may be missing.
@@ -57,18 +53,6 @@ class Comparison {
   const Record *before_, *after_;
   std::vector<FieldChange> changes_;
 };
-
-std::string_view text_of(VerifierKind kind) noexcept {
-  switch (kind) {
-    case VerifierKind::bcrypt:
-      return "bcrypt";
-    case VerifierKind::sha256:
-      return "sha256";
-    case VerifierKind::legacy_prefix:
-      return "legacy-prefix";
-  }
-  return {};
-}
 
 struct OperationName {
   std::string_view text, target;
@@ -133,7 +117,7 @@ std::vector<FieldChange> changes_between(const KeyRecord *before, const KeyRecor
   fields.look(Field::overlap_until, [](const KeyRecord &key) { return time_or_none(key.overlap_until_s); });
   fields.look(Field::predecessor, [](const KeyRecord &key) { return text_or_none(key.predecessor); });
   fields.look(Field::successor, [](const KeyRecord &key) { return text_or_none(key.successor); });
-  fields.look(Field::verifier, [](const KeyRecord &key) { return Text(text_of(key.verifier_kind)); });
+  fields.look(Field::verifier, [](const KeyRecord &key) { return Text(to_text(key.verifier_kind)); });
   return fields.take();
 }
 
