@@ -8,13 +8,10 @@
 #include "cli/author.hpp"
 #include "key/key_format.hpp"
 #include "key/key_strength.hpp"
+#include "keys/mint.hpp"
 
 namespace keyward::cli {
 namespace {
-
-// Of an id that keyward has made: "key_" and 22 characters.
-constexpr char kOwnIdPrefix[] = "key_";
-constexpr std::size_t kOwnIdLength = 26;
 
 constexpr std::size_t kPageKeys = 5000;
 constexpr std::size_t kNamedPlans = 20;
@@ -135,15 +132,16 @@ UsageRecord Usage::of(const Digest &usage_name) {
   return record;
 }
 
-Outcome no_such_key(const std::string &id) {
-  // Whoever gives the key in place of its id must not read it in an error, which may be kept.
-  const bool is_ours = id.size() == kOwnIdLength && id.compare(0, sizeof(kOwnIdPrefix) - 1, kOwnIdPrefix) == 0;
-  if (is_id(id) && !is_ours && (default_key_format().claims(id) || looks_strong(id))) {
-    return no(
-        "there is no key with this id, which isn't shown, as it may be a key; `keyward key check` tells the id of one");
+// Whoever gives the key in place of its id must not read it in an error, which may be kept.
+std::string no_such_key_text(const std::string &id) {
+  if (is_id(id) && !keys::is_minted_id(id) && (default_key_format().claims(id) || looks_strong(id))) {
+    return "there is no key with this id, which isn't shown, as it may be a key; `keyward key check` tells the id of "
+           "one";
   }
-  return no("there is no key with the id " + quote(is_id(id) ? id : "?") + "; `keyward key list` shows the ids");
+  return "there is no key with the id " + quote(is_id(id) ? id : "?");
 }
+
+Outcome no_such_key(const std::string &id) { return no(no_such_key_text(id) + "; `keyward key list` shows the ids"); }
 
 Outcome damaged_record(std::string_view what, std::string_view name) {
   return store_failed("the record of " + std::string(what) + " " + std::string(name) + " is damaged");

@@ -80,6 +80,7 @@ class Usage {
   bool open_ = false;
 };
 
+std::string no_such_key_text(const std::string &id);
 Outcome no_such_key(const std::string &id);
 
 // A record that could not be read, of a value the store itself answered.

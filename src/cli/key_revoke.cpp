@@ -107,7 +107,7 @@ Outcome revoke_batch(CredentialWriter &writer, const Wanted *begin, const Wanted
       if (answer.ok()) {
         revoked->push_back(std::move(one));
       } else if (answer.result == Result::not_found) {
-        bad->push_back({wanted->line, "there is no key with the id " + quote(wanted->id)});
+        bad->push_back({wanted->line, no_such_key_text(wanted->id)});
       } else if (answer.status.code == StoreCode::damaged) {
         *damaged = true;
         bad->push_back({wanted->line, answer.status.text});

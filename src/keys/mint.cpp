@@ -6,6 +6,11 @@
 #include "base/digest.hpp"
 
 namespace keyward::keys {
+namespace {
+
+constexpr std::string_view kIdPrefix = "key_";
+
+}  // namespace
 
 bool is_possible(const Minting &minting) noexcept {
   return minting.verifier.kind != VerifierKind::bcrypt || minting.format.length() <= kMaxBcryptKeyBytes;
@@ -36,7 +41,11 @@ bool mint(const Minting &minting, MintedKey *minted) {
 std::string new_key_id() {
   timeval now = {};
   gettimeofday(&now, nullptr);
-  return new_id("key_", static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_usec / 1000);
+  return new_id(kIdPrefix, static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_usec / 1000);
+}
+
+bool is_minted_id(std::string_view id) noexcept {
+  return id.size() == kIdPrefix.size() + kNewIdDigits && id.substr(0, kIdPrefix.size()) == kIdPrefix;
 }
 
 }  // namespace keyward::keys

@@ -29,5 +29,7 @@ bool mint(const Minting &minting, MintedKey *minted);
 
 // An id for a record that has none.
 std::string new_key_id();
+// Whether it has the form of one: an id of another system's has any.
+bool is_minted_id(std::string_view id) noexcept;
 
 }  // namespace keyward::keys

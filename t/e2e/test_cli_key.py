@@ -369,3 +369,10 @@ def test_a_key_in_place_of_its_id_is_not_shown(kw, store, command, text):
     for options in ({"json": False}, {}):
         run = kw.run("key", command, key, *([] if options else ["--json"]))
         assert run.rc == 1 and key not in run.stderr + run.stdout and "there is no key with this id" in run.stderr
+
+
+def test_a_key_among_the_ids_to_revoke_is_not_shown(kw, store):
+    key = "sk_live_4eC39HqLyjWDarjtT1zdp7dc4eC39HqLyjWD"
+    run = kw.run("key", "revoke", "--stdin", input=f"{store.key()['id']}\n{key}\nkey_nope\n")
+    assert run.rc == 1 and key not in run.stderr + run.stdout
+    assert "line 2: there is no key with this id" in run.stderr and '"key_nope"' in run.stderr

@@ -141,15 +141,15 @@ bool decode_purge(std::string_view content, std::int64_t *purged_at_s) noexcept 
 }
 
 std::string new_id(std::string_view prefix, std::int64_t now_ms) {
-  constexpr std::size_t kTimeBytes = 6, kDigits = 22;  // 22 digits of base 62 hold 128 bits
+  constexpr std::size_t kTimeBytes = 6;
   constexpr char kAlphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   Bytes<16> number = random_bytes<16>();
   auto time = static_cast<std::uint64_t>(now_ms < 0 ? 0 : now_ms);
   for (std::size_t i = kTimeBytes; i-- > 0; time >>= 8) {
     number[i] = static_cast<std::uint8_t>(time);
   }
-  std::array<char, kDigits> digits;
-  for (std::size_t i = kDigits; i-- > 0;) {  // long division: the remainder is the next digit
+  std::array<char, kNewIdDigits> digits;
+  for (std::size_t i = kNewIdDigits; i-- > 0;) {  // long division: the remainder is the next digit
     unsigned remainder = 0;
     for (std::uint8_t &byte : number) {
       const unsigned part = remainder * 256 + byte;

@@ -143,7 +143,8 @@ Locator purge_name(std::string_view id) noexcept;
 std::string encode_purge(std::int64_t purged_at_s);
 bool decode_purge(std::string_view content, std::int64_t *purged_at_s) noexcept;
 
-// A new id: `prefix` and 22 base62 characters: 6 bytes of time, 10 of chance, so that ids sort by creation.
+inline constexpr std::size_t kNewIdDigits = 22;  // of base 62 hold 128 bits
+// A new id: `prefix` and so many base62 characters: 6 bytes of time, 10 of chance, so that ids sort by creation.
 std::string new_id(std::string_view prefix, std::int64_t now_ms);
 
 }  // namespace keyward
