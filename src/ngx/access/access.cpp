@@ -32,9 +32,12 @@ bool has_literal_page(ngx_http_request_t *r, ngx_int_t status) noexcept {
   return false;
 }
 
-// All Accept fields of the request as one.
-std::string accept_of(ngx_http_request_t *r) {
+// All Accept fields of the request as one, where they choose the format.
+std::string accept_of(ngx_http_request_t *r, const ErrorStyle &errors) {
   std::string all;
+  if (errors.format != ErrorFormat::automatic) {
+    return all;
+  }
   for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
     if (is_same_name(header, "accept")) {
       all.append(all.empty() ? "" : ",").append(view(header->value));
@@ -52,20 +55,22 @@ ngx_int_t refuse(RequestContext *ctx, Reason reason) noexcept {
   ctx->refused = Refused();
   // Without memory for it nginx's own page tells the status.
   ctx->refused.refusal = guarded(Refusal{answer_to(style, reason).status, {}, {}, {}},
-                                 [&] { return make_refusal(ctx->outcome, style, accept_of(ctx->r)); });
+                                 [&] { return make_refusal(ctx->outcome, style, accept_of(ctx->r, style.errors)); });
   ctx->refused.uri_changes = ctx->r->uri_changes;
   ctx->refused.uri = ctx->r->uri;
   ctx->refused.literal_page = has_literal_page(ctx->r, ctx->refused.refusal.status);
   return ctx->refused.refusal.status;
 }
 
+// Whether a refusal still waits for its answer. A post_action comes after that.
+bool is_unanswered_refusal(const RequestContext *ctx) noexcept {
+  return ctx->refused_for_good() && !ctx->r->header_sent && !ctx->r->post_action;
+}
+
 // Whether error_page has just brought our own refusal to this location. Only that one redirect counts: where it leads
-// on to (by X-Accel-Redirect, try_files, an error of the error page's own) is decided like any request; so is a
-// post_action, which comes after the answer.
+// on to (by X-Accel-Redirect, try_files, an error of the error page's own) is decided like any request.
 bool is_own_refusal_redirected(const RequestContext *ctx) noexcept {
-  const ngx_http_request_t *r = ctx->r;
-  return ctx->refused_for_good() && !r->header_sent && !r->post_action &&
-         r->uri_changes + 1U == ctx->refused.uri_changes;
+  return is_unanswered_refusal(ctx) && ctx->r->uri_changes + 1U == ctx->refused.uri_changes;
 }
 
 // The refusal stands: nginx's page answers, whatever error_page says.
@@ -94,8 +99,7 @@ Mode mode_of(const LocationConfiguration &location) noexcept { return location.e
 // refused. Asked before the access phase, which `satisfy any` may end before it comes to us.
 bool would_hand_refusal_on(ngx_http_request_t *r, const RequestContext *ctx) noexcept {
   const LocationConfiguration &location = location_configuration(r);
-  return r->content_handler != nullptr && !location.enforcement->written && ctx->refused_for_good() &&
-         !r->header_sent && !r->post_action;
+  return r->content_handler != nullptr && !location.enforcement->written && is_unanswered_refusal(ctx);
 }
 
 // Whether what runs now answers a request that keyward has refused, and that nobody has admitted since: in the location

@@ -23,16 +23,9 @@ class Upgrade {
     return environment->write(
         [&](WriteScope &scope) {
           WriteTxn::State state(scope, *environment, &author);
-          // What lies there may be of a backup with a journal, restored into this store when it had none.
-          StoreStatus status = state.know_journal();
-          MDB_stat stat = {};
-          const int rc = mdb_stat(scope.txn(), scope.handle(Table::journal), &stat);
-          if (!status.ok() || rc != 0) {
-            return status.ok() ? scope.note(rc, "begin the journal") : status;
-          }
-          state.journal.entries = stat.ms_entries;
-          status = state.note(Operation::store_upgraded, {},
-                              {{Field::version, std::to_string(report.from), std::to_string(report.to)}});
+          const StoreStatus status =
+              state.note(Operation::store_upgraded, {},
+                         {{Field::version, std::to_string(report.from), std::to_string(report.to)}});
           return status.ok() ? state.finish() : status;
         },
         nullptr, &stale);
