@@ -25,22 +25,13 @@ Wrong parse_grants(std::string_view list, std::string *scopes) {
   return kGood;
 }
 
-Wrong add_key_format(const Words &words, std::vector<KeyFormat> *formats) {
+Wrong add_key_format(const Words &words, KeyFormats *formats) {
   KeyFormat format;
   std::string error;
-  if (!parse_key_format(Words(words.begin() + 1, words.end()), &format, &error)) {
+  if (!parse_key_format(Words(words.begin() + 1, words.end()), &format, &error) ||
+      !formats->add(std::move(format), &error)) {
     return error;
   }
-  for (const KeyFormat &other : *formats) {
-    if (other.prefix == format.prefix) {
-      return "is there twice for " + quoted(format.prefix);
-    }
-    if (other.length() == format.length() && (other.claims(format.prefix) || format.claims(other.prefix))) {
-      return quoted(format.prefix) + " and " + quoted(other.prefix) +
-             " can't be told apart: their keys begin alike and have the same length; write another prefix or length";
-    }
-  }
-  formats->push_back(std::move(format));
   return kGood;
 }
 

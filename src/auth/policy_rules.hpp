@@ -7,7 +7,7 @@
 
 #include "auth/principal.hpp"
 #include "base/words.hpp"
-#include "key/key_format.hpp"
+#include "key/key_formats.hpp"
 
 namespace keyward {
 
@@ -17,6 +17,6 @@ Wrong parse_grants(std::string_view list, std::string *scopes);
 // Each takes a directive's words, its name first, and adds what they say.
 Wrong add_plan(const Words &words, Policy *policy);
 Wrong add_implication(const Words &words, Policy *policy);
-Wrong add_key_format(const Words &words, std::vector<KeyFormat> *formats);
+Wrong add_key_format(const Words &words, KeyFormats *formats);
 
 }  // namespace keyward

@@ -343,6 +343,9 @@ bool parse_import_line(std::string_view line, const ImportRules &rules, Imported
     return false;
   }
   auto &record = key->record;
+  if (!draft.has_plain) {
+    key->shape = shape_by_preview(record.preview);
+  }
   if (record.state == KeyState::pending) {
     *error =
         "state \"pending\": logins are not supported yet, so this key could never become active; write "

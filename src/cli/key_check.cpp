@@ -18,6 +18,7 @@
 #include "cli/policy_config.hpp"
 #include "cli/secret.hpp"
 #include "decide/alone.hpp"
+#include "key/needed_formats.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -52,14 +53,16 @@ bool is_same_folder(const std::string &one, const std::string &other) {
 // The one form that only this key has: for asking whose it is, whatever nginx takes.
 class FormOf {
  public:
-  explicit FormOf(std::string_view key) : formats_(1) { formats_[0].prefix = key; }
-  ~FormOf() { wipe(formats_[0].prefix.data(), formats_[0].prefix.size()); }
-  FormOf(const FormOf &) = delete;
-  FormOf &operator=(const FormOf &) = delete;
-  const std::vector<KeyFormat> &formats() const noexcept { return formats_; }
+  explicit FormOf(std::string_view key) {
+    KeyFormat form;
+    form.alphabet = Alphabet::any;
+    form.random_length = key.size();
+    formats_ = KeyFormats(std::move(form));
+  }
+  const KeyFormats &formats() const noexcept { return formats_; }
 
  private:
-  std::vector<KeyFormat> formats_;
+  KeyFormats formats_;
 };
 
 // A plan that is named and nowhere: whose word that is.
@@ -121,31 +124,34 @@ Outcome decide_about(CredentialReader &reader, std::string_view key, std::int64_
 
 // nginx looks at a key's form before it asks the store.
 void note_form(std::string_view key, const CheckRules &by, CheckResult *result) {
-  const auto match = find_format(by.configured.formats, key);
-  if (match.has_frame && match.format->has_characters(key)) {
+  const KeyFormats &formats = by.configured.formats;
+  const std::string why = formats.why_not(key);
+  if (why.empty()) {
     return;
   }
+  const std::string missing = missing_format(formats, key);
+  const std::string advice = missing.empty() ? "" : "; write \"keyward_key_format " + missing + ";\" in http";
   if (by.has_configuration) {
     result->reason = Reason::invalid_key;
-    result->remarks.push_back(match.format != nullptr
-                                  ? "it begins like keys of keyward_key_format " + quote(match.format->prefix) +
-                                        ", but has another length or other characters, so nginx refuses it"
-                                  : std::string("it fits no keyward_key_format of the configuration: nginx refuses it "
-                                                "without a look-up"));
-  } else if (!result->key.id.empty()) {
     result->remarks.push_back(
-        "it doesn't fit nginx's default key format, with the prefix " + quote(default_key_format().prefix) +
-        ": nginx refuses it unless its configuration has a keyward_key_format for it; give that by --conf FILE");
+        "it fits no keyward_key_format of the configuration, so that nginx refuses it without a "
+        "look-up: " +
+        why + advice);
+  } else if (!result->key.id.empty()) {
+    result->remarks.push_back("it doesn't fit nginx's default key format, with the prefix " +
+                              quote(default_key_format().prefix) +
+                              ": nginx refuses it unless its configuration has a " + "keyward_key_format for it" +
+                              (missing.empty() ? "" : ", such as " + quote(missing)) + "; give that by --conf FILE");
   }
 }
 
 Outcome read_rules(const Context &context, const Options &options, CheckRules *by) {
-  by->configured.formats.push_back(default_key_format());
+  by->configured.formats = KeyFormats(default_key_format());
   if (!options.conf.given) {
     return done();
   }
   by->has_configuration = true;
-  by->configured.formats.clear();
+  by->configured.formats = KeyFormats();
   std::string text;
   auto outcome = read_configuration_file(options.conf.value, "key", &text);
   outcome = outcome.ok() ? read_policy(text, &by->configured, &by->remarks) : outcome;

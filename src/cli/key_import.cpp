@@ -134,9 +134,38 @@ Outcome write_batch(const Context &context, ImportBatch *batch, CredentialWriter
   return write_usage(context, *batch, writer.reader().seal());
 }
 
+// nginx refuses a key by its form before it asks the store.
+std::string sentence_about(const NeededFormats &needed) {
+  std::string text;
+  if (const auto formats = needed.words(); !formats.empty()) {
+    text = "For these keys nginx needs in its http block:";
+    for (const auto &words : formats) {
+      text += " keyward_key_format " + words + ';';
+    }
+  }
+  if (needed.unseen() != 0) {
+    text += (text.empty() ? "" : " ") + counted(needed.unseen(), "key") +
+            " came as hashes, of which nobody can tell the form: nginx lets them in only by a keyward_key_format for "
+            "it; \"keyward_key_format any;\" takes all of 16 to 200 characters";
+  }
+  return text;
+}
+
+void put_formats(json::Writer &writer, const NeededFormats &needed) {
+  writer.key("key_formats").begin_array();
+  for (const auto &words : needed.words()) {
+    writer.string(words);
+  }
+  writer.end_array().key("unknown_formats").number(static_cast<std::int64_t>(needed.unseen()));
+}
+
 void report(Context &context, const ImportBatch &batch, bool dry_run, const std::vector<std::string> &warnings) {
   if (!context.json) {
     context.out.line(counted(batch.size(), "key") + (dry_run ? " would be imported" : " imported"));
+    if (const auto sentence = sentence_about(batch.needed_formats()); !sentence.empty()) {
+      context.out.flush();  // the note is the last line
+      context.note(sentence);
+    }
     return;
   }
   auto writer = context.json_writer();
@@ -148,7 +177,9 @@ void report(Context &context, const ImportBatch &batch, bool dry_run, const std:
   for (const auto &warning : warnings) {
     writer.string(warning);
   }
-  writer.end_array().end_object();
+  writer.end_array();
+  put_formats(writer, batch.needed_formats());
+  writer.end_object();
   context.print(writer);
 }
 

@@ -37,9 +37,10 @@ void describe(Description *to, const KeyRecord &record, std::string_view key, co
 
 void add_minting_options(Command &command, MintingOptions *options) {
   command
-      .option("--format", "FORMAT", &options->format,
-              "'PREFIX hex=N|base62=N|base64url=N [checksum] [verifier=...]', as keyward_key_format has it (default: "
-              "'kw_ base62=43 checksum')")
+      .option(
+          "--format", "FORMAT", &options->format,
+          "'PREFIX hex=N|base62=N|base64url=N|uuid [checksum] [verifier=...]', as keyward_key_format has it (default: "
+          "'kw_ base62=43 checksum')")
       .option("--verifier", "bcrypt[:COST]|sha256", &options->verifier,
               "how it is stored (default: the format's, else bcrypt:10)");
 }

@@ -51,7 +51,7 @@ Outcome read_policy(std::string_view text, ConfiguredPolicy *configured, std::ve
   PolicyReader reader(configured);
   auto outcome = walk_configuration(dump, &reader, remarks);
   if (configured->formats.empty()) {
-    configured->formats.push_back(default_key_format());
+    configured->formats = KeyFormats(default_key_format());
   }
   return outcome;
 }

@@ -7,14 +7,14 @@
 
 #include "auth/principal.hpp"
 #include "cli/outcome.hpp"
-#include "key/key_format.hpp"
+#include "key/key_formats.hpp"
 
 namespace keyward::cli {
 
 struct ConfiguredPolicy {
   Policy policy;
-  std::vector<KeyFormat> formats;  // never empty once read
-  std::string store;               // of keyward_store, as it is written there; empty: there is none
+  KeyFormats formats;  // never empty once read
+  std::string store;   // of keyward_store, as it is written there; empty: there is none
 };
 
 // Out of what `nginx -T` prints, or a file of nginx's configuration by itself (nginx_walk.hpp).

@@ -107,7 +107,7 @@ Outcome decide_about(Context &context, const TokenRules &by, std::string_view to
   }
   Accepted accepted;
   accepted.issuers = &issuers.accepted();
-  const std::vector<KeyFormat> no_keys;
+  const KeyFormats no_keys;
   LoneDecision decision({by.policy, no_keys, issuers, issuers.accepted()}, has_store ? &store : nullptr);
   const auto decided = decision.ask(token, accepted, now_s);
   if (!passes) {

@@ -81,7 +81,7 @@ Outcome LoneDecision::ask(std::string_view text, const Accepted &accepted, std::
   my.verifier_failed = false;
   Question asked;
   asked.accepted = accepted;
-  asked.credential = classify(text, my.rules.formats, accepted, my.store != nullptr);
+  asked.credential = classify(text, {&my.rules.formats, &my.rules.every_issuer, my.store != nullptr}, accepted);
   asked.now_s = now_s;
   const Resources with{my.rules.policy, my.rules.formats, my.store,         my.zone,
                        my.principals,   my.tokens,        my.rules.issuers, my.rules.every_issuer};

@@ -13,7 +13,7 @@ namespace keyward {
 // What it is made by. All of it outlives the object.
 struct Rules {
   const Policy &policy;
-  const std::vector<KeyFormat> &formats;
+  const KeyFormats &formats;
   const TokenIssuers &issuers;
   const IssuerList &every_issuer;
 };

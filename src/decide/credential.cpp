@@ -30,6 +30,12 @@ bool has_two_dots(std::string_view text) noexcept {
   return second != std::string_view::npos && text.find('.', second + 1) == std::string_view::npos;
 }
 
+// Where others have made keys, these may have dots, too: then a token has to have its parts in every character, and an
+// issuer. Else what has two dots was meant for one, and its parts are left to whoever doesn't remember it.
+bool may_be_token(std::string_view text, const Forms &forms) noexcept {
+  return has_two_dots(text) && (!forms.keys->has_any() || (!forms.every_issuer->empty() && has_token_form(text)));
+}
+
 }  // namespace
 
 // A second value of one source, or one that differs: nobody can say who is meant then.
@@ -93,21 +99,33 @@ Reason CredentialSearch::fault() const noexcept {
   return hidden || text_.size() > kMaxCredentialBytes ? Reason::invalid_request : fault_;
 }
 
-Credential classify(std::string_view text, const std::vector<KeyFormat> &formats, const Accepted &accepted,
-                    bool has_store) noexcept {
+Credential classify(std::string_view text, const Forms &forms, const Accepted &accepted) noexcept {
   Credential credential;
   credential.text = text;
-  if (const FormatMatch match = find_format(formats, text); match.format != nullptr) {
+  if (const FormatMatch match = forms.keys->find(text); match.format != nullptr) {
     credential.kind = Kind::key;
     credential.format = match.format;
     credential.fault = match.has_frame ? Reason::none : Reason::invalid_key;
-  } else if (has_two_dots(text)) {
+  } else if (may_be_token(text, forms)) {
     credential.kind = Kind::token;
+  } else if ((credential.format = forms.keys->find_any(text)) != nullptr) {
+    credential.kind = Kind::key;
   } else {
     credential.kind = Kind::none;
-    credential.fault = formless_reason(accepted, has_store);
+    credential.fault = formless_reason(accepted, forms.has_store);
   }
   return credential;
+}
+
+std::string why_formless(std::string_view text, const Forms &forms) {
+  if (forms.keys->find(text).format == nullptr && may_be_token(text, forms)) {
+    return {};
+  }
+  std::string why = forms.keys->why_not(text);
+  if (!why.empty() && forms.keys->find(text).format == nullptr && !forms.every_issuer->empty()) {
+    why += "; a token is three base64url parts";
+  }
+  return why;
 }
 
 }  // namespace keyward

@@ -11,7 +11,7 @@
 #include "auth/principal.hpp"
 #include "auth/reason.hpp"
 #include "decide/demand.hpp"
-#include "key/key_format.hpp"
+#include "key/key_formats.hpp"
 
 namespace keyward {
 
@@ -83,11 +83,23 @@ struct Credential {
 // What is told of a credential that has the form of neither: where only tokens are accepted it is an opaque or
 // encrypted token, and its owner must not be told of a key. has_store: keys can be looked up.
 inline Reason formless_reason(const Accepted &accepted, bool has_store) noexcept {
-  return accepted.key && has_store ? Reason::invalid_key : Reason::invalid_token;
+  return accepted.accepts_keys() && has_store ? Reason::invalid_key : Reason::invalid_token;
 }
 
-// Tells a key from a token by its form. Characters are left to whoever doesn't remember the key or the token.
-Credential classify(std::string_view text, const std::vector<KeyFormat> &formats, const Accepted &accepted,
-                    bool has_store) noexcept;
+// Which forms there are.
+struct Forms {
+  const KeyFormats *keys = nullptr;
+  const IssuerList *every_issuer = nullptr;
+  bool has_store = false;  // keys can be looked up
+};
+
+// Tells a key from a token by its form: what begins with a prefix is a key, what else has a token's parts is a token,
+// and what is neither may be a key that others made. Characters are left to whoever doesn't remember the key or the
+// token.
+Credential classify(std::string_view text, const Forms &forms, const Accepted &accepted) noexcept;
+
+// Which form a credential has not, for people; empty: it has one. Shows nothing of it but its length and a prefix that
+// is configured.
+std::string why_formless(std::string_view text, const Forms &forms);
 
 }  // namespace keyward

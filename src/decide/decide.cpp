@@ -35,7 +35,10 @@ Reason admit(const Question &asked, const Outcome &outcome) noexcept {
   if (outcome.kind == Kind::anonymous) {
     return asked.accepted.anonymous ? Reason::none : Reason::missing_credential;
   }
-  if (!(outcome.kind == Kind::key ? asked.accepted.key : asked.accepted.issuers != nullptr)) {
+  const bool accepted = outcome.kind == Kind::key
+                            ? asked.accepted.key || (asked.accepted.key_names & asked.credential.format->name_bit) != 0
+                            : asked.accepted.issuers != nullptr;
+  if (!accepted) {
     return Reason::not_accepted;
   }
   return outcome.principal->no_access ? Reason::no_access : Reason::none;

@@ -39,7 +39,7 @@ class TokenIssuers {
 // What one process has.
 struct Resources {
   const Policy &policy;
-  const std::vector<KeyFormat> &formats;
+  const KeyFormats &formats;
   CredentialReader *store;  // nullptr: none is configured
   Zone &zone;
   PrincipalCache &principals;

@@ -20,7 +20,10 @@ using IssuerList = std::vector<std::size_t>;
 // Which credentials are accepted.
 struct Accepted {
   bool key = false, anonymous = false, preflight = false, unprovisioned = false;
+  std::uint64_t key_names = 0;          // without `key`: of these formats only (KeyFormat::name_bit)
   const IssuerList *issuers = nullptr;  // nullptr: no token is accepted
+
+  bool accepts_keys() const noexcept { return key || key_names != 0; }
 };
 
 // All of these scopes, or (any) one of them. An empty text is a scope that nobody has: a variable made it none.

@@ -59,6 +59,7 @@ PlainKey take_plain_key(std::string_view text, const ImportRules &rules, Importe
   } else {
     record.verifier = view_of(sha);
   }
+  key->shape = shape_of(text);
   if (record.preview.empty()) {
     record.preview = preview_of(text, has_format ? std::string_view(format->prefix) : kind_of(text));
   }
@@ -93,6 +94,7 @@ void ImportBatch::add(std::uint32_t line, ImportedKey &&key) {
   if (!record.plan.empty()) {
     plans_.insert(record.plan);
   }
+  needed_formats_.add(key.shape);
   const auto index = entries_.size();
   if (key.uses != 0 || key.last_used_s != 0) {
     used_.push_back({index, key.uses, key.last_used_s});

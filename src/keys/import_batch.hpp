@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/secret.hpp"
-#include "key/key_format.hpp"
+#include "key/needed_formats.hpp"
 #include "keys/answer.hpp"
 #include "limit/key_slots.hpp"
 
@@ -32,6 +32,7 @@ struct ImportedKey {
   std::int64_t last_used_s = 0;
   std::uint64_t uses = 0;
   std::string content;  // the record as it will be stored, once that is known
+  KeyShape shape;       // what nginx has to be told of its form
 };
 
 // Why a plain key isn't taken.
@@ -99,6 +100,7 @@ class ImportBatch {
   std::size_t size() const noexcept { return entries_.size(); }
   std::size_t plain_keys() const noexcept { return waiting_.size(); }
   const std::set<std::string> &plans() const noexcept { return plans_; }
+  const NeededFormats &needed_formats() const noexcept { return needed_formats_; }
 
  private:
   // As it will lie in the store, in texts_: a tenth of what a KeyRecord takes.
@@ -136,6 +138,7 @@ class ImportBatch {
   std::vector<Used> used_;
   std::map<std::string, std::vector<Prefixed>> prefixes_;
   std::set<std::string> plans_;
+  NeededFormats needed_formats_;
 };
 
 }  // namespace keyward::keys

@@ -138,7 +138,9 @@ def test_report_U18_formats(kw, store, conf, edge, backend):
     for key, remark in [
         (
             ours,
-            'it begins like keys of keyward_key_format "kw_", but has another length or other characters, so nginx refuses it',
+            'it fits no keyward_key_format of the configuration, so that nginx refuses it without a look-up: it begins with "kw_" '
+            'and has 52 characters, where keys of keyward_key_format "kw_" have 53; write "keyward_key_format kw_ base62=43 '
+            'checksum;" in http',
         ),
         (theirs, None),
     ]:
@@ -152,7 +154,8 @@ def test_report_U18_formats(kw, store, conf, edge, backend):
     answer = judged(kw, ours, conf("keyward_key_format nrp_ hex=64;"))
     assert (answer["reason"], answer["remark"]) == (
         "invalid_key",
-        "it fits no keyward_key_format of the configuration: nginx refuses it without a look-up",
+        "it fits no keyward_key_format of the configuration, so that nginx refuses it without a look-up: keys begin with "
+        '"nrp_"; write "keyward_key_format kw_ base62=43 checksum;" in http',
     )
     assert judged(kw, theirs, conf(""))["reason"] == "invalid_key", "the default format"
     unknown = judged(kw, theirs, [])

@@ -188,7 +188,7 @@ HTTP = {
     'keyward_key_format "" hex=64;': ["prefix"],
     'keyward_key_format "a b" hex=64;': ["a b"],
     "keyward_key_format x. hex=64;": ["x."],
-    "keyward_key_format x_ hex=64; keyward_key_format x_ hex=32;": ["x_"],
+    "keyward_key_format x_ hex=64; keyward_key_format x_ base62=64;": ["x_", "another length"],
     "keyward_plan;": ["keyward_plan"],
     'keyward_plan "a b";': ["a b"],
     "keyward_plan p limit=60;": ["60", "60r/m"],

@@ -132,7 +132,7 @@ class DecideTest : public StoreTest {
     Question asked;
     asked.accepted = accepted_;
     if (!text.empty()) {
-      asked.credential = classify(text_, formats_, accepted_, reader_ != nullptr);
+      asked.credential = classify(text_, {&formats_, &every_issuer_, reader_ != nullptr}, accepted_);
     }
     asked.is_preflight = preflight_ && text.empty();
     asked.address = address_;
@@ -170,7 +170,7 @@ class DecideTest : public StoreTest {
   FakeIssuers issuers_;
   IssuerList every_issuer_;
   Policy policy_;
-  std::vector<KeyFormat> formats_;
+  KeyFormats formats_;
   FakePlace place_;
   FakeBackground background_;
   Accepted accepted_;

@@ -468,5 +468,63 @@ TEST_F(DecideTokenTest, ForgedOnesOfAnAddressAreCounted) {
   EXPECT_EQ(ask_anew(good), Reason::too_many_failures);
 }
 
+// --- forms -----------------------------------------------------------------------------------------------------
+
+TEST_F(DecideTest, WhatBeginsWithAPrefixIsAKeyAndTheRestMayBeOneThatOthersMade) {
+  KeyFormat any;
+  std::string error;
+  ASSERT_TRUE(parse_key_format(std::vector<std::string_view>{"any", "min=5"}, &any, &error));
+  ASSERT_TRUE(formats_.add(any, &error)) << error;
+  for (const char *key : {"12|abcdefgh", "abc.def.ghi", "a b+.c.d"}) {
+    put(record_of(key, "key_" + std::string(1, key[1] == '2' ? 'x' : key[1] == 'b' ? 'y' : 'z')));
+  }
+  EXPECT_EQ(ask("12|abcdefgh"), Reason::none);
+  EXPECT_EQ(outcome_.kind, Kind::key);
+  EXPECT_EQ(ask("abc.def.ghi"), Reason::none) << "no issuer: nothing is a token";
+  EXPECT_EQ(ask("a b+.c.d"), Reason::invalid_key) << "no field has it";
+  EXPECT_EQ(ask("12|abcdefgi"), Reason::invalid_key);
+  EXPECT_EQ(ask("12|a"), Reason::invalid_key) << "too short";
+  EXPECT_EQ(ask("kw_abcdefghijk"), Reason::invalid_key) << "it begins like another format's";
+  every_issuer_ = {0};
+  issuers_.all.resize(1);
+  put(record_of("abc.d+f.ghi", "key_p"));
+  EXPECT_EQ(ask("abc.def.ghi"), Reason::invalid_token) << "three base64url parts";
+  EXPECT_EQ(outcome_.kind, Kind::token);
+  EXPECT_EQ(ask("abc.d+f.ghi"), Reason::none) << "no token has such a part";
+}
+
+TEST_F(DecideTest, AFormlessCredentialIsToldByWhatIsAccepted) {
+  EXPECT_EQ(ask("nonsense"), Reason::invalid_key);
+  EXPECT_EQ(ask("abc.def.ghi"), Reason::invalid_token) << "it was meant for one, though there is no issuer";
+  accepted_.key = false;
+  EXPECT_EQ(ask("nonsense"), Reason::invalid_token);
+  accepted_.key_names = 2;
+  EXPECT_EQ(ask("nonsense"), Reason::invalid_key);
+}
+
+TEST_F(DecideTest, KeysAreAcceptedByTheNameOfTheirFormat) {
+  std::string error;
+  for (const char *words : {"live_ hex=32 name=live", "test_ hex=32", "live_ hex=40 name=live"}) {
+    KeyFormat format;
+    ASSERT_TRUE(parse_key_format(words, &format, &error) && formats_.add(format, &error)) << error;
+  }
+  const std::string live = "live_" + std::string(32, 'a'), long_live = "live_" + std::string(40, 'a'),
+                    test = "test_" + std::string(32, 'a'), own = a_key();
+  put(record_of(live, "key_l"));
+  put(record_of(long_live, "key_m"));
+  put(record_of(test, "key_t"));
+  put(record_of(own, "key_o"));
+  accepted_.key = false;
+  accepted_.key_names = formats_.bit_of("live");
+  EXPECT_EQ(ask_anew(live), Reason::none);
+  EXPECT_EQ(ask_anew(long_live), Reason::none) << "it shares the name";
+  EXPECT_EQ(ask_anew(test), Reason::not_accepted);
+  EXPECT_EQ(ask_anew(test), Reason::not_accepted) << "remembered";
+  EXPECT_EQ(ask_anew(own), Reason::not_accepted);
+  EXPECT_EQ(ask_anew("test_" + std::string(32, 'b')), Reason::invalid_key) << "only a good key is told so";
+  accepted_.key_names |= formats_.bit_of("test_");
+  EXPECT_EQ(ask_anew(test), Reason::none);
+}
+
 }  // namespace
 }  // namespace keyward

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <string>
 
+#include "../fuzz/key_formats.hpp"
 #include "../fuzz/lines.hpp"
 #include "auth/credential_text.hpp"
 #include "auth/scope.hpp"
@@ -53,7 +54,7 @@ TEST(KeyCorpus, HasRecordsOfEveryKind) {
 }
 
 TEST(KeyCorpus, HasKeysOfTheirFormats) {
-  for (const char *name : {"default", "hex", "base64url"}) {
+  for (const char *name : {"default", "hex", "base64url", "uuid"}) {
     const std::string text = seed(std::string("key_format/") + name);
     std::string_view key = text;
     KeyFormat format;
@@ -68,6 +69,14 @@ TEST(KeyCorpus, HasKeysOfTheirFormats) {
     std::string error;
     EXPECT_FALSE(parse_key_format(fuzz::take_line(&key), &format, &error)) << name;
   }
+}
+
+TEST(KeyCorpus, HasSeveralFormatsBesideEachOther) {
+  const std::string text = seed("key_format/several");
+  std::string_view key = text;
+  const KeyFormats formats = fuzz::read_key_formats(fuzz::take_line(&key));
+  EXPECT_EQ(formats.all().size(), 4U);
+  EXPECT_TRUE(formats.has_any() && formats.why_not(key).empty());
 }
 
 TEST(KeyCorpus, HasCredentialsToFind) {

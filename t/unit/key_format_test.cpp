@@ -193,6 +193,99 @@ TEST(KeyFormat, TheChecksumIsOfAllThatPrecedesIt) {
   EXPECT_EQ(std::string(sum, kChecksumLength), to_base62(crc32(body), 6));
 }
 
+TEST(KeyFormat, ReadsUuids) {
+  const KeyFormat bare = parsed("\"\" uuid"), with_prefix = parsed("pk_ uuid checksum verifier=sha256 name=live");
+  EXPECT_EQ(bare.prefix, "");
+  EXPECT_EQ(bare.length(), 36U);
+  EXPECT_EQ(bare.name, "uuid");
+  EXPECT_EQ(with_prefix.length(), 45U);
+  EXPECT_EQ(with_prefix.name, "live");
+  EXPECT_EQ(parsed("'' uuid").alphabet, Alphabet::uuid);
+  EXPECT_TRUE(bare.matches("123e4567-e89b-12d3-a456-426614174000"));
+  EXPECT_TRUE(bare.matches("123E4567-E89B-12D3-A456-426614174000"));
+  for (const char *text : {"123e4567-e89b-12d3-a456-42661417400", "123e4567-e89b-12d3-a456-4266141740000",
+                           "123e4567e-89b-12d3-a456-426614174000", "123e4567-e89b-12d3-a456-42661417400g",
+                           "123e4567-e89b-12d3-a456_426614174000", "{23e4567-e89b-12d3-a456-42661417400}", ""}) {
+    EXPECT_FALSE(bare.matches(text)) << text;
+  }
+  EXPECT_TRUE(contains(refusal("uuid"), "for UUIDs without a prefix: \"\" uuid"));
+  EXPECT_TRUE(contains(refusal("p_ uuid hex=32"), "second parameter of its kind"));
+  EXPECT_TRUE(contains(refusal("\"\" hex=32"), "is not a key prefix"));
+}
+
+TEST(KeyFormat, MintsUuidsOfVersion4) {
+  const KeyFormat format = parsed("pk_ uuid checksum");
+  std::set<std::string> seen;
+  for (int i = 0; i < 200; ++i) {
+    const std::string key = format.mint(), uuid = key.substr(3, 36);
+    EXPECT_TRUE(format.matches(key)) << key;
+    EXPECT_EQ(uuid[14], '4');
+    EXPECT_NE(std::string("89ab").find(uuid[19]), std::string::npos) << uuid;
+    EXPECT_EQ(uuid.find_first_not_of("0123456789abcdef-"), std::string::npos) << uuid;
+    EXPECT_TRUE(seen.insert(uuid).second);
+  }
+}
+
+TEST(KeyFormat, AnyIsForNginxConfOnly) {
+  const auto read = [](const std::vector<std::string_view> &words, KeyFormat *format) {
+    std::string error;
+    return parse_key_format(words, format, &error) ? std::string() : error;
+  };
+  KeyFormat format;
+  EXPECT_EQ(read({"any"}, &format), "");
+  EXPECT_EQ(format.length(), 16U);
+  EXPECT_EQ(format.spread, 184U);
+  EXPECT_EQ(format.name, "any");
+  EXPECT_TRUE(format.matches(std::string(16, '|')) && format.matches(std::string(200, '~')));
+  EXPECT_FALSE(format.matches(std::string(15, '|')) || format.matches(std::string(201, '~')));
+  EXPECT_EQ(read({"any", "max=8192", "name=old", "min=1"}, &format), "");
+  EXPECT_TRUE(format.matches("x") && format.matches(std::string(8192, 'x')));
+  EXPECT_FALSE(format.matches(""));
+  struct {
+    std::vector<std::string_view> words;
+    const char *says;
+  } const cases[] = {
+      {{"any", "hex=32"}, "is not part of the format any"},
+      {{"any", "checksum"}, "is not part of the format any"},
+      {{"any", "min=0"}, "from 1 to 8192"},
+      {{"any", "max=8193"}, "from 1 to 8192"},
+      {{"any", "min=20", "max=19"}, "min=20 is more"},
+      {{"any", "min=201"}, "min=201 is more than max=200"},
+      {{"any", "min=20", "min=21"}, "second parameter"},
+      {{"any", "max=20", "max=21"}, "second parameter"},
+      {{"any", "name=a", "name=b"}, "second parameter"},
+      {{"any", "name=a b"}, "names no format"},
+      {{"any", "name="}, "names no format"},
+      {{"any", "min=+1"}, "from 1 to 8192"},
+      {{"kw_", "hex=32", "name=a,b"}, "names no format"},
+      {{"kw_", "hex=32", "min=1"}, "is not part of a key format"},
+      {{"kw_", "hex=32", "name=a", "name=a"}, "second par"},
+  };
+  for (const auto &one : cases) {
+    EXPECT_TRUE(contains(read(one.words, &format), one.says)) << one.says << ": " << read(one.words, &format);
+  }
+  EXPECT_TRUE(contains(refusal("any"), "no key can be made by it"));
+}
+
+TEST(KeyFormat, IsWrittenAsItIsRead) {
+  for (const char *text : {"nrp_ hex=64", "kw_ base62=43 checksum", "\"\" uuid", "p_ uuid checksum name=live",
+                           "a base64url=22 name=b", "\"\" uuid name=x"}) {
+    EXPECT_EQ(to_text(parsed(text)), text);
+  }
+  EXPECT_EQ(to_text(parsed("a hex=32 name=a verifier=sha256")), "a hex=32");
+  EXPECT_EQ(to_text(default_key_format()), "kw_ base62=43 checksum");
+  for (const std::vector<std::string_view> &words : std::vector<std::vector<std::string_view>>{
+           {"any"}, {"any", "min=8"}, {"any", "max=40", "name=old"}, {"any", "min=17", "max=300"}}) {
+    KeyFormat format;
+    std::string error, text;
+    ASSERT_TRUE(parse_key_format(words, &format, &error)) << error;
+    for (const std::string_view word : words) {
+      text += (text.empty() ? "" : " ") + std::string(word);
+    }
+    EXPECT_EQ(to_text(format), text);
+  }
+}
+
 TEST(Preview, ShowsHeadAndTail) {
   const std::string key = "kw_a1b2c3d4EFGHIJKLMNOPQRSTUVWXYZwxyz";
   EXPECT_EQ(preview_of(key, "kw_"), "kw_a1b2c3d4...wxyz");

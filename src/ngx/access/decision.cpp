@@ -206,7 +206,7 @@ Credential present(Worker &worker, RequestContext *ctx, const LocationConfigurat
     return credential;
   }
   const MainConfiguration &main = worker.configuration;
-  credential = classify(ctx->credential.text, main.formats, accepted, !main.store.empty());
+  credential = classify(ctx->credential.text, main.forms, accepted);
   // Without worker processes a connection may outlive its configuration, and with it what its locations mean by an
   // issuer.
   if (credential.kind == Kind::token && &main_configuration(ctx->r) != &main) {

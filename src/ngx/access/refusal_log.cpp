@@ -2,6 +2,7 @@
 #include "ngx/access/refusal_log.hpp"
 
 #include <array>
+#include <string>
 
 #include "base/quote.hpp"
 #include "base/text_rules.hpp"
@@ -48,6 +49,18 @@ void log_token_refusal(ngx_uint_t level, const RequestContext *ctx, const char *
                 issuer.len != 0 ? ", issuer \"" : "", &issuer, issuer.len != 0 ? "\"" : "");
 }
 
+// Which form a credential had not. Nothing of it is shown but its length and the prefix of a format.
+std::string cause_by_form(const Worker &worker, const RequestContext *ctx) {
+  const Outcome &outcome = ctx->outcome;
+  if (ctx->credential.source == nullptr ||
+      (outcome.reason != Reason::invalid_key && outcome.reason != Reason::invalid_token)) {
+    return {};
+  }
+  const std::string missing = why_formless(ctx->credential.text, worker.configuration.forms);
+  return outcome.kind == Kind::none ? "it has neither the form of a configured key nor that of a token: " + missing
+                                    : missing;
+}
+
 }  // namespace
 
 // Ids are printable (record.hpp), and a reason is one of ours: nothing here can hold a secret.
@@ -70,10 +83,9 @@ void log_refusal(Worker &worker, const RequestContext *ctx, const char *verb) no
     const ngx_str_t id = borrow(ctx->outcome.refused_key_id);
     ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, key \"%V\"", verb, &name, &id);
   } else {
-    const bool formless = ctx->outcome.kind == Kind::none && ctx->credential.source != nullptr &&
-                          (ctx->outcome.reason == Reason::invalid_key || ctx->outcome.reason == Reason::invalid_token);
-    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V%s", verb, &name,
-                  formless ? ": it has neither the form of a configured key nor that of a token" : "");
+    const std::string cause = guarded(std::string(), [&] { return cause_by_form(worker, ctx); });
+    ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V%s%s", verb, &name, cause.empty() ? "" : ": ",
+                  cause.c_str());
   }
 }
 

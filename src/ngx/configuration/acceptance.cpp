@@ -35,6 +35,9 @@ Acceptance sum(MainConfiguration *main, const std::vector<AcceptRule> &rules, Co
       continue;
     }
     total.key = total.key || rule.key;
+    for (const std::string &name : rule.key_formats) {
+      total.key_names |= main->formats.bit_of(name);
+    }
     total.anonymous = total.anonymous || rule.anonymous;
     total.preflight = total.preflight || rule.preflight;
     total.unprovisioned = total.unprovisioned || rule.unprovisioned;
@@ -47,12 +50,13 @@ Acceptance sum(MainConfiguration *main, const std::vector<AcceptRule> &rules, Co
       }
     }
   }
+  total.key_names = total.key ? 0 : total.key_names;
   total.issuers = tokens ? keep(main, std::move(list)) : nullptr;
   return total;
 }
 
 bool is_same(const Acceptance &a, const Acceptance &b) noexcept {
-  return a.key == b.key && a.anonymous == b.anonymous && a.preflight == b.preflight &&
+  return a.key == b.key && a.key_names == b.key_names && a.anonymous == b.anonymous && a.preflight == b.preflight &&
          a.unprovisioned == b.unprovisioned && a.issuers == b.issuers;
 }
 

@@ -21,7 +21,10 @@ inline bool applies(Methods methods, ngx_uint_t method) noexcept { return method
 struct AcceptRule {
   Methods methods = 0;
   bool key = false, anonymous = false, preflight = false, unprovisioned = false;
-  std::vector<std::string> issuers;  // names, in order; "token": all of them
+  std::vector<std::string> issuers;      // names, in order; "token": all of them
+  std::vector<std::string> key_formats;  // names, of "key=NAME,..."
+
+  bool accepts_keys() const noexcept { return key || !key_formats.empty(); }
 };
 
 // What all rules together accept for some methods.
@@ -30,7 +33,7 @@ struct Acceptance : Accepted {
 };
 
 // Rules that name a method replace those for all methods. What isn't in any of the sets is the last one's, whose
-// methods are 0. Names that no issuer has are left out: check_issuers() tells of them.
+// methods are 0. Names that no issuer or format has are left out: check_issuers() and lint() tell of them.
 std::vector<Acceptance> work_out(MainConfiguration *main, const std::vector<AcceptRule> &rules);
 
 // All issuers, in the order in which they were written.

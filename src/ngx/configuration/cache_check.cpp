@@ -82,7 +82,7 @@ Principals principals_of(const LocationConfiguration &location, const MainConfig
     all.credentials.push_back(variable_of(source));
   }
   for (const Acceptance &acceptance : location.acceptances) {
-    all.keys = all.keys || acceptance.key;
+    all.keys = all.keys || acceptance.accepts_keys();
     std::size_t apart = 0;  // issuers whose subjects are their own
     for (const std::size_t i : acceptance.issuers == nullptr ? IssuerList() : *acceptance.issuers) {
       all.tokens = true;

@@ -75,7 +75,7 @@ char *init_main(ngx_conf_t * /*cf*/, void *conf) noexcept {
   return guarded(static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
     auto *main = static_cast<MainConfiguration *>(conf);
     if (main->formats.empty()) {
-      main->formats = {default_key_format()};
+      main->formats = KeyFormats(default_key_format());
     }
     if (main->zone_bytes == 0) {
       main->zone_bytes = kZoneBytes;

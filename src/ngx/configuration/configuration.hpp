@@ -14,7 +14,7 @@
 #include "base/rate.hpp"
 #include "decide/credential.hpp"
 #include "decide/demand.hpp"
-#include "key/key_format.hpp"
+#include "key/key_formats.hpp"
 #include "limit/zone.hpp"
 #include "ngx/configuration/acceptance.hpp"
 #include "ngx/configuration/issuers.hpp"
@@ -132,12 +132,13 @@ struct MainConfiguration {
   std::string store_place;          // of keyward_store, which is looked into after all else
   std::size_t usage_map_bytes = 0;  // 0: the default
   std::size_t zone_bytes = 0;       // 0: the default; never 0 once read
-  std::vector<KeyFormat> formats;   // empty: the default; never empty once read
+  KeyFormats formats;               // empty: the default; never empty once read
   Policy policy;
   std::vector<std::unique_ptr<IssuerConfiguration>> issuers;  // in the order in which they were written
   std::vector<FetchedIssuer> fetched;                         // those with a jwks_uri; once all is read
   std::vector<std::unique_ptr<const IssuerList>> issuer_lists;
   const IssuerList *every_issuer = nullptr;  // set once all are known
+  Forms forms;                               // likewise; of the formats and issuers above
   std::size_t bcrypt_concurrency = 0;        // 0: the default; never 0 once read
 
   std::vector<std::string> query_names;  // of arguments that are a credential in some server

@@ -118,13 +118,31 @@ constexpr Choice<bool AcceptRule::*> kAccepted[] = {
     {"unprovisioned", &AcceptRule::unprovisioned},
 };
 
+Wrong add_key_names(std::string_view list, AcceptRule *rule) {
+  const std::vector<std::string_view> names = split_list(list, ',');
+  if (names.empty()) {
+    return "\"key=\" needs the names of key formats, separated by commas, such as key=live";
+  }
+  for (const std::string_view name : names) {
+    if (std::find(rule->key_formats.begin(), rule->key_formats.end(), name) != rule->key_formats.end()) {
+      return quoted(name) + " is there twice in \"key=\"";
+    }
+    rule->key_formats.emplace_back(name);
+  }
+  return kGood;
+}
+
 Wrong add_accepted(std::string_view word, AcceptRule *rule) {
-  if (bool AcceptRule::*const *accepted = choose(kAccepted, word)) {
+  if (const auto names = option(word, "key")) {
+    if (Wrong wrong = add_key_names(*names, rule)) {
+      return wrong;
+    }
+  } else if (bool AcceptRule::*const *accepted = choose(kAccepted, word)) {
     rule->**accepted = true;
   } else if (word == "pending") {
     return "\"pending\" is for locations with keyward_api only";
   } else if (word.find('=') != std::string_view::npos) {
-    return "unknown parameter " + quoted(word) + "; only methods=M,... may come first";
+    return "unknown parameter " + quoted(word) + "; only methods=M,... may come first, and key=NAME,... name formats";
   } else {
     // Whether there is such an issuer is seen once all are read.
     rule->issuers.emplace_back(word);
@@ -189,12 +207,18 @@ Wrong set_accept(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf
   if (rule.unprovisioned && rule.issuers.empty()) {
     return "\"unprovisioned\" is about tokens; write issuers with it, or \"keyward_accept token unprovisioned;\"";
   }
-  if (!rule.key && rule.issuers.empty() && !rule.anonymous && !rule.preflight) {
+  if (rule.key && !rule.key_formats.empty()) {
+    return "\"key\" accepts the keys of every format, also beside \"key=\"; write one of the two";
+  }
+  for (const std::string &name : rule.key_formats) {
+    reading_of(cf).key_formats.push_back({name, place_of(cf)});
+  }
+  if (!rule.accepts_keys() && rule.issuers.empty() && !rule.anonymous && !rule.preflight) {
     return "names nothing to accept; write \"keyward_accept key;\"";
   }
   for (const std::string &name : rule.issuers) {
     // "key token" is the default, and does no harm without issuers; "token" alone would accept nothing.
-    if (name != "token" || !(rule.key || rule.anonymous || rule.preflight)) {
+    if (name != "token" || !(rule.accepts_keys() || rule.anonymous || rule.preflight)) {
       reading_of(cf).issuers.push_back({name, place_of(cf)});
     }
   }

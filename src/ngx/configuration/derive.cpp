@@ -183,6 +183,7 @@ void derive_location(Reading *reading, MainConfiguration *main, ServerConfigurat
 
 void derive_main(ngx_conf_t *cf, const DirectiveWatch &watch, MainConfiguration *main) {
   main->every_issuer = all_issuers(main);
+  main->forms = {&main->formats, main->every_issuer, !main->store.empty()};
   std::vector<const jwt::Issuer *> rules;
   for (const auto &issuer : main->issuers) {
     rules.push_back(&issuer->rules);

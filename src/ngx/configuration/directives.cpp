@@ -74,7 +74,7 @@ ngx_command_t directives[] = {
      directive<ServerConfiguration, set_upgrade>, NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
     KEYWARD_MAIN("keyward_store", NGX_CONF_TAKE12, set_store),
     KEYWARD_MAIN("keyward_zone", NGX_CONF_TAKE1, set_zone),
-    KEYWARD_MAIN("keyward_key_format", NGX_CONF_2MORE, set_key_format),
+    KEYWARD_MAIN("keyward_key_format", NGX_CONF_1MORE, set_key_format),
     KEYWARD_MAIN("keyward_plan", NGX_CONF_1MORE, set_plan),
     KEYWARD_MAIN("keyward_scope_implies", NGX_CONF_2MORE, set_scope_implies),
     KEYWARD_MAIN("keyward_bcrypt_concurrency", NGX_CONF_TAKE1, set_bcrypt_concurrency),

@@ -71,7 +71,8 @@ const Source *find_identity_source(const std::vector<Source> &sources, const Ser
 
 // Keys alone, where there are none.
 bool accepts_nobody(const MainConfiguration &main, const std::vector<AcceptRule> &rules) {
-  const bool accepts_key = std::any_of(rules.begin(), rules.end(), [](const AcceptRule &rule) { return rule.key; });
+  const bool accepts_key =
+      std::any_of(rules.begin(), rules.end(), [](const AcceptRule &rule) { return rule.accepts_keys(); });
   const bool accepts_other = std::any_of(rules.begin(), rules.end(), [&main](const AcceptRule &rule) {
     return rule.anonymous || rule.preflight || (!rule.issuers.empty() && !main.issuers.empty());
   });
@@ -104,6 +105,19 @@ void check_plans(const MainConfiguration &main, Reading *reading) {
       reading->problems.push_back("\"default=" + plan + "\" " + place +
                                   " names a plan with no_access, but default= only takes its limits and " +
                                   "lets requests in; leave it out to refuse principals without a plan");
+    }
+  }
+}
+
+void check_key_formats(const MainConfiguration &main, Reading *reading) {
+  for (const auto &[name, place] : reading->key_formats) {
+    if (main.formats.bit_of(name) == 0) {
+      std::string names;
+      for (const std::string &known : main.formats.names()) {
+        names += (names.empty() ? "\"" : ", \"") + known + '"';
+      }
+      reading->problems.push_back("unknown key format \"" + name + "\" in keyward_accept " + place + "; there are " +
+                                  names + ": a keyward_key_format is called by its name=, else by its " + "prefix");
     }
   }
 }
@@ -156,6 +170,7 @@ bool lint(ngx_conf_t *cf, const MainConfiguration &main, Reading *reading) {
   }
   check_issuers(cf, main, reading);
   check_plans(main, reading);
+  check_key_formats(main, reading);
   for (const LocationConfiguration *location : reading->touched) {
     warn_of_no_effect(cf, *location, reading->block(location));
   }

@@ -63,7 +63,7 @@ struct Reading {
   std::map<const LocationConfiguration *, ReadBlock> blocks;
   std::vector<const LocationConfiguration *> touched;  // blocks with a directive of ours, in the order of these
   std::vector<MergedLocation> merged;                  // a parent comes before its children
-  std::vector<Reference> plans, issuers;               // of issuers "token" is all of them
+  std::vector<Reference> plans, issuers, key_formats;  // of issuers "token" is all of them
   std::vector<SharedWindow> shared_windows;
   std::vector<std::string> limit_places;  // identities given so far, so that two equal places differ
 };
