@@ -55,6 +55,16 @@ std::string to_text(const Challenge &challenge) {
   return text;
 }
 
+std::string basic_challenge(std::string_view realm) {
+  constexpr std::string_view kDefault = "keyward";
+  std::string text;
+  add("realm", realm.size() > kMaxChallengeFieldBytes / 2 ? std::string_view() : realm, &text);
+  if (text.empty()) {
+    add("realm", kDefault, &text);
+  }
+  return "Basic " + text.substr(text.find("realm")) + ", charset=\"UTF-8\"";
+}
+
 bool fits_challenge(const Challenge &challenge) {
   Challenge whole = challenge;
   whole.error = kLongestError;

@@ -22,6 +22,10 @@ struct Challenge {
 // fail again.
 std::string to_text(const Challenge &challenge);
 
+// `Basic realm="...", charset="UTF-8"` (RFC 7617, section 2): a realm has to be there, so that one that is empty or long
+// is "keyward".
+std::string basic_challenge(std::string_view realm);
+
 // Whether these fit into a challenge together with the longest error.
 bool fits_challenge(const Challenge &challenge);
 

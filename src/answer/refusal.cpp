@@ -166,6 +166,9 @@ Refusal make_refusal(const Outcome &outcome, const RefusalStyle &style, std::str
   refusal.status = answer.status;
   if (needs_challenge(outcome.reason, answer.status)) {
     refusal.fields.push_back({"WWW-Authenticate", "www-authenticate", challenge_of(outcome, answer, style.realm)});
+    if (style.offers_basic && answer.status == kUnauthorized) {
+      refusal.fields.push_back({"WWW-Authenticate", "www-authenticate", basic_challenge(style.realm)});
+    }
   }
   if (outcome.retry_after_s != 0) {
     refusal.fields.push_back({"Retry-After", "retry-after", std::to_string(outcome.retry_after_s)});

@@ -34,7 +34,8 @@ struct ErrorStyle {
 struct RefusalStyle {
   const RefusalTexts &answers;
   const ErrorStyle &errors;
-  std::string_view realm;  // of challenges; empty: none
+  std::string_view realm;     // of challenges; empty: none
+  bool offers_basic = false;  // Basic is a source here
 };
 
 inline const RefusalText &answer_to(const RefusalStyle &style, Reason reason) noexcept {

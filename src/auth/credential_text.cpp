@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/ascii.hpp"
+#include "base/base64url.hpp"
 #include "base/hex.hpp"
 
 namespace keyward {
@@ -66,6 +67,56 @@ std::string_view bearer_value(std::string_view field) noexcept {
   return trim_blanks(field.substr(kScheme));
 }
 
+std::string_view scheme_value(std::string_view field, std::string_view scheme) noexcept {
+  field = trim_blanks(field);
+  if (field.size() <= scheme.size() || !is_blank(field[scheme.size()]) ||
+      !equal_caseless(field.substr(0, scheme.size()), scheme)) {
+    return {};
+  }
+  return trim_blanks(field.substr(scheme.size()));
+}
+
+BasicText read_basic(std::string_view field, char *out) noexcept {
+  BasicText text;
+  std::string_view encoded = scheme_value(field, "basic");
+  text.is_basic = !encoded.empty();
+  // base64 (RFC 4648, section 4), with its padding or without: as base64url, whose own characters are bad here.
+  const std::size_t padding = encoded.size() - std::min(encoded.size(), encoded.find_last_not_of('=') + 1);
+  if (padding > 2 || (padding != 0 && encoded.size() % 4 != 0)) {
+    return text;
+  }
+  encoded.remove_suffix(padding);
+  std::transform(encoded.begin(), encoded.end(), out, [](char c) {
+    return c == '+' ? '-' : c == '/' ? '_' : c == '-' || c == '_' ? '=' : c;
+  });
+  if (!from_base64url({out, encoded.size()}, reinterpret_cast<std::uint8_t *>(out))) {
+    return text;
+  }
+  const std::string_view decoded(out, base64url_capacity(encoded.size()));
+  const std::size_t colon = decoded.find(':');
+  if (colon != std::string_view::npos) {
+    text.is_readable = true;
+    text.user = decoded.substr(0, colon);
+    text.password = decoded.substr(colon + 1);
+  }
+  return text;
+}
+
+std::string_view known_scheme(std::string_view field) noexcept {
+  // The registered ones, and those that clients of APIs are seen to send.
+  static constexpr std::string_view kSchemes[] = {
+      "Basic",  "Bearer", "Digest",  "DPoP",     "HOBA",   "Mutual",           "Negotiate",    "NTLM", "OAuth",
+      "vapid",  "ApiKey", "Api-Key", "Token",    "Key",    "Apikey-v1",        "GNAP",         "Hawk", "HMAC",
+      "Secret", "JWT",    "SSWS",    "GenieKey", "Splunk", "AWS4-HMAC-SHA256", "PrivateToken",
+  };
+  for (const std::string_view scheme : kSchemes) {
+    if (scheme_value(field, scheme).data() != nullptr) {
+      return scheme;
+    }
+  }
+  return {};
+}
+
 bool has_token_form(std::string_view text) noexcept {
   const std::size_t first = text.find('.');
   const std::size_t second = first == std::string_view::npos ? first : text.find('.', first + 1);
@@ -73,10 +124,10 @@ bool has_token_form(std::string_view text) noexcept {
          is_base64url(text.substr(first + 1, second - first - 1)) && is_base64url(text.substr(second + 1));
 }
 
-std::string_view websocket_credential(std::string_view field, std::size_t *count) noexcept {
+std::string_view websocket_credential(std::string_view field, std::string_view word, std::size_t *count) noexcept {
   std::string_view first;
   *count = 0;
-  for_each_protocol(field, [&](std::string_view element, bool is_credential) {
+  for_each_protocol(field, word, [&](std::string_view element, bool is_credential) {
     if (is_credential && (*count)++ == 0) {
       first = element;
     }
@@ -84,10 +135,10 @@ std::string_view websocket_credential(std::string_view field, std::size_t *count
   return first;
 }
 
-bool announces_beyond(std::string_view field) noexcept {
+bool announces_beyond(std::string_view field, std::string_view word) noexcept {
   bool announced = false;
-  for_each_protocol(field, [&](std::string_view element, bool is_credential) {
-    announced = announced || (!is_credential && element == kWebSocketProtocol);
+  for_each_protocol(field, word, [&](std::string_view element, bool is_credential) {
+    announced = announced || (!is_credential && element == word);
   });
   return announced;
 }

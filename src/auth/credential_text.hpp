@@ -13,16 +13,32 @@ std::string_view trim_blanks(std::string_view text) noexcept;
 // What follows the scheme Bearer (its case doesn't matter: RFC 9110, section 11.1); empty for any other scheme.
 std::string_view bearer_value(std::string_view field) noexcept;
 
+// What follows this scheme, likewise; data() is nullptr for any other one.
+std::string_view scheme_value(std::string_view field, std::string_view scheme) noexcept;
+
+// The user and the password of Basic (RFC 7617, section 2): all before the first colon, and all behind it.
+struct BasicText {
+  bool is_basic = false;     // it is that scheme, and something follows
+  bool is_readable = false;  // and that is base64, with a colon in it
+  std::string_view user, password;
+};
+// Decodes into out, which has room for as much as the field; the views are into it.
+BasicText read_basic(std::string_view field, char *out) noexcept;
+
+// The scheme of an Authorization field, where it is one that is known to be one: anything else may be a credential that
+// stands there without a scheme. Empty: it isn't known.
+std::string_view known_scheme(std::string_view field) noexcept;
+
 // Three base64url parts: the form of a JWS (RFC 7515, section 3.1).
 bool has_token_form(std::string_view text) noexcept;
 
 inline constexpr std::string_view kWebSocketProtocol = "bearer";
 
-// Calls visit(element, whether it is a credential) for each protocol that a client offers, but for the "bearer" before
-// a credential. Browsers offer protocols and nothing else with a WebSocket, so a credential comes as the one behind
-// "bearer", anywhere in the list.
+// Calls visit(element, whether it is a credential) for each protocol that a client offers, but for the word before a
+// credential. Browsers offer protocols and nothing else with a WebSocket, so a credential comes as the one behind
+// "bearer", or another word, anywhere in the list.
 template <typename Visit>
-void for_each_protocol(std::string_view field, Visit &&visit) noexcept {
+void for_each_protocol(std::string_view field, std::string_view word, Visit &&visit) noexcept {
   bool announced = false;
   for (bool more = true; more;) {
     const std::size_t end = field.find(',');
@@ -35,23 +51,23 @@ void for_each_protocol(std::string_view field, Visit &&visit) noexcept {
     if (announced) {
       visit(element, true);
       announced = false;
-    } else if (element == kWebSocketProtocol) {
+    } else if (element == word) {
       announced = true;
     } else {
       visit(element, false);
     }
   }
   if (announced) {
-    visit(kWebSocketProtocol, false);
+    visit(word, false);
   }
 }
 
 // The first credential among the protocols; *count is how many there are.
-std::string_view websocket_credential(std::string_view field, std::size_t *count) noexcept;
+std::string_view websocket_credential(std::string_view field, std::string_view word, std::size_t *count) noexcept;
 
-// Whether the last protocol is a "bearer" that announces whatever a next field begins with: several fields are one list
+// Whether the last protocol is the word that announces whatever a next field begins with: several fields are one list
 // (RFC 9110, section 5.3).
-bool announces_beyond(std::string_view field) noexcept;
+bool announces_beyond(std::string_view field, std::string_view word) noexcept;
 
 // Calls visit(argument) for each of a query's arguments, also for empty ones.
 template <typename Visit>

@@ -70,11 +70,33 @@ bool is_own_origin(std::string_view origin, std::string_view host, bool over_tls
   return from == to;
 }
 
+bool is_origin(std::string_view text) noexcept {
+  constexpr std::string_view kSeparator = "://";
+  const std::size_t end = text.find(kSeparator);
+  if (end == std::string_view::npos || end == 0) {
+    return false;
+  }
+  const std::string_view scheme = text.substr(0, end);
+  const auto is_small = [](char c) { return c < 'A' || c > 'Z'; };
+  const auto is_of_scheme = [](char c) { return is_alphanumeric(c) || c == '+' || c == '-' || c == '.'; };
+  Authority authority;
+  if (!std::all_of(text.begin(), text.end(), is_small) || !std::all_of(scheme.begin(), scheme.end(), is_of_scheme) ||
+      !parse_authority(text.substr(end + kSeparator.size()), &authority)) {
+    return false;
+  }
+  const std::uint32_t usual = scheme == "https" ? kHttpsPort : scheme == "http" ? kHttpPort : 0;
+  return authority.port == 0 || authority.port != usual;
+}
+
 bool may_be_cross_site(const Provenance &request) noexcept {
   if (request.reads && !request.has_upgrade) {
     return false;
   }
   const FieldSeen &site = request.fetch_site, &origin = request.origin;
+  if (request.origins != nullptr && origin.count == 1 && origin.well_spelled &&
+      std::find(request.origins->begin(), request.origins->end(), origin.value) != request.origins->end()) {
+    return false;
+  }
   if (site.count > 1 || origin.count > 1 || !site.well_spelled) {
     return true;
   }
@@ -82,7 +104,10 @@ bool may_be_cross_site(const Provenance &request) noexcept {
   if (site.count == 1) {
     return site.value != "same-origin" && site.value != "none";
   }
-  return origin.count == 0 || request.host.empty() || !is_own_origin(origin.value, request.host, request.over_tls);
+  if (origin.count == 0) {
+    return !request.may_say_nothing;
+  }
+  return request.host.empty() || !is_own_origin(origin.value, request.host, request.over_tls);
 }
 
 }  // namespace keyward

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace keyward {
 
@@ -11,6 +13,10 @@ namespace keyward {
 // TLS, and a Host without a port may mean either scheme's; where it did, it means 443. Anything but one well-formed
 // http or https origin is foreign: "null", a list, a path behind it, another scheme.
 bool is_own_origin(std::string_view origin, std::string_view host, bool over_tls) noexcept;
+
+// Whether it is an origin as browsers write it: SCHEME://HOST[:PORT], in small letters, without a path and without the
+// scheme's usual port.
+bool is_origin(std::string_view text) noexcept;
 
 // One field's value, and how often it came, in every spelling that some backend takes for it. Pages can't send fields
 // that begin with "Sec-", but they can send "Sec_Fetch_Site": only the right spelling says anything.
@@ -27,10 +33,12 @@ struct Provenance {
   FieldSeen fetch_site, origin;  // Sec-Fetch-Site (Fetch Metadata) and Origin
   std::string_view host;         // its Host field; empty: none
   bool over_tls = false;
+  bool may_say_nothing = false;  // without either field it is a program's: of Basic, which these send, too
+  const std::vector<std::string> *origins = nullptr;  // whose pages may send it; nullptr: none but its own server's
 };
 
-// Whether a request with a cookie credential may be another site's: it changes something or opens a channel, and
-// nothing in it proves that a page of its own server, or the user, has sent it.
+// Whether a request with a credential that browsers send unasked may be another site's: it changes something or opens a
+// channel, and nothing in it proves that a page of its own server, or the user, has sent it.
 bool may_be_cross_site(const Provenance &request) noexcept;
 
 }  // namespace keyward

@@ -73,6 +73,9 @@ constexpr std::array<Row, kReasonCount> kRows = {{
     {Reason::body_too_large,
      {"body_too_large", 413, "payload_too_large", "request body too large", "", -32600, 8, Fault::client}},
     {Reason::internal_error, {"internal_error", 500, "internal_error", "internal error", "", -32603, 13, Fault::ours}},
+    {Reason::credential_too_large,
+     {"credential_too_large", 400, "invalid_request", "credential too large", kInvalidRequest, -32600, 3,
+      Fault::client}},
 }};
 
 constexpr bool in_order() {

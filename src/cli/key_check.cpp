@@ -23,6 +23,8 @@
 namespace keyward::cli {
 namespace {
 
+constexpr std::size_t kLongestKey = 65536;  // keyward_max_credential may say so
+
 constexpr const char *kDamaged =
     "the key's record, its subject's or its plan's is damaged; `keyward store check` names it";
 
@@ -218,7 +220,7 @@ void print_fields(Context &context, const CheckResult &result) {
 
 Outcome check(Context &context, const CheckRules &by) {
   Secret key;
-  const bool fits = read_secret_line("Key: ", kMaxCredentialBytes, &key);
+  const bool fits = read_secret_line("Key: ", kLongestKey, &key);
   if (key.empty() && fits) {
     return wrong_usage("no key on standard input; write for example `keyward key check < FILE`");
   }

@@ -165,7 +165,7 @@ Outcome inspect(Context &context, const Options &options, Inspection &inspection
     return wrong_usage("no token on standard input; write for example `keyward token inspect ... < FILE`");
   }
   if (!fits) {
-    report.reason = info(Reason::invalid_request).name;
+    report.reason = info(Reason::credential_too_large).name;
     report.cause = to_text(jwt::Cause::too_long);
   } else if (auto outcome = decide_about(context, rules, trim_blanks(token.view()), now_s, !options.no_store, &report);
              !outcome.ok()) {

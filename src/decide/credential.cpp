@@ -1,21 +1,24 @@
 // Credentials: found, and told apart.
 #include "decide/credential.hpp"
 
-#include "auth/credential_text.hpp"
+#include "key/key_strength.hpp"
 
 namespace keyward {
 namespace {
 
 // What a field holds, and how many of it.
-std::string_view credential_in(SourceKind kind, std::string_view value, std::size_t *count) noexcept {
+std::string_view credential_in(const Source &source, std::string_view value, std::size_t *count) noexcept {
   *count = 1;
-  switch (kind) {
+  switch (source.kind) {
     case SourceKind::bearer:
       return bearer_value(value);
+    case SourceKind::scheme:
+      return scheme_value(value, source.word);
     case SourceKind::websocket:
-      return websocket_credential(value, count);
+      return websocket_credential(value, source.word, count);
     case SourceKind::header:
       return trim_blanks(value);
+    case SourceKind::basic:  // it has to be decoded
     case SourceKind::query:
     case SourceKind::cookie:
       break;
@@ -54,13 +57,13 @@ bool CredentialSearch::add(std::size_t source, std::string_view text) noexcept {
 }
 
 bool CredentialSearch::see_field(std::size_t source, std::string_view value) noexcept {
-  const SourceKind kind = sources_[source].kind;
-  if (kind == SourceKind::websocket) {
+  const Source &from = sources_[source];
+  if (from.kind == SourceKind::websocket) {
     ++protocol_fields_;
-    announced_ = announced_ || announces_beyond(value);
+    announced_ = announced_ || announces_beyond(value, from.word);
   }
   std::size_t count;
-  const std::string_view text = credential_in(kind, value, &count);
+  const std::string_view text = credential_in(from, value, &count);
   if (text.empty()) {
     return false;  // another scheme, or nothing
   }
@@ -83,6 +86,27 @@ void CredentialSearch::see_query(std::size_t source, std::string_view value, boo
   }
 }
 
+void CredentialSearch::see_taken(std::size_t source, std::string_view text) noexcept {
+  if (sources_[source].is_authorization()) {
+    std::size_t count;
+    text = credential_in(sources_[source], text, &count);
+  }
+  if (!text.empty()) {
+    add(source, text);
+  }
+}
+
+void CredentialSearch::see_basic(const Source &basic, const BasicText &text) noexcept {
+  if (text.is_basic && !text.is_readable) {
+    refuse();
+  }
+  const std::string_view half = basic.by_password ? text.password : text.user;
+  if (!half.empty()) {
+    source_ = &basic;
+    text_ = half;
+  }
+}
+
 void CredentialSearch::see_cookie(const Source &cookie, std::string_view value, std::size_t count) noexcept {
   if (count > 1) {
     refuse();
@@ -96,7 +120,7 @@ void CredentialSearch::see_cookie(const Source &cookie, std::string_view value, 
 Reason CredentialSearch::fault() const noexcept {
   // Whoever joins the fields of a list would find a credential where none was looked for.
   const bool hidden = announced_ && protocol_fields_ > 1;
-  return hidden || text_.size() > kMaxCredentialBytes ? Reason::invalid_request : fault_;
+  return hidden ? Reason::invalid_request : text_.size() > most_ ? Reason::credential_too_large : fault_;
 }
 
 Credential classify(std::string_view text, const Forms &forms, const Accepted &accepted) noexcept {
@@ -126,6 +150,13 @@ std::string why_formless(std::string_view text, const Forms &forms) {
     why += "; a token is three base64url parts";
   }
   return why;
+}
+
+bool may_be_credential(std::string_view text, const Forms &forms) noexcept {
+  constexpr std::string_view kTokenBegins = "ey";  // {" in base64url
+  return forms.keys->find(text).format != nullptr || forms.keys->find_any(text) != nullptr ||
+         has_strong_part(text) ||  // a key that was mistyped is still a secret
+         (text.substr(0, kTokenBegins.size()) == kTokenBegins && has_token_form(text));
 }
 
 }  // namespace keyward

@@ -41,7 +41,7 @@ std::string_view to_text(Cause cause) noexcept {
     case Cause::none:
       return "nothing is wrong with it";
     case Cause::too_long:
-      return "it is longer than 8 KiB";
+      return "it is longer than 64 KiB";
     case Cause::not_three_parts:
       return "it is not three parts separated by dots";
     case Cause::bad_encoding:

@@ -10,7 +10,7 @@
 
 namespace keyward::jwt {
 
-inline constexpr std::size_t kMaxTokenBytes = 8192;
+inline constexpr std::size_t kMaxTokenBytes = 65536;  // keyward_max_credential may say so
 
 // Of the header only this is ever used: jku, jwk, x5u and x5c are not followed, nor looked at.
 struct Header {

@@ -38,4 +38,21 @@ bool looks_strong(std::string_view key) noexcept {
   return word && secret.size() >= least && distinct >= 8;
 }
 
+bool has_strong_part(std::string_view text) noexcept {
+  const auto is_word = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+  };
+  for (std::size_t begin = 0; begin < text.size();) {
+    std::size_t end = begin;
+    while (end < text.size() && is_word(text[end])) {
+      ++end;
+    }
+    if (looks_strong(text.substr(begin, end - begin))) {
+      return true;
+    }
+    begin = end + 1;
+  }
+  return false;
+}
+
 }  // namespace keyward

@@ -12,4 +12,7 @@ std::string_view kind_of(std::string_view key) noexcept;
 // different.
 bool looks_strong(std::string_view key) noexcept;
 
+// Whether a part of it does, between characters of another kind: a quoted key, one behind a scheme.
+bool has_strong_part(std::string_view text) noexcept;
+
 }  // namespace keyward

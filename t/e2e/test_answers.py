@@ -18,6 +18,7 @@ GONE = "2020-01-02T03:04:05Z"
 TABLE = {
     "missing_credential": (401, "unauthorized", "missing credentials"),
     "invalid_request": (400, "invalid_request", "conflicting or malformed credentials"),
+    "credential_too_large": (400, "invalid_request", "credential too large"),
     "invalid_key": (401, "unauthorized", "invalid or inactive API key"),
     "revoked_key": (401, "unauthorized", "invalid or inactive API key"),
     "suspended_key": (401, "unauthorized", "invalid or inactive API key"),
@@ -54,8 +55,10 @@ RULES = {
     "scoped": "keyward_scope posts:write;",
     "methods": "keyward_scope methods=POST,DELETE posts:read;",
     "limited": "keyward_limit 1r/h;",
+    "narrow": "keyward_max_credential 256;",
 }
 RULE_OF = {
+    "credential_too_large": "narrow",
     "not_accepted": "token",
     "insufficient_scope": "scoped",
     "method_not_covered": "methods",
@@ -91,6 +94,7 @@ def make_keys(store):
         "": bearer(good),
         "missing_credential": {},
         "invalid_request": {**bearer(good), "X-API-Key": "another"},
+        "credential_too_large": {"Authorization": "Bearer kw_" + "x" * 300},
         "invalid_key": {"Authorization": "Bearer kw_wrong"},
         "revoked_key": bearer(revoked),
         "suspended_key": bearer(suspended),

@@ -1,5 +1,6 @@
 """A secret that was sent in every way is then looked for where nobody may find it: logs, answers, the store, a worker's memory."""
 
+import base64
 import hashlib
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ LOCATIONS = """
     add_header X-All "$keyward_decision|$keyward_reason|$keyward_kind|$keyward_key_id|$keyward_subject|$keyward_plan|$keyward_scopes|$remote_user" always;
     add_header X-More "$keyward_issuer|$keyward_limit|$keyward_remaining|$keyward_reset|$request|$request_uri|$args|$arg_key" always;
     keyward on;
-    keyward_credential bearer header=X-API-Key query=key websocket;
+    keyward_credential bearer basic scheme=ApiKey header=X-API-Key query=key websocket;
     keyward_limit 100000r/m;
     keyward_limit 100000r/m by=failures;
     location / { proxy_pass @BACKEND@; }
@@ -24,6 +25,7 @@ LOCATIONS = """
     location /failures { keyward_limit 1r/d by=failures; proxy_pass @BACKEND@; }
     location /accept { keyward_accept anonymous; proxy_pass @BACKEND@; }
     location /shadow { keyward shadow; keyward_scope no:body; proxy_pass @BACKEND@; }
+    location /off { keyward off; proxy_pass @BACKEND@; }
     location /satisfy { satisfy any; deny all; proxy_pass @BACKEND@; }
     location /missing { error_page 401 403 = @page; proxy_pass @BACKEND@; }
     location @page { keyward off; return 200 "a page"; }
@@ -38,6 +40,7 @@ TARGETS = (
     "/failures",
     "/accept",
     "/shadow",
+    "/off",
     "/satisfy",
     "/missing",
 )
@@ -103,6 +106,8 @@ def ways(text):
     plain = text.replace(" ", "%20").replace('"', "%22")
     yield "", [("Authorization", f"Bearer {text}")]
     yield "", [("Authorization", f"bEARER\t{text} ")]
+    yield "", [("Authorization", f"ApiKey {text}")]
+    yield "", [("Authorization", "Basic " + base64.b64encode(f"{text}:x".encode("latin-1")).decode())]
     yield "", [("X-API-Key", text)]
     yield "", [("X-API-Key", text), ("X-API-Key", text)]
     yield "", [("Authorization", f"Bearer {text}"), ("X-API-Key", text[:-1] + "y")]
@@ -155,8 +160,8 @@ def test_no_log_no_answer_and_no_file_holds_a_secret(edge, store, kw, backend):
     note(response)
     Path(f"{store.path}-away").rename(store.path)
     e.stop()
-    # What shadow passes on echoes from the backend's answers: there a secret is as it should be.
-    echoed = [text for text in answers if '"shadow' in text or "shadow|" in text]
+    # What shadow and off pass on echoes from the backend's answers: there a secret is as it should be.
+    echoed = [text for text in answers if '"shadow' in text or "shadow|" in text or "'off|" in text]
     assert any(secret in text for text in echoed for secret in secrets), "the search finds what is there"
     files = {
         path.name: path.read_bytes().decode("latin-1")
@@ -217,7 +222,7 @@ def test_a_worker_remembers_no_secret(edge, store, kw, backend, verifier):
     e = edge(
         server="""
         keyward on;
-        keyward_credential bearer header=X-API-Key query=key websocket;
+        keyward_credential bearer basic scheme=ApiKey header=X-API-Key query=key websocket;
         keyward_limit 100000r/m;
         location / { proxy_pass @BACKEND@; }
         location /empty { empty_gif; }

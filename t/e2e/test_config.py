@@ -35,7 +35,7 @@ LOCATION = {
     "keyward on; keyward off;": ["duplicate"],
     # keyward_credential
     "keyward_credential;": ["keyward_credential"],
-    "keyward_credential basic;": ["basic", "bearer", "header=NAME"],
+    "keyward_credential digest;": ["digest", "bearer", "basic", "scheme=NAME", "header=NAME"],
     "keyward_credential Bearer;": ["Bearer", '"bearer"'],
     "keyward_credential header;": ['"header"', "header=NAME"],
     "keyward_credential header=;": ["header"],

@@ -124,7 +124,7 @@ REFUSED = {
     "twice the same": ([("Cookie", "session={a}; session={a}")], (400, "invalid_request")),
     "in two fields": ([("Cookie", "session={a}"), ("Cookie", "x=1; session={a}")], (400, "invalid_request")),
     "hidden in quotes": ([("Cookie", 'x="1; session={b}"; session={a}')], (400, "invalid_request")),
-    "9000 bytes": ([("Cookie", "session=kw_" + "x" * 8997)], (400, "invalid_request")),
+    "9000 bytes": ([("Cookie", "session=kw_" + "x" * 8997)], (400, "credential_too_large")),
     "0xff": ([("Cookie", "session={a}\xff")], (401, "invalid_key")),
 }
 

@@ -56,7 +56,7 @@ def test_it_refuses_nothing_and_adds_no_field(shadow, store, kw, backend):
         ({"X-API-Key": good["key"]}, ""),
         ({"X-API-Key": good["key"]}, "rate_limited"),
         ([("X-API-Key", good["key"]), ("Authorization", f"Bearer {narrow['key']}")], "invalid_request"),
-        ({"X-API-Key": "k" * 8000 + "k" * 200}, "invalid_request"),
+        ({"X-API-Key": "k" * 8000 + "k" * 200}, "credential_too_large"),
     ]
     for headers, _ in cases:
         assert_untouched(e.get(headers=headers))

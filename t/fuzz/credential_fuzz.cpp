@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "auth/credential_text.hpp"
+#include "base/base64url.hpp"
 #include "fuzz.hpp"
 #include "lines.hpp"
 
@@ -35,6 +36,33 @@ void look_for_bearer(std::string_view field) {
   }
 }
 
+// A scheme's value is the field without its name; Basic is read from what a reader of base64 reads.
+void look_for_schemes(std::string_view field, std::string_view name) {
+  const std::string_view value = scheme_value(field, name);
+  fuzz::must(lies_in(value, field));
+  if (!value.empty() && !name.empty() && !is_blank(name.front())) {
+    fuzz::must(scheme_value(std::string(name) + " " + std::string(value), name) == value);
+  }
+  fuzz::must(scheme_value(field, "bearer") == bearer_value(field));
+  const std::string_view known = known_scheme(field);
+  fuzz::must(known.empty() || scheme_value(field, known).data() != nullptr);
+  std::string room(field.size(), '\0');
+  const BasicText text = read_basic(field, room.data());
+  fuzz::must(text.is_basic == !scheme_value(field, "basic").empty());
+  fuzz::must(text.is_basic || !text.is_readable);
+  if (!text.is_readable) {
+    fuzz::must(text.user.empty() && text.password.empty());
+    return;
+  }
+  fuzz::must(text.user.find(':') == std::string_view::npos);
+  std::string written = to_base64url(std::string(text.user) + ':' + std::string(text.password));
+  for (char &c : written) {
+    c = c == '-' ? '+' : c == '_' ? '/' : c;
+  }
+  std::string_view sent = scheme_value(field, "basic");
+  fuzz::must(sent.substr(0, written.size()) == written && sent.size() - written.size() <= 2);
+}
+
 void look_for_token(std::string_view text) {
   std::size_t dots = 0;
   bool plain = !text.empty() && text.front() != '.' && text.back() != '.' && text.find("..") == std::string_view::npos;
@@ -48,11 +76,11 @@ void look_for_token(std::string_view text) {
 
 void look_at_protocols(std::string_view field) {
   std::size_t count = 0;
-  const std::string_view first = websocket_credential(field, &count);
+  const std::string_view first = websocket_credential(field, kWebSocketProtocol, &count);
   fuzz::must(lies_in(first, field) && first.empty() == (count == 0));
   std::string rest;  // as the backend gets it
   std::size_t seen = 0;
-  for_each_protocol(field, [&](std::string_view element, bool is_credential) {
+  for_each_protocol(field, kWebSocketProtocol, [&](std::string_view element, bool is_credential) {
     fuzz::must(!element.empty() && element.find(',') == std::string_view::npos);
     fuzz::must(!is_blank(element.front()) && !is_blank(element.back()));
     seen += is_credential ? 1 : 0;
@@ -63,7 +91,7 @@ void look_at_protocols(std::string_view field) {
   fuzz::must(seen == count);
   // strip_websocket() reserves twice the length.
   fuzz::must(rest.size() <= 2 * field.size());
-  fuzz::must(websocket_credential(rest, &count).empty() && count == 0);
+  fuzz::must(websocket_credential(rest, kWebSocketProtocol, &count).empty() && count == 0);
 }
 
 // As a backend does, and apart from what is tried.
@@ -110,6 +138,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   std::string_view field = fuzz::text_of(data, size);
   const std::string_view name = fuzz::take_line(&field);
   look_for_bearer(field);
+  look_for_schemes(field, name);
   look_for_token(field);
   look_at_protocols(field);
   look_at_query(field, name);

@@ -21,6 +21,62 @@ TEST(BearerValue, IsWhatFollowsTheScheme) {
   }
 }
 
+TEST(SchemeValue, IsWhatFollowsThatScheme) {
+  for (const char *field : {"ApiKey abc", "apikey  abc ", "\tAPIKEY\tabc"}) {
+    EXPECT_EQ(scheme_value(field, "apikey"), "abc") << field;
+  }
+  for (const char *field : {"", "ApiKey", "ApiKey ", "ApiKeyabc", "Bearer abc", "XApiKey abc", "Api Key abc"}) {
+    EXPECT_EQ(scheme_value(field, "apikey"), "") << field;
+  }
+}
+
+TEST(Basic, IsReadWholeOrNotAtAll) {
+  struct {
+    const char *field;
+    bool is_basic, is_readable;
+    const char *user, *password;
+  } const cases[] = {
+      {"Basic YTpi", true, true, "a", "b"},    {"bAsIc\t YTpi ", true, true, "a", "b"},
+      {"Basic YTo=", true, true, "a", ""},     {"Basic YTo", true, true, "a", ""},
+      {"Basic OmI=", true, true, "", "b"},     {"Basic YTpiOmM=", true, true, "a", "b:c"},
+      {"Basic Og==", true, true, "", ""},      {"Basic +/+/Og==", true, true, "\xfb\xff\xbf", ""},
+      {"Basic YWI=", true, false, "", ""},     {"Basic YTpi=", true, false, "", ""},
+      {"Basic YTpi====", true, false, "", ""}, {"Basic YT pi", true, false, "", ""},
+      {"Basic -_-_Og==", true, false, "", ""}, {"Basic YTp", true, false, "", ""},
+      {"Basic Oh==", true, false, "", ""},     {"Basic =", true, false, "", ""},
+      {"Basic", false, false, "", ""},         {"Basic ", false, false, "", ""},
+      {"Bearer YTpi", false, false, "", ""},   {"", false, false, "", ""},
+  };
+  for (const auto &test : cases) {
+    std::string room(std::string_view(test.field).size(), '\0');
+    const BasicText text = read_basic(test.field, room.data());
+    EXPECT_EQ(text.is_basic, test.is_basic) << test.field;
+    EXPECT_EQ(text.is_readable, test.is_readable) << test.field;
+    EXPECT_EQ(text.user, test.user) << test.field;
+    EXPECT_EQ(text.password, test.password) << test.field;
+  }
+}
+
+// What stands there without a scheme may be a key.
+TEST(KnownScheme, IsToldOnlyWhereItIsOne) {
+  EXPECT_EQ(known_scheme("apikey kw_abc"), "ApiKey");
+  EXPECT_EQ(known_scheme("Token kw_abc"), "Token");
+  EXPECT_EQ(known_scheme("Basic x"), "Basic");
+  for (const char *field : {"", "kw_abc", "kw_abc def", "Token", "Secret-of-mine x"}) {
+    EXPECT_EQ(known_scheme(field), "") << field;
+  }
+}
+
+TEST(WebSocketProtocols, AnotherWordMayAnnounceIt) {
+  std::size_t count = 0;
+  EXPECT_EQ(websocket_credential("chat, token, kw_1", "token", &count), "kw_1");
+  EXPECT_EQ(count, 1U);
+  EXPECT_EQ(websocket_credential("bearer, kw_1", "token", &count), "");
+  EXPECT_EQ(websocket_credential("Token, kw_1", "token", &count), "") << "to the letter";
+  EXPECT_TRUE(announces_beyond("chat, token", "token"));
+  EXPECT_FALSE(announces_beyond("chat, bearer", "token"));
+}
+
 TEST(TokenForm, IsThreeParts) {
   for (const char *text : {"a.b.c", "eyJ0.e30.AA-_", "0.-._"}) {
     EXPECT_TRUE(has_token_form(text)) << text;
@@ -51,13 +107,14 @@ TEST(WebSocketProtocols, ACredentialComesBehindBearer) {
   };
   for (const auto &test : cases) {
     std::size_t count = 7;
-    EXPECT_EQ(websocket_credential(test.field, &count), test.first) << test.field;
+    EXPECT_EQ(websocket_credential(test.field, kWebSocketProtocol, &count), test.first) << test.field;
     EXPECT_EQ(count, test.count) << test.field;
     const std::string_view others = test.rest;
-    EXPECT_EQ(announces_beyond(test.field), others.size() >= 6 && others.substr(others.size() - 6) == "bearer")
+    EXPECT_EQ(announces_beyond(test.field, kWebSocketProtocol),
+              others.size() >= 6 && others.substr(others.size() - 6) == "bearer")
         << test.field;
     std::string rest;
-    for_each_protocol(test.field, [&](std::string_view element, bool is_credential) {
+    for_each_protocol(test.field, kWebSocketProtocol, [&](std::string_view element, bool is_credential) {
       if (!is_credential) {
         rest += (rest.empty() ? "" : "|") + std::string(element);
       }

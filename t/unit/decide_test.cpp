@@ -526,5 +526,18 @@ TEST_F(DecideTest, KeysAreAcceptedByTheNameOfTheirFormat) {
   EXPECT_EQ(ask_anew(test), Reason::none);
 }
 
+TEST_F(DecideTest, ANameThatMayBeACredentialIsKnown) {
+  const Forms forms{&formats_, &every_issuer_, true};
+  const std::string key = a_key();
+  for (const std::string &text : {key, std::string("kw_x"), "xx_" + key.substr(3), '"' + key + '"', "Bearer " + key,
+                                  std::string("eyJh.eyJz.c2ln"), key.substr(0, 30) + "\xff"}) {
+    EXPECT_TRUE(may_be_credential(text, forms)) << text;
+  }
+  for (const char *text : {"", "alice", "john.q.public", "alice.miller@department.example.com", "DOMAIN\\alice",
+                           "aaaaaaaaaaaaaaaaaaaaaaaaaaaa"}) {
+    EXPECT_FALSE(may_be_credential(text, forms)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace keyward

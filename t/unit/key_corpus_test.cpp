@@ -87,8 +87,12 @@ TEST(KeyCorpus, HasCredentialsToFind) {
   EXPECT_NE(bearer_value(field("bearer")), "");
   EXPECT_NE(bearer_value(field("bearer_blanks")), "");
   EXPECT_TRUE(has_token_form(field("token")));
+  const std::string basic = field("basic");
+  std::string room(basic.size(), '\0');
+  EXPECT_TRUE(read_basic(basic, room.data()).is_readable);
+  EXPECT_NE(scheme_value(field("scheme"), "key"), "") << "whose name is what the target calls NAME";
   std::size_t count = 0;
-  EXPECT_NE(websocket_credential(field("websocket"), &count), "");
+  EXPECT_NE(websocket_credential(field("websocket"), kWebSocketProtocol, &count), "");
   EXPECT_EQ(count, 1U);
   const std::string query = field("query");
   std::size_t named = 0;

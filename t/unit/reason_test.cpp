@@ -72,6 +72,8 @@ const Expected kTable[] = {
     {Reason::body_too_large, "body_too_large", 413, "payload_too_large", "request body too large", "", -32600, 8,
      kClient},
     {Reason::internal_error, "internal_error", 500, "internal_error", "internal error", "", -32603, 13, kOurs},
+    {Reason::credential_too_large, "credential_too_large", 400, "invalid_request", "credential too large",
+     "invalid_request", -32600, 3, kClient},
 };
 
 TEST(ReasonTable, IsWhatClientsRelyOn) {

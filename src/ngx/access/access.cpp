@@ -51,7 +51,8 @@ ngx_int_t refuse(RequestContext *ctx, Reason reason) noexcept {
   const LocationConfiguration &location = *ctx->location;
   ctx->outcome.decision = Decision::refused;
   ctx->outcome.reason = reason;
-  const RefusalStyle style{*location.answers, *location.errors, location.realm ? *location.realm : std::string_view()};
+  const RefusalStyle style{*location.answers, *location.errors, location.realm ? *location.realm : std::string_view(),
+                           location.basic != nullptr};
   ctx->refused = Refused();
   // Without memory for it nginx's own page tells the status.
   ctx->refused.refusal = guarded(Refusal{answer_to(style, reason).status, {}, {}, {}},
@@ -116,13 +117,13 @@ bool is_answering_refusal(ngx_http_request_t *r) noexcept {
 ngx_int_t admit(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) noexcept {
   const bool keep = location.forward_credential.value_or(false);
   // A request that overrides its method would have passed for another one than its site was looked at for.
-  const bool by_cookie = ctx->credential.source != nullptr && ctx->credential.source->kind == SourceKind::cookie;
+  const bool unasked = ctx->credential.source != nullptr && ctx->credential.source->is_ambient();
   const bool is_preflight =
       ctx->outcome.kind == Kind::anonymous && acceptance_for(location.acceptances, ctx->r->method).preflight;
   const bool by_method = location.has_methods || is_preflight;
   ctx->outcome.decision = Decision::allowed;  // from here on it may be told who that is
   const bool ready = add_identity(ctx, !keep) && (!keep || !location.has_query || restore_query_credential(ctx->r)) &&
-                     remove_overrides(ctx, by_method || by_cookie);
+                     remove_overrides(ctx, by_method || unasked);
   if (!ready) {
     ctx->outcome.reason = Reason::internal_error;
     log_refusal(worker, ctx, "refused");

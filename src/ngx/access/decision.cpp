@@ -197,8 +197,8 @@ Credential present(Worker &worker, RequestContext *ctx, const LocationConfigurat
     return credential;
   }
   const Source *source = ctx->credential.source;
-  if (credential.fault == Reason::none && source->kind == SourceKind::cookie && !source->cross_site &&
-      may_be_cross_site(ctx->r)) {
+  if (credential.fault == Reason::none && source->is_ambient() && !source->cross_site &&
+      may_be_cross_site(ctx->r, *source)) {
     credential.fault = Reason::cross_site;
   }
   if (credential.fault != Reason::none) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "auth/credential_text.hpp"
 #include "base/quote.hpp"
 #include "base/text_rules.hpp"
 
@@ -61,6 +62,23 @@ std::string cause_by_form(const Worker &worker, const RequestContext *ctx) {
                                     : missing;
 }
 
+// What would help whoever reads it: which field was no credential, or how long one was.
+std::string cause_of(const Worker &worker, const RequestContext *ctx) {
+  if (ctx->outcome.reason == Reason::credential_too_large) {
+    return "it has " + std::to_string(ctx->credential.text.size()) + " bytes, and keyward_max_credential is " +
+           std::to_string(*ctx->location->max_credential);
+  }
+  const ngx_table_elt_t *field = ctx->r->headers_in.authorization;
+  if (ctx->outcome.reason == Reason::missing_credential && field != nullptr && field->value.len != 0) {
+    const std::string scheme(known_scheme(view(field->value)));
+    return scheme.empty()
+               ? "its Authorization has a scheme that keyward_credential doesn't name, or none, and was ignored"
+               : "its Authorization has the scheme " + scheme +
+                     ", which keyward_credential doesn't name or which was empty, and was ignored";
+  }
+  return cause_by_form(worker, ctx);
+}
+
 }  // namespace
 
 // Ids are printable (record.hpp), and a reason is one of ours: nothing here can hold a secret.
@@ -83,7 +101,7 @@ void log_refusal(Worker &worker, const RequestContext *ctx, const char *verb) no
     const ngx_str_t id = borrow(ctx->outcome.refused_key_id);
     ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V, key \"%V\"", verb, &name, &id);
   } else {
-    const std::string cause = guarded(std::string(), [&] { return cause_by_form(worker, ctx); });
+    const std::string cause = guarded(std::string(), [&] { return cause_of(worker, ctx); });
     ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V%s%s", verb, &name, cause.empty() ? "" : ": ",
                   cause.c_str());
   }

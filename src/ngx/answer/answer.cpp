@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <utility>
 
 #include "answer/limit_fields.hpp"
 #include "base/digits.hpp"
@@ -105,13 +106,19 @@ bool add_refusal_fields(RequestContext *ctx) {
   if (r->headers_out.status != refusal.status) {
     return true;
   }
+  // Basic asks behind Bearer, and not where auth_basic asks already.
+  const bool has_asked = r->headers_out.www_authenticate != nullptr;
+  bool is_first = true;
   return std::all_of(refusal.fields.begin(), refusal.fields.end(), [&](const AnswerField &field) {
+    if (field.name == kChallenge && !is_first && has_asked) {
+      return true;
+    }
     const ngx_str_t value = copy(r->pool, field.value);
     if (value.data == nullptr) {
       return false;
     }
     if (field.name == kChallenge) {
-      return add_challenge(r, value);
+      return std::exchange(is_first, false) ? add_challenge(r, value) : add_answer_field(r, kChallenge, value);
     }
     clear_answer_fields(r, {field.lowcase});
     return add_answer_field(r, field.name, value);
@@ -122,19 +129,23 @@ bool add_refusal_fields(RequestContext *ctx) {
 // offered may be the credential's.
 bool confirm_websocket(RequestContext *ctx) noexcept {
   ngx_http_request_t *r = ctx->r;
-  bool offered = ctx->credential.websocket != nullptr;
-  for (const TakenCredential *taken = ctx->taken; taken != nullptr && !offered; taken = taken->next) {
-    offered = taken->source->kind == SourceKind::websocket;
-  }
-  if (!offered || r->headers_out.status != NGX_HTTP_SWITCHING_PROTOCOLS) {
+  if (r->headers_out.status != NGX_HTTP_SWITCHING_PROTOCOLS) {
     return true;
+  }
+  const Source *offered = nullptr;
+  for (const Source &source : *ctx->location->sources) {
+    offered = source.kind == SourceKind::websocket && ctx->credential.websocket != nullptr ? &source : offered;
+  }
+  for (const TakenCredential *taken = ctx->taken; taken != nullptr && offered == nullptr; taken = taken->next) {
+    offered = taken->source->kind == SourceKind::websocket ? taken->source : nullptr;
   }
   bool answered = false;
   for_each_header(&r->headers_out.headers, [&](ngx_table_elt_t *header) {
     answered = answered || is_same_name(header, "sec-websocket-protocol");
     return !answered;
   });
-  return answered || add_answer_header(r, "Sec-WebSocket-Protocol", borrow("bearer")) != nullptr;
+  return offered == nullptr || answered ||
+         add_answer_header(r, "Sec-WebSocket-Protocol", borrow(offered->word)) != nullptr;
 }
 
 }  // namespace
@@ -156,7 +167,7 @@ bool add_answer_fields(RequestContext *ctx) noexcept {
     }
     // RFC 9111, section 3.5 keeps shared caches from answers to Authorization only; a credential from elsewhere needs
     // this.
-    const bool elsewhere = ctx->credential.source != nullptr && ctx->credential.source->kind != SourceKind::bearer;
+    const bool elsewhere = ctx->credential.source != nullptr && !ctx->credential.source->is_authorization();
     return !elsewhere || has_cache_control(ctx->r) || set_cache_control(ctx->r, "private");
   });
 }

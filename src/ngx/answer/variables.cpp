@@ -5,6 +5,7 @@
 #include "base/digits.hpp"
 #include "ngx/access/early_read.hpp"
 #include "ngx/answer/answer.hpp"
+#include "ngx/request/basic_user.hpp"
 #include "ngx/request/request.hpp"
 
 namespace keyward {
@@ -134,14 +135,20 @@ ngx_int_t get_claim(ngx_http_request_t *r, ngx_http_variable_value_t *value, uin
 ngx_http_get_variable_pt basic_remote_user;
 
 ngx_int_t get_remote_user(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data) noexcept {
+  // Of a request that nginx refused while it read it nobody has looked at the fields.
+  if (main_configuration(r).hides_users && !hide_key_as_user(r->main)) {
+    return NGX_ERROR;
+  }
   const RequestContext *waiting = current_context(r->main);
   const RequestContext *ctx = waiting != nullptr ? waiting : speaking_context(r);
   if (ctx == nullptr) {
-    return basic_remote_user(r, value, data);
+    const LocationConfiguration &location = location_configuration(r->main);
+    const bool is_credential = location.basic != nullptr && location.enforcement->at(ngx_time()) != Mode::off;
+    return is_credential ? empty(value) : basic_remote_user(r, value, data);
   }
   // Where keyward decides, a name that came by Basic is what a client says of itself. Else it is as without keyward.
   const bool shadow_refused = ctx->outcome.decision == Decision::shadow && ctx->outcome.reason != Reason::none;
-  if (shadow_refused || ctx->refused.passed_otherwise) {
+  if ((shadow_refused && ctx->location->basic == nullptr) || ctx->refused.passed_otherwise) {
     return basic_remote_user(r, value, data);
   }
   const Principal *named = ctx->outcome.named();

@@ -110,7 +110,7 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     Reading &reading = main->reading ? *main->reading : later;
 
     reading.block(child).parent = parent;
-    reading.merged.push_back({child, server, static_cast<ngx_http_conf_ctx_t *>(cf->ctx)->loc_conf});
+    reading.merged.push_back({child, server, static_cast<ngx_http_conf_ctx_t *>(cf->ctx)->loc_conf, core_server});
     if (reading.block(parent).parent == nullptr) {
       derive_http(&reading, parent);
     }

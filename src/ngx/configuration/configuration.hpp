@@ -88,12 +88,14 @@ struct LocationConfiguration {
   std::optional<std::vector<MessageRule>> messages;
   std::optional<std::string> realm;
   std::optional<bool> forward_credential;
+  std::optional<std::size_t> max_credential;  // bytes; always there once merged
 
   // Derived when the locations are merged.
   std::vector<Acceptance> acceptances;  // never empty
   std::shared_ptr<const RefusalTexts> answers;
   NameLengths source_lengths;      // of the fields that `sources` name
   const Source *cookie = nullptr;  // of `sources`
+  const Source *basic = nullptr;   // likewise
   bool has_query = false;          // the server cuts a credential out of the query
   bool has_methods = false;        // a rule looks at the method: overrides of it are removed
   bool reads_variables = false;    // a rule that decides has a variable in it
@@ -147,6 +149,7 @@ struct MainConfiguration {
   std::vector<ngx_uint_t> identity_variables;  // the indexes of $http_... of identity fields
   std::vector<ngx_uint_t> derived_variables;   // to be read anew where another may ask (computed_variables.hpp)
   ngx_int_t notes_variable = NGX_ERROR;        // see request_start.cpp
+  bool hides_users = false;                    // some location takes a user's name of Basic for a credential
   bool any_on = false;                         // some location is on or in shadow
   bool configured = false;                     // any directive of ours at all
 

@@ -1,5 +1,7 @@
 // Where credentials come from, and which are accepted: keyward_credential, keyward_accept, keyward_forward_credential.
 #include "auth/cookie_text.hpp"
+#include "auth/credential_text.hpp"
+#include "auth/origin.hpp"
 #include "auth/scope.hpp"
 #include "ngx/configuration/directive.hpp"
 #include "ngx/configuration/reading.hpp"
@@ -36,10 +38,52 @@ Wrong check_header_source(std::string_view name) {
 
 // --- sources ---------------------------------------------------------------------------------------------------
 
-constexpr Choice<std::pair<SourceKind, const char *>> kFixedSources[] = {
-    {"bearer", {SourceKind::bearer, "authorization"}},
-    {"websocket", {SourceKind::websocket, "sec-websocket-protocol"}},
-};
+constexpr std::string_view kAuthorization = "authorization", kProtocols = "sec-websocket-protocol";
+
+// Those that may stand alone.
+bool read_fixed_source(std::string_view word, Source *source) {
+  if (word == "bearer") {
+    *source = {SourceKind::bearer, std::string(kAuthorization)};
+  } else if (word == "basic") {
+    *source = {SourceKind::basic, std::string(kAuthorization)};
+  } else if (word == "websocket") {
+    *source = {SourceKind::websocket, std::string(kProtocols)};
+    source->word = kWebSocketProtocol;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// A token (RFC 9110, section 5.6.2), as a scheme and a protocol are.
+Wrong set_scheme_source(const Given &given, Source *source) {
+  *source = {SourceKind::scheme, std::string(kAuthorization)};
+  for (const char c : given.value) {
+    source->word += static_cast<char>(ngx_tolower(c));
+  }
+  if (!is_cookie_name(given.value)) {
+    return quoted(given.word) + " names no scheme; write one word, such as scheme=ApiKey";
+  }
+  return source->word == "bearer" || source->word == "basic"
+             ? Wrong(quoted(given.word) + " is a source of its own; write \"" + source->word + "\"")
+             : kGood;
+}
+
+Wrong set_basic_source(const Given &given, Source *source) {
+  *source = {SourceKind::basic, std::string(kAuthorization)};
+  source->by_password = given.value == "password";
+  return given.value == "user" || source->by_password
+             ? kGood
+             : Wrong(quoted(given.word) + " is no half of Basic; write basic=user or basic=password");
+}
+
+Wrong set_websocket_source(const Given &given, Source *source) {
+  *source = {SourceKind::websocket, std::string(kProtocols)};
+  source->word = given.value;
+  return is_cookie_name(given.value)
+             ? kGood
+             : Wrong(quoted(given.word) + " is no protocol; write one word, such as websocket=access_token");
+}
 
 Wrong set_header_source(const Given &given, Source *source) {
   source->kind = SourceKind::header;
@@ -76,31 +120,59 @@ Wrong set_query_source(const Given &given, Source *source) {
 }
 
 constexpr Parameter<Source> kNamedSources[] = {
-    {"header", set_header_source},
-    {"cookie", set_cookie_source},
-    {"query", set_query_source},
+    {"basic", set_basic_source},   {"scheme", set_scheme_source}, {"websocket", set_websocket_source},
+    {"header", set_header_source}, {"cookie", set_cookie_source}, {"query", set_query_source},
 };
 
 Wrong parse_source(ngx_conf_t *cf, std::string_view word, Source *source) {
-  if (const auto *fixed = choose(kFixedSources, word)) {
-    *source = {fixed->first, fixed->second};
+  if (read_fixed_source(word, source)) {
     return kGood;
   }
   Wrong wrong;
   return read_parameter(kNamedSources, cf, word, source, &wrong)
              ? wrong
              : Wrong("unknown source " + quoted(word) +
-                     "; it must be \"bearer\", header=NAME, cookie=NAME, query=NAME or \"websocket\"");
+                     "; it must be \"bearer\", \"basic\", scheme=NAME, header=NAME, cookie=NAME, query=NAME or "
+                     "\"websocket\"");
+}
+
+// Of which there may be one.
+constexpr Choice<SourceKind> kSingleSources[] = {
+    {"one query argument; write one query=", SourceKind::query},
+    {"one cookie; write one cookie=", SourceKind::cookie},
+    {"one half of Basic; write one basic=", SourceKind::basic},
+    {"one word for WebSockets; write one websocket=", SourceKind::websocket},
+};
+
+Wrong add_origins(std::string_view list, std::vector<std::string> *origins) {
+  for (const std::string_view origin : split_list(list, ',')) {
+    if (!is_origin(origin)) {
+      return quoted(origin) +
+             " is not an origin as browsers write it; write its scheme, host and, if it isn't the usual one, port, in "
+             "small letters and without a path, such as origins=https://app.example.com";
+    }
+    if (std::find(origins->begin(), origins->end(), origin) != origins->end()) {
+      return quoted(origin) + " is there twice in \"origins=\"";
+    }
+    origins->emplace_back(origin);
+  }
+  return origins->empty() ? Wrong(
+                                "\"origins=\" needs origins, separated by commas, such as "
+                                "origins=https://app.example.com")
+                          : kGood;
 }
 
 Wrong add_source(Source source, std::string_view word, std::vector<Source> *sources) {
-  const auto same_kind = [&](const Source &other) { return other.kind == source.kind && !source.is_field(); };
-  if (std::any_of(sources->begin(), sources->end(), same_kind)) {
-    return source.kind == SourceKind::query ? "names more than one query argument; write one query="
-                                            : "names more than one cookie; write one cookie=";
-  }
   if (std::find(sources->begin(), sources->end(), source) != sources->end()) {
     return quoted(word) + " is there twice";
+  }
+  const auto same_kind = [&](const Source &other) { return other.kind == source.kind; };
+  if (std::any_of(sources->begin(), sources->end(), same_kind)) {
+    for (const Choice<SourceKind> &one : kSingleSources) {
+      if (one.value == source.kind) {
+        return "names more than " + std::string(one.word);
+      }
+    }
   }
   if (sources->size() == kMaxSources) {
     return "names too many sources; at most " + std::to_string(kMaxSources) + " are possible";
@@ -159,37 +231,62 @@ Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *
   reading_of(cf).block(conf).sources_place = place_of(cf);
   std::vector<Source> sources;
   std::optional<bool> csrf;
+  std::optional<std::vector<std::string>> origins;
   for (std::size_t i = 1; i < words.size(); ++i) {
+    Wrong wrong;
     if (const auto check = option(words[i], "csrf")) {
       if (csrf) {
         return "\"csrf=\" is there twice";
       }
       csrf.emplace();
-      if (Wrong wrong = parse_on_off(*check, &*csrf)) {
-        return wrong;
+      wrong = parse_on_off(*check, &*csrf);
+    } else if (const auto list = option(words[i], "origins")) {
+      if (origins) {
+        return "\"origins=\" is there twice";
       }
-      continue;
+      wrong = add_origins(*list, &origins.emplace());
+    } else {
+      Source source;
+      wrong = parse_source(cf, words[i], &source);
+      wrong = wrong ? wrong : add_source(std::move(source), words[i], &sources);
     }
-    Source source;
-    if (Wrong wrong = parse_source(cf, words[i], &source)) {
-      return wrong;
-    }
-    if (Wrong wrong = add_source(std::move(source), words[i], &sources)) {
+    if (wrong) {
       return wrong;
     }
   }
-  const auto cookie = std::find_if(sources.begin(), sources.end(),
-                                   [](const Source &source) { return source.kind == SourceKind::cookie; });
-  if (csrf && cookie == sources.end()) {
-    return "\"csrf=\" is about a cookie; name it, such as cookie=session";
+  const bool has_ambient =
+      std::any_of(sources.begin(), sources.end(), [](const Source &source) { return source.is_ambient(); });
+  if ((csrf || origins) && !has_ambient) {
+    return std::string(csrf ? "\"csrf=\"" : "\"origins=\"") +
+           " is about a cookie; name it, such as cookie=session, or about Basic: write \"basic\"";
   }
   if (sources.empty()) {
     return "names no source";
   }
-  if (cookie != sources.end()) {
-    cookie->cross_site = !csrf.value_or(true);
+  for (Source &source : sources) {
+    if (source.is_ambient()) {
+      source.cross_site = !csrf.value_or(true);
+      source.origins = origins.value_or(std::vector<std::string>());
+    }
   }
   conf->sources = std::move(sources);
+  return kGood;
+}
+
+Wrong set_max_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
+  constexpr std::size_t kLeast = 64, kMost = 65536;
+  if (conf->max_credential) {
+    return "is duplicate";
+  }
+  std::size_t bytes = 0;
+  if (Wrong wrong = parse_size(words[1], &bytes)) {
+    return wrong;
+  }
+  if (bytes < kLeast || bytes > kMost) {
+    return quoted(words[1]) + " is not possible; write from " + std::to_string(kLeast) + " to 64k";
+  }
+  conf->max_credential = bytes;
+  reading_of(cf).block(conf).max_credential_place = place_of(cf);
   return kGood;
 }
 

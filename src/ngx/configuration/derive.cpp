@@ -97,6 +97,8 @@ void derive_sources(MainConfiguration *main, LocationConfiguration *location) {
       location->source_lengths.add(source.name.size());
     }
     location->cookie = source.kind == SourceKind::cookie ? &source : location->cookie;
+    location->basic = source.kind == SourceKind::basic ? &source : location->basic;
+    main->hides_users = main->hides_users || (source.kind == SourceKind::basic && !source.by_password);
     if (source.kind == SourceKind::query) {
       location->has_query = true;
       auto &names = main->query_names;
@@ -133,6 +135,16 @@ void admit_upgrades(ServerConfiguration *server) {
   server->passes_h2c = std::find(tokens.begin(), tokens.end(), "h2c") != tokens.end();
   if (std::find(tokens.begin(), tokens.end(), "websocket") == tokens.end()) {
     tokens.insert(tokens.begin(), "websocket");
+  }
+}
+
+// In every server: nobody knows where a client sends its key by mistake.
+void watch_basic(ngx_conf_t *cf) {
+  auto *core = static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+  auto *servers = static_cast<ngx_http_core_srv_conf_t **>(core->servers.elts);
+  for (ngx_uint_t i = 0; i < core->servers.nelts; ++i) {
+    auto *server = static_cast<ServerConfiguration *>(servers[i]->ctx->srv_conf[ngx_http_keyward_module.ctx_index]);
+    server->watched.add("authorization", FieldUse::authorization);
   }
 }
 
@@ -190,6 +202,9 @@ void derive_main(ngx_conf_t *cf, const DirectiveWatch &watch, MainConfiguration 
   }
   for (std::size_t i = 0; i < main->issuers.size(); ++i) {
     main->issuers[i]->shared_subjects = SharedSubjects(rules, i);
+  }
+  if (main->hides_users) {
+    watch_basic(cf);
   }
   if (main->any_on) {
     main->derived_variables = find_derived_variables(cf, watch);

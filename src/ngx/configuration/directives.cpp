@@ -60,6 +60,8 @@ constexpr ngx_uint_t kEverywhere =
 ngx_command_t directives[] = {
     KEYWARD_LOCATION("keyward", NGX_CONF_TAKE12, set_keyward),
     KEYWARD_LOCATION("keyward_credential", NGX_CONF_1MORE, set_credential),
+    {ngx_string("keyward_max_credential"), NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1,
+     directive<LocationConfiguration, set_max_credential>, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     KEYWARD_LOCATION("keyward_accept", NGX_CONF_1MORE, set_accept),
     KEYWARD_LOCATION("keyward_scope", NGX_CONF_1MORE, set_scope),
     KEYWARD_LOCATION("keyward_limit", NGX_CONF_1MORE, set_limit),

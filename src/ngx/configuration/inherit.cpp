@@ -41,6 +41,7 @@ void inherit_location(const LocationConfiguration &parent, LocationConfiguration
   inherit(child->errors, parent.errors);
   inherit(child->realm, parent.realm);
   inherit(child->forward_credential, parent.forward_credential);
+  inherit(child->max_credential, parent.max_credential);
   // Those who have no messages of their own have one table.
   child->answers = child->messages ? nullptr : parent.answers;
   inherit(child->messages, parent.messages);
@@ -56,6 +57,9 @@ void inherit_location(const LocationConfiguration &parent, LocationConfiguration
   }
   if (!child->errors) {
     child->errors = ErrorStyle();
+  }
+  if (!child->max_credential) {
+    child->max_credential = kMaxCredentialBytes;
   }
 }
 

@@ -2,6 +2,7 @@
 #include "ngx/configuration/lint.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "ngx/configuration/cache_check.hpp"
 #include "ngx/configuration/early_check.hpp"
@@ -77,6 +78,22 @@ bool accepts_nobody(const MainConfiguration &main, const std::vector<AcceptRule>
     return rule.anonymous || rule.preflight || (!rule.issuers.empty() && !main.issuers.empty());
   });
   return accepts_key && !accepts_other && main.store.empty();
+}
+
+// nginx refuses a longer field itself.
+void warn_of_small_buffers(ngx_conf_t *cf, const MergedLocation &merged, const Reading &reading,
+                           std::set<std::string> *told) {
+  const std::string place = reading.inherited_place(merged.location, &ReadBlock::max_credential_place);
+  const std::size_t most = *merged.location->max_credential;
+  if (place.empty() || most < merged.core_server->large_client_header_buffers.size || !told->insert(place).second) {
+    return;
+  }
+  ngx_log_error(
+      NGX_LOG_WARN, cf->log, 0,
+      "keyward_max_credential %s lets %uz bytes through, and nginx refuses a field that is longer than one of "
+      "large_client_header_buffers, which has %uz here; write \"large_client_header_buffers 4 %uzk;\" in http "
+      "or in the server",
+      place.c_str(), most, merged.core_server->large_client_header_buffers.size, (most + 2047) / 1024);
 }
 
 // Of a location that is on or in shadow.
@@ -162,10 +179,12 @@ bool tell_problems(ngx_conf_t *cf, const MainConfiguration &main, std::vector<st
 }  // namespace
 
 bool lint(ngx_conf_t *cf, const MainConfiguration &main, Reading *reading) {
+  std::set<std::string> told;
   for (const MergedLocation &merged : reading->merged) {
     warn_of_what_is_dropped(cf, merged, reading->block(merged.location));
     if (merged.location->enforcement->mode != Mode::off) {
       check_location(main, merged, reading);
+      warn_of_small_buffers(cf, merged, *reading, &told);
     }
   }
   check_issuers(cf, main, reading);

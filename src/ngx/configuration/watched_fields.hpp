@@ -19,6 +19,7 @@ enum class FieldUse : std::uint8_t {
   method_override,  // makes some backends take the request for another method's
   url_override,     // makes some backends take the request for another URL's
   destination,      // where MOVE and COPY lead
+  authorization,    // may hold a credential as a user's name
 };
 
 // A server's fields, by name. They are kept by length, so that nearly every other field is told apart by one look.

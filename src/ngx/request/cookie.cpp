@@ -61,8 +61,10 @@ bool strip_cookie(ngx_http_request_t *r, std::string_view name) noexcept {
   return removed && !failed;
 }
 
-bool may_be_cross_site(ngx_http_request_t *r) noexcept {
+bool may_be_cross_site(ngx_http_request_t *r, const Source &ambient) noexcept {
   Provenance request;
+  request.may_say_nothing = ambient.kind == SourceKind::basic;
+  request.origins = &ambient.origins;
   request.reads = (r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD | NGX_HTTP_OPTIONS)) != 0;
   request.has_upgrade = r->headers_in.upgrade != nullptr;
   request.over_tls = is_over_tls(r);

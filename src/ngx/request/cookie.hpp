@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string_view>
 
+#include "decide/credential.hpp"
 #include "ngx/nginx/ngx.hpp"
 
 namespace keyward {
@@ -16,7 +17,7 @@ std::string_view find_cookie(ngx_http_request_t *r, std::string_view name, std::
 // refused.
 bool strip_cookie(ngx_http_request_t *r, std::string_view name) noexcept;
 
-// may_be_cross_site() of auth/origin.hpp, of this request.
-bool may_be_cross_site(ngx_http_request_t *r) noexcept;
+// may_be_cross_site() of auth/origin.hpp, of this request with a credential that browsers send unasked.
+bool may_be_cross_site(ngx_http_request_t *r, const Source &ambient) noexcept;
 
 }  // namespace keyward

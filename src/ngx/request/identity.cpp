@@ -17,6 +17,12 @@ bool remove_identity(ngx_http_request_t *r, const ServerConfiguration &server) n
       r, [&](const ngx_table_elt_t *header) { return server.watched.find(header) == FieldUse::identity; });
 }
 
+// What a later location has to know of a field: another one may look for another scheme in Authorization.
+std::string_view held_text(ngx_http_request_t *r, const Source &source, const FoundCredential &credential) noexcept {
+  return source.is_authorization() && r->headers_in.authorization != nullptr ? view(r->headers_in.authorization->value)
+                                                                             : credential.text;
+}
+
 // Takes the credential out of everything that holds it but the fields of its own, which the caller reuses or removes.
 // What each source gave is remembered.
 bool take_credential(RequestContext *ctx) noexcept {
@@ -27,11 +33,16 @@ bool take_credential(RequestContext *ctx) noexcept {
     if ((*location.sources)[i].kind == SourceKind::query) {
       ctx->query.taken = true;  // it was cut out at the start
     }
-    if ((credential.held_by >> i & 1) != 0 && !ctx->remember_taken((*location.sources)[i], credential.text)) {
+    if ((credential.held_by >> i & 1) != 0 &&
+        !ctx->remember_taken((*location.sources)[i], held_text(r, (*location.sources)[i], credential))) {
+      return false;
+    }
+    if ((*location.sources)[i].kind == SourceKind::websocket && credential.websocket != nullptr &&
+        !strip_websocket(r, (*location.sources)[i].word, credential.text)) {
       return false;
     }
   }
-  if (credential.websocket != nullptr && !strip_websocket(r, credential.text)) {
+  if (credential.basic != nullptr && !ctx->remember_taken(*location.basic, view(credential.basic->value))) {
     return false;
   }
   if (location.cookie == nullptr) {

@@ -92,6 +92,7 @@ bool remove_overrides(RequestContext *ctx, bool by_method) noexcept {
         return destination;
       case FieldUse::none:
       case FieldUse::identity:  // ours by now
+      case FieldUse::authorization:
       case FieldUse::upgrade:
       case FieldUse::http2_settings:
         break;

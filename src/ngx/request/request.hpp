@@ -42,14 +42,15 @@ struct FoundCredential {
   std::array<ngx_table_elt_t *, kMaxSources> headers;  // the fields that hold it, and nothing else: so many
   std::size_t header_count = 0;
   ngx_table_elt_t *websocket = nullptr;  // Sec-WebSocket-Protocol, which may hold more
+  ngx_table_elt_t *basic = nullptr;      // Authorization, whether or not its Basic is the credential
 };
 
 // What a source gave before it was taken out of the request: a later location's sources count as if it were still
 // there. In the request's pool, the latest first.
 struct TakenCredential {
   const Source *source = nullptr;  // of the configuration of the location that took it
-  std::string_view text;
-  bool twice = false;  // a cookie that came more than once, beside a credential that won over it
+  std::string_view text;           // of Authorization: all that the field held
+  bool twice = false;              // a cookie that came more than once, beside a credential that won over it
   const TakenCredential *next = nullptr;
 };
 
@@ -120,7 +121,8 @@ struct RequestContext {
 
   const TakenCredential *find_taken(const Source &source) const noexcept {
     const TakenCredential *one = taken;
-    while (one != nullptr && !(*one->source == source)) {
+    while (one != nullptr && !(*one->source == source) &&
+           !(one->source->is_authorization() && source.is_authorization())) {
       one = one->next;
     }
     return one;

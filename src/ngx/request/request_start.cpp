@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ngx/nginx/header_list.hpp"
+#include "ngx/request/basic_user.hpp"
 #include "ngx/request/query_credential.hpp"
 
 namespace keyward {
@@ -47,6 +48,7 @@ bool has_watched_field(ngx_http_request_t *r, const ServerConfiguration &server)
 [[gnu::noinline]] bool remove_fields(ngx_http_request_t *r, const ServerConfiguration &server) noexcept {
   unsigned notes = 0;
   std::size_t upgrades = 0;
+  bool ready = true;
   const bool removed = remove_request_headers(r, [&](const ngx_table_elt_t *header) {
     switch (server.watched.find(header)) {
       case FieldUse::none:
@@ -63,6 +65,9 @@ bool has_watched_field(ngx_http_request_t *r, const ServerConfiguration &server)
       case FieldUse::url_override:
         notes |= kHasUrlOverride;
         return false;
+      case FieldUse::authorization:
+        ready = ready && hide_key_as_user(r);
+        return false;
       case FieldUse::destination:
         notes |= kHasDestination;
         return false;
@@ -71,9 +76,9 @@ bool has_watched_field(ngx_http_request_t *r, const ServerConfiguration &server)
   });
   note(r, notes);
   // Two fields are one list: none of it is the one protocol that may pass.
-  return removed && (upgrades <= 1 || remove_request_headers(r, [&](const ngx_table_elt_t *header) {
-                       return server.watched.find(header) == FieldUse::upgrade;
-                     }));
+  return removed && ready && (upgrades <= 1 || remove_request_headers(r, [&](const ngx_table_elt_t *header) {
+                                return server.watched.find(header) == FieldUse::upgrade;
+                              }));
 }
 
 // Not inlined: it comes once, and what asks for it comes three times.
