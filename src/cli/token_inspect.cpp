@@ -15,6 +15,7 @@
 #include "cli/token_rules.hpp"
 #include "cli/token_store.hpp"
 #include "decide/alone.hpp"
+#include "jwt/explain.hpp"
 #include "jwt/verify.hpp"
 
 namespace keyward::cli {
@@ -112,7 +113,7 @@ Outcome decide_about(Context &context, const TokenRules &by, std::string_view to
   const auto decided = decision.ask(token, accepted, now_s);
   if (!passes) {
     report->reason = info(decided.reason).name;
-    report->cause = to_text(verdict.cause);
+    report->cause = explain(verdict.cause, report->verified ? &by.accepted[verdict.issuer].rules : nullptr);
     return done();
   }
   if (has_store) {

@@ -32,13 +32,16 @@ struct Issuers {
     jwt::parse_secret(kSecret, &secret_keys, &problem);
     fetched.name = "fetched";
     fetched.fetches_keys = true;
-    fetched.issuer = "https://id.example.com";
+    fetched.issuers = {"https://id.example.com"};
     fetched.audiences = {"api"};
     fetched.scope_wildcards = true;
     secret.name = "secret";
     secret.require = {{jwt::ClaimPath("realm.roles"), {"admin", "true"}}};
     secret.plan_claim = jwt::ClaimPath("plan");
     secret.max_lifetime_s = 3600;
+    secret.scope_claims = {jwt::ClaimPath("scope"), jwt::ClaimPath("/realm/roles")};
+    secret.scope_claims_named = secret.every_scope_claim = true;
+    secret.subject_may_be_number = true;
     lax.name = "lax";
     lax.fetches_keys = true;
     lax.type = "at+jwt";
