@@ -29,7 +29,7 @@ struct Issuers {
     std::string error;
     crypto::KeyProblem problem = crypto::KeyProblem::none;
     parse_key_set(kKeySet, jwt::KeySource::fetched, &fetched_keys, &refusals, &error);
-    jwt::parse_secret(kSecret, &secret_keys, &problem);
+    jwt::parse_secret(kSecret, jwt::SecretForm::as_is, &secret_keys, &problem);
     fetched.name = "fetched";
     fetched.fetches_keys = true;
     fetched.issuers = {"https://id.example.com"};

@@ -53,7 +53,8 @@ void check_pairs(ngx_conf_t *cf, const MainConfiguration &main, Reading *reading
     for (std::size_t j = 0; j < i; ++j) {
       const IssuerConfiguration &one = *main.issuers[i];
       const IssuerConfiguration &other = *main.issuers[j];
-      const bool same_place = one.keys.from == other.keys.from && one.keys.where == other.keys.where;
+      const bool same_place =
+          one.keys.from == other.keys.from && one.keys.where == other.keys.where && one.keys.kind == other.keys.kind;
       const bool same_keys = one.loaded && other.loaded && one.loaded->shares_keys_with(*other.loaded);
       if ((same_place || same_keys) && !jwt::are_distinct(one.rules, other.rules)) {
         reading->problems.push_back(
