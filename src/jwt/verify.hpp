@@ -31,7 +31,7 @@ inline constexpr std::size_t kNoIssuer = ~std::size_t{0};
 
 struct Verdict {
   Outcome outcome = Outcome::invalid_token;
-  Cause cause = Cause::none;
+  Finding cause;
   // The issuer whose verdict it is, by its place among the accepted ones; kNoIssuer: of no accepted issuer.
   std::size_t issuer = kNoIssuer;
   // Where the outcome is unknown_key or keys_unavailable: the issuers whose next key set may change it, by place, in
@@ -51,7 +51,8 @@ struct Verdict {
 
 // Judges token at now_s (Unix time) by issuers in their order. It is for the first one under whose key its signature
 // verifies and whose issuer, type and requirements it meets; that one's verdict is final. (A key that no other issuer
-// has can't verify for another: so type and requirements may always take part in the choice.) An issuer whose next key
+// has can't verify for another: so type and requirements may always take part in the choice.) Where its audience isn't
+// that one's, it may still be for a later issuer that differs from it by audience alone, and for no other. An issuer whose next key
 // set may make the token its own is passed over, and named by awaited if no other one takes the token. None after it
 // may, where keys are to be expected that both have: from one place, or where it has no keys yet and the token meets
 // what it asks of its tokens. Nothing is awaited where no next set could help: see await_or_refuse(). Reads nothing but
