@@ -135,6 +135,9 @@ class TokenLookup {
     if (store == nullptr) {
       return identify_in(nullptr, Generation(), entry);
     }
+    if (entry != nullptr && entry->principal && entry->generation == store->last_commit()) {
+      return identify_in(store, entry->generation, entry);
+    }
     const Snapshot snapshot(*store);
     if (!snapshot.status().ok()) {
       one_.background.note_store(snapshot.status());

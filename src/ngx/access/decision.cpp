@@ -240,13 +240,12 @@ Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationCon
     reads.emplace(r, main_configuration(r).derived_variables);
   }
   const Acceptance &accepted = acceptance_for(location.acceptances, r->method);
-  Question asked;
-  asked.accepted = accepted;
-  asked.credential = present(worker, ctx, location, accepted);
-  asked.is_preflight = accepted.preflight && asked.credential.kind == Kind::anonymous && is_preflight(r);
-  asked.address = address_of(r->connection);
-  asked.now_s = ngx_time();
-  asked.now_ms = ngx_current_msec;
+  const Question asked{accepted,
+                       present(worker, ctx, location, accepted),
+                       accepted.preflight && ctx->credential.source == nullptr && is_preflight(r),
+                       address_of(r->connection),
+                       ngx_time(),
+                       ngx_current_msec};
   const MainConfiguration &main = worker.configuration;
   const WorkerIssuers issuers(worker);
   const Resources with{main.policy, main.formats,      main.store.empty() ? nullptr : &worker.store(),
