@@ -75,6 +75,25 @@ const std::vector<json::Value> *find_keys(const json::Value &document, KeySource
   return nullptr;
 }
 
+// Which of a set's keys a token means: see KeySet::verify().
+class Meant {
+ public:
+  Meant(const KeySet &set, const Header &header) noexcept
+      : header_(header), kid_is_known_(header.has_kid && set.has_kid(header.kid)) {}
+
+  bool has(const Key &key) const noexcept {
+    return !header_.has_kid || (kid_is_known_ ? key.has_kid && key.kid == header_.kid : !key.has_kid);
+  }
+
+ private:
+  const Header &header_;
+  bool kid_is_known_;
+};
+
+bool may_use(const Key &key, const Header &header, crypto::AlgorithmSet allowed) noexcept {
+  return (key.algorithms & allowed).has(header.algorithm);
+}
+
 bool take_one(crypto::KeyPointer material, KeySet *set) {
   if (material == nullptr) {
     return false;
@@ -103,13 +122,13 @@ bool KeySet::has_kid(std::string_view kid) const noexcept {
 
 Cause KeySet::verify(const Jws &jws, crypto::AlgorithmSet allowed, Digest *id) const noexcept {
   const Header &header = jws.header;
-  const bool kid_is_known = header.has_kid && has_kid(header.kid);
+  const Meant by_token(*this, header);
   bool meant = false;
   std::size_t tries = 0;
   for (const Key &key : keys_) {
-    const bool is_meant = !header.has_kid || (kid_is_known ? key.has_kid && key.kid == header.kid : !key.has_kid);
+    const bool is_meant = by_token.has(key);
     meant = meant || is_meant;
-    if (!is_meant || !(key.algorithms & allowed).has(header.algorithm)) {
+    if (!is_meant || !may_use(key, header, allowed)) {
       continue;
     }
     if (++tries > kMaxTries) {
@@ -129,6 +148,18 @@ Cause KeySet::verify(const Jws &jws, crypto::AlgorithmSet allowed, Digest *id) c
     return Cause::bad_signature;
   }
   return meant ? Cause::algorithm_not_allowed : Cause::unknown_key;
+}
+
+std::uint32_t KeySet::cost_us(const Header &header, crypto::AlgorithmSet allowed) const noexcept {
+  const Meant by_token(*this, header);
+  std::uint32_t cost = 0;
+  std::size_t tries = 0;
+  for (const Key &key : keys_) {
+    if (by_token.has(key) && may_use(key, header, allowed) && ++tries <= kMaxTries) {
+      cost += key.material->cost_us();
+    }
+  }
+  return cost;
 }
 
 bool parse_key_set(std::string_view text, KeySource source, KeySet *set, std::vector<KeyRefusal> *refusals,

@@ -52,6 +52,8 @@ class KeySet {
   // Cause::none with the key's id; unknown_key: none is meant; algorithm_not_allowed: none of those that are;
   // bad_signature; too_many_keys: it isn't by the first kMaxTries, and there are more; crypto_failure.
   Cause verify(const Jws &jws, crypto::AlgorithmSet allowed, Digest *id) const noexcept;
+  // About how long that takes at most, in microseconds; 0: no key is tried.
+  std::uint32_t cost_us(const Header &header, crypto::AlgorithmSet allowed) const noexcept;
 
  private:
   std::vector<Key> keys_;

@@ -17,22 +17,30 @@ Cause check_kind(const Issuer &issuer, const Jws &jws, const json::Value &claims
   return meets_all ? Cause::none : Cause::required_claim;
 }
 
-// Whether the token is for this issuer (Cause::none), or what stands against it. The cheap looks come first: with
-// claims that nobody has vouched for yet, which may only turn it away.
-Cause is_for(const AcceptedIssuer &accepted, const Jws &jws, const json::Value &claims, Digest *key) noexcept {
-  const Issuer &issuer = *accepted.issuer;
+crypto::AlgorithmSet algorithms_for(const Issuer &issuer) noexcept {
+  return issuer.fetches_keys ? issuer.algorithms & crypto::AlgorithmSet::asymmetric() : issuer.algorithms;
+}
+
+// What stands against the token being for this issuer, before any key is looked at: by claims that nobody has vouched
+// for yet, which may only turn it away.
+Cause is_meant_for(const Issuer &issuer, const Jws &jws, const json::Value &claims) noexcept {
   if (!has_issuer(issuer, claims)) {
     return Cause::wrong_issuer;
   }
-  const crypto::AlgorithmSet possible =
-      issuer.fetches_keys ? issuer.algorithms & crypto::AlgorithmSet::asymmetric() : issuer.algorithms;
-  if (!possible.has(jws.header.algorithm)) {
-    return Cause::algorithm_not_allowed;
+  return algorithms_for(issuer).has(jws.header.algorithm) ? Cause::none : Cause::algorithm_not_allowed;
+}
+
+// Whether the token is for this issuer (Cause::none), or what stands against it. The cheap looks come first.
+Cause is_for(const AcceptedIssuer &accepted, const Jws &jws, const json::Value &claims, SignatureChecks *checks,
+             Digest *key) {
+  const Issuer &issuer = *accepted.issuer;
+  if (const Cause cause = is_meant_for(issuer, jws, claims); cause != Cause::none) {
+    return cause;
   }
   if (accepted.keys == nullptr) {
     return Cause::no_keys;
   }
-  const Cause cause = accepted.keys->verify(jws, possible, key);
+  const Cause cause = checks->verify(*accepted.keys, jws, algorithms_for(issuer), key);
   return cause != Cause::none ? cause : check_kind(issuer, jws, claims);
 }
 
@@ -119,6 +127,17 @@ Finding refusal_of(const Issuer &issuer, const json::Value &claims, std::int64_t
   return judge(issuer, claims, now_s, times, &unused);
 }
 
+// Why this issuer would refuse a token of its kind, whoever has signed it; Cause::none: it may take it.
+Finding refuses_unseen(const Issuer &issuer, const json::Value &claims, std::int64_t now_s) {
+  if (const Finding names = check_names(issuer, claims); names != Cause::none) {
+    return names;
+  }
+  Times times;
+  const Finding timely = check_times(issuer, claims, now_s, &times);
+  // Something else may be wrong with an expired one, so that a fresh one would not do.
+  return timely == Cause::expired ? refusal_of(issuer, claims, now_s, &times) : timely;
+}
+
 // Whether the set was fetched so long after the token was issued that it would have the token's key, if the issuer
 // still published it.
 bool came_after(const AcceptedIssuer &accepted, const Times &times) noexcept {
@@ -164,18 +183,68 @@ void await_or_refuse(const std::vector<AcceptedIssuer> &issuers, const json::Val
 
 }  // namespace
 
-Verdict verify_token(const std::vector<AcceptedIssuer> &issuers, std::string_view token, std::int64_t now_s) {
+ParsedToken parse_token(std::string_view token) {
+  ParsedToken parsed;
+  parsed.fault = parse_jws(token, &parsed.jws);
+  if (parsed.fault == Cause::none) {
+    parsed.fault = parse_claims(parsed.jws.payload, &parsed.claims);
+  }
+  return parsed;
+}
+
+std::optional<Verdict> refuse_unseen(const std::vector<AcceptedIssuer> &issuers, const ParsedToken &token,
+                                     std::int64_t now_s) {
+  Finding elsewhere = Cause::wrong_issuer;  // why it isn't for those that it isn't for
+  Finding refusal = Cause::none;            // by those that it may be for
   Verdict verdict;
-  Jws jws;
-  json::Value claims;
-  Cause cause = parse_jws(token, &jws);
-  if (cause == Cause::none) {
-    cause = parse_claims(jws.payload, &claims);
+  for (std::size_t i = 0; i < issuers.size() && token.fault == Cause::none; ++i) {
+    const Issuer &issuer = *issuers[i].issuer;
+    const Cause meant = is_meant_for(issuer, token.jws, token.claims);
+    const Cause kind = meant == Cause::none ? check_kind(issuer, token.jws, token.claims) : meant;
+    if (kind != Cause::none) {
+      elsewhere = further(elsewhere, kind);
+      continue;
+    }
+    const Finding one = refuses_unseen(issuer, token.claims, now_s);
+    // Only its signature tells whose answer it gets.
+    const bool differs = refusal != Cause::none && outcome_of(one) != outcome_of(refusal);
+    if (one == Cause::none || differs) {
+      return std::nullopt;
+    }
+    refusal = further(refusal, one);
+    verdict.unseen_by = i;
   }
-  if (cause != Cause::none) {
-    conclude(cause, &verdict);
-    return verdict;
+  conclude(token.fault != Cause::none ? Finding(token.fault) : refusal != Cause::none ? refusal : elsewhere, &verdict);
+  return verdict;
+}
+
+std::uint32_t signature_cost_us(const std::vector<AcceptedIssuer> &issuers, const ParsedToken &token) noexcept {
+  std::uint32_t cost = 0;
+  for (const AcceptedIssuer &accepted : issuers) {
+    if (accepted.keys != nullptr && is_meant_for(*accepted.issuer, token.jws, token.claims) == Cause::none) {
+      cost += accepted.keys->cost_us(token.jws.header, algorithms_for(*accepted.issuer));
+    }
   }
+  return cost;
+}
+
+Verdict verify_token(const std::vector<AcceptedIssuer> &issuers, std::string_view token, std::int64_t now_s) {
+  ParsedToken parsed = parse_token(token);
+  std::optional<Verdict> refused = refuse_unseen(issuers, parsed, now_s);
+  if (parsed.fault != Cause::none) {
+    return std::move(*refused);
+  }
+  SignatureChecks checks;
+  Verdict verdict = verify_token(issuers, &parsed, now_s, &checks);
+  return refused && verdict.issuer == kNoIssuer ? std::move(*refused) : std::move(verdict);
+}
+
+Verdict verify_token(const std::vector<AcceptedIssuer> &issuers, ParsedToken *token, std::int64_t now_s,
+                     SignatureChecks *checks) {
+  Verdict verdict;
+  const Jws &jws = token->jws;
+  json::Value &claims = token->claims;
+  Cause cause;
   const AcceptedIssuer *taker = nullptr;
   Finding furthest = Cause::wrong_issuer;  // also where no issuer is accepted at all
   std::size_t left_by = kNoIssuer;         // whose token it is but for its audience
@@ -184,7 +253,7 @@ Verdict verify_token(const std::vector<AcceptedIssuer> &issuers, std::string_vie
     if (left_by != kNoIssuer && !leaves_to(*issuers[left_by].issuer, *issuers[i].issuer, claims)) {
       continue;
     }
-    cause = is_for(issuers[i], jws, claims, &verdict.key);
+    cause = is_for(issuers[i], jws, claims, checks, &verdict.key);
     if (cause == Cause::none && may_be_anothers(issuers, verdict.awaited, issuers[i], claims)) {
       taker = &issuers[i];
       break;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "decide/decide.hpp"
 #include "ngx/nginx/header_list.hpp"
@@ -173,6 +174,7 @@ class WorkerBackground final : public Background {
   WorkerBackground(Worker &worker, RequestContext *ctx) noexcept : worker_(worker), ctx_(ctx) {}
 
   bool verify(const VerifierRun &run) override { return start_verification(worker_, ctx_, run); }
+  bool check_signature(SignatureRun run) override { return worker_.signature_runs.start(ctx_, std::move(run)); }
   void refile(std::string_view id, const Digest &usage_name, const Digest &tag, const Sha256 &sha) override {
     worker_.refile_key(id, usage_name, tag, sha);
   }
@@ -248,9 +250,9 @@ Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationCon
                        ngx_current_msec};
   const MainConfiguration &main = worker.configuration;
   const WorkerIssuers issuers(worker);
-  const Resources with{main.policy, main.formats,      main.store.empty() ? nullptr : &worker.store(),
-                       worker.zone, worker.principals, worker.tokens,
-                       issuers,     *main.every_issuer};
+  const Resources with{main.policy,       main.formats,      main.store.empty() ? nullptr : &worker.store(),
+                       worker.zone,       worker.principals, worker.tokens,
+                       worker.signatures, issuers,           *main.every_issuer};
   LocationPlace place(r, location);
   WorkerBackground background(worker, ctx);
   const Case one{with, asked, place, background, ctx->state, ctx->outcome};
