@@ -1,7 +1,9 @@
 // Starting runs, and waking those that wait for them.
 #include "ngx/worker/signature_check.hpp"
 
+#include <chrono>
 #include <string>
+#include <thread>
 
 namespace keyward {
 namespace {
@@ -12,6 +14,9 @@ constexpr ngx_msec_t kMaxWaitMs = 30000;
 constexpr std::size_t kQueue = 128;
 // As for bcrypt: whoever shares a processor with a run waits for it the less, the nicer it is.
 constexpr int kNiceness = 19;
+// A suspect's run takes at least so long: to refuse a flood costs the loop more than a fast signature costs the thread,
+// and whoever waits for an answer sends nothing.
+constexpr std::chrono::microseconds kSuspectPause(500);
 
 }  // namespace
 
@@ -31,6 +36,9 @@ class SignatureRuns::RunJob final : public Job {
              jwt::verify_token(run_.accepted, &token, run_.now_s, &checked_->checks).cause !=
                  jwt::Cause::crypto_failure;
     });
+    if (run_.suspect) {
+      std::this_thread::sleep_for(kSuspectPause);
+    }
   }
   void finish() noexcept override { runs_.finish({run_.name, run_.list}, checked_); }
 
