@@ -12,20 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from harness.tokens import Issuers, Signer
-from lab import (
-    CLIENT_CPU,
-    GUARDED,
-    PLAN,
-    QUIET,
-    SERVER_CPU,
-    Site,
-    Spread,
-    Target,
-    compare,
-    find_build,
-    start_edge,
-    wrk,
-)
+from lab import CLIENT_CPU, GUARDED, PLAN, QUIET, SERVER_CPU, Site, Spread, Target, compare, find_build, start_edge, wrk
 from made_keys import import_keys, make_keys, wrk_script
 from report import Row, Section
 from sender import SKIP, percentile, request_for, send, send_each
