@@ -30,10 +30,12 @@ constexpr std::int64_t kMaxLeewayS = 24 * 3600;
 // --- what a token must say -------------------------------------------------------------------------------------
 
 Wrong set_issuer_claim(const Words &words, jwt::Issuer *rules) {
-  if (words[1].empty()) {
-    return "is empty; write what \"iss\" has to be, or leave it out";
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (words[i].empty()) {
+      return "is empty; write what \"iss\" has to be, or leave it out";
+    }
+    rules->issuers.emplace_back(words[i]);
   }
-  rules->issuer = words[1];
   return kGood;
 }
 
@@ -83,15 +85,33 @@ Wrong set_type(const Words &words, jwt::Issuer *rules) {
   return kGood;
 }
 
+}  // namespace
+
 Wrong check_claim(std::string_view name) {
+  if (jwt::ClaimPath::is_pointer(name)) {
+    // RFC 6901 has empty names, too; nobody has a claim that is called so, and many write a slash at the end.
+    if (name.back() == '/' || name.find("//") != std::string_view::npos) {
+      return quoted(name) +
+             " has an empty name in it; write a JSON Pointer such as /realm_access/roles, and a slash in a name as ~1";
+    }
+    return jwt::ClaimPath::is_good_pointer(name)
+               ? kGood
+               : Wrong(quoted(name) +
+                       " is no JSON Pointer; in one that begins with \"/\" write \"~\" as ~0 and a "
+                       "slash in a name as ~1");
+  }
   const bool is_url = name.find("://") != std::string_view::npos;
   const bool gap =
       name.empty() || name.front() == '.' || name.back() == '.' || name.find("..") != std::string_view::npos;
   if (name.empty() || (!is_url && gap)) {
-    return quoted(name) + " is no claim; write a name such as role, or a path into objects such as realm_access.roles";
+    return quoted(name) +
+           " is no claim; write a name such as role, or a path into objects such as realm_access.roles or, as a JSON "
+           "Pointer, /realm_access/roles";
   }
   return kGood;
 }
+
+namespace {
 
 Wrong set_require(const Words &words, jwt::Issuer *rules) {
   if (Wrong wrong = check_claim(words[1])) {
@@ -123,13 +143,20 @@ Wrong set_require_exp(const Words &words, jwt::Issuer *rules) { return parse_on_
 
 Wrong set_scope_claim(const Words &words, jwt::Issuer *rules) {
   std::vector<jwt::ClaimPath> claims;
-  for (std::size_t i = 1; i < words.size(); ++i) {
+  const bool all = words[1] == "all";
+  if (all && words.size() == 2) {
+    return "has only \"all\"; write the claims behind it, such as \"scope_claim all scp roles;\", or, where a claim "
+           "is called all, /all";
+  }
+  for (std::size_t i = all ? 2 : 1; i < words.size(); ++i) {
     if (Wrong wrong = check_claim(words[i])) {
       return wrong;
     }
     claims.emplace_back(words[i]);
   }
   rules->scope_claims = std::move(claims);
+  rules->scope_claims_named = true;
+  rules->every_scope_claim = all;
   return kGood;
 }
 
@@ -192,8 +219,11 @@ Wrong set_subject(const Words &words, jwt::Issuer *rules) {
       rules->subject_required = true;
     } else if (word == "shared") {
       rules->subject_shared = true;
+    } else if (word == "integer") {
+      rules->subject_may_be_number = true;
     } else {
-      return "unknown parameter " + quoted(word) + "; it may be claim=NAME, prefix=TEXT, \"required\" or \"shared\"";
+      return "unknown parameter " + quoted(word) +
+             "; it may be claim=NAME, prefix=TEXT, \"required\", \"shared\" or \"integer\"";
     }
   }
   return kGood;
@@ -203,7 +233,7 @@ Wrong set_subject(const Words &words, jwt::Issuer *rules) {
 
 constexpr std::size_t kAny = 64;
 constexpr IssuerRule kRules[] = {
-    {"issuer", 1, 1, false, set_issuer_claim},
+    {"issuer", 1, kAny, false, set_issuer_claim},
     {"audience", 1, kAny, false, set_audience},
     {"algorithms", 1, kAny, false, set_algorithms},
     {"type", 1, 1, false, set_type},
@@ -216,7 +246,7 @@ constexpr IssuerRule kRules[] = {
     {"grant", 1, kAny, false, set_grant},
     {"plan", 1, 1, false, set_issuer_plan},
     {"plan_claim", 1, 1, false, set_plan_claim},
-    {"subject", 1, 4, false, set_subject},
+    {"subject", 1, 5, false, set_subject},
 };
 
 }  // namespace

@@ -27,6 +27,9 @@ bool is_issuer_name(std::string_view name) noexcept;
 // The words of keyward_accept, which such a name would be taken for.
 bool is_accept_word(std::string_view name) noexcept;
 
+// What a CLAIM may be, in a block and in keyward_claim.
+Wrong check_claim(std::string_view name);
+
 // A time as nginx writes it, of at least so many seconds.
 Wrong parse_seconds(std::string_view word, std::int64_t least, std::int64_t *seconds);
 

@@ -14,6 +14,7 @@ template <std::size_t N>
 using Bytes = std::array<std::uint8_t, N>;
 
 using Sha256 = Bytes<32>;
+using Sha512 = Bytes<64>;
 // The first 16 bytes of SHA-256(key): where a key is found in the store.
 using Locator = Bytes<16>;
 // A 128-bit keyed digest (SipHash-2-4-128): checksums, proofs, names in caches.

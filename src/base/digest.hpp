@@ -1,4 +1,4 @@
-// SHA-256 and keyed 128-bit digests. Nothing here allocates or fails once init_crypto() has run.
+// SHA-2, HMAC and keyed 128-bit digests. Nothing here allocates or fails once init_crypto() has run.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,10 @@ bool init_crypto() noexcept;
 
 // SHA-256 (FIPS 180-4). Thread-safe.
 Sha256 sha256(std::string_view data) noexcept;
+
+// SHA-512 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104), under a secret of any length. Thread-safe.
+Sha512 sha512(std::string_view data) noexcept;
+Sha256 hmac_sha256(std::string_view secret, std::string_view data) noexcept;
 
 // A key for keyed_digest(): 128 bits, secret.
 using DigestKey = Bytes<16>;

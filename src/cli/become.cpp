@@ -27,6 +27,7 @@ namespace {
 // Whoever started the command may have left descriptors open that the store's owner has no right to.
 bool close_all_but(const std::vector<InputFile *> &inputs) {
   std::vector<int> kept;
+  kept.reserve(inputs.size());
   for (const auto *input : inputs) {
     kept.push_back(input->file.get());
   }

@@ -72,8 +72,12 @@ class Blocks : public NginxReader {
       if (issuer.from != KeysFrom::none) {
         return "is a second source of keys; write only one";
       }
-      if (words.size() < 2 || (words.size() > 2 && from != KeysFrom::jwks_uri)) {
+      const bool has_form = words.size() == 3 && from == KeysFrom::secret_file;
+      if (words.size() < 2 || (words.size() > 2 && from != KeysFrom::jwks_uri && !has_form)) {
         return "has the wrong number of arguments";
+      }
+      if (has_form && !jwt::parse_secret_kind(words[2], &issuer.secret_kind)) {
+        return "unknown form " + quote(words[2]) + "; it may be base64url or hex";
       }
       issuer.from = from;
       issuer.rules.fetches_keys = from == KeysFrom::jwks_uri;
@@ -102,12 +106,12 @@ class Blocks : public NginxReader {
   int depth_ = 0, inside_ = 0;  // inside_: how deep the block is that we are in; 0: none
 };
 
-jwt::KeyFileKind kind_of(KeysFrom from) noexcept {
-  switch (from) {
+jwt::KeyFileKind kind_of(const ConfiguredIssuer &issuer) noexcept {
+  switch (issuer.from) {
     case KeysFrom::public_key:
       return jwt::KeyFileKind::public_key;
     case KeysFrom::secret_file:
-      return jwt::KeyFileKind::secret;
+      return issuer.secret_kind;
     case KeysFrom::jwks_file:
       return jwt::KeyFileKind::key_set;
     case KeysFrom::jwks_uri:
@@ -131,7 +135,7 @@ Outcome load_issuer_keys(const std::string &path, ConfiguredIssuer *issuer, std:
   if (!jwt::read_key_file(path, &text, &error)) {
     return wrong_usage(error);
   }
-  jwt::KeyFile file = jwt::parse_key_file(text, kind_of(issuer->from), issuer->rules.algorithms);
+  jwt::KeyFile file = jwt::parse_key_file(text, kind_of(*issuer), issuer->rules.algorithms);
   wipe(text.data(), text.size());
   for (const auto &clause : file.warnings) {
     remarks->push_back(quote(path) + ": " + clause);
@@ -139,7 +143,7 @@ Outcome load_issuer_keys(const std::string &path, ConfiguredIssuer *issuer, std:
   issuer->keys = std::move(file.keys);
   return issuer->keys != nullptr ? done()
                                  : wrong_usage(quote(path) + ": " + file.error +
-                                               (file.holds_secret ? ", for --secret or \"secret_file\"" : ""));
+                                               (file.holds_secret ? "; it is for --secret or \"secret_file\"" : ""));
 }
 
 }  // namespace keyward::cli

@@ -8,6 +8,7 @@
 
 #include "cli/outcome.hpp"
 #include "jwt/issuer.hpp"
+#include "jwt/key_file.hpp"
 #include "jwt/key_set.hpp"
 
 namespace keyward::cli {
@@ -18,6 +19,7 @@ struct ConfiguredIssuer {
   jwt::Issuer rules;
   KeysFrom from = KeysFrom::none;
   std::string where;  // the URL, or the file's path
+  jwt::KeyFileKind secret_kind = jwt::KeyFileKind::secret;
   std::shared_ptr<const jwt::KeySet> keys;
 };
 

@@ -15,6 +15,7 @@
 #include "cli/token_rules.hpp"
 #include "cli/token_store.hpp"
 #include "decide/alone.hpp"
+#include "jwt/explain.hpp"
 #include "jwt/verify.hpp"
 
 namespace keyward::cli {
@@ -112,7 +113,7 @@ Outcome decide_about(Context &context, const TokenRules &by, std::string_view to
   const auto decided = decision.ask(token, accepted, now_s);
   if (!passes) {
     report->reason = info(decided.reason).name;
-    report->cause = to_text(verdict.cause);
+    report->cause = explain(verdict.cause, report->verified ? &by.accepted[verdict.issuer].rules : nullptr);
     return done();
   }
   if (has_store) {
@@ -198,7 +199,8 @@ void add_token_inspect(CommandLine &line) {
       .list("--keys", "NAME=FILE", &options->rules.keys, "the key set of an issuer with jwks_uri, saved; repeatable")
       .option("--jwks", "FILE", &options->rules.jwks, "without --conf: a JWK set, as jwks_file takes it")
       .option("--public-key", "FILE", &options->rules.public_key, "or one PEM key")
-      .option("--secret", "FILE", &options->rules.secret, "or the secret of HS256, HS384 and HS512")
+      .option("--secret", "FILE", &options->rules.secret, "or the secret of HS256, HS384 and HS512, or a JWK of it")
+      .option("--secret-form", "FORM", &options->rules.secret_form, "how it is written: base64url or hex")
       .option("--name", "NAME", &options->rules.name, "the keyward_issuer's name, as the denylist has it")
       .option("--issuer", "ISS", &options->rules.issuer, "the value that iss has to have")
       .list("--audience", "AUD", &options->rules.audience, "a value that aud may have; repeatable")

@@ -158,6 +158,11 @@ Outcome from_options(const TokenRuleOptions &options, std::vector<ConfiguredIssu
     outcome = set_rule("--subject", "subject", split_words(options.subject.value), &rules);
   }
   rules.require_expiry = !options.no_expiry;
+  if (outcome.ok() && options.secret_form.given &&
+      (issuer.from != KeysFrom::secret_file ||
+       !jwt::parse_secret_kind(options.secret_form.value, &issuer.secret_kind))) {
+    outcome = wrong_usage("--secret-form is base64url or hex, beside --secret");
+  }
   outcome = outcome.ok() ? load_issuer_keys(source->value, &issuer, remarks) : outcome;
   issuers->push_back(std::move(issuer));
   return outcome;
@@ -176,9 +181,10 @@ Outcome read_token_rules(const TokenRuleOptions &options, TokenRules *rules, std
     rules->all = rules->accepted;
     return outcome;
   }
-  const bool rule = options.issuer.given || options.type.given || options.leeway.given || options.max_lifetime.given ||
-                    options.audience.given || options.algorithms.given || options.scope_claim.given ||
-                    options.require.given || options.subject.given || options.name.given || options.no_expiry;
+  const bool rule = options.secret_form.given || options.issuer.given || options.type.given || options.leeway.given ||
+                    options.max_lifetime.given || options.audience.given || options.algorithms.given ||
+                    options.scope_claim.given || options.require.given || options.subject.given || options.name.given ||
+                    options.no_expiry;
   return rule ? wrong_usage("with --conf all rules come from the configuration; leave out the options that set one")
               : from_configuration(options, rules, remarks);
 }

@@ -11,7 +11,7 @@
 namespace keyward::cli {
 
 struct TokenRuleOptions {
-  Text conf, jwks, public_key, secret, name, issuer, type, leeway, max_lifetime, subject;
+  Text conf, jwks, public_key, secret, secret_form, name, issuer, type, leeway, max_lifetime, subject;
   TextList accept, keys, audience, algorithms, require, scope_claim;
   bool no_expiry = false;
 };

@@ -19,6 +19,12 @@ std::string_view to_text(KeyProblem problem) noexcept {
       return "a member of the key itself is missing: n and e of RSA, crv, x and y of EC, crv and x of Ed25519";
     case KeyProblem::bad_encoding:
       return "its encoding is wrong: base64url in a JWK, DER within a PEM file";
+    case KeyProblem::plain_base64:
+      return "its numbers are in base64 with padding (=), + or /, and a JWK has base64url without padding (RFC 7515, "
+             "section 2): let the issuer mend it, or write a mended copy into a file for jwks_file";
+    case KeyProblem::certificate:
+      return "it is a certificate, and no public key; take the key out of it: openssl x509 -pubkey -noout -in "
+             "CERTIFICATE > KEY";
     case KeyProblem::wrong_length:
       return "x or y has the wrong length for its curve";
     case KeyProblem::point_off_curve:
@@ -33,6 +39,9 @@ std::string_view to_text(KeyProblem problem) noexcept {
       return "its RSA modulus (n) is not valid: it is even";
     case KeyProblem::bad_exponent:
       return "its RSA exponent (e) is even, less than 3 or longer than 64 bits";
+    case KeyProblem::bad_secret_text:
+      return "it is not the text that it is said to be: base64url is letters, digits, - and _, without = and blanks; "
+             "hex is an even number of 0-9, a-f and A-F";
     case KeyProblem::short_secret:
       return "the secret is too short: HS256 needs 32 bytes, HS384 48, HS512 64";
     case KeyProblem::secret_not_allowed:

@@ -14,6 +14,8 @@ enum class KeyProblem : std::uint8_t {
   unknown_curve,       // crv is none of ours
   missing_member,      // the key's own numbers aren't all there
   bad_encoding,        // not base64url, or not what PEM says it is
+  plain_base64,        // base64 as MIME has it: padded, or with '+' and '/'
+  certificate,         // a PEM file with a certificate in place of a key
   wrong_length,        // a coordinate of another length than the curve's
   point_off_curve,     // or not in the field
   weak_point,          // Ed25519: not canonical, of small order, or outside the main subgroup
@@ -21,6 +23,7 @@ enum class KeyProblem : std::uint8_t {
   long_modulus,        // RSA over 8192 bits
   bad_modulus,         // even
   bad_exponent,        // even, under 3, or over 64 bits
+  bad_secret_text,     // not base64url or hexadecimal, as it was said to be
   short_secret,        // for the algorithm it names, or for any
   secret_not_allowed,  // a secret in a set that was fetched, or beside public keys
   private_key,         // published, so no longer private

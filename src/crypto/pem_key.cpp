@@ -50,7 +50,11 @@ Pkey parse_block(const Block &block, KeyProblem *problem) noexcept {
     key.reset(d2i_PublicKey(EVP_PKEY_RSA, nullptr, &at, block.size));
   } else {
     const bool is_private = name.find("PRIVATE KEY") != std::string_view::npos;
-    *problem = is_private ? KeyProblem::private_key : KeyProblem::not_one_key;
+    const bool is_certificate =
+        name == PEM_STRING_X509 || name == PEM_STRING_X509_OLD || name == PEM_STRING_X509_TRUSTED;
+    *problem = is_private       ? KeyProblem::private_key
+               : is_certificate ? KeyProblem::certificate
+                                : KeyProblem::not_one_key;
     return nullptr;
   }
   if (!key || at != block.data + block.size) {

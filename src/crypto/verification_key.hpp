@@ -1,6 +1,7 @@
 // Keys that verify signatures, prepared once: parsed, checked, and with whatever OpenSSL wants to set up.
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <string_view>
@@ -27,6 +28,8 @@ class VerificationKey {
   // Names the key's material, and nothing else: the same key under another kid has the same id. For a secret it is no
   // secret, but lets guesses be checked: not for logs.
   const Digest &id() const noexcept { return id_; }
+  // About how long it takes to look at one signature, in microseconds of a usual processor.
+  std::uint32_t cost_us() const noexcept { return cost_us_; }
 
   // Whether signature, in the form that JWS gives it (RFC 7518, section 3), is that of text. An algorithm that isn't in
   // algorithms() is a no.
@@ -43,6 +46,7 @@ class VerificationKey {
   KeyType type_;
   AlgorithmSet algorithms_;
   Digest id_ = {};
+  std::uint32_t cost_us_;
 };
 
 using KeyPointer = std::shared_ptr<const VerificationKey>;

@@ -29,6 +29,7 @@ class AtOnce final : public Background {
     tag = run.tag;
     return true;
   }
+  bool check_signature(SignatureRun) override { return false; }  // not asked: see SignatureBudget::unlimited()
   void refile(std::string_view, const Digest &, const Digest &, const Sha256 &) override {}
   KeysAwaited await_keys(const std::vector<std::size_t> &) override { return {Reason::keys_unavailable, 0}; }
   void want_keys(const std::vector<std::size_t> &) override {}
@@ -63,6 +64,7 @@ struct LoneDecision::State {
   Zone zone;
   PrincipalCache principals{1, 0};
   TokenCache tokens{1, 0};
+  SignatureBudget signatures = SignatureBudget::unlimited();
   AtOnce background;
   bool verifier_failed = false;
 };
@@ -83,8 +85,9 @@ Outcome LoneDecision::ask(std::string_view text, const Accepted &accepted, std::
   asked.accepted = accepted;
   asked.credential = classify(text, {&my.rules.formats, &my.rules.every_issuer, my.store != nullptr}, accepted);
   asked.now_s = now_s;
-  const Resources with{my.rules.policy, my.rules.formats, my.store,         my.zone,
-                       my.principals,   my.tokens,        my.rules.issuers, my.rules.every_issuer};
+  const Resources with{my.rules.policy, my.rules.formats, my.store,
+                       my.zone,         my.principals,    my.tokens,
+                       my.signatures,   my.rules.issuers, my.rules.every_issuer};
   NoDemand place;
   RequestState state;
   for (;;) {

@@ -14,8 +14,10 @@
 #include "decide/demand.hpp"
 #include "decide/outcome.hpp"
 #include "decide/request_state.hpp"
+#include "decide/signature_budget.hpp"
 #include "jwt/issuer.hpp"
 #include "jwt/key_set.hpp"
+#include "jwt/verify.hpp"
 #include "limit/zone.hpp"
 #include "store/transactions/reader.hpp"
 
@@ -44,6 +46,7 @@ struct Resources {
   Zone &zone;
   PrincipalCache &principals;
   TokenCache &tokens;
+  SignatureBudget &signatures;
   const TokenIssuers &issuers;
   const IssuerList &every_issuer;
 };
@@ -73,6 +76,17 @@ struct VerifierRun {
   bool candidate = false;
 };
 
+// A token whose signature is to be looked at in a thread; views are good during the call.
+struct SignatureRun {
+  Digest name = {};  // TokenCache::name_of(): with the list of issuers, what a run is known by
+  const IssuerList *list = nullptr;
+  std::string_view token;
+  std::vector<jwt::AcceptedIssuer> accepted;
+  std::vector<std::shared_ptr<const jwt::KeySet>> key_sets;  // that `accepted` names
+  std::int64_t now_s = 0;
+  bool suspect = false;  // others come first
+};
+
 // How a wait for keys began.
 struct KeysAwaited {
   Conclusion conclusion;  // kWaits; or invalid_token where none of the new sets knows the key; or keys_unavailable
@@ -86,6 +100,9 @@ class Background {
 
   // Runs a verifier; the answer goes to RequestState::verifying. true: the request waits for it. false: too many do.
   virtual bool verify(const VerifierRun &run) = 0;
+  // Looks at signatures; what comes of it goes to RequestState::checked. true: the request waits for it. false: too many
+  // do.
+  virtual bool check_signature(SignatureRun run) = 0;
   // Files a legacy-prefix key under its SHA-256, where its record is still the one with this seal.
   virtual void refile(std::string_view id, const Digest &usage_name, const Digest &tag, const Sha256 &sha) = 0;
   // For a token that may be good by the next sets of these issuers (jwt::Verdict::awaited).

@@ -29,16 +29,22 @@ class KeyLookup {
         now_s_(one.asked.now_s) {}
 
   Conclusion run() {
+    PrincipalCache &principals = one_.with.principals;
+    const Digest cache_name = principals.name_of(key_);
+    const auto remembers = [&](const Generation &generation) {
+      outcome_.principal = principals.find(cache_name, generation, now_s_);
+      return outcome_.principal != nullptr;
+    };
+    if (const Generation last = store_.last_commit(); last.incarnation != 0 && remembers(last)) {
+      return Reason::none;
+    }
     const Snapshot snapshot(store_);
     if (!snapshot.status().ok()) {
       one_.background.note_store(snapshot.status());
       return is_well_formed() ? Reason::store_error : Reason::invalid_key;
     }
-    PrincipalCache &principals = one_.with.principals;
-    const Digest cache_name = principals.name_of(key_);
     const Generation generation = store_.generation();
-    outcome_.principal = principals.find(cache_name, generation, now_s_);
-    if (outcome_.principal) {
+    if (remembers(generation)) {
       return Reason::none;
     }
     // What is remembered was well-formed when it was first seen; looking costs more than remembering.
@@ -197,7 +203,7 @@ class KeyLookup {
     return state.admitted;
   }
 
-  void forgive_failure() noexcept {
+  void forgive_failure() const noexcept {
     Verifying *verifying = one_.state.verifying.get();
     if (verifying == nullptr) {
       return;

@@ -52,7 +52,7 @@ struct Outcome {
   std::shared_ptr<const Principal> principal;
   std::shared_ptr<const VerifiedToken> token;  // one whose signature, times and claims hold, whatever became of it
   const jwt::Issuer *issuer = nullptr;         // who issued it; of the configuration; nullptr: no accepted issuer
-  jwt::Cause token_cause = jwt::Cause::none;   // why it isn't one that holds
+  jwt::Finding token_cause;                    // why it isn't one that holds
   bool has_usage_name = false;                 // a key was recognised, whatever became of it
   Digest usage_name = {};
   // Of a key that was recognised and has no principal: revoked, expired, its subject blocked.

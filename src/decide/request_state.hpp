@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/bytes.hpp"
+#include "jwt/signature_checks.hpp"
 #include "limit/paid_windows.hpp"
 #include "limit/windows.hpp"
 
@@ -35,10 +37,19 @@ struct Verifying {
   void add(const Digest &tag, bool matched) noexcept;
 };
 
+// What a thread has found out about a token's signature. Made once, and shared by the requests that waited for it.
+struct CheckedToken {
+  Digest name = {};  // TokenCache::name_of()
+  jwt::SignatureChecks checks;
+  std::vector<std::shared_ptr<const jwt::KeySet>> key_sets;  // those that it was checked by
+  bool failed = false;                                       // it could not be: memory, or the library
+};
+
 struct RequestState {
   PaidWindows paid;
-  std::unique_ptr<Verifying> verifying;  // nullptr: nothing was run yet
-  bool use_counted = false;              // a request is one use of its key, however many places it comes to
+  std::shared_ptr<const CheckedToken> checked;  // nullptr: nothing was checked elsewhere
+  std::unique_ptr<Verifying> verifying;         // nullptr: nothing was run yet
+  bool use_counted = false;                     // a request is one use of its key, however many places it comes to
   // About the wait that has just ended.
   bool wait_expired = false;  // its bound was reached
   bool wait_failed = false;   // the verifier could not run

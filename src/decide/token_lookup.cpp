@@ -2,6 +2,8 @@
 // each time.
 #include "decide/token_lookup.hpp"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "auth/credential_text.hpp"
@@ -46,8 +48,8 @@ class TokenLookup {
       return is_token() ? Reason::invalid_token : formless();
     }
     TokenCache &cache = one_.with.tokens;
-    const Digest name = cache.name_of(one_.asked.credential.text);
-    TokenCache::Entry *entry = cache.find(name, &list_, issuers_.changes(), now_s_);
+    name_ = cache.name_of(one_.asked.credential.text);
+    TokenCache::Entry *entry = cache.find(name_, &list_, issuers_.changes(), now_s_);
     if (entry != nullptr) {
       outcome_.token = entry->token;
     } else {
@@ -57,7 +59,7 @@ class TokenLookup {
       if (const Conclusion conclusion = verify(); conclusion != Reason::none) {
         return conclusion;
       }
-      entry = cache.put(name, &list_, issuers_.changes(), now_s_, outcome_.token);
+      entry = cache.put(name_, &list_, issuers_.changes(), now_s_, outcome_.token);
     }
     outcome_.issuer = &issuers_.rules(outcome_.token->issuer);
     return identify(entry);
@@ -87,7 +89,57 @@ class TokenLookup {
       accepted.push_back({&issuers_.rules(place), issuers_.keys(place).get(), issuers_.fetched_from(place),
                           issuers_.fetched_at_s(place, now_s_)});
     }
-    jwt::Verdict verdict = jwt::verify_token(accepted, one_.asked.credential.text, now_s_);
+    jwt::ParsedToken token = jwt::parse_token(one_.asked.credential.text);
+    std::optional<jwt::Verdict> unseen = jwt::refuse_unseen(accepted, token, now_s_);
+    if (unseen) {
+      outcome_.token_cause = unseen->cause;
+      outcome_.issuer = unseen->unseen_by != jwt::kNoIssuer ? accepted[unseen->unseen_by].issuer : nullptr;
+      return reason_of(unseen->outcome);
+    }
+    if (is_checked()) {
+      if (one_.state.checked->failed) {
+        return Reason::internal_error;
+      }
+      jwt::SignatureChecks checks = one_.state.checked->checks;
+      return conclude(accepted, jwt::verify_token(accepted, &token, now_s_, &checks));
+    }
+    const std::uint32_t cost_us = jwt::signature_cost_us(accepted, token);
+    if (cost_us != 0 && !one_.with.signatures.admits(cost_us, one_.asked.address, one_.asked.now_ms)) {
+      return check_elsewhere(std::move(accepted));
+    }
+    jwt::SignatureChecks checks;
+    return conclude(accepted, jwt::verify_token(accepted, &token, now_s_, &checks));
+  }
+
+  // Whether a thread has looked at its signature, by the keys that count now. It stops at the issuer whose token it is,
+  // so that not every key needs to have been tried.
+  bool is_checked() const noexcept {
+    const CheckedToken *checked = one_.state.checked.get();
+    return checked != nullptr && checked->name == name_ && checked->key_sets.size() == list_.size() &&
+           std::equal(list_.begin(), list_.end(), checked->key_sets.begin(),
+                      [&](std::size_t place, const auto &keys) { return issuers_.keys(place) == keys; });
+  }
+
+  // In a thread: the request is decided again when that has ended.
+  Conclusion check_elsewhere(std::vector<jwt::AcceptedIssuer> accepted) {
+    if (one_.state.wait_expired) {
+      return Reason::busy;
+    }
+    SignatureRun run;
+    run.name = name_;
+    run.list = &list_;
+    run.token = one_.asked.credential.text;
+    run.accepted = std::move(accepted);
+    for (const std::size_t place : list_) {
+      run.key_sets.push_back(issuers_.keys(place));
+    }
+    run.now_s = now_s_;
+    run.suspect = one_.with.signatures.is_suspect(one_.asked.address, one_.asked.now_ms);
+    return one_.background.check_signature(std::move(run)) ? Conclusion(kWaits) : Reason::busy;
+  }
+
+  // By what its claims and its signature came to.
+  Conclusion conclude(const std::vector<jwt::AcceptedIssuer> &accepted, jwt::Verdict verdict) {
     outcome_.token_cause = verdict.cause;
     const Reason reason = reason_of(verdict.outcome);
     if (reason == Reason::keys_unavailable) {
@@ -102,6 +154,7 @@ class TokenLookup {
       outcome_.token = std::make_shared<VerifiedToken>(
           verified_token(place, issuers_.rules(place), one_.with.policy.implications, std::move(verdict)));
     } else if (verdict.cause == jwt::Cause::bad_signature || verdict.cause == jwt::Cause::too_many_keys) {
+      one_.with.signatures.note_wrong(one_.asked.address, one_.asked.now_ms);
       charge_failure(one_);
     } else if (!verdict.late.empty()) {
       charge_failure(one_);
@@ -134,6 +187,9 @@ class TokenLookup {
     CredentialReader *store = one_.with.store;
     if (store == nullptr) {
       return identify_in(nullptr, Generation(), entry);
+    }
+    if (entry != nullptr && entry->principal && entry->generation == store->last_commit()) {
+      return identify_in(store, entry->generation, entry);
     }
     const Snapshot snapshot(*store);
     if (!snapshot.status().ok()) {
@@ -191,6 +247,7 @@ class TokenLookup {
   const TokenIssuers &issuers_;
   const IssuerList &list_;
   std::int64_t now_s_;
+  Digest name_ = {};
 };
 
 }  // namespace

@@ -29,6 +29,8 @@ std::string to_text(FetchProblem problem, int http_status) {
       return "the answer is not whole, or no HTTP";
     case FetchProblem::unusable:
       return "the answer is no key set that can be used";
+    case FetchProblem::encoded:
+      return "the answer is compressed, though Accept-Encoding asks for none; let the server send it as it is";
   }
   return "unknown";
 }

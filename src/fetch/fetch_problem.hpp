@@ -20,6 +20,7 @@ enum class FetchProblem : std::uint8_t {
   status,    // any other but 200
   broken,    // the connection or the answer ended too early, or is no HTTP
   unusable,  // no key set, or one without a key that can be used
+  encoded,   // compressed, though that was asked not to be
 };
 
 // A clause such as "it answers with status 500". http_status counts for redirect and status.

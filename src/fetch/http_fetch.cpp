@@ -9,6 +9,8 @@
 #include <new>
 #include <string_view>
 
+#include "base/ascii.hpp"
+
 namespace keyward {
 
 namespace {
@@ -36,6 +38,7 @@ struct Intake {
   std::size_t most_bytes = 0;
   std::size_t header_bytes = 0;
   std::string body;
+  std::string encoding;  // Content-Encoding, but for identity
   FetchProblem problem = FetchProblem::none;
 };
 
@@ -54,12 +57,30 @@ std::size_t on_body(char *data, std::size_t, std::size_t size, void *context) no
   return size;
 }
 
-std::size_t on_header(char *, std::size_t, std::size_t size, void *context) noexcept {
+std::string_view trim_white_space(std::string_view text) noexcept {
+  constexpr const char *kWhite = " \t\r\n";
+  const std::size_t begin = text.find_first_not_of(kWhite);
+  return begin == std::string_view::npos ? std::string_view()
+                                         : text.substr(begin, text.find_last_not_of(kWhite) - begin + 1);
+}
+
+std::size_t on_header(char *data, std::size_t, std::size_t size, void *context) noexcept {
   auto *intake = static_cast<Intake *>(context);
   intake->header_bytes += size;
   if (intake->header_bytes > kMaxHeaderBytes) {
     intake->problem = FetchProblem::too_large;
     return CURL_WRITEFUNC_ERROR;
+  }
+  constexpr std::string_view kEncoding = "content-encoding:";
+  const std::string_view line(data, size);
+  if (equal_caseless(line.substr(0, kEncoding.size()), kEncoding)) {
+    const std::string_view value = trim_white_space(line.substr(kEncoding.size()));
+    try {
+      intake->encoding = equal_caseless(value, "identity") ? std::string_view() : value;
+    } catch (...) {
+      intake->problem = FetchProblem::memory;
+      return CURL_WRITEFUNC_ERROR;
+    }
   }
   return size;
 }
@@ -188,10 +209,14 @@ FetchAnswer get(const FetchRequest &request, const std::atomic<bool> &stop) {
   Intake intake;
   intake.most_bytes = request.most_bytes;
   char words[CURL_ERROR_SIZE] = {};
-  const List headers(curl_slist_append(nullptr, "Accept: application/json, application/jwk-set+json"));
+  List headers(curl_slist_append(nullptr, "Accept: application/json, application/jwk-set+json"));
+  curl_slist *longer = headers ? curl_slist_append(headers.get(), "Accept-Encoding: identity") : nullptr;
+  if (longer == nullptr) {
+    return answer;
+  }
   const Multi multi(curl_multi_init());
   const Easy easy(curl_easy_init());
-  if (!headers || !multi || !easy || !configure(easy.get(), request, headers.get(), &intake, words) ||
+  if (!multi || !easy || !configure(easy.get(), request, headers.get(), &intake, words) ||
       curl_multi_add_handle(multi.get(), easy.get()) != CURLM_OK) {
     return answer;
   }
@@ -205,6 +230,9 @@ FetchAnswer get(const FetchRequest &request, const std::atomic<bool> &stop) {
   } else if (answer.problem == FetchProblem::none && status != 200) {
     const bool redirects = status >= 301 && status <= 308 && status != 304;
     answer.problem = redirects ? FetchProblem::redirect : FetchProblem::status;
+  } else if (answer.problem == FetchProblem::none && !intake.encoding.empty()) {
+    answer.problem = FetchProblem::encoded;
+    answer.detail = printable(intake.encoding.c_str());
   } else if (answer.problem != FetchProblem::none) {
     answer.detail = printable(words);
   }

@@ -86,8 +86,14 @@ std::string_view to_text(Cause cause) noexcept {
       return "its nbf is in the future";
     case Cause::issued_in_future:
       return "its iat is in the future";
+    case Cause::numeric_subject:
+      return "its subject claim is a number, and no string: where whole numbers name subjects, write `integer` in "
+             "`subject`";
+    case Cause::unfit_number:
+      return "its subject claim is a number other than a whole one from 0 to 9007199254740991, in decimal digits";
     case Cause::bad_subject:
-      return "its subject claim is not a valid subject";
+      return "its subject claim is not a valid subject: a string of 1 to 256 bytes without control characters, and "
+             "without white space at its ends";
     case Cause::bad_plan:
       return "its plan claim is not a valid name of a plan";
     case Cause::expired:

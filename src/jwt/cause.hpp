@@ -43,11 +43,25 @@ enum class Cause : std::uint8_t {
   lifetime_too_long,
   not_yet_valid,
   issued_in_future,
+  numeric_subject,
+  unfit_number,
   bad_subject,
   bad_plan,
   expired,
   too_many_keys,
   crypto_failure
+};
+
+// The claims of RFC 7519 that a cause may be about.
+enum class NamedClaim : std::uint8_t { none, iss, aud, jti, exp, nbf, iat };
+
+// A cause, and which claim it is about, where that is one of these.
+struct Finding {
+  constexpr Finding(Cause of = Cause::none, NamedClaim about = NamedClaim::none) noexcept : cause(of), claim(about) {}
+  constexpr operator Cause() const noexcept { return cause; }
+
+  Cause cause;
+  NamedClaim claim;
 };
 
 // The outcome that a cause leads to, where no issuer can get further keys.

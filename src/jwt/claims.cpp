@@ -63,7 +63,7 @@ Cause parse_claims(std::string_view payload, json::Value *claims) {
 
 bool has_issuer(const Issuer &issuer, const json::Value &claims) noexcept {
   const json::Value *value = claims.find("iss");
-  return issuer.issuer.empty() || (value != nullptr && is_string(*value) && value->text == issuer.issuer);
+  return issuer.issuers.empty() || (value != nullptr && is_string(*value) && is_one_of(*value, issuer.issuers));
 }
 
 bool meets(const Requirement &requirement, const json::Value &claims) noexcept {
@@ -78,11 +78,16 @@ bool meets(const Requirement &requirement, const json::Value &claims) noexcept {
                      [&requirement](const json::Value &item) { return is_one_of(item, requirement.values); });
 }
 
-Cause check_names(const Issuer &issuer, const json::Value &claims) noexcept {
+Finding check_names(const Issuer &issuer, const json::Value &claims) noexcept {
   const json::Value *audience = claims.find("aud");
-  if (!is_string_or_absent(claims.find("iss")) || !is_id_or_absent(claims.find("jti")) ||
-      !is_audience_well_formed(audience)) {
-    return Cause::bad_claim;
+  if (!is_string_or_absent(claims.find("iss"))) {
+    return {Cause::bad_claim, NamedClaim::iss};
+  }
+  if (!is_id_or_absent(claims.find("jti"))) {
+    return {Cause::bad_claim, NamedClaim::jti};
+  }
+  if (!is_audience_well_formed(audience)) {
+    return {Cause::bad_claim, NamedClaim::aud};
   }
   return issuer.audiences.empty() || has_audience(audience, issuer.audiences) ? Cause::none : Cause::wrong_audience;
 }

@@ -13,13 +13,13 @@ namespace keyward::jwt {
 // Cause::none with an object in claims, or bad_payload.
 Cause parse_claims(std::string_view payload, json::Value *claims);
 
-// Whether iss is what the issuer says, exactly; true where it says nothing.
+// Whether iss is one of those that the issuer says, exactly; true where it says nothing.
 bool has_issuer(const Issuer &issuer, const json::Value &claims) noexcept;
 bool meets(const Requirement &requirement, const json::Value &claims) noexcept;
 
 // iss, aud and jti are strings (aud: or an array of nothing else), jti without NUL, and aud has one of the audiences:
 // none, bad_claim, wrong_audience.
-Cause check_names(const Issuer &issuer, const json::Value &claims) noexcept;
+Finding check_names(const Issuer &issuer, const json::Value &claims) noexcept;
 
 struct Times {
   bool has_issued_at = false;
@@ -31,6 +31,6 @@ struct Times {
 // now_s is a Unix time. All of exp, nbf and iat that are there are finite numbers, fractions and exponents allowed; the
 // token is good from nbf less the leeway (and iat: an issuer's clock may be ahead) until before exp and the leeway.
 // Cause::none, bad_time, no_expiry, unknown_lifetime, lifetime_too_long, not_yet_valid, issued_in_future, expired.
-Cause check_times(const Issuer &issuer, const json::Value &claims, std::int64_t now_s, Times *times) noexcept;
+Finding check_times(const Issuer &issuer, const json::Value &claims, std::int64_t now_s, Times *times) noexcept;
 
 }  // namespace keyward::jwt

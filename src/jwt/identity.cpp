@@ -35,9 +35,16 @@ void add_list(std::string_view rest, bool wildcards, std::string *scopes) {
   }
 }
 
-// A claim that is neither a string nor an array grants nothing, and neither do the claims after it.
-void read_scopes(const ClaimPath &path, const json::Value &claim, bool wildcards, Identity *identity) {
+// {"admin": {"org": "a"}, "guest": true}: names as they are, each with what it is about, or just said to hold.
+bool is_granted(const json::Value &value) noexcept {
+  return (value.type == Type::boolean && value.boolean) || (value.type == Type::object && !value.members.empty());
+}
+
+// A claim that is none of these grants nothing.
+void read_scopes(const Issuer &issuer, const ClaimPath &path, const json::Value &claim, Identity *identity) {
   std::string *scopes = &identity->scopes;
+  const std::size_t before = scopes->size();
+  const bool wildcards = issuer.scope_wildcards;
   const bool lists = holds_lists(path);
   if (claim.type == Type::array) {
     for (const json::Value &item : claim.items) {
@@ -49,20 +56,46 @@ void read_scopes(const ClaimPath &path, const json::Value &claim, bool wildcards
     add_list(claim.text, wildcards, scopes);
   } else if (claim.type == Type::string) {
     add_scope(claim.text, wildcards, scopes);
-    identity->has_undivided_scopes = claim.text.find(' ') != std::string::npos;
+    identity->has_undivided_scopes = identity->has_undivided_scopes || claim.text.find(' ') != std::string::npos;
+  } else if (claim.type == Type::object && issuer.scope_claims_named) {
+    for (const json::Value::Member &member : claim.members) {
+      if (is_granted(member.second)) {
+        add_scope(member.first, wildcards, scopes);
+      }
+    }
   }
-  identity->scopes_are_roles = !lists && !scopes->empty();
+  identity->scopes_are_roles = identity->scopes_are_roles || (!lists && scopes->size() > before);
 }
 
 void find_scopes(const Issuer &issuer, const json::Value &claims, Identity *identity) {
   identity->scopes.clear();
+  identity->scopes_are_roles = identity->has_undivided_scopes = false;
   for (const ClaimPath &path : issuer.scope_claims) {
     const json::Value *claim = path.find(claims);
     if (claim != nullptr) {
-      read_scopes(path, *claim, issuer.scope_wildcards, identity);
-      return;
+      read_scopes(issuer, path, *claim, identity);
+      if (!issuer.every_scope_claim) {
+        return;  // also where it grants nothing
+      }
     }
   }
+}
+
+// In decimal digits, as every reader of numbers reads it alike.
+bool is_exact_number(const json::Value &value) noexcept {
+  constexpr std::int64_t kMostExact = (std::int64_t{1} << 53) - 1;
+  std::int64_t number = 0;
+  return value.as_int(&number) && number >= 0 && number <= kMostExact && value.text.front() != '-';
+}
+
+Cause check_subject(const Issuer &issuer, const json::Value &value) noexcept {
+  if (value.type == Type::number) {
+    return !issuer.subject_may_be_number ? Cause::numeric_subject
+           : is_exact_number(value)      ? Cause::none
+                                         : Cause::unfit_number;
+  }
+  // By itself too: a prefix must not hide that it begins with white space.
+  return value.type == Type::string && is_subject(value.text) ? Cause::none : Cause::bad_subject;
 }
 
 }  // namespace
@@ -70,9 +103,9 @@ void find_scopes(const Issuer &issuer, const json::Value &claims, Identity *iden
 Cause read_identity(const Issuer &issuer, const json::Value &claims, Identity *identity) {
   const json::Value *subject = issuer.subject_claim.find(claims);
   if (subject != nullptr) {
-    // The claim by itself too: a prefix must not hide that it begins with white space.
-    if (subject->type != Type::string || !is_subject(subject->text)) {
-      return Cause::bad_subject;
+    const Cause form = check_subject(issuer, *subject);
+    if (form != Cause::none) {
+      return form;
     }
     identity->subject = issuer.subject_prefix + subject->text;
     identity->has_subject = true;

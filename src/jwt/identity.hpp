@@ -18,7 +18,7 @@ struct Identity {
   // Some of these stand in another claim than scope, scp and permissions: roles or groups, which nobody asks an
   // authorization server for by these names.
   bool scopes_are_roles = false;
-  // Such a claim was a string with blanks: one value, and no scope.
+  // One of these was a string with blanks: one value, and no scope.
   bool has_undivided_scopes = false;
   bool has_plan = false;
   std::string plan;  // plan_claim's
@@ -27,7 +27,7 @@ struct Identity {
 };
 
 // Cause::none, bad_subject or bad_plan: a claim of another type than a string, or a text that can't be a subject or a
-// plan's name (control characters, white space at an end, too long). Absent claims are no fault. jti must have been
+// plan's name; numeric_subject or unfit_number: a number, which the issuer doesn't take for a subject (control characters, white space at an end, too long). Absent claims are no fault. jti must have been
 // looked at by check_names().
 Cause read_identity(const Issuer &issuer, const json::Value &claims, Identity *identity);
 

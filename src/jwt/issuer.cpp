@@ -1,7 +1,9 @@
 // Telling issuers apart.
 #include "jwt/issuer.hpp"
 
+#include <algorithm>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "jwt/jws.hpp"
@@ -19,11 +21,28 @@ auto meaning_of(const std::vector<Requirement> &require) {
   return all;
 }
 
+std::set<std::string_view> set_of(const std::vector<std::string> &texts) { return {texts.begin(), texts.end()}; }
+
+bool have_distinct_rules(const Issuer &a, const Issuer &b) {
+  return set_of(a.issuers) != set_of(b.issuers) || a.type.empty() != b.type.empty() || !is_same_type(a.type, b.type) ||
+         meaning_of(a.require) != meaning_of(b.require);
+}
+
+bool have_distinct_audiences(const Issuer &a, const Issuer &b) noexcept {
+  return !a.audiences.empty() && !b.audiences.empty() &&
+         std::none_of(a.audiences.begin(), a.audiences.end(), [&b](const std::string &audience) {
+           return std::find(b.audiences.begin(), b.audiences.end(), audience) != b.audiences.end();
+         });
+}
+
 }  // namespace
 
+bool differ_by_audience(const Issuer &a, const Issuer &b) {
+  return have_distinct_audiences(a, b) && !have_distinct_rules(a, b);
+}
+
 bool are_distinct(const Issuer &a, const Issuer &b) {
-  return a.issuer != b.issuer || a.type.empty() != b.type.empty() || !is_same_type(a.type, b.type) ||
-         meaning_of(a.require) != meaning_of(b.require);
+  return have_distinct_audiences(a, b) || have_distinct_rules(a, b);
 }
 
 }  // namespace keyward::jwt

@@ -25,7 +25,7 @@ struct Issuer {
   // Of what its keys allow. HS* is only ever allowed by secrets, and those come from files only.
   crypto::AlgorithmSet algorithms = crypto::AlgorithmSet::all();
 
-  std::string issuer;                  // empty: any
+  std::vector<std::string> issuers;    // what iss may be; empty: anything
   std::vector<std::string> audiences;  // empty: any
   std::string type;                    // empty: any
   std::vector<Requirement> require;    // all of them
@@ -35,10 +35,13 @@ struct Issuer {
   bool require_expiry = true;
 
   std::vector<ClaimPath> scope_claims = {ClaimPath("scope"), ClaimPath("scp"), ClaimPath("permissions")};
+  bool scope_claims_named = false;  // the directive has named them: objects count in these, too
+  bool every_scope_claim = false;   // all of them together; else the first that is there
   bool scope_wildcards = false;
   ClaimPath subject_claim = ClaimPath("sub");
   std::string subject_prefix;
-  ClaimPath plan_claim;  // empty: none
+  bool subject_may_be_number = false;  // a whole one from 0 to 2^53 - 1: it names what its digits would
+  ClaimPath plan_claim;                // empty: none
 
   // Not the core's, but said in the same place: what it grants whomever it admits, and how its subjects are looked up.
   std::vector<std::string> grant;
@@ -49,5 +52,8 @@ struct Issuer {
 
 // Whether tokens signed by one and the same key can be told apart: two issuers whose key sets share one must differ so.
 bool are_distinct(const Issuer &a, const Issuer &b);
+// Whether nothing but audiences does: each names some, and none is the other's. Between two such issuers a token's
+// audience takes part in the choice.
+bool differ_by_audience(const Issuer &a, const Issuer &b);
 
 }  // namespace keyward::jwt

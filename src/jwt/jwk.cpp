@@ -5,6 +5,7 @@
 
 #include "base/base64url.hpp"
 #include "base/digest.hpp"
+#include "crypto/ec_signature.hpp"
 
 namespace keyward::jwt {
 
@@ -20,9 +21,15 @@ const json::Value *find_string(const json::Value &object, std::string_view name)
   return value != nullptr && value->type == Type::string ? value : nullptr;
 }
 
+// A member that may be absent; some issuers write null for that.
+const json::Value *find_optional(const json::Value &object, std::string_view name) noexcept {
+  const json::Value *value = object.find(name);
+  return value != nullptr && value->type != Type::null ? value : nullptr;
+}
+
 // The text of a member that may be absent; false if it is there and no string.
 bool optional_string(const json::Value &object, std::string_view name, std::string_view *text) noexcept {
-  const json::Value *value = object.find(name);
+  const json::Value *value = find_optional(object, name);
   if (value != nullptr) {
     *text = value->text;
   }
@@ -34,9 +41,10 @@ class Part {
  public:
   Part(const json::Value &jwk, std::string_view name) {
     const json::Value *value = find_string(jwk, name);
-    problem_ = value == nullptr                       ? KeyProblem::missing_member
-               : from_base64url(value->text, &bytes_) ? KeyProblem::none
-                                                      : KeyProblem::bad_encoding;
+    problem_ = value == nullptr                                             ? KeyProblem::missing_member
+               : from_base64url(value->text, &bytes_)                       ? KeyProblem::none
+               : value->text.find_first_of("=+/") != std::string_view::npos ? KeyProblem::plain_base64
+                                                                            : KeyProblem::bad_encoding;
   }
   ~Part() { wipe(bytes_.data(), bytes_.size()); }
   Part(const Part &) = delete;
@@ -45,7 +53,16 @@ class Part {
   KeyProblem problem() const noexcept { return problem_; }
   std::string_view bytes() const noexcept { return bytes_; }
 
+  // Zeros in front, up to this size, where a few bytes are missing. Whether any were.
+  bool pad(std::size_t size) {
+    const bool is_short = bytes_.size() < size && bytes_.size() + kMostMissing >= size;
+    bytes_.insert(0, is_short ? size - bytes_.size() : 0, '\0');
+    return is_short;
+  }
+
  private:
+  static constexpr std::size_t kMostMissing = 4;
+
   std::string bytes_;
   KeyProblem problem_;
 };
@@ -60,7 +77,9 @@ KeyPointer make_okp(const json::Value &jwk, std::string_view curve, KeyProblem *
   return *problem == KeyProblem::none ? crypto::make_ed25519_key(x.bytes(), problem) : nullptr;
 }
 
-KeyPointer make_ec(const json::Value &jwk, std::string_view curve, KeyProblem *problem) {
+// A coordinate has its curve's length, leading zeros too (RFC 7518, section 6.2.1.2). There are issuers that leave these
+// out: then it is the same number, and is looked at as one.
+KeyPointer make_ec(const json::Value &jwk, std::string_view curve, bool *padded, KeyProblem *problem) {
   KeyType type = KeyType::p256;
   if (curve == "P-384") {
     type = KeyType::p384;
@@ -70,10 +89,15 @@ KeyPointer make_ec(const json::Value &jwk, std::string_view curve, KeyProblem *p
     *problem = KeyProblem::unknown_curve;
     return nullptr;
   }
-  const Part x(jwk, "x");
-  const Part y(jwk, "y");
+  Part x(jwk, "x");
+  Part y(jwk, "y");
   *problem = first_problem(x, y);
-  return *problem == KeyProblem::none ? crypto::make_ec_key(type, x.bytes(), y.bytes(), problem) : nullptr;
+  if (*problem != KeyProblem::none) {
+    return nullptr;
+  }
+  const bool x_padded = x.pad(crypto::ec_bytes(type));
+  *padded = y.pad(crypto::ec_bytes(type)) || x_padded;
+  return crypto::make_ec_key(type, x.bytes(), y.bytes(), problem);
 }
 
 KeyPointer make_rsa(const json::Value &jwk, KeyProblem *problem) {
@@ -89,7 +113,7 @@ KeyPointer make_oct(const json::Value &jwk, KeyProblem *problem) {
   return *problem == KeyProblem::none ? crypto::make_secret_key(k.bytes(), problem) : nullptr;
 }
 
-KeyPointer make_material(const json::Value &jwk, std::string_view type, KeyProblem *problem) {
+KeyPointer make_material(const json::Value &jwk, std::string_view type, bool *padded, KeyProblem *problem) {
   std::string_view curve;
   if (type == "RSA") {
     return make_rsa(jwk, problem);
@@ -105,7 +129,7 @@ KeyPointer make_material(const json::Value &jwk, std::string_view type, KeyProbl
     *problem = KeyProblem::missing_member;
     return nullptr;
   }
-  return type == "EC" ? make_ec(jwk, curve, problem) : make_okp(jwk, curve, problem);
+  return type == "EC" ? make_ec(jwk, curve, padded, problem) : make_okp(jwk, curve, problem);
 }
 
 // RFC 7517, sections 4.2 and 4.3: what a key says it is for must include this.
@@ -114,7 +138,7 @@ KeyProblem check_purpose(const json::Value &jwk) noexcept {
   if (!optional_string(jwk, "use", &use)) {
     return KeyProblem::bad_member;
   }
-  const json::Value *operations = jwk.find("key_ops");
+  const json::Value *operations = find_optional(jwk, "key_ops");
   if (operations == nullptr) {
     return use == "sig" ? KeyProblem::none : KeyProblem::not_for_signatures;
   }
@@ -131,7 +155,7 @@ KeyProblem check_purpose(const json::Value &jwk) noexcept {
 // A key that names an algorithm is for that one alone (RFC 7517, section 4.4).
 KeyProblem narrow(const json::Value &jwk, Key *key) noexcept {
   key->algorithms = key->material->algorithms();
-  if (jwk.find("alg") == nullptr) {
+  if (find_optional(jwk, "alg") == nullptr) {
     return KeyProblem::none;
   }
   std::string_view name;
@@ -162,7 +186,7 @@ KeyProblem parse_jwk(const json::Value &jwk, Key *key) {
   if (!optional_string(jwk, "kid", &kid)) {
     return KeyProblem::bad_member;
   }
-  key->has_kid = jwk.find("kid") != nullptr;
+  key->has_kid = find_optional(jwk, "kid") != nullptr;
   key->kid = kid;
   const json::Value *type = find_string(jwk, "kty");
   if (type == nullptr) {
@@ -173,8 +197,18 @@ KeyProblem parse_jwk(const json::Value &jwk, Key *key) {
     return purpose;
   }
   KeyProblem problem = KeyProblem::none;
-  key->material = make_material(jwk, type->text, &problem);
+  key->material = make_material(jwk, type->text, &key->came_short, &problem);
   return key->material == nullptr ? problem : narrow(jwk, key);
+}
+
+void wipe_texts(json::Value *value) noexcept {
+  wipe(value->text.data(), value->text.size());
+  for (json::Value &item : value->items) {
+    wipe_texts(&item);
+  }
+  for (json::Value::Member &member : value->members) {
+    wipe_texts(&member.second);
+  }
 }
 
 bool is_secret_jwk(const json::Value &jwk) noexcept {

@@ -12,6 +12,8 @@
 #include "base/digest.hpp"
 #include "base/file.hpp"
 #include "base/quote.hpp"
+#include "json/json.hpp"
+#include "jwt/jwk.hpp"
 
 namespace keyward::jwt {
 
@@ -26,19 +28,9 @@ std::string describe(const KeyRefusal &refusal) {
          " is left out: " + std::string(to_text(refusal.problem));
 }
 
-void warn_of_private_parts(const KeySet &set, std::vector<std::string> *warnings) {
-  for (const Key &key : set.keys()) {
-    if (key.came_with_private_part) {
-      warnings->push_back(with_kid("a key", key.kid) +
-                          " includes its private part, which can sign tokens; leave only the public part here");
-    }
-  }
-}
+bool is_secret(const Key &key) noexcept { return key.material->type() == crypto::KeyType::secret; }
 
-bool has_secret(const KeySet &set) noexcept {
-  return std::any_of(set.keys().begin(), set.keys().end(),
-                     [](const Key &key) { return key.material->type() == crypto::KeyType::secret; });
-}
+bool has_secret(const KeySet &set) noexcept { return std::any_of(set.keys().begin(), set.keys().end(), is_secret); }
 
 bool parse_set(std::string_view text, KeySource source, KeySet *set, KeyFile *file) {
   std::vector<KeyRefusal> refusals;
@@ -48,18 +40,49 @@ bool parse_set(std::string_view text, KeySource source, KeySet *set, KeyFile *fi
   }
   if (has_secret(*set)) {
     file->holds_secret = true;
-    file->error = "it holds secrets (\"kty\":\"oct\"); write the secret into a file of its own";
+    file->error = "it holds secrets (\"kty\":\"oct\"), and no public key";
     return false;
   }
   std::transform(refusals.begin(), refusals.end(), std::back_inserter(file->warnings), describe);
-  warn_of_private_parts(*set, &file->warnings);
+  for (std::string &remark : remarks_on(*set)) {
+    file->warnings.push_back(std::move(remark));
+  }
+  return true;
+}
+
+// Whether it is a JWK or a set, in a file of which the secret is taken as it is.
+bool looks_like_jwk(std::string_view text) {
+  json::Value document;
+  std::string error;
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  const bool is_object =
+      begin != std::string_view::npos && text[begin] == '{' && json::parse(text, json::Limits(), &document, &error);
+  const bool has_members = is_object && (document.find("kty") != nullptr || document.find("keys") != nullptr);
+  wipe_texts(&document);
+  return has_members;
+}
+
+bool parse_secret_jwk(std::string_view text, KeySet *set, KeyFile *file) {
+  std::vector<KeyRefusal> refusals;
+  if (!parse_key_set(text, KeySource::file, set, &refusals, &file->error)) {
+    file->error += refusals.empty() ? std::string() : "; " + describe(refusals.front());
+    return false;
+  }
+  if (!std::all_of(set->keys().begin(), set->keys().end(), is_secret)) {
+    file->error = "it holds a public key; name it by \"jwks_file\"";
+    return false;
+  }
+  std::transform(refusals.begin(), refusals.end(), std::back_inserter(file->warnings), describe);
   return true;
 }
 
 bool parse_single(std::string_view text, KeyFileKind kind, KeySet *set, std::string *error) {
   crypto::KeyProblem problem = crypto::KeyProblem::none;
+  const SecretForm form = kind == KeyFileKind::secret_base64url ? SecretForm::base64url
+                          : kind == KeyFileKind::secret_hex     ? SecretForm::hex
+                                                                : SecretForm::as_is;
   const bool parsed =
-      kind == KeyFileKind::public_key ? parse_public_key(text, set, &problem) : parse_secret(text, set, &problem);
+      kind == KeyFileKind::public_key ? parse_public_key(text, set, &problem) : parse_secret(text, form, set, &problem);
   if (problem == crypto::KeyProblem::crypto_failure) {
     throw std::bad_alloc();
   }
@@ -73,6 +96,27 @@ bool has_key_for(const KeySet &set, crypto::AlgorithmSet allowed) noexcept {
 }
 
 }  // namespace
+
+bool parse_secret_kind(std::string_view word, KeyFileKind *kind) noexcept {
+  *kind = word == "hex" ? KeyFileKind::secret_hex : KeyFileKind::secret_base64url;
+  return word == "hex" || word == "base64url";
+}
+
+std::vector<std::string> remarks_on(const KeySet &set) {
+  std::vector<std::string> remarks;
+  for (const Key &key : set.keys()) {
+    if (key.came_with_private_part) {
+      remarks.push_back(with_kid("a key", key.kid) +
+                        " includes its private part, which can sign tokens; leave only the public part here");
+    }
+    if (key.came_short) {
+      remarks.push_back(with_kid("a key", key.kid) +
+                        " has x or y shorter than its curve says (RFC 7518, section 6.2.1.2): zeros are taken to have "
+                        "been left out in front");
+    }
+  }
+  return remarks;
+}
 
 bool read_key_file(const std::string &path, std::string *text, std::string *error) {
   const auto fail = [&path, error](const std::string &problem) {
@@ -109,6 +153,8 @@ KeyFile parse_key_file(std::string_view text, KeyFileKind kind, crypto::Algorith
   const bool fetched = kind == KeyFileKind::fetched_set;
   const bool parsed = fetched || kind == KeyFileKind::key_set
                           ? parse_set(text, fetched ? KeySource::fetched : KeySource::file, set.get(), &file)
+                      : kind == KeyFileKind::secret && looks_like_jwk(text)
+                          ? parse_secret_jwk(text, set.get(), &file)
                           : parse_single(text, kind, set.get(), &file.error);
   if (parsed && !fetched && !has_key_for(*set, allowed)) {
     file.error = "none of its keys can be used with the issuer's \"algorithms\"";

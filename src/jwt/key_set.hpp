@@ -25,6 +25,7 @@ struct Key {
   std::string kid;
   crypto::AlgorithmSet algorithms;      // what its material allows, as far as its own alg does
   bool came_with_private_part = false;  // in the file; it isn't kept
+  bool came_short = false;              // its coordinates had leading zeros left out
   crypto::KeyPointer material;
 };
 
@@ -51,6 +52,8 @@ class KeySet {
   // Cause::none with the key's id; unknown_key: none is meant; algorithm_not_allowed: none of those that are;
   // bad_signature; too_many_keys: it isn't by the first kMaxTries, and there are more; crypto_failure.
   Cause verify(const Jws &jws, crypto::AlgorithmSet allowed, Digest *id) const noexcept;
+  // About how long that takes at most, in microseconds; 0: no key is tried.
+  std::uint32_t cost_us(const Header &header, crypto::AlgorithmSet allowed) const noexcept;
 
  private:
   std::vector<Key> keys_;
@@ -75,7 +78,9 @@ bool parse_key_set(std::string_view text, KeySource source, KeySet *set, std::ve
 
 // Sets of one key, without a kid: it fits whatever kid a token has.
 bool parse_public_key(std::string_view pem, KeySet *set, crypto::KeyProblem *problem);
-// An HMAC secret as a file has it: any bytes; the final line break of a text (bytes 0x20 to 0x7e) is not part of it.
-bool parse_secret(std::string_view bytes, KeySet *set, crypto::KeyProblem *problem);
+// How a file has an HMAC secret. As it is: any bytes. The final line break of a text (bytes 0x20 to 0x7e) is not part of
+// it, in whichever form.
+enum class SecretForm { as_is, base64url, hex };
+bool parse_secret(std::string_view bytes, SecretForm form, KeySet *set, crypto::KeyProblem *problem);
 
 }  // namespace keyward::jwt

@@ -55,13 +55,18 @@ Cause check_lifetime(std::int64_t max_s, const Date &expiry, const Date &issued)
 
 }  // namespace
 
-Cause check_times(const Issuer &issuer, const json::Value &claims, std::int64_t now_s, Times *times) noexcept {
+Finding check_times(const Issuer &issuer, const json::Value &claims, std::int64_t now_s, Times *times) noexcept {
   Date expiry;
   Date not_before;
   Date issued;
-  if (!read_date(claims, "exp", &expiry) || !read_date(claims, "nbf", &not_before) ||
-      !read_date(claims, "iat", &issued)) {
-    return Cause::bad_time;
+  if (!read_date(claims, "exp", &expiry)) {
+    return {Cause::bad_time, NamedClaim::exp};
+  }
+  if (!read_date(claims, "nbf", &not_before)) {
+    return {Cause::bad_time, NamedClaim::nbf};
+  }
+  if (!read_date(claims, "iat", &issued)) {
+    return {Cause::bad_time, NamedClaim::iat};
   }
   if (issuer.require_expiry && !expiry.present) {
     return Cause::no_expiry;

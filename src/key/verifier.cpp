@@ -4,13 +4,11 @@
 #include <crypt.h>
 
 #include <algorithm>
-#include <cstring>
-#include <memory>
-#include <new>
 
 #include "base/digest.hpp"
 #include "base/digits.hpp"
 #include "base/quote.hpp"
+#include "key/crypt_run.hpp"
 
 namespace keyward {
 
@@ -19,45 +17,6 @@ namespace {
 constexpr std::size_t kSaltOffset = 7;  // "$2b$10$"
 constexpr std::size_t kSaltEnd = kSaltOffset + 22;
 constexpr std::size_t kSaltBytes = 16;
-
-// crypt_r()'s 32 KB: too much for a small thread's stack. It wipes its own scratch, but not the output.
-class CryptData {
- public:
-  CryptData() noexcept : data_(new (std::nothrow) crypt_data()) {}
-  ~CryptData() {
-    if (data_) {
-      wipe(data_.get(), sizeof(crypt_data));
-    }
-  }
-  CryptData(const CryptData &) = delete;
-  CryptData &operator=(const CryptData &) = delete;
-
-  // The 60 characters, or nullptr. Both arguments end in a NUL.
-  const char *run(const char *key, const char *setting) noexcept {
-    const char *out = data_ ? crypt_r(key, setting, data_.get()) : nullptr;
-    return out != nullptr && std::strlen(out) == kBcryptHashLength ? out : nullptr;  // an error is "*0" or "*1"
-  }
-
- private:
-  std::unique_ptr<crypt_data> data_;
-};
-
-// A copy that ends in a NUL, as crypt_r() wants it, and is wiped.
-class KeyText {
- public:
-  explicit KeyText(std::string_view key) noexcept : size_(std::min(key.size(), kMaxBcryptKeyBytes)) {
-    std::memcpy(text_, key.data(), size_);
-    text_[size_] = '\0';
-  }
-  ~KeyText() { wipe(text_, sizeof(text_)); }
-  KeyText(const KeyText &) = delete;
-  KeyText &operator=(const KeyText &) = delete;
-  const char *get() const noexcept { return text_; }
-
- private:
-  std::size_t size_;
-  char text_[kMaxBcryptKeyBytes + 1];
-};
 
 bool is_bcrypt_character(char c) noexcept {
   return (c >= '.' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
@@ -117,16 +76,7 @@ Match bcrypt_matches(std::string_view key, std::string_view hash) noexcept {
   if (!fits_bcrypt(key) || !is_bcrypt_hash(hash)) {
     return Match::no;
   }
-  const KeyText key_text(key);
-  char setting[kBcryptHashLength + 1];
-  std::memcpy(setting, hash.data(), kBcryptHashLength);
-  setting[kBcryptHashLength] = '\0';
-  CryptData data;
-  const char *computed = data.run(key_text.get(), setting);
-  if (computed == nullptr) {
-    return Match::failed;
-  }
-  return equal_constant_time(computed, setting, kBcryptHashLength) ? Match::yes : Match::no;
+  return crypt_matches(key, hash);
 }
 
 std::string_view to_text(VerifierKind kind) noexcept {
@@ -137,6 +87,12 @@ std::string_view to_text(VerifierKind kind) noexcept {
       return "sha256";
     case VerifierKind::legacy_prefix:
       return "legacy-prefix";
+    case VerifierKind::hash:
+      return "hash";
+    case VerifierKind::sha512:
+      return "sha512";
+    case VerifierKind::hmac_sha256:
+      return "hmac-sha256";
   }
   return "unknown";
 }
@@ -155,10 +111,8 @@ std::string bcrypt_hash(std::string_view key, int cost) {
                        kSaltBytes, setting, sizeof(setting)) == nullptr) {
     return {};
   }
-  const KeyText key_text(key);
-  CryptData data;
-  const char *computed = data.run(key_text.get(), setting);
-  return computed != nullptr && is_bcrypt_hash(computed) ? std::string(computed) : std::string();
+  std::string hash = crypt_hash(key, setting);
+  return is_bcrypt_hash(hash) ? hash : std::string();
 }
 
 }  // namespace keyward

@@ -1,4 +1,4 @@
-// How the store recognises a whole key: bcrypt (the default) or SHA-256.
+// How the store recognises a whole key: bcrypt (the default) or SHA-256; and what other systems kept.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,15 @@
 
 namespace keyward {
 
-enum class VerifierKind : std::uint8_t { bcrypt = 1, sha256 = 2, legacy_prefix = 3 };
+// Its numbers are on disk.
+enum class VerifierKind : std::uint8_t {
+  bcrypt = 1,
+  sha256 = 2,
+  legacy_prefix = 3,  // bcrypt, and the key's plain beginning
+  hash = 4,           // a slow hash of another system (hash_form.hpp)
+  sha512 = 5,
+  hmac_sha256 = 6,  // under the store's pepper
+};
 
 std::string_view to_text(VerifierKind kind) noexcept;
 

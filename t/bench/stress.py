@@ -10,10 +10,13 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+from harness.tokens import Issuers, Signer
 from lab import CLIENT_CPU, GUARDED, PLAN, QUIET, SERVER_CPU, Site, Spread, Target, compare, find_build, start_edge, wrk
 from made_keys import import_keys, make_keys, wrk_script
 from report import Row, Section
 from sender import SKIP, percentile, request_for, send, send_each
+from speed import TOKEN_RULES
 
 BCRYPT_THREADS = 2
 NEW_KEYS_RATE = 200  # a second
@@ -63,7 +66,11 @@ def with_proven_clients(edge, script, seconds, send_beside):
 
 def bcrypt_edge(site):
     """The event loop and its bcrypt threads may run on any processor, as they would; wrk and the sender keep to one."""
-    return site.start(http=f"{QUIET}\nkeyward_bcrypt_concurrency {BCRYPT_THREADS};", server=GUARDED, log_level="error")
+    return site.start(
+        http=f"{QUIET}\nkeyward_bcrypt_concurrency {BCRYPT_THREADS};",
+        server=GUARDED,
+        log_level="error",
+    )
 
 
 def new_keys(options, tell):
@@ -84,11 +91,17 @@ def new_keys(options, tell):
         for i in range(rounds):
             # The same number of requests beside, with a key that costs nothing: only bcrypt makes the difference.
             calm, _ = with_proven_clients(
-                edge, script, seconds, lambda: send_each(edge.port, NEW_KEYS_RATE, "/guarded", proven[:1] * count)
+                edge,
+                script,
+                seconds,
+                lambda: send_each(edge.port, NEW_KEYS_RATE, "/guarded", proven[:1] * count),
             )
             these = keys[i * count : (i + 1) * count]
             run, heard = with_proven_clients(
-                edge, script, seconds, lambda: send_each(edge.port, NEW_KEYS_RATE, "/guarded", these)
+                edge,
+                script,
+                seconds,
+                lambda: send_each(edge.port, NEW_KEYS_RATE, "/guarded", these),
             )
             assert not run.other and not run.errors, f"a proven client was refused: {run}"
             calm_p99s.append(calm.p99_ms)
@@ -110,7 +123,16 @@ def new_keys(options, tell):
         "statuses": Counter(a.status for a in answers),
         "refused_p99_ms": at_once,
     }
-    return [Row("new_keys", text, (result,), "p99 below 3 times, surplus 503 at once (p99 below 50 ms)", met, figures)]
+    return [
+        Row(
+            "new_keys",
+            text,
+            (result,),
+            "p99 below 3 times, surplus 503 at once (p99 below 50 ms)",
+            met,
+            figures,
+        )
+    ]
 
 
 # --- a flood of random keys --------------------------------------------------------------------------------------------
@@ -130,7 +152,116 @@ def random_keys(options, tell):
         result = compare(flood, missing, rounds, seconds)
     text = "a flood of random keys, well-formed, against requests without a key"
     cells = (f"{result.cpu_ratio.text()} times the CPU time of a missing key ({result.base_cpu_us:.2f} µs)",)
-    return [Row("random_keys", text, cells, "below 1.3 times", result.cpu_ratio.median < 1.3, result.as_dict())]
+    return [
+        Row(
+            "random_keys",
+            text,
+            cells,
+            "below 1.3 times",
+            result.cpu_ratio.median < 1.3,
+            result.as_dict(),
+        )
+    ]
+
+
+# --- a flood of forged tokens ------------------------------------------------------------------------------------------
+
+FLOOD = 64  # connections, each sending as fast as it is answered
+FORGED = ("EdDSA", "ES256", "RS256", "RS256 4096", "ES384", "ES512")
+FIRST_SEEN_RATE = 20  # a second
+BOTH = "location = /both { keyward on; keyward_scope posts:read; keyward_limit plan; empty_gif; }"
+# So that the flood comes from an address of its own.
+ADDRESSES = "set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;"
+
+
+def rsa_4096():
+    signer = Signer("RS256", kid="1")
+    signer.private = rsa.generate_private_key(65537, 4096)
+    return signer
+
+
+def signer_of(algorithm, number):
+    return rsa_4096() if algorithm.endswith("4096") else Signer(algorithm, kid="1", rsa_number=number)
+
+
+def tokens_of(signer, count, name):
+    return [signer.token(lifetime=86400, jti=f"{name} {n}", scope="posts:read") for n in range(count)]
+
+
+def beside(edge, script, seconds, flood, good):
+    """Proven clients at their pace, a flood (or none) and first-seen tokens: (Run of the proven, of the flood, answers)."""
+    with ThreadPoolExecutor(2) as threads:
+        flooding = flood and threads.submit(
+            wrk,
+            edge.url("/both"),
+            {"X-Real-IP": "192.0.2.66"},
+            seconds + 1,
+            FLOOD,
+            flood,
+        )
+        running = threads.submit(wrk, edge.url("/both"), {}, seconds, PROVEN, script)
+        with on_cpu(CLIENT_CPU):
+            answers = send_each(edge.port, FIRST_SEEN_RATE, "/both", good)
+        return running.result(), flooding and flooding.result(), answers
+
+
+def forged_tokens(options, tell):
+    seconds, rounds = (2, 1) if options.quick else (4, 3)
+    return [forged_by(algorithm, seconds, rounds) for algorithm in FORGED]
+
+
+def forged_by(algorithm, seconds, rounds):
+    with Site(find_build()) as site:
+        site.store.kw(*PLAN)
+        good, wrong = signer_of(algorithm, 0), signer_of(algorithm, 1)
+        block = Issuers(site.folder).block("auth", [good], TOKEN_RULES)
+        edge = start_edge(site, http=f"{block}\n{ADDRESSES}", server=BOTH)
+        proven = make_keys(PROVEN // 2, "proven")
+        import_keys(site, proven, "bcrypt:4", subject="acme", plan="pro")
+        script = wrk_script(
+            site.folder / "proven.lua",
+            [*proven, *tokens_of(good, PROVEN // 2, "proven")],
+            PACE_MS,
+        )
+        forged = wrk_script(site.folder / "forged.lua", tokens_of(wrong, 500, "forged"))
+        none = wrk_script(site.folder / "none.lua", [None])
+        Target(edge.url("/both"), (), {}, PROVEN, script=script).warm(PROVEN)
+        alone, cheap, found, answers, floods = [], [], [], [], []
+        for i in range(rounds):
+            first = [tokens_of(good, FIRST_SEEN_RATE * seconds, f"{i} {n}") for n in range(3)]
+            alone.append(beside(edge, script, seconds, None, first[0])[0])
+            cheap.append(beside(edge, script, seconds, none, first[1])[0])
+            run, flood, heard = beside(edge, script, seconds, forged, first[2])
+            found.append(run)
+            floods.append(flood)
+            answers += heard
+    assert not any(run.other or run.errors for run in found), f"a proven client was refused: {found}"
+    times = Spread.of([run.p99_ms / calm.p99_ms for run, calm in zip(found, alone)])
+    missing = Spread.of([run.p99_ms / calm.p99_ms for run, calm in zip(cheap, alone)])
+    share = Spread.of([run.rps / calm.rps for run, calm in zip(found, alone)])
+    passed = sum(a.status == 200 for a in answers)
+    result = (
+        f"p99 of proven clients {times.text('.2f')} times their undisturbed {Spread.of([r.p99_ms for r in alone]).text('.2f')} ms "
+        f"({missing.text('.2f')} beside as many clients without a token), {share.text('.2f')} of their requests; "
+        f"{Spread.of([r.rps for r in floods]).text('.0f')} forged tokens a second refused; first-seen good tokens: {passed} of {len(answers)} admitted"
+    )
+    met = times.median < 3 and share.median > 0.5
+    figures = {
+        "p99_ms": [r.p99_ms for r in found],
+        "alone_p99_ms": [r.p99_ms for r in alone],
+        "missing_p99_ms": [r.p99_ms for r in cheap],
+        "share": vars(share),
+        "first_seen": Counter(a.status for a in answers),
+    }
+    text = f"forged tokens ({algorithm}) on {FLOOD} connections, beside {PROVEN} proven clients"
+    return Row(
+        f"forged_{algorithm}",
+        text,
+        (result,),
+        "p99 below 3 times, throughput above half",
+        met,
+        figures,
+    )
 
 
 # --- 500 commits a second ----------------------------------------------------------------------------------------------
@@ -141,12 +272,26 @@ def commits(options, tell):
     text = f"{COMMIT_RATE} commits a second by another process, against the same with keyward off"
     program = find_build().folder / "commit_storm"
     if not program.exists():
-        return [Row("commits", text, missing="build/commit_storm isn't built: use `make bench`")]
+        return [
+            Row(
+                "commits",
+                text,
+                missing="build/commit_storm isn't built: use `make bench`",
+            )
+        ]
     with guarded_site() as (site, edge):
         fields = {"Authorization": f"Bearer {key_of(site)}"}
         guarded, off = (Target(edge.url(f"/{name}"), tuple(edge.workers()), fields) for name in ("guarded", "off"))
         guarded.warm()
-        command = ["taskset", "-c", str(CLIENT_CPU), program, site.store.path, str(COMMIT_RATE), "3600"]
+        command = [
+            "taskset",
+            "-c",
+            str(CLIENT_CPU),
+            program,
+            site.store.path,
+            str(COMMIT_RATE),
+            "3600",
+        ]
         storm = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
             result = compare(guarded, off, rounds, seconds)
@@ -163,7 +308,16 @@ def commits(options, tell):
     )
     target = "0.75 of bare" + ("" if enough else " (the disk is too slow for it: TMPDIR=/dev/shm)")
     figures = {**result.as_dict(), "commits_per_second": round(reached, 1)}
-    return [Row("commits", text, cells, target, result.ratio.median >= 0.75 if enough else None, figures)]
+    return [
+        Row(
+            "commits",
+            text,
+            cells,
+            target,
+            result.ratio.median >= 0.75 if enough else None,
+            figures,
+        )
+    ]
 
 
 # --- a cold start ------------------------------------------------------------------------------------------------------
@@ -229,7 +383,11 @@ def cold_start(options, tell):
         f"client asked {1 + max(clients.refused.values(), default=0)} times; importing (hashing) the same keys on all processors took {hashing:.1f} s"
     )
     met = set(clients.worst) <= {200, 503}
-    figures = {"seconds": round(seconds, 2), "statuses": clients.worst, "import_seconds": round(hashing, 2)}
+    figures = {
+        "seconds": round(seconds, 2),
+        "statuses": clients.worst,
+        "import_seconds": round(hashing, 2),
+    }
     return [Row("cold_start", text, (result,), "only 200 and 503, and an end", met, figures)]
 
 
@@ -271,7 +429,13 @@ def reloads(options, tell):
         with Reloads(edge) as reloading:
             for _ in range(rounds):
                 for name, list_of_runs in runs.items():
-                    list_of_runs.append(wrk(edge.url(f"/{name}"), fields, max(2, seconds // (2 * rounds))))
+                    list_of_runs.append(
+                        wrk(
+                            edge.url(f"/{name}"),
+                            fields,
+                            max(2, seconds // (2 * rounds)),
+                        )
+                    )
     ratio = Spread.of([guarded.rps / off.rps for guarded, off in zip(runs["guarded"], runs["off"])])
     refused = sum(run.other for run in runs["guarded"])
     lost = {name: sum(run.errors for run in list_of_runs) for name, list_of_runs in runs.items()}
@@ -280,13 +444,29 @@ def reloads(options, tell):
         f"{ratio.text()} of bare under the same reloads; {reloading.count} reloads, {requests:,} requests, {refused} refused; connections that nginx closed under a request: "
         f"{lost['guarded']} (keyward off: {lost['off']})"
     )
-    figures = {"ratio": vars(ratio), "reloads": reloading.count, "requests": requests, "refused": refused, "lost": lost}
-    return [Row("reloads", "a reload every second, under load", (result,), "nobody is refused", refused == 0, figures)]
+    figures = {
+        "ratio": vars(ratio),
+        "reloads": reloading.count,
+        "requests": requests,
+        "refused": refused,
+        "lost": lost,
+    }
+    return [
+        Row(
+            "reloads",
+            "a reload every second, under load",
+            (result,),
+            "nobody is refused",
+            refused == 0,
+            figures,
+        )
+    ]
 
 
 SCENARIOS = {
     "new_keys": new_keys,
     "random_keys": random_keys,
+    "forged_tokens": forged_tokens,
     "commits": commits,
     "cold_start": cold_start,
     "reloads": reloads,

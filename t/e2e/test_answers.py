@@ -338,6 +338,34 @@ def test_a_message_for_a_reason_wins_over_one_for_its_code(edge, store, reason_f
     assert e.get(headers=headers["invalid_key"]).header("WWW-Authenticate").endswith('error_description="who are you?"')
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_status_of_the_configuration_leaves_nothing_to_others(edge, store, folder, status):
+    """`satisfy any` asks auth_basic after 401 and 403: a limit would be none for whoever knows a password, too."""
+    users = folder / "users"
+    users.write_text("bob:{PLAIN}bob\n")
+    users.chmod(0o644)
+    key = store.key(verifier="sha256")["key"]
+    e = simple(
+        edge,
+        f"""
+        satisfy any; auth_basic r; auth_basic_user_file {users};
+        keyward_message rate_limited "slower" status={status} code=slow;
+        keyward_message invalid_request "one is enough" status={status};
+        location / {{ keyward_limit 1r/m; proxy_pass @BACKEND@; }}
+    """,
+    )
+    basic = {"Authorization": "Basic Ym9iOmJvYg=="}
+    assert e.get(headers={"X-API-Key": key, **basic}).status == 200
+    response = e.get(headers={"X-API-Key": key, **basic})
+    assert (response.status, response.json()["code"]) == (status, "slow")
+    assert response.header("Retry-After")
+    twice = e.get(headers=[("X-API-Key", key), ("X-API-Key", key + "x"), ("Authorization", basic["Authorization"])])
+    assert (twice.status, twice.json()["error"]) == (status, "one is enough")
+    # Reasons whose own status it is are for others to look at.
+    assert e.get(headers=basic).status == 200
+    assert e.get(headers={"X-API-Key": "kw_" + "0" * 49, **basic}).status == 200
+
+
 def test_a_message_is_inherited_and_replaced(edge):
     e = simple(
         edge,

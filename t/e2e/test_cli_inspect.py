@@ -92,7 +92,12 @@ REFUSALS = {
     "lifetime": ({}, ["--max-lifetime", "5m"], "invalid_token", "it lives longer than max_lifetime"),
     "leeway": ({"exp": NOW - 20}, ["--leeway", "5s"], "expired_token", "it has expired"),
     "at another time": ({}, ["--at", "2099-01-01"], "expired_token", "it has expired"),
-    "a bad subject": ({"sub": "a\nb"}, [], "invalid_token", "its subject claim is not a valid subject"),
+    "a bad subject": (
+        {"sub": "a\nb"},
+        [],
+        "invalid_token",
+        'its subject claim "sub" is not a valid subject: a string of 1 to 256 bytes without control characters, and without white space at its ends',
+    ),
 }
 
 

@@ -13,8 +13,8 @@ from harness.tokens import Issuers, Signer, b64, bearer
 PLACES = {"/": [], "/second": ["second", "first"], "/third": ["third"]}
 RULES = {
     "first": "issuer https://first; audience api web; type at+jwt; require role admin owner; require realm.kind x; leeway 10s; max_lifetime 1h; subject shared;",
-    "second": "issuer https://second; require_exp off; scope_wildcards on; subject claim=ext.uid prefix=2:;",
-    "third": "require tenant t1 5; scope_claim perms.list scope; subject required shared prefix=3:;",
+    "second": "issuer https://second; require_exp off; scope_wildcards on; subject claim=/ext/uid prefix=2: integer;",
+    "third": "require tenant t1 5; scope_claim all perms.list /scope; subject required shared prefix=3:;",
 }
 CLAIMS = {
     "first": {"iss": "https://first", "aud": "api", "role": "admin", "realm": {"kind": "x"}},
@@ -63,10 +63,20 @@ VALUES = {
     "role": ["owner", "Admin", "admin owner", ["u", "owner"], {"admin": True}],
     "realm": [{"kind": ["y", "x"]}, {"Kind": "x"}, [{"kind": "x"}], {"kind": {"x": 1}}],
     "tenant": ["5", 5, 5.0, ["t1"], "t2"],
-    "ext": [{"uid": "bob"}, {"uid": "carol"}, {"uid": 5}, {"uid": ""}, {"UID": "alice"}],
+    "ext": [
+        {"uid": "bob"},
+        {"uid": "carol"},
+        {"uid": 5},
+        {"uid": 5.0},
+        {"uid": -1},
+        {"uid": 2**53},
+        {"uid": ""},
+        {"UID": "alice"},
+    ],
     "sub": ["alice", "bob", "carol", "nobody"],
     "jti": ["denied", "denied-second"],
-    "scope": ["a  b", "*", "p:* **", ["a b", "a"], "a\tb", 'a"b'],
+    "perms": [{"list": {"a": True, "b": {"x": 1}, "c": False, "d d": True}}, {"list": "a b"}],
+    "scope": [{"a": True}, "a  b", "*", "p:* **", ["a b", "a"], "a\tb", 'a"b'],
 }
 SECONDS = [-(10**6), -4000, -100, 100, 4000, 10**6]
 

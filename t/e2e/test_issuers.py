@@ -122,7 +122,17 @@ BAD = {
     "GOOD subject required required;": "is there twice",
     "GOOD subject 'prefix= a';": "bad prefix",
     "GOOD subject claim=;": "is no claim",
-    "GOOD subject mandatory;": 'it may be claim=NAME, prefix=TEXT, "required" or "shared"',
+    "GOOD subject mandatory;": 'it may be claim=NAME, prefix=TEXT, "required", "shared" or "integer"',
+    "GOOD subject claim=/a/;": "has an empty name in it",
+    "GOOD require /a//b x;": "has an empty name in it",
+    "GOOD require / x;": "has an empty name in it",
+    "GOOD plan_claim /a~;": 'write "~" as ~0 and a slash in a name as ~1',
+    "GOOD scope_claim scp /a~2;": 'write "~" as ~0 and a slash in a name as ~1',
+    "GOOD require /kubernetes.io/namespace x; scope_claim all scp /a~1b/~0; plan_claim /a; subject claim=/b integer;": None,
+    "GOOD scope_claim all;": "scope_claim all scp roles;",
+    "GOOD scope_claim /all;": None,
+    "GOOD issuer a b '';": "is empty",
+    "GOOD issuer https://a https://b;": None,
     "GOOD subjects;": "is unknown here; it must be one of jwks_uri, ",
 }
 
@@ -169,6 +179,7 @@ def test_a_name_can_be_used_once(check):
         ("GOOD type at+jwt;", False),
         ("GOOD require a b;", False),
         ("GOOD audience x;", True),
+        ("GOOD issuer x y;", False),
         ("GOOD leeway 1s; subject shared; grant a;", True),
     ],
 )
@@ -176,6 +187,22 @@ def test_issuers_that_share_a_key_must_be_told_apart(check, second, wrong):
     rc, output = check(f"keyward_issuer a {{ GOOD }}\nkeyward_issuer b {{ {second} }}")
     assert rc == (1 if wrong else 0), output
     assert ('has a key of issuer "a"' in output) == wrong
+
+
+@pytest.mark.parametrize(
+    "first, second, wrong",
+    [
+        ("audience shop;", "audience desk;", False),
+        ("audience shop;", "audience desk shop;", True),
+        ("audience shop;", "", True),
+        ("issuer a b;", "issuer b a b;", True),
+        ("issuer a b;", "issuer a;", False),
+    ],
+)
+def test_report_U6_audiences_tell_issuers_apart(check, first, second, wrong):
+    rc, output = check(f"keyward_issuer a {{ GOOD {first} }}\nkeyward_issuer b {{ GOOD {second} }}")
+    assert rc == (1 if wrong else 0), output
+    assert ('or name in each an "audience" that the other one doesn\'t' in output) == wrong
 
 
 def test_two_of_one_url_must_be_told_apart(check):

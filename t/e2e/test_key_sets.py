@@ -1,20 +1,17 @@
 """jwks_uri: key sets that are fetched, kept, rotated and lost."""
 
-import datetime
 import ipaddress
 import os
 import re
 import shutil
-import ssl
 import threading
 import time
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import serialization
+from harness.certificates import certificate, server_context
 from harness.issuer import Issuer, answer
 from harness.shim import preload
 from harness.wait import until
@@ -250,7 +247,8 @@ def test_the_last_good_set_stays(edge, issuer, make_issuer):
         (answer(issuer.jwks() + b"x"), "no key set that can be used"),
         (answer(str({"keys": [SECRET]}).replace("'", '"').encode()), "no key set that can be used"),
         (answer(str({"keys": [private]}).replace("'", '"').encode()), "no key set that can be used"),
-        (answer(b"\x1f\x8b\x08" + b"\0" * 50, headers={"Content-Encoding": "gzip"}), "no key set that can be used"),
+        (answer(b"\x1f\x8b\x08" + b"\0" * 50, headers={"Content-Encoding": "gzip"}), "is compressed"),
+        (answer(b"\x1f\x8b\x08" + b"\0" * 50), "no key set that can be used .it is compressed .gzip."),
         (whole[:-10], "not whole"),
         (b"garbage", "not whole, or no HTTP"),
         (b"", "not whole, or no HTTP"),
@@ -572,33 +570,6 @@ def test_a_name_without_an_address(edge, issuer):
     assert "canary" not in e.log
 
 
-def certificate(name, issuer=None, host=None, days=1, ca=False):
-    """(certificate, key); issuer: such a pair, None: self-signed."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.utcnow()
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer[0].subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=2))
-        .not_valid_after(now + datetime.timedelta(days=days))
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-    )
-    if host:
-        builder = builder.add_extension(x509.SubjectAlternativeName([host]), critical=False)
-    return builder.sign(issuer[1] if issuer else key, hashes.SHA256()), key
-
-
-def pem(pair):
-    key = pair[1].private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return pair[0].public_bytes(serialization.Encoding.PEM) + key
-
-
 @pytest.fixture
 def authorities(folder):
     """Two, and their certificates as files that only root may read."""
@@ -608,14 +579,6 @@ def authorities(folder):
         path.write_bytes(pair[0].public_bytes(serialization.Encoding.PEM))
         path.chmod(0o600)
     return list(zip(pairs, paths))
-
-
-def server_context(folder, pair):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    path = folder / f"{os.urandom(4).hex()}.pem"
-    path.write_bytes(pem(pair))
-    context.load_cert_chain(path)
-    return context
 
 
 def test_certificates_are_verified(edge, make_issuer, folder, authorities):

@@ -213,7 +213,7 @@ ROWS = {
     "with a broken escape in it": ("?key=%zz{a}", (401, "invalid_key")),
     "wrong": ("?key=kw_nonsense&x=1", (401, "invalid_key")),
     "8 KiB": ("?key=kw_" + "x" * 8189, (401, "invalid_key")),
-    "8 KiB and a byte": ("?key=kw_" + "x" * 8190, (400, "invalid_request")),
+    "8 KiB and a byte": ("?key=kw_" + "x" * 8190, (400, "credential_too_large")),
     "8 KiB, escaped": ("?key=kw_" + "%78" * 8189, (401, "invalid_key")),
 }
 

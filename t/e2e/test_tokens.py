@@ -256,8 +256,9 @@ def test_expired_is_told_apart(strict, signer):
     assert (
         who(strict, signer.bearer(TYPE, **{**GOOD, "iat": now - 100, "exp": now - 1})) == "auth/u1"
     ), "within the leeway"
+    # Nobody looks at the signature of one that no issuer would take: a flood of expired ones costs little.
+    assert outcome(strict, bearer(flipped(expired, 0))) == (401, "expired_token")
     # One that is no good otherwise isn't told that it expired.
-    assert outcome(strict, bearer(flipped(expired, 0))) == (401, "invalid_token")
     assert outcome(strict, signer.bearer(TYPE, **{**GOOD, "iat": now - 100, "exp": now - 6, "aud": "x"})) == (
         401,
         "invalid_token",

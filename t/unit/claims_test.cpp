@@ -190,7 +190,7 @@ TEST(Audience, IsOneOfOurs) {
 TEST(IssuerClaim, IsExactlyOurs) {
   Issuer issuer;
   EXPECT_TRUE(has_issuer(issuer, parsed("{}")));
-  issuer.issuer = "https://id.example.com";
+  issuer.issuers = {"https://id.example.com"};
   EXPECT_TRUE(has_issuer(issuer, parsed(R"({"iss":"https://id.example.com"})")));
   for (const char *bad :
        {R"("https://id.example.co")", R"("https://id.example.com/")", R"("https://id.example.com.evil.org")",

@@ -43,6 +43,11 @@ class FakeBackground final : public Background {
     runs.push_back({std::string(run.hash), run.tag, run.candidate});
     return !full;
   }
+  bool check_signature(SignatureRun run) override {
+    signature_runs.push_back({run.name, std::string(run.token), run.suspect});
+    last = std::move(run);
+    return !full;
+  }
   void refile(std::string_view id, const Digest &, const Digest &, const Sha256 &) override {
     refiled.emplace_back(id);
   }
@@ -62,6 +67,13 @@ class FakeBackground final : public Background {
     bool candidate;
   };
   std::vector<Run> runs;
+  struct Signature {
+    Digest name;
+    std::string token;
+    bool suspect;
+  };
+  std::vector<Signature> signature_runs;
+  SignatureRun last;
   bool full = false;
   std::vector<std::string> refiled;
   KeysAwaited keys{Reason::keys_unavailable, 7};
@@ -141,7 +153,7 @@ class DecideTest : public StoreTest {
     const bool shadow = outcome_.in_shadow;
     outcome_ = Outcome();
     outcome_.in_shadow = shadow;
-    const Resources with{policy_, formats_, reader_, zone_, principals_, tokens_, issuers_, every_issuer_};
+    const Resources with{policy_, formats_, reader_, zone_, principals_, tokens_, signatures_, issuers_, every_issuer_};
     const Case one{with, asked, place_, background_, *state_, outcome_};
     const Conclusion conclusion = decide(one);
     if (conclusion) {
@@ -167,6 +179,7 @@ class DecideTest : public StoreTest {
   CredentialReader *reader_ = nullptr;
   PrincipalCache principals_{64, 1U << 20};
   TokenCache tokens_{64, 1U << 20};
+  SignatureBudget signatures_ = SignatureBudget::unlimited();
   FakeIssuers issuers_;
   IssuerList every_issuer_;
   Policy policy_;

@@ -539,5 +539,112 @@ TEST_F(DecideTest, ANameThatMayBeACredentialIsKnown) {
   }
 }
 
+// Signatures beside the event loop.
+class SignatureTest : public DecideTokenTest {
+ protected:
+  SignatureTest() { signatures_ = SignatureBudget(); }
+
+  // What a thread does with the last run.
+  void check(bool fails = false) {
+    auto checked = std::make_shared<CheckedToken>();
+    checked->name = background_.last.name;
+    checked->key_sets = background_.last.key_sets;
+    checked->failed = fails;
+    jwt::ParsedToken token = jwt::parse_token(text_);
+    jwt::verify_token(background_.last.accepted, &token, kNow_s, &checked->checks);
+    state_->checked = checked;
+  }
+  void use_up() {
+    while (signatures_.admits(1, "elsewhere", now_ms_)) {
+    }
+  }
+  static std::string forged(const std::string &members) {
+    return test::Signer::make(test::KeyType::ed25519)
+        .token(crypto::Algorithm::eddsa, R"({"sub":"alice","exp":1700003600)" + members + "}");
+  }
+
+  const std::string good_ = token_with(R"({"sub":"alice","exp":1700003600})");
+};
+
+TEST_F(SignatureTest, AFirstTokenOfAQuietEdgeWaitsForNothing) {
+  EXPECT_EQ(ask_anew(good_), Reason::none);
+  EXPECT_TRUE(background_.signature_runs.empty());
+}
+
+TEST_F(SignatureTest, BeyondTheBudgetAThreadLooks) {
+  use_up();
+  EXPECT_EQ(ask_anew(good_), kWaits);
+  ASSERT_EQ(background_.signature_runs.size(), 1U);
+  EXPECT_EQ(background_.signature_runs[0].token, good_);
+  EXPECT_FALSE(background_.signature_runs[0].suspect);
+  check();
+  EXPECT_EQ(ask(good_), Reason::none);
+  EXPECT_EQ(ask_anew(good_), Reason::none) << "remembered";
+  EXPECT_EQ(background_.signature_runs.size(), 1U);
+}
+
+TEST_F(SignatureTest, WhatAThreadFoundIsOfThatTokenAndThoseKeysOnly) {
+  use_up();
+  EXPECT_EQ(ask_anew(good_), kWaits);
+  check();
+  EXPECT_EQ(ask(token_with(R"({"sub":"bob","exp":1700003600})")), kWaits) << "another token";
+  ask(good_);
+  EXPECT_EQ(ask_anew(forged("")), kWaits);
+  check();
+  EXPECT_EQ(ask(text_), Reason::invalid_token);
+  // Its key was replaced while it waited.
+  const std::string second = token_with(R"({"sub":"carol","exp":1700003600})");
+  address_ = "there";
+  EXPECT_EQ(ask_anew(second), kWaits);
+  check();
+  issuers_.all[0].keys = std::make_shared<const jwt::KeySet>(test::set_of(test::Signer::make(test::KeyType::ed25519)));
+  EXPECT_EQ(ask(second), kWaits);
+  check();
+  EXPECT_EQ(ask(second), Reason::invalid_token);
+}
+
+TEST_F(SignatureTest, AnAddressThatSentAWrongOneIsASuspect) {
+  EXPECT_EQ(ask_anew(forged("")), Reason::invalid_token) << "the first one, while there is time";
+  EXPECT_EQ(ask_anew(good_), kWaits);
+  EXPECT_TRUE(background_.signature_runs.back().suspect);
+  address_ = "there";
+  EXPECT_EQ(ask_anew(good_), Reason::none);
+}
+
+TEST_F(SignatureTest, WhatNobodyWouldTakeIsRefusedUnseen) {
+  use_up();
+  issuers_.all[0].rules.audiences = {"api"};
+  EXPECT_EQ(ask_anew(forged(R"(,"aud":"web")")), Reason::invalid_token);
+  EXPECT_EQ(ask_anew(test::Signer::make(test::KeyType::ed25519)
+                         .token(crypto::Algorithm::eddsa, R"({"sub":"alice","aud":"api","exp":1699999000})")),
+            Reason::expired_token);
+  EXPECT_EQ(outcome_.issuer, &issuers_.all[0].rules);
+  EXPECT_FALSE(outcome_.principal);
+  EXPECT_TRUE(background_.signature_runs.empty());
+  EXPECT_FALSE(signatures_.is_suspect(address_, now_ms_)) << "nobody has looked at a signature";
+}
+
+TEST_F(SignatureTest, WhatCannotBeLookedAtIsNoPassAndNo401) {
+  use_up();
+  background_.full = true;
+  EXPECT_EQ(ask_anew(good_), Reason::busy);
+  EXPECT_EQ(outcome_.retry_after_s, 1U);
+  background_.full = false;
+  EXPECT_EQ(ask_anew(good_), kWaits);
+  state_->wait_expired = true;
+  EXPECT_EQ(ask(good_), Reason::busy);
+  EXPECT_EQ(ask_anew(good_), kWaits);
+  check(true);
+  EXPECT_EQ(ask(good_), Reason::internal_error);
+}
+
+TEST_F(SignatureTest, ASlowOneIsNeverLookedAtOnTheLoop) {
+  const test::Signer &slow = test::Signer::shared(test::KeyType::p384);
+  issuers_.all[0].keys = std::make_shared<const jwt::KeySet>(test::set_of(slow));
+  EXPECT_EQ(ask_anew(slow.token(crypto::Algorithm::es384, R"({"sub":"alice","exp":1700003600})")), kWaits);
+  check();
+  EXPECT_EQ(ask(text_), Reason::none);
+}
+
 }  // namespace
 }  // namespace keyward

@@ -55,6 +55,26 @@ TEST(FuzzCorpus, HasKeysOfEveryKind) {
   }
 }
 
+TEST(FuzzCorpus, HasKeysOfEveryVerifier) {
+  const struct {
+    const char *name;
+    VerifierKind kind;
+    LocatorKind found_by;
+  } cases[] = {{"record/key_bcrypt", VerifierKind::bcrypt, LocatorKind::sha256},
+               {"record/key_sha256", VerifierKind::sha256, LocatorKind::sha256},
+               {"record/key_legacy", VerifierKind::legacy_prefix, LocatorKind::sha256},
+               {"record/key_hash", VerifierKind::hash, LocatorKind::hmac_sha256},
+               {"record/key_sha512", VerifierKind::sha512, LocatorKind::sha512}};
+  for (const auto &one : cases) {
+    KeyView view;
+    const std::string content = seed(one.name).substr(1);
+    ASSERT_TRUE(decode(content, &view)) << one.name;
+    EXPECT_EQ(one.kind, view.verifier_kind) << one.name;
+    EXPECT_EQ(one.found_by, view.locator_kind) << one.name;
+    EXPECT_EQ(content, encode(to_record("key", view))) << one.name;
+  }
+}
+
 TEST(FuzzCorpus, HasJournalEntries) {
   JournalEntry entry;
   for (const char *name : {"record/journal", "record/journal_import"}) {

@@ -118,9 +118,10 @@ TEST_F(HttpFetchTest, GetsADocument) {
   EXPECT_EQ(200, answer.status);
   EXPECT_EQ("keys!", answer.body);
   EXPECT_EQ(0U, server.head().find("GET /a/../b?c=%64 HTTP/1.1\r\n")) << server.head();
-  for (const char *unwanted : {"Cookie", "Authorization", "Accept-Encoding", "Referer", "Upgrade"}) {
+  for (const char *unwanted : {"Cookie", "Authorization", "Referer", "Upgrade"}) {
     EXPECT_EQ(std::string::npos, server.head().find(unwanted)) << server.head();
   }
+  EXPECT_NE(std::string::npos, server.head().find("\r\nAccept-Encoding: identity\r\n")) << server.head();
 }
 
 TEST_F(HttpFetchTest, TakesOnlyStatus200) {
@@ -185,9 +186,21 @@ TEST_F(HttpFetchTest, GarbageAndHalfAnswers) {
   Server mute([](const Server::Send &) {});
   EXPECT_EQ(FetchProblem::broken, get(mute.url()).problem);
   EXPECT_EQ("", get_from("HTTP/1.1 200 OK\r\nContent-Le").body);
-  // What nobody asked for stays as it is: it won't be a key set then.
-  EXPECT_EQ("\x1f\x8b!",
-            get_from("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b!").body);
+}
+
+// It was asked not to come so, and isn't unpacked: a small answer can become a large one.
+TEST_F(HttpFetchTest, NamesACompressedAnswer) {
+  for (const char *field : {"Content-Encoding: gzip", "content-encoding:\t br ", "CONTENT-ENCODING: gzip, identity"}) {
+    const FetchAnswer answer =
+        get_from(std::string("HTTP/1.1 200 OK\r\n") + field + "\r\nContent-Length: 3\r\n\r\n\x1f\x8b!");
+    EXPECT_EQ(FetchProblem::encoded, answer.problem) << field;
+    EXPECT_EQ("", answer.body);
+    EXPECT_NE("", answer.detail);
+  }
+  EXPECT_EQ("gzip", get_from("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx").detail);
+  for (const char *field : {"Content-Encoding: identity", "Content-Encoding:", "X-Content-Encoding: gzip"}) {
+    EXPECT_EQ("x", get_from(std::string("HTTP/1.1 200 OK\r\n") + field + "\r\nContent-Length: 1\r\n\r\nx").body);
+  }
 }
 
 TEST_F(HttpFetchTest, ASlowServerIsGivenUp) {

@@ -49,8 +49,8 @@ TEST_F(IssuerChoice, GoesByIssuerAndKid) {
 }
 
 TEST_F(IssuerChoice, WantsTheIssuersOwnName) {
-  a_.issuer = "https://a";
-  b_.issuer = "https://b";
+  a_.issuers = {"https://a"};
+  b_.issuers = {"https://b"};
   EXPECT_EQ(judge(signed_by(first_, R"("iss":"https://a")")).outcome, Outcome::accepted);
   // A's key, B's name: neither's.
   EXPECT_EQ(judge(signed_by(first_, R"("iss":"https://b")")).outcome, Outcome::invalid_token);
@@ -61,7 +61,7 @@ TEST_F(IssuerChoice, WantsTheIssuersOwnName) {
 TEST_F(IssuerChoice, IsFinal) {
   // Both have A's key, and tell their tokens apart by iss; B would take anything.
   b_keys_ = a_keys_;
-  a_.issuer = "https://a";
+  a_.issuers = {"https://a"};
   b_.require_expiry = false;
   b_.leeway_s = 1000000000;
   a_.audiences = {"api"};
@@ -99,14 +99,101 @@ TEST_F(IssuerChoice, TellsIssuersApart) {
   Issuer c = a_;
   c.audiences = {"x"};
   c.leeway_s = 0;
-  EXPECT_FALSE(are_distinct(a_, c));  // these don't take part in the choice
-  c.issuer = "https://c";
+  EXPECT_FALSE(are_distinct(a_, c));  // these alone don't take part in the choice
+  c.issuers = {"https://c"};
   EXPECT_TRUE(are_distinct(a_, c));
   c = a_;
   c.type = "at+jwt";
   EXPECT_TRUE(are_distinct(a_, c));
   a_.type = "application/AT+JWT";
   EXPECT_FALSE(are_distinct(a_, c));
+}
+
+TEST_F(IssuerChoice, TakesSeveralNames) {
+  a_.issuers = {"https://a", "https://old-a"};
+  for (const char *name : {"https://a", "https://old-a"}) {
+    EXPECT_EQ(judge(signed_by(first_, std::string(R"("iss":")") + name + '"')).issuer, 0U) << name;
+  }
+  EXPECT_EQ(judge(signed_by(first_, R"("iss":"https://")")).cause, Cause::bad_signature);  // B's verdict
+  EXPECT_EQ(judge(signed_by(first_, R"("iss":["https://a"])")).issuer, kNoIssuer);
+  Issuer c = a_;
+  c.issuers = {"https://old-a", "https://a", "https://a"};
+  EXPECT_FALSE(are_distinct(a_, c));  // the same, in another order
+  c.issuers = {"https://a"};
+  EXPECT_TRUE(are_distinct(a_, c));
+}
+
+// One key, and nothing but audiences to tell whose a token is.
+TEST_F(IssuerChoice, GoesByAudienceWhereNothingElseDiffers) {
+  b_keys_ = a_keys_;
+  a_.audiences = {"shop", "shop-v2"};
+  EXPECT_FALSE(are_distinct(a_, b_));  // one without would take what the other refuses
+  b_.audiences = {"shop-v2", "desk"};
+  EXPECT_FALSE(are_distinct(a_, b_));
+  b_.audiences = {"desk"};
+  EXPECT_TRUE(are_distinct(a_, b_));
+  EXPECT_TRUE(differ_by_audience(a_, b_));
+  EXPECT_EQ(judge(signed_by(first_, R"("aud":"shop")")).issuer, 0U);
+  EXPECT_EQ(judge(signed_by(first_, R"("aud":["x","desk"])")).issuer, 1U);
+  EXPECT_EQ(judge(signed_by(first_, R"("aud":["desk"])")).outcome, Outcome::accepted);
+  EXPECT_EQ(judge(signed_by(first_, R"("aud":["desk","shop"])")).issuer, 0U);
+  // Of neither, it is the first one's all the same.
+  for (const char *claims : {R"("aud":"other")", R"("aud":[])", ""}) {
+    const Verdict neither = judge(signed_by(first_, claims));
+    EXPECT_EQ(neither.cause, Cause::wrong_audience) << claims;
+    EXPECT_EQ(neither.outcome, Outcome::invalid_token);
+    EXPECT_EQ(neither.issuer, 0U);
+    EXPECT_TRUE(a_keys_.has(neither.key));
+  }
+  EXPECT_EQ(judge(signed_by(first_, R"("aud":5)")).cause, Cause::bad_claim);
+  EXPECT_EQ(judge(signed_by(first_, R"("aud":["desk",5])")).cause, Cause::bad_claim);
+  // With keys of its own, too, the other one's is looked at.
+  b_keys_ = set_of({second_.jwk(R"("kid":"1")")});
+  EXPECT_EQ(judge(signed_by(first_, R"("aud":"desk")")).cause, Cause::wrong_audience);
+  EXPECT_EQ(judge(signed_by(second_, R"("aud":"desk")")).issuer, 1U);
+}
+
+TEST_F(IssuerChoice, NeverPassesAnAudienceOnToALaxerIssuer) {
+  b_keys_ = a_keys_;
+  a_.issuers = b_.issuers = {"https://a"};
+  a_.audiences = {"shop"};
+  b_.audiences = {"desk"};
+  Issuer any = issuer_named("any");  // differs by its issuer, and asks for no audience
+  Issuer named = issuer_named("named");
+  named.audiences = {"other"};  // differs by its issuer, too
+  const auto judge_all = [&](const std::string &aud) {
+    return verify_token({{&a_, &a_keys_}, {&any, &a_keys_}, {&named, &a_keys_}, {&b_, &b_keys_}},
+                        signed_by(first_, R"("iss":"https://a","aud":")" + aud + '"'), kNow);
+  };
+  EXPECT_EQ(judge_all("shop").issuer, 0U);
+  EXPECT_EQ(judge_all("desk").issuer, 3U);  // past both of them
+  EXPECT_EQ(judge_all("other").cause, Cause::wrong_audience);
+  EXPECT_EQ(judge_all("other").issuer, 0U);
+  // Whose audience it is may still refuse it: that is final, too.
+  b_.max_lifetime_s = 60;
+  EXPECT_EQ(judge_all("desk").issuer, 3U);
+  EXPECT_EQ(judge_all("desk").cause, Cause::unknown_lifetime);
+}
+
+TEST_F(IssuerChoice, AwaitsKeysOfWhomTheAudienceNames) {
+  b_keys_ = a_keys_;
+  a_.audiences = {"shop"};
+  b_.audiences = {"desk"};
+  a_.fetches_keys = b_.fetches_keys = true;
+  // A's keys aren't there: no reason to keep B's tokens waiting.
+  a_.issuers = b_.issuers = {"https://a"};
+  const std::string named = signed_by(first_, R"("iss":"https://a","aud":"desk")");
+  EXPECT_EQ(verify_token({{&a_, nullptr}, {&b_, &b_keys_}}, named, kNow).issuer, 1U);
+  EXPECT_EQ(
+      verify_token({{&a_, nullptr}, {&b_, &b_keys_}}, signed_by(first_, R"("iss":"https://a","aud":"shop")"), kNow)
+          .outcome,
+      Outcome::keys_unavailable);
+  // B's aren't: its tokens wait, and others' are refused.
+  EXPECT_EQ(verify_token({{&a_, &a_keys_}, {&b_, nullptr}}, named, kNow).awaited, std::vector<std::size_t>{1});
+  const Verdict other =
+      verify_token({{&a_, &a_keys_}, {&b_, nullptr}}, signed_by(first_, R"("iss":"https://a","aud":"x")"), kNow);
+  EXPECT_EQ(other.cause, Cause::wrong_audience);
+  EXPECT_TRUE(other.awaited.empty());
 }
 
 TEST_F(IssuerChoice, KeepsToTheIssuersAlgorithms) {
@@ -145,10 +232,10 @@ TEST_F(IssuerChoice, AwaitsNothingInVain) {
   a_.algorithms = {Algorithm::es256};
   EXPECT_EQ(judge(signed_by(first_, "", unknown)).outcome, Outcome::invalid_token);
   a_.algorithms = crypto::AlgorithmSet::all();
-  a_.issuer = "https://a";
+  a_.issuers = {"https://a"};
   EXPECT_EQ(judge(signed_by(first_, "", unknown)).outcome, Outcome::invalid_token);
   // Whoever can verify it has it.
-  a_.issuer.clear();
+  a_.issuers.clear();
   b_keys_ = set_of({second_.jwk()});
   EXPECT_EQ(judge(signed_by(second_, "", unknown)).issuer, 1U);
 }
@@ -176,7 +263,7 @@ TEST_F(IssuerChoice, SaysWhereKeysAreNotThereYet) {
   EXPECT_EQ(verify_token(accepted, signed_by(first_), kNow).awaited, std::vector<std::size_t>{0});
   // What isn't a token, or can't be for it, is refused all the same.
   EXPECT_EQ(verify_token(accepted, "a.b.c", kNow).outcome, Outcome::invalid_token);
-  a_.issuer = "https://a";
+  a_.issuers = {"https://a"};
   EXPECT_EQ(verify_token(accepted, signed_by(first_), kNow).outcome, Outcome::invalid_token);
 }
 
@@ -198,7 +285,7 @@ TEST_F(IssuerChoice, LeavesNothingToALaxerIssuerMeanwhile) {
   EXPECT_EQ(verdict(R"("tier":"gold")").outcome, Outcome::keys_unavailable);
   EXPECT_EQ(verdict(R"("tier":"tin")").issuer, 1U);
   a_.require.clear();
-  a_.issuer = "https://a";
+  a_.issuers = {"https://a"};
   EXPECT_EQ(verdict(R"("iss":"https://a")").outcome, Outcome::keys_unavailable);
   EXPECT_EQ(verdict(R"("iss":"https://b")").issuer, 1U);
 }

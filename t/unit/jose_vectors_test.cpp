@@ -49,7 +49,7 @@ TEST(JoseVectors, Rfc7515) {
       EXPECT_EQ(check(set, token.substr(0, token.size() - 1) + "!"), Cause::bad_encoding);
       // Their exp is 2011's.
       Issuer issuer;
-      issuer.issuer = "joe";
+      issuer.issuers = {"joe"};
       EXPECT_EQ(test::verify(issuer, set, token).outcome, Outcome::expired_token);
       EXPECT_EQ(test::verify(issuer, set, token, 1300819379).outcome, Outcome::accepted);
     } else {

@@ -69,6 +69,29 @@ TEST(ParseKeyFile, HasNoSecretsInSets) {
   EXPECT_EQ(parse(text, KeyFileKind::fetched_set).keys, nullptr);
 }
 
+// Whoever has a JWK of the secret need not take it apart.
+TEST(ParseKeyFile, TakesASecretAsAJwk) {
+  const Signer &signer = Signer::shared(KeyType::secret);
+  const std::string jwk = signer.jwk(R"("kid":"s","alg":"HS256")");
+  for (const std::string &text : {jwk, "\n" + jwk + "\n", jwks({jwk})}) {
+    const KeyFile file = parse(text, KeyFileKind::secret);
+    ASSERT_NE(file.keys, nullptr) << file.error;
+    EXPECT_EQ(test::verify(test::issuer_named("a"), *file.keys,
+                           signer.token(Algorithm::hs256, test::claims_with(""), R"(,"kid":"s")"))
+                  .outcome,
+              Outcome::accepted);
+    EXPECT_FALSE(file.keys->keys()[0].algorithms.has(Algorithm::hs512));
+  }
+  EXPECT_EQ(parse(Signer::shared(KeyType::ed25519).jwk(), KeyFileKind::secret).error,
+            "it holds a public key; name it by \"jwks_file\"");
+  EXPECT_EQ(parse(jwks({Signer::shared(KeyType::ed25519).jwk(), jwk}), KeyFileKind::secret).keys, nullptr);
+  EXPECT_EQ(parse(Signer::secret("short").jwk(), KeyFileKind::secret).keys, nullptr);
+  EXPECT_EQ(parse(jwk, KeyFileKind::secret_base64url).keys, nullptr);
+  // What only begins like one is a secret as it is.
+  EXPECT_NE(parse("{" + std::string(40, 'x'), KeyFileKind::secret).keys, nullptr);
+  EXPECT_NE(parse(R"({"not a key":"but long enough for one"})", KeyFileKind::secret).keys, nullptr);
+}
+
 TEST(ParseKeyFile, HasAKeyForWhatTheIssuerAllows) {
   const std::string set = jwks({Signer::shared(KeyType::ed25519).jwk()});
   EXPECT_NE(parse(set, KeyFileKind::key_set, {Algorithm::eddsa}).keys, nullptr);

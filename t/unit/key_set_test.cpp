@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "base/hex.hpp"
 #include "jwt/key_file.hpp"
 #include "jwt_fixture.hpp"
 
@@ -91,7 +92,13 @@ TEST(KeySet, RefusesKeysThatAreNone) {
       {R"({"kty":"RSA"})", KeyProblem::missing_member},
       {R"({"kty":"RSA","n":"AQAB"})", KeyProblem::missing_member},
       {R"({"kty":"RSA","n":1,"e":"AQAB"})", KeyProblem::missing_member},
-      {R"({"kty":"RSA","n":"AQA=","e":"AQAB"})", KeyProblem::bad_encoding},
+      {R"({"kty":"RSA","n":"AQA=","e":"AQAB"})", KeyProblem::plain_base64},
+      {R"({"kty":"RSA","n":"AQ+B","e":"AQAB"})", KeyProblem::plain_base64},
+      {R"({"kty":"RSA","n":"AQAB","e":"AQ/B"})", KeyProblem::plain_base64},
+      {R"({"kty":"RSA","n":"AQ B","e":"AQAB"})", KeyProblem::bad_encoding},
+      {R"({"kty":null})", KeyProblem::bad_member},
+      {R"({"kty":"OKP","crv":null,"x":"AQAB"})", KeyProblem::missing_member},
+      {R"({"kty":"OKP","crv":"Ed25519","x":null})", KeyProblem::missing_member},
       {R"({"kty":"OKP"})", KeyProblem::missing_member},
       {R"({"kty":"OKP","crv":"Ed25519"})", KeyProblem::missing_member},
       {R"({"kty":"OKP","crv":"Ed448","x":"AQAB"})", KeyProblem::unknown_curve},
@@ -126,6 +133,7 @@ TEST(KeySet, RefusesKeysThatAreNone) {
       {Signer::secret("short").jwk(), KeyProblem::secret_not_allowed},
       {R"({"use":"sig","key_ops":["verify"],"alg":"EdDSA",)" + ed.substr(1), KeyProblem::none},
       {R"({"alg":"Ed25519",)" + ed.substr(1), KeyProblem::none},
+      {R"({"alg":null,"use":null,"key_ops":null,"kid":null,)" + ed.substr(1), KeyProblem::none},
   };
   for (const auto &test : cases) {
     EXPECT_EQ(problem_of(test.jwk), test.problem) << test.jwk;
@@ -267,6 +275,79 @@ TEST(KeySetVerify, NeverTakesAPublicKeyForASecret) {
   }
 }
 
+// null stands for nothing: it narrows nothing, and names nothing.
+TEST(KeySet, TakesNullForAbsent) {
+  const Signer &signer = Signer::shared(KeyType::rsa);
+  const Read result = read(jwks({signer.jwk(R"("alg":null,"kid":null)")}));
+  ASSERT_EQ(result.set.size(), 1U);
+  EXPECT_FALSE(result.set.keys()[0].has_kid);
+  EXPECT_EQ(check(result.set, signer.token(Algorithm::rs512, "{}", R"(,"kid":"null")")), Cause::none);
+  EXPECT_FALSE(read(jwks({signer.jwk(R"("alg":null,"alg":"RS256")")})).good);  // still twice
+}
+
+// Java's BigInteger leaves leading zeros out, and one in 128 keys of P-256 has some.
+TEST(KeySet, PadsShortCoordinates) {
+  Signer signer = Signer::make(KeyType::p256);
+  while (signer.number(OSSL_PKEY_PARAM_EC_PUB_X, 32).front() != '\0') {
+    signer = Signer::make(KeyType::p256);
+  }
+  const std::string x = signer.number(OSSL_PKEY_PARAM_EC_PUB_X, 32);
+  const std::string y = signer.number(OSSL_PKEY_PARAM_EC_PUB_Y, 32);
+  const auto jwk = [&](const std::string &of_x) {
+    return R"({"kty":"EC","crv":"P-256","x":")" + to_base64url(of_x) + R"(","y":")" + to_base64url(y) + "\"}";
+  };
+  const Read padded = read(jwks({jwk(x.substr(1))}));
+  ASSERT_EQ(padded.set.size(), 1U);
+  EXPECT_TRUE(padded.set.keys()[0].came_short);
+  EXPECT_EQ(check(padded.set, signer.token(Algorithm::es256, "{}")), Cause::none);
+  const Read whole = read(jwks({jwk(x)}));
+  EXPECT_FALSE(whole.set.keys()[0].came_short);
+  EXPECT_TRUE(whole.set.shares_keys_with(padded.set));
+  // Too long, or so short that no chance explains it, or another number.
+  for (const std::string &other : {'\0' + x, x.substr(0, 27), std::string()}) {
+    EXPECT_EQ(problem_of(jwk(other)), KeyProblem::wrong_length);
+  }
+  EXPECT_EQ(problem_of(jwk(x.substr(2) + '\1')), KeyProblem::point_off_curve);
+}
+
+TEST(KeySet, NamesWhatIsNoKeySet) {
+  const auto error_of = [](const std::string &text, KeySource source) { return read(text, source).error; };
+  for (const KeySource source : {KeySource::fetched, KeySource::file}) {
+    EXPECT_NE(error_of("\x1f\x8b\x08 whatever", source).find("compressed (gzip)"), std::string::npos);
+    EXPECT_NE(error_of("\n" + Signer::shared(KeyType::rsa).pem(), source).find("it is PEM"), std::string::npos);
+    EXPECT_NE(error_of(R"({"issuer":"https://a","jwks_uri":"https://a/jwks"})", source).find("discovery"),
+              std::string::npos);
+    EXPECT_NE(error_of(R"({"a":1})", source).find("not a JWK set"), std::string::npos);
+  }
+}
+
+TEST(KeySetSecret, MayBeWrittenAsText) {
+  const std::string secret(32, '\xfe');
+  const auto taken = [&](const std::string &file, SecretForm form) {
+    KeySet set;
+    KeyProblem problem = KeyProblem::none;
+    const bool good = parse_secret(file, form, &set, &problem);
+    EXPECT_EQ(good, problem == KeyProblem::none);
+    EXPECT_TRUE(!good || check(set, Signer::secret(secret).token(Algorithm::hs256, "{}")) == Cause::none) << file;
+    return problem;
+  };
+  const std::string text = to_base64url(secret);
+  const std::string digits = to_hex(secret);
+  for (const char *end : {"", "\n", "\r\n"}) {
+    EXPECT_EQ(taken(text + end, SecretForm::base64url), KeyProblem::none);
+    EXPECT_EQ(taken(digits + end, SecretForm::hex), KeyProblem::none);
+  }
+  EXPECT_EQ(taken("FE" + digits.substr(2), SecretForm::hex), KeyProblem::none);
+  for (const std::string &bad : {text + "=", text + "\n\n", " " + text, "/" + text.substr(1), text + "\n" + text}) {
+    EXPECT_EQ(taken(bad, SecretForm::base64url), KeyProblem::bad_secret_text) << bad;
+  }
+  for (const std::string &bad : {digits.substr(1), "0x" + digits, digits + " ", "g" + digits.substr(1)}) {
+    EXPECT_EQ(taken(bad, SecretForm::hex), KeyProblem::bad_secret_text) << bad;
+  }
+  EXPECT_EQ(taken(digits.substr(2), SecretForm::hex), KeyProblem::short_secret);
+  EXPECT_EQ(taken("", SecretForm::base64url), KeyProblem::short_secret);
+}
+
 TEST(KeySetSecret, IsBytesOrALineOfText) {
   const std::string text(40, 'x');
   std::string binary(40, '\x01');
@@ -274,7 +355,7 @@ TEST(KeySetSecret, IsBytesOrALineOfText) {
   const auto verifies = [](const std::string &file, const std::string &secret) {
     KeySet set;
     KeyProblem problem = KeyProblem::none;
-    EXPECT_TRUE(parse_secret(file, &set, &problem));
+    EXPECT_TRUE(parse_secret(file, SecretForm::as_is, &set, &problem));
     return check(set, Signer::secret(secret).token(Algorithm::hs256, "{}", R"(,"kid":"any")")) == Cause::none;
   };
   EXPECT_TRUE(verifies(text, text));
@@ -286,9 +367,9 @@ TEST(KeySetSecret, IsBytesOrALineOfText) {
   EXPECT_TRUE(verifies(binary, binary));
   KeySet set;
   KeyProblem problem = KeyProblem::none;
-  EXPECT_FALSE(parse_secret(std::string(31, 'x') + "\n", &set, &problem));
+  EXPECT_FALSE(parse_secret(std::string(31, 'x') + "\n", SecretForm::as_is, &set, &problem));
   EXPECT_EQ(problem, KeyProblem::short_secret);
-  EXPECT_FALSE(parse_secret("", &set, &problem));
+  EXPECT_FALSE(parse_secret("", SecretForm::as_is, &set, &problem));
 }
 
 TEST(KeySet, TellsWhoSharesKeys) {

@@ -125,7 +125,7 @@ TEST_F(NoFetchHelps, ForEveryIssuerThatItMayBeFor) {
   EXPECT_EQ(judge({a(), b()}, token(-600, -700)), "unknown_key a/");  // not expired for this one
   // An issuer that it can't be for has nothing to say: its kid isn't awaited there.
   b_ = issuer_named("b");
-  b_.issuer = "https://b";
+  b_.issuers = {"https://b"};
   EXPECT_EQ(judge({b()}, fresh), "invalid_token /");
 }
 

@@ -38,6 +38,27 @@ KeyRecord full_key() {
   return record;
 }
 
+const char kSha512Crypt[] =
+    "$6$saltstring$adDbXsJjcDlq2662QPgd.tkSOVmnG9Tt3oXl4HR60SusC3AGjirnDenVZp3DGwLwqy6iYKCzannhaX9DR72nN1";
+
+// Of the second version.
+KeyRecord hash_key() {
+  KeyRecord record = full_key();
+  record.verifier_kind = VerifierKind::hash;
+  record.verifier = kSha512Crypt;
+  record.locator_kind = LocatorKind::sha512;
+  return record;
+}
+
+KeyRecord digest_key(VerifierKind kind, LocatorKind own, std::size_t bytes) {
+  KeyRecord record = full_key();
+  record.verifier_kind = kind;
+  record.verifier = std::string(bytes, 'd');
+  record.locator_kind = own;
+  record.locator = locator_of(own, record.verifier);
+  return record;
+}
+
 void expect_equal(const KeyRecord &a, const KeyRecord &b) {
   EXPECT_EQ(encode(a), encode(b));
   EXPECT_EQ(a.scopes.present, b.scopes.present);
@@ -46,6 +67,8 @@ void expect_equal(const KeyRecord &a, const KeyRecord &b) {
   EXPECT_EQ(a.subject, b.subject);
   EXPECT_EQ(a.locator, b.locator);
   EXPECT_EQ(a.preview, b.preview);
+  EXPECT_EQ(a.verifier, b.verifier);
+  EXPECT_EQ(a.locator_kind, b.locator_kind);
 }
 
 bool decodes(const KeyRecord &record) {
@@ -81,6 +104,92 @@ TEST(KeyRecord, IsReadBack) {
     r.indexed = false;
     r.locator = {};
   }));
+}
+
+TEST(KeyRecord, OfTheSecondVersionIsReadBack) {
+  EXPECT_TRUE(decodes(hash_key()));
+  for (const LocatorKind kind : {LocatorKind::sha256, LocatorKind::sha512, LocatorKind::hmac_sha256}) {
+    KeyRecord record = hash_key();
+    record.locator_kind = kind;
+    EXPECT_TRUE(decodes(record)) << to_text(kind);
+    EXPECT_EQ(2, encode(record)[0]);
+  }
+  KeyRecord candidate = hash_key();
+  candidate.indexed = false;
+  candidate.locator = {};
+  candidate.locator_kind = LocatorKind::sha256;
+  EXPECT_FALSE(decodes(candidate));  // found by nothing
+  candidate.legacy_prefix = "sk_live_";
+  EXPECT_TRUE(decodes(candidate));
+  candidate.locator_kind = LocatorKind::sha512;
+  EXPECT_FALSE(decodes(candidate));
+  candidate.locator_kind = LocatorKind::sha256;
+  candidate.indexed = true;  // filed anew
+  EXPECT_TRUE(decodes(candidate));
+  EXPECT_TRUE(decodes(digest_key(VerifierKind::sha512, LocatorKind::sha512, 64)));
+  EXPECT_TRUE(decodes(digest_key(VerifierKind::hmac_sha256, LocatorKind::hmac_sha256, 32)));
+}
+
+// Records that need nothing new are written as they always were, so that older programs go on reading them.
+TEST(KeyRecord, IsOfTheFirstVersionWhereThatHasRoom) {
+  EXPECT_EQ(1, encode(full_key())[0]);
+  EXPECT_FALSE(is_tagged_record(encode(full_key())));
+  EXPECT_TRUE(is_tagged_record(encode(hash_key())));
+  EXPECT_FALSE(is_tagged_record({}));
+}
+
+TEST(KeyRecord, RefusesDigestsThatAreFoundByAnother) {
+  KeyRecord record = digest_key(VerifierKind::sha512, LocatorKind::sha512, 64);
+  record.locator[0] ^= 1;
+  EXPECT_FALSE(decodes(record));
+  record.locator_kind = LocatorKind::sha256;  // filed anew: nothing is known of that digest but its beginning
+  EXPECT_TRUE(decodes(record));
+  record.locator_kind = LocatorKind::hmac_sha256;
+  EXPECT_FALSE(decodes(record));
+  EXPECT_FALSE(decodes(digest_key(VerifierKind::sha512, LocatorKind::sha512, 63)));
+  EXPECT_FALSE(decodes(digest_key(VerifierKind::hmac_sha256, LocatorKind::hmac_sha256, 64)));
+  EXPECT_FALSE(decodes(digest_key(VerifierKind::hmac_sha256, LocatorKind::sha512, 32)));
+  record = digest_key(VerifierKind::sha512, LocatorKind::sha512, 64);
+  record.legacy_prefix = "sk_live_";
+  EXPECT_FALSE(decodes(record));
+  EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.locator_kind = LocatorKind::sha512; }));
+}
+
+// Fields of a later program, and fields that would be another way to write the same record.
+TEST(KeyRecord, RefusesUnknownAndRepeatedFields) {
+  const std::string content = encode(hash_key());
+  const std::string last("\2\1\0\0\0\1", 6);
+  ASSERT_EQ(last, content.substr(content.size() - last.size()));
+  const std::string without = content.substr(0, content.size() - last.size());
+  KeyView view;
+  const auto with = [&](std::string_view field) { return decode(without + std::string(field), &view); };
+  EXPECT_TRUE(with(last));
+  EXPECT_TRUE(with({}));
+  EXPECT_FALSE(with(std::string("\2\1\0\0\0\0", 6)));  // what is written as no field
+  EXPECT_FALSE(with(std::string("\2\1\0\0\0\3", 6)));
+  EXPECT_FALSE(with(std::string("\2\2\0\0\0\1\1", 7)));
+  EXPECT_FALSE(with(std::string("\2\0\0\0\0", 5)));
+  EXPECT_FALSE(with(last + last));
+  EXPECT_FALSE(with(std::string("\xff\1\0\0\0\1", 6)));  // a tag that nobody knows
+  EXPECT_FALSE(with(std::string("\1\1\0\0\0x", 6)));     // a second verifier
+  EXPECT_FALSE(with(std::string("\0\1\0\0\0x", 6)));
+  EXPECT_FALSE(with(std::string("\2\xff\xff\xff\xff\1", 6)));  // longer than all there is
+  std::string plain = encode(full_key());
+  plain[0] = 2;
+  EXPECT_FALSE(decode(plain, &view));  // the second version without a field
+  plain[0] = 3;
+  EXPECT_FALSE(decode(plain, &view));
+  EXPECT_FALSE(decode("\1" + content.substr(1), &view));
+}
+
+// A view may be used again: nothing of the record before may be left in it.
+TEST(KeyRecord, LeavesNothingInAViewThatIsUsedAgain) {
+  KeyView view;
+  const std::string first = encode(hash_key()), second = encode(full_key());
+  ASSERT_TRUE(decode(first, &view));
+  ASSERT_TRUE(decode(second, &view));
+  EXPECT_EQ(LocatorKind::sha256, view.locator_kind);
+  EXPECT_EQ(kHash, view.verifier);
 }
 
 // An absent list narrows nothing, an empty one grants nothing: they must not be written alike.
@@ -125,7 +234,8 @@ TEST(KeyRecord, RefusesOtherVerifiers) {
     EXPECT_FALSE(decodes_with([&](KeyRecord &r) { r.verifier = hash; })) << hash;
   }
   EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.verifier_kind = static_cast<VerifierKind>(0); }));
-  EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.verifier_kind = static_cast<VerifierKind>(4); }));
+  EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.verifier_kind = static_cast<VerifierKind>(7); }));
+  EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.verifier_kind = VerifierKind::hash; }));  // of bcrypt's text
 }
 
 TEST(KeyRecord, Sha256VerifierBeginsWithItsLocator) {
@@ -171,19 +281,29 @@ TEST(KeyRecord, RefusesOtherTexts) {
 }
 
 TEST(KeyRecord, RefusesEveryTruncationAndWhatFollows) {
-  const std::string content = encode(full_key());
   KeyView view;
-  for (std::size_t length = 0; length < content.size(); ++length) {
-    // In a buffer of just that length, so that a sanitizer sees a read behind it.
-    const std::vector<char> cut(content.begin(), content.begin() + static_cast<std::ptrdiff_t>(length));
-    EXPECT_FALSE(decode(std::string_view(cut.data(), cut.size()), &view)) << length;
+  KeyRecord by_sha256 = hash_key();
+  by_sha256.locator_kind = LocatorKind::sha256;
+  for (const std::string &content : {encode(full_key()), encode(by_sha256)}) {
+    for (std::size_t length = 0; length < content.size(); ++length) {
+      // In a buffer of just that length, so that a sanitizer sees a read behind it.
+      const std::vector<char> cut(content.begin(), content.begin() + static_cast<std::ptrdiff_t>(length));
+      EXPECT_FALSE(decode(std::string_view(cut.data(), cut.size()), &view)) << length;
+    }
+    EXPECT_FALSE(decode(content + std::string(1, '\0'), &view));
   }
-  EXPECT_FALSE(decode(content + std::string(1, '\0'), &view));
 }
+
+void expect_refused_or_canonical(const std::string &content);
 
 // Whatever is accepted is what encode() would have written.
 TEST(KeyRecord, EveryChangedByteIsRefusedOrCanonical) {
-  const std::string content = encode(full_key());
+  expect_refused_or_canonical(encode(full_key()));
+  expect_refused_or_canonical(encode(hash_key()));
+  expect_refused_or_canonical(encode(digest_key(VerifierKind::hmac_sha256, LocatorKind::hmac_sha256, 32)));
+}
+
+void expect_refused_or_canonical(const std::string &content) {
   for (std::size_t at = 0; at < content.size(); ++at) {
     for (int value = 0; value < 256; ++value) {
       std::string changed = content;
@@ -198,8 +318,9 @@ TEST(KeyRecord, EveryChangedByteIsRefusedOrCanonical) {
 
 TEST(KeyRecord, RandomBytesAreRefusedOrCanonical) {
   std::mt19937 random(1);
-  const std::string content = encode(full_key());
-  for (int i = 0; i < 20000; ++i) {
+  const std::string contents[] = {encode(full_key()), encode(hash_key())};
+  for (int i = 0; i < 40000; ++i) {
+    const std::string &content = contents[i % 2];
     std::string changed = content.substr(0, content.size() - random() % 3);
     for (auto n = random() % 6; n-- > 0;) {
       changed[random() % changed.size()] = static_cast<char>(random());

@@ -521,6 +521,26 @@ TEST_F(JournalRestore, KeepsTheFormatOfTheStore) {
   EXPECT_THAT(operations(), ElementsAre("store_upgraded", "store_restored"));
 }
 
+TEST_F(JournalRestore, BringsNoNewerRecordsIntoAnOlderStore) {
+  ASSERT_STORE_OK(write([](WriteTxn &txn) {
+    KeyRecord newer = bcrypt_key(7);
+    newer.verifier_kind = VerifierKind::sha512;
+    newer.verifier = std::string(64, 'd');
+    return txn.add_key(newer);
+  }));
+  const std::string newer = folder_.path() + "/newer";
+  ASSERT_EQ(0, in_child([&] {
+              BackupReport report;
+              return backup_store(store_, newer, false, &report).ok() ? 0 : 1;
+            }));
+  ASSERT_STORE_OK(restore(store_));  // without it
+  make_first_version(store_);
+  backup_ = newer;
+  EXPECT_EQ(StoreCode::other_version, restore(store_).code);
+  ASSERT_EQ(0, upgrade());
+  ASSERT_STORE_OK(restore(store_));
+}
+
 TEST_F(JournalRestore, ADamagedEntryRefusesItUnlessItIsForced) {
   ASSERT_EQ(0, in_child([&] {
               Environment environment;
@@ -569,6 +589,35 @@ TEST_F(FirstVersion, IsReadAndWrittenAsItIs) {
                          ? 0
                          : 1;
             }));
+}
+
+// Who reads such stores may be too old for records of the second version.
+TEST_F(FirstVersion, TakesNoRecordsThatOlderProgramsCanNotRead) {
+  KeyRecord newer = bcrypt_key(7);
+  newer.verifier_kind = VerifierKind::sha512;
+  newer.verifier = std::string(64, 'd');
+  ASSERT_EQ(0, add_elsewhere(0, 3));
+  const auto add = [&](WriteTxn &txn) { return txn.add_key(newer); };
+  const auto replace = [&](WriteTxn &txn) {
+    KeyRecord changed = newer;
+    changed.id = id_of(1);
+    return txn.replace_key(changed);
+  };
+  const auto import = [&](WriteTxn &txn) {
+    const std::string content = encode(newer);
+    return txn.add_keys({1, [&](std::size_t) { return NewKey{newer.id, content}; }}, {});
+  };
+  for (const std::function<StoreStatus(WriteTxn &)> &way :
+       {std::function<StoreStatus(WriteTxn &)>(add), std::function<StoreStatus(WriteTxn &)>(replace),
+        std::function<StoreStatus(WriteTxn &)>(import)}) {
+    const StoreStatus status = write(way);
+    EXPECT_EQ(StoreCode::other_version, status.code);
+    EXPECT_NE(std::string::npos, status.text.find("keyward store upgrade")) << status.text;
+  }
+  EXPECT_EQ(3U, stats_of(store_).keys);
+  ASSERT_EQ(0, upgrade());
+  ASSERT_STORE_OK(write(add));
+  EXPECT_EQ(4U, stats_of(store_).keys);
 }
 
 TEST_F(FirstVersion, AnUpgradeBeginsTheJournal) {

@@ -130,15 +130,21 @@ TEST_F(StoreReader, IsNeverOlderThanTheLastCommit) {
     return ok ? 0 : 1;
   });
   std::int64_t last = 0;
-  int states = 0;
+  int states = 0, stood = 0;
   for (int before = 0; before >= 0 && before < kCommits;) {
     before = committed;
+    ASSERT_LE(before, static_cast<std::int64_t>(reader_.last_commit().txn_id) - id_before);
     ASSERT_STORE_OK(reader_.begin());
     CredentialReader::FoundKey found;
     ASSERT_EQ(StoreCode::ok, reader_.find_key(locator(0), &found));
     const std::int64_t content = found.key.created_at_s % 1700000000;
     const std::int64_t named = static_cast<std::int64_t>(reader_.generation().txn_id) - id_before;
+    const Generation generation = reader_.generation();
     reader_.end();
+    if (generation == reader_.last_commit()) {  // what was read stands
+      ASSERT_EQ(named, content);
+      ++stood;
+    }
     ASSERT_LE(before, named);
     ASSERT_LE(named, content);
     ASSERT_LE(last, named);
@@ -147,7 +153,25 @@ TEST_F(StoreReader, IsNeverOlderThanTheLastCommit) {
   }
   EXPECT_EQ(0, commits.wait());
   EXPECT_LT(10, states);
+  EXPECT_LT(10, stood);
   munmap(page, 4096);
+}
+
+TEST_F(StoreReader, TellsTheLastCommitWithoutASnapshot) {
+  EXPECT_EQ(Generation(), reader_.last_commit());
+  ASSERT_STORE_OK(reader_.open(store_));
+  const Generation before = generation();
+  EXPECT_EQ(before, reader_.last_commit());
+  ASSERT_EQ(0, add_elsewhere(0, 1));
+  EXPECT_NE(before, reader_.last_commit());
+  EXPECT_EQ(generation(), reader_.last_commit());
+  reader_.close();
+  EXPECT_EQ(Generation(), reader_.last_commit());
+  CredentialWriter writer;
+  ASSERT_STORE_OK(writer.open(store_));
+  ASSERT_STORE_OK(writer.reader().begin());
+  writer.reader().end();
+  EXPECT_EQ(Generation(), writer.reader().last_commit());
 }
 
 TEST_F(StoreReader, ASnapshotStaysWhatItIs) {

@@ -83,6 +83,44 @@ TEST(TokenScopes, OfOtherClaimsAreOneValue) {
   }
 }
 
+// Of claims that the directive names: who has a role in an object has it by its name.
+TEST(TokenScopes, AreNamesOfAnObject) {
+  Issuer issuer;
+  issuer.scope_claims = {ClaimPath("roles")};
+  issuer.scope_claims_named = true;
+  EXPECT_EQ(scopes_of(R"({"roles":{"admin":{"42":"shop.example"},"guest":true,"b c":true}})", issuer), "admin guest");
+  EXPECT_EQ(scopes_of(R"({"roles":{"a":false,"b":null,"c":{},"d":[],"e":["x"],"f":1,"g":"true","h":""}})", issuer), "");
+  EXPECT_EQ(scopes_of(R"({"roles":{"*":true,"a:*":{"x":1},"b":true}})", issuer), "b");
+  EXPECT_EQ(scopes_of(R"({"roles":{"admin":{"admin2":true}}})", issuer), "admin");  // not entered
+  EXPECT_EQ(scopes_of(R"({"roles":{"":true}})", issuer), "");
+  Identity identity;
+  EXPECT_EQ(read(issuer, R"({"roles":{"admin":true}})", &identity), Cause::none);
+  EXPECT_TRUE(identity.scopes_are_roles);
+  EXPECT_EQ(scopes_of(R"({"scope":{"admin":true}})"), "");  // nobody has said that this one is an object
+  issuer.scope_claims = {ClaimPath("scope")};
+  EXPECT_EQ(scopes_of(R"({"scope":{"admin":true}})", issuer), "admin");
+}
+
+TEST(TokenScopes, AreThoseOfAllClaimsWhereTheIssuerSaysSo) {
+  Issuer issuer;
+  issuer.scope_claims = {ClaimPath("scp"), ClaimPath("roles"), ClaimPath("/a.b/c")};
+  issuer.scope_claims_named = true;
+  const std::string claims = R"({"roles":["admin","*"],"scp":"a b","a.b":{"c":"x"}})";
+  EXPECT_EQ(scopes_of(claims, issuer), "a b");
+  issuer.every_scope_claim = true;
+  EXPECT_EQ(scopes_of(claims, issuer), "a b admin x");
+  EXPECT_EQ(scopes_of(R"({"roles":{"admin":true}})", issuer), "admin");
+  EXPECT_EQ(scopes_of(R"({"roles":null,"scp":5,"a.b":{"c":[]}})", issuer), "");
+  Identity identity;
+  EXPECT_EQ(read(issuer, R"({"scp":"a b"})", &identity), Cause::none);
+  EXPECT_FALSE(identity.scopes_are_roles);
+  EXPECT_EQ(read(issuer, R"({"scp":"a b","roles":["r"]})", &identity), Cause::none);
+  EXPECT_TRUE(identity.scopes_are_roles);
+  EXPECT_EQ(read(issuer, R"({"scp":"a b","roles":"Billing Admin","a.b":{"c":"x"}})", &identity), Cause::none);
+  EXPECT_EQ(identity.scopes, "a b x");
+  EXPECT_TRUE(identity.has_undivided_scopes);
+}
+
 TEST(TokenScopes, AreScopeTokens) {
   EXPECT_EQ(scopes_of(R"({"scope":["a b","c"]})"), "c");  // one element isn't two
   EXPECT_EQ(scopes_of(R"({"scope":["a",1,null,true,["b"],{"c":1},"","d"]})"), "a d");
@@ -108,13 +146,33 @@ TEST(TokenSubject, IsATextThatCanBeOne) {
   EXPECT_TRUE(identity.has_subject);
   EXPECT_EQ(identity.subject, "auth0|5f\xc3\xa9 x");
   for (const char *bad : {"\"\"", "\"a\\r\\nb\"", "\"a\\u0000\"", "\"\\u007f\"", "\"a\\u0085\"", "\"\\t\"", "\" a\"",
-                          "\"a \"", "\"\\u00a0a\"", "1", "null", "true", "[\"a\"]", "{}"}) {
+                          "\"a \"", "\"\\u00a0a\"", "null", "true", "[\"a\"]", "{}"}) {
     Identity none;
     EXPECT_EQ(read(Issuer(), std::string(R"({"sub":)") + bad + "}", &none), Cause::bad_subject) << bad;
   }
   const std::string longest(256, 'a');
   EXPECT_EQ(read(Issuer(), R"({"sub":")" + longest + "\"}", &identity), Cause::none);
   EXPECT_EQ(read(Issuer(), R"({"sub":")" + longest + "a\"}", &identity), Cause::bad_subject);
+}
+
+TEST(TokenSubject, MayBeAWholeNumberWhereTheIssuerSaysSo) {
+  Issuer issuer;
+  Identity identity;
+  EXPECT_EQ(read(issuer, R"({"sub":42})", &identity), Cause::numeric_subject);
+  issuer.subject_may_be_number = true;
+  issuer.subject_prefix = "shop:";
+  for (const char *good : {"42", "\"42\"", "0", "9007199254740991"}) {
+    identity = Identity();
+    EXPECT_EQ(read(issuer, std::string(R"({"sub":)") + good + "}", &identity), Cause::none) << good;
+    EXPECT_TRUE(identity.has_subject);
+    EXPECT_EQ(identity.subject, "shop:" + (good[0] == '"' ? "42" : std::string(good)));
+  }
+  for (const char *bad : {"-1", "-0", "42.0", "4.2e1", "42e0", "1e2", "9007199254740992", "99999999999999999999"}) {
+    EXPECT_EQ(read(issuer, std::string(R"({"sub":)") + bad + "}", &identity), Cause::unfit_number) << bad;
+  }
+  for (const char *bad : {"null", "true", "[42]", "{}", "\"\"", "\" 42\""}) {
+    EXPECT_EQ(read(issuer, std::string(R"({"sub":)") + bad + "}", &identity), Cause::bad_subject) << bad;
+  }
 }
 
 TEST(TokenSubject, MayBeAbsentElsewhereOrPrefixed) {

@@ -275,6 +275,7 @@ TEST(PemKey, IsExactlyOnePublicKey) {
   EXPECT_EQ(pem_problem("# a comment\n" + good + "\n"), KeyProblem::none);
   EXPECT_EQ(pem_problem(""), KeyProblem::not_one_key);
   EXPECT_EQ(pem_problem("no key"), KeyProblem::not_one_key);
+  EXPECT_EQ(pem_problem("-----BEGIN CERTIFICATE-----\nAQAB\n-----END CERTIFICATE-----\n"), KeyProblem::certificate);
   EXPECT_EQ(pem_problem(good + good), KeyProblem::not_one_key);
   EXPECT_EQ(pem_problem(good + Signer::shared(KeyType::rsa).pem()), KeyProblem::not_one_key);
   EXPECT_EQ(pem_problem(good + "-----BEGIN PUBLIC KEY-----\n"), KeyProblem::not_one_key);

@@ -15,6 +15,7 @@ namespace keyward {
 namespace {
 
 constexpr const char *kNoMemory = "out of memory";
+constexpr ngx_int_t kProxyAuthRequired = 407;  // nginx has a name for it from 1.31.0 on
 
 // Whether the location that the request is in has an error_page for this status, whose URI has no variables. A named
 // location has no URI of its own.
@@ -191,6 +192,20 @@ ngx_int_t decide_access(ngx_http_request_t *r, const LocationConfiguration &loca
   return refuse(ctx, ctx->outcome.reason);
 }
 
+// Whether `satisfy any` would ask others because of the status alone, which keyward_message has chosen: who is over a
+// limit, or sent two credentials, is refused whatever others say.
+bool is_final_by_reason(ngx_http_request_t *r, ngx_int_t rc) noexcept {
+  const auto asks_others = [](ngx_int_t status) {
+    return status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN || status == kProxyAuthRequired;
+  };
+  const auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+  if (core->satisfy != NGX_HTTP_SATISFY_ANY || !asks_others(rc)) {
+    return false;
+  }
+  const RequestContext *ctx = current_context(r);
+  return ctx != nullptr && ctx->outcome.decision == Decision::refused && !asks_others(info(ctx->outcome.reason).status);
+}
+
 // The first of our phases that every main request comes to in each of its locations.
 ngx_int_t begin_location(ngx_http_request_t *r) noexcept {
   if (!withdraw_earlier_identity(r)) {
@@ -228,7 +243,14 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
   }
   // Memory that was refused ends a request with 500, never with a pass.
   const ngx_int_t rc = guarded(static_cast<ngx_int_t>(NGX_ERROR), [&] { return decide_access(r, location, mode); });
-  return rc != NGX_ERROR ? rc : internal_error(r, kNoMemory);
+  if (rc == NGX_ERROR) {
+    return internal_error(r, kNoMemory);
+  }
+  if (rc >= NGX_HTTP_SPECIAL_RESPONSE && is_final_by_reason(r, rc)) {
+    ngx_http_finalize_request(r, rc);
+    return NGX_DONE;
+  }
+  return rc;
 }
 
 ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {

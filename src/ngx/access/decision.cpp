@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "decide/decide.hpp"
 #include "ngx/nginx/header_list.hpp"
@@ -173,6 +174,7 @@ class WorkerBackground final : public Background {
   WorkerBackground(Worker &worker, RequestContext *ctx) noexcept : worker_(worker), ctx_(ctx) {}
 
   bool verify(const VerifierRun &run) override { return start_verification(worker_, ctx_, run); }
+  bool check_signature(SignatureRun run) override { return worker_.signature_runs.start(ctx_, std::move(run)); }
   void refile(std::string_view id, const Digest &usage_name, const Digest &tag, const Sha256 &sha) override {
     worker_.refile_key(id, usage_name, tag, sha);
   }
@@ -240,18 +242,17 @@ Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationCon
     reads.emplace(r, main_configuration(r).derived_variables);
   }
   const Acceptance &accepted = acceptance_for(location.acceptances, r->method);
-  Question asked;
-  asked.accepted = accepted;
-  asked.credential = present(worker, ctx, location, accepted);
-  asked.is_preflight = accepted.preflight && asked.credential.kind == Kind::anonymous && is_preflight(r);
-  asked.address = address_of(r->connection);
-  asked.now_s = ngx_time();
-  asked.now_ms = ngx_current_msec;
+  const Question asked{accepted,
+                       present(worker, ctx, location, accepted),
+                       accepted.preflight && ctx->credential.source == nullptr && is_preflight(r),
+                       address_of(r->connection),
+                       ngx_time(),
+                       ngx_current_msec};
   const MainConfiguration &main = worker.configuration;
   const WorkerIssuers issuers(worker);
-  const Resources with{main.policy, main.formats,      main.store.empty() ? nullptr : &worker.store(),
-                       worker.zone, worker.principals, worker.tokens,
-                       issuers,     *main.every_issuer};
+  const Resources with{main.policy,       main.formats,      main.store.empty() ? nullptr : &worker.store(),
+                       worker.zone,       worker.principals, worker.tokens,
+                       worker.signatures, issuers,           *main.every_issuer};
   LocationPlace place(r, location);
   WorkerBackground background(worker, ctx);
   const Case one{with, asked, place, background, ctx->state, ctx->outcome};

@@ -7,6 +7,7 @@
 #include "auth/credential_text.hpp"
 #include "base/quote.hpp"
 #include "base/text_rules.hpp"
+#include "jwt/explain.hpp"
 
 namespace keyward {
 namespace {
@@ -28,7 +29,8 @@ class LogText {
 };
 
 constexpr const char *kUndivided =
-    "; its scope_claim is one string with blanks, which is not split into scopes: let the issuer write an array";
+    "; a claim of its scope_claim is one string with blanks, which is not split into scopes: let the issuer write an "
+    "array";
 
 // What a token says of itself is told only where its signature holds; its issuer's name is the configuration's.
 void log_token_refusal(ngx_uint_t level, const RequestContext *ctx, const char *verb) noexcept {
@@ -45,7 +47,9 @@ void log_token_refusal(ngx_uint_t level, const RequestContext *ctx, const char *
     return;
   }
   const bool known = ctx->outcome.token_cause != jwt::Cause::none;
-  const ngx_str_t cause = borrow(known ? to_text(ctx->outcome.token_cause) : std::string_view());
+  const std::string words =
+      guarded(std::string(), [&] { return known ? explain(ctx->outcome.token_cause, ctx->outcome.issuer) : ""; });
+  const ngx_str_t cause = borrow(words);
   ngx_log_error(level, ctx->r->connection->log, 0, "keyward %s: %V%s%V%s%V%s", verb, &name, known ? ": " : "", &cause,
                 issuer.len != 0 ? ", issuer \"" : "", &issuer, issuer.len != 0 ? "\"" : "");
 }

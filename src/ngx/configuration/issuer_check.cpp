@@ -53,18 +53,20 @@ void check_pairs(ngx_conf_t *cf, const MainConfiguration &main, Reading *reading
     for (std::size_t j = 0; j < i; ++j) {
       const IssuerConfiguration &one = *main.issuers[i];
       const IssuerConfiguration &other = *main.issuers[j];
-      const bool same_place = one.keys.from == other.keys.from && one.keys.where == other.keys.where;
+      const bool same_place =
+          one.keys.from == other.keys.from && one.keys.where == other.keys.where && one.keys.kind == other.keys.kind;
       const bool same_keys = one.loaded && other.loaded && one.loaded->shares_keys_with(*other.loaded);
       if ((same_place || same_keys) && !jwt::are_distinct(one.rules, other.rules)) {
         reading->problems.push_back(
             named(one) + " has a key of issuer \"" + other.rules.name +
             "\", so that it can't be told which of the two has issued a token; let them differ in \"issuer\", "
-            "\"type\" or \"require\"");
+            "\"type\" or \"require\", or name in each an \"audience\" that the other one doesn't");
       } else if (may_come_to_share(one, other) && !jwt::are_distinct(one.rules, other.rules)) {
         ngx_log_error(
             NGX_LOG_WARN, cf->log, 0,
             "tokens of %s and of issuer \"%s\" differ in nothing but their keys: if both ever publish the same "
-            "key, it counts for one of them only; let the two differ in \"issuer\", \"type\" or \"require\"",
+            "key, it counts for one of them only; let the two differ in \"issuer\", \"type\" or \"require\", or name "
+            "in each an \"audience\" that the other one doesn't",
             named(one).c_str(), other.rules.name.c_str());
       }
       // Else tokens of the one would be left to the other while only that one still has keys.

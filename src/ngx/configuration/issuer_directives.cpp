@@ -115,8 +115,15 @@ Wrong set_key_file(ngx_conf_t *cf, const Words &words, Block *block) {
   if (words[1].empty()) {
     return "is empty; write the path of a file";
   }
-  block->issuer->keys.where = full_path(cf, words[1]);
-  return kGood;
+  KeyPlace &keys = block->issuer->keys;
+  keys.where = full_path(cf, words[1]);
+  keys.kind = Place == From::public_key    ? jwt::KeyFileKind::public_key
+              : Place == From::secret_file ? jwt::KeyFileKind::secret
+                                           : jwt::KeyFileKind::key_set;
+  const bool good = words.size() == 2 || jwt::parse_secret_kind(words[2], &keys.kind);
+  return good ? kGood
+              : Wrong("unknown form " + quoted(words[2]) +
+                      "; it may be base64url or hex, and without either the secret is the file as it is");
 }
 
 // --- the block -------------------------------------------------------------------------------------------------
@@ -131,7 +138,7 @@ constexpr Directive kKeyDirectives[] = {
     {"jwks_uri", 1, 6, set_jwks_uri},
     {"jwks_file", 1, 1, set_key_file<From::jwks_file>},
     {"public_key", 1, 1, set_key_file<From::public_key>},
-    {"secret_file", 1, 1, set_key_file<From::secret_file>},
+    {"secret_file", 1, 2, set_key_file<From::secret_file>},
 };
 
 Wrong set_inside(ngx_conf_t *cf, const Words &words, Block *block) {

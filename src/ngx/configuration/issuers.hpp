@@ -7,6 +7,7 @@
 
 #include "auth/shared_subjects.hpp"
 #include "jwt/issuer.hpp"
+#include "jwt/key_file.hpp"
 #include "jwt/key_set.hpp"
 #include "ngx/configuration/key_file_stamp.hpp"
 
@@ -16,7 +17,8 @@ namespace keyward {
 struct KeyPlace {
   enum class From { jwks_uri, jwks_file, public_key, secret_file };
   From from = From::jwks_uri;
-  std::string where;  // the URL as it was written, or an absolute path
+  std::string where;                                  // the URL as it was written, or an absolute path
+  jwt::KeyFileKind kind = jwt::KeyFileKind::key_set;  // of a file
   // Of jwks_uri only.
   std::int64_t refresh_s = 900, stale_s = 86400;
   std::string cache, ca;                            // absolute paths; empty: the default

@@ -22,12 +22,6 @@ constexpr std::int64_t kSettlingSeconds = 2;
 
 std::string in_quotes(std::string_view text) { return '"' + std::string(text) + '"'; }
 
-jwt::KeyFileKind kind_of(From from) noexcept {
-  return from == From::public_key    ? jwt::KeyFileKind::public_key
-         : from == From::secret_file ? jwt::KeyFileKind::secret
-                                     : jwt::KeyFileKind::key_set;
-}
-
 void warn_of_mode(const IssuerConfiguration &issuer, std::vector<std::string> *warnings) {
   struct stat st = {};
   if (::stat(issuer.keys.where.c_str(), &st) != 0) {
@@ -101,10 +95,9 @@ LoadedKeys KeyFiles::load(const IssuerConfiguration &issuer) {
   if (!source.error.empty()) {
     return loaded;
   }
-  jwt::KeyFile file = jwt::parse_key_file(source.text, kind_of(issuer.keys.from), issuer.rules.algorithms);
+  jwt::KeyFile file = jwt::parse_key_file(source.text, issuer.keys.kind, issuer.rules.algorithms);
   if (file.keys == nullptr) {
-    loaded.error =
-        in_quotes(path) + ": " + file.error + (file.holds_secret ? ", and name that file by \"secret_file\"" : "");
+    loaded.error = in_quotes(path) + ": " + file.error + (file.holds_secret ? "; name it by \"secret_file\"" : "");
     return loaded;
   }
   loaded.warnings = std::move(file.warnings);

@@ -35,7 +35,8 @@ constexpr Known kKnown[] = {
 
 void WatchedFields::add(std::string_view lowcase, FieldUse use) {
   const std::size_t bucket = lowcase.size() & kMask;
-  lengths_ |= std::uint64_t{1} << bucket;
+  // A hyphen stands for whatever is neither letter nor digit.
+  firsts_[bucket] |= lowcase.front() == '-' ? ~std::uint32_t{0} : bit_of(static_cast<unsigned char>(lowcase.front()));
   fields_.insert(fields_.begin() + begin_[bucket + 1], {std::string(lowcase), use});
   std::for_each(begin_.begin() + static_cast<std::ptrdiff_t>(bucket) + 1, begin_.end(), [](auto &begin) { ++begin; });
 }

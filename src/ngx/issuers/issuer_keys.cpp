@@ -71,7 +71,8 @@ bool IssuerKeys::adopt(std::size_t issuer, std::shared_ptr<const jwt::KeySet> ke
   if (twin != nullptr && set.told_of != twin) {
     ngx_log_error(NGX_LOG_ERR, log_, 0,
                   "keyward: issuer \"%s\" can't use the keys that issuer \"%s\" has, too; the two must "
-                  "differ in \"issuer\", \"type\" or \"require\"",
+                  "differ in \"issuer\", \"type\" or \"require\", or each name an \"audience\" that the other one "
+                  "doesn't",
                   configuration_.issuers[issuer]->rules.name.c_str(), twin->name.c_str());
   }
   set.told_of = twin;

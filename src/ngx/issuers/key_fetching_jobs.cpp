@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "base/time_text.hpp"
+#include "jwt/key_file.hpp"
 #include "ngx/store/usage_keeper.hpp"
 
 namespace keyward {
@@ -22,6 +23,13 @@ void log_refusals(ngx_log_t *log, const FetchSource &source, const std::vector<j
   }
 }
 
+void log_remarks(ngx_log_t *log, const FetchSource &source, const std::vector<std::string> &remarks) {
+  for (std::size_t i = 0; i < remarks.size() && i < kMaxRefusalsTold; ++i) {
+    ngx_log_error(NGX_LOG_WARN, log, 0, "keyward: issuer \"%s\": %s: %s", source.issuer.c_str(),
+                  source.request.url.shown.c_str(), remarks[i].c_str());
+  }
+}
+
 // Only what has changed: the same failure again is at level info.
 void log_outcome(ngx_log_t *log, const FetchSource &source, const FetchOutcome &outcome, const KeySetState &before) {
   const char *issuer = source.issuer.c_str();
@@ -30,6 +38,7 @@ void log_outcome(ngx_log_t *log, const FetchSource &source, const FetchOutcome &
     if (outcome.changed) {
       ngx_log_error(NGX_LOG_NOTICE, log, 0, "keyward: issuer \"%s\": %uz keys from %s", issuer, outcome.keys, url);
       log_refusals(log, source, outcome.refusals);
+      log_remarks(log, source, outcome.remarks);
     } else if (before.problem != FetchProblem::none) {
       ngx_log_error(NGX_LOG_NOTICE, log, 0, "keyward: issuer \"%s\": keys can be fetched again from %s", issuer, url);
     }
@@ -121,6 +130,7 @@ bool KeyFetching::FetchJob::read() {
   outcome_.problem = usable ? FetchProblem::none : FetchProblem::unusable;
   outcome_.detail = usable ? std::string() : error;
   outcome_.keys = keys.size();
+  outcome_.remarks = jwt::remarks_on(keys);
   return usable;
 }
 

@@ -29,6 +29,7 @@ struct FetchOutcome {
   bool changed = false;  // it isn't the set that was there
   std::size_t keys = 0;
   std::vector<jwt::KeyRefusal> refusals;
+  std::vector<std::string> remarks;  // on keys that are used
   std::string cache_failure;
 };
 

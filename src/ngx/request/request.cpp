@@ -31,11 +31,13 @@ bool RequestContext::remember_taken(const Source &source, std::string_view text,
   if (find_taken(source) != nullptr) {
     return true;
   }
-  void *memory = ngx_palloc(r->pool, sizeof(TakenCredential));
-  if (memory == nullptr) {
+  TakenCredential *one = first_taken.push();
+  one = one != nullptr ? one : pool_new<TakenCredential>(r->pool);
+  if (one == nullptr) {
     return false;
   }
-  taken = new (memory) TakenCredential{&source, text, twice, taken};
+  *one = {&source, text, twice, taken};
+  taken = one;
   return true;
 }
 

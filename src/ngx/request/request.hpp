@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "answer/refusal.hpp"
+#include "base/inline_list.hpp"
 #include "decide/outcome.hpp"
 #include "decide/request_state.hpp"
 #include "ngx/configuration/configuration.hpp"
@@ -46,7 +47,7 @@ struct FoundCredential {
 };
 
 // What a source gave before it was taken out of the request: a later location's sources count as if it were still
-// there. In the request's pool, the latest first.
+// there. In the context, or in the request's pool; the latest first.
 struct TakenCredential {
   const Source *source = nullptr;  // of the configuration of the location that took it
   std::string_view text;           // of Authorization: all that the field held
@@ -94,8 +95,9 @@ struct RequestContext {
   std::unique_ptr<KeyWait> key_wait;
   QueryCredential query;
   const TakenCredential *taken = nullptr;
-  bool identity_set = false;           // the identity fields are there
-  bool destination_is_within = false;  // a location that admitted the request has its Destination, too
+  InlineList<TakenCredential, 1> first_taken;  // nearly every request has one, and no more
+  bool identity_set = false;                   // the identity fields are there
+  bool destination_is_within = false;          // a location that admitted the request has its Destination, too
 
   // Of the latest decision.
   const LocationConfiguration *location = nullptr;

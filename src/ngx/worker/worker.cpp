@@ -36,6 +36,7 @@ Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
       tokens(conf.issuers.empty() ? 0 : kTokens, kRememberedBytes),
       issuer_keys(conf, running_cycle->log),
       bcrypt_concurrency(conf.bcrypt_concurrency),
+      signature_runs(running_cycle->log),
       credentials_(conf.store, &zone, running_cycle->log),
       usage_(conf, &zone, running_cycle->log),
       tick_(on_tick, this, running_cycle->log) {
@@ -81,6 +82,7 @@ Worker::~Worker() {
   fetching.reset();
   bcrypt_pool.stop();
   candidate_pool_.stop();
+  signature_runs.stop();
   abandon_runs(&verifications);
   credentials_.stop();
   usage_.stop();

@@ -17,6 +17,7 @@
 #include "ngx/nginx/watched_pool.hpp"
 #include "ngx/store/credential_store.hpp"
 #include "ngx/store/usage_keeper.hpp"
+#include "ngx/worker/signature_check.hpp"
 #include "ngx/worker/verification.hpp"
 
 namespace keyward {
@@ -42,6 +43,8 @@ struct Worker {
   std::atomic<bool> closing{false};
   Verifications verifications;
   WatchedPool bcrypt_pool;
+  SignatureBudget signatures;
+  SignatureRuns signature_runs;
   std::unique_ptr<KeyFetching> fetching;  // once begin_keys() was called
 
   // For candidates of legacy prefixes; started when the first one comes. nullptr: it can't be.

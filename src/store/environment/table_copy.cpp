@@ -45,7 +45,7 @@ struct TableCopy::Step {
   StoreStatus check();
   StoreStatus remove_surplus();
   StoreStatus copy_one();
-  bool value_of_source(std::string_view *value);
+  bool value_of_source(std::string_view *value, StoreStatus *refused);
 
   TableCursor source_, target_;
   std::string sealed_;
@@ -101,13 +101,13 @@ StoreStatus TableCopy::Step::remove_surplus() {
 
 StoreStatus TableCopy::Step::copy_one() {
   std::string_view value;
+  StoreStatus status;
   ++seen;
-  if (is_own(copy.table, source_.key) || !value_of_source(&value)) {
+  if (is_own(copy.table, source_.key) || !value_of_source(&value, &status)) {
     source_.next();
-    return {};
+    return status;
   }
   last = source_.key;
-  StoreStatus status;
   if (!target_.at_end() && target_.key == last && target_.value == value) {
     target_.next();
   } else {
@@ -125,8 +125,8 @@ StoreStatus TableCopy::Step::copy_one() {
   return status;
 }
 
-// false: it is damaged.
-bool TableCopy::Step::value_of_source(std::string_view *value) {
+// false: it is damaged, or refused.
+bool TableCopy::Step::value_of_source(std::string_view *value, StoreStatus *refused) {
   *value = source_.value;
   if (!copy.reseal) {
     return true;
@@ -134,6 +134,9 @@ bool TableCopy::Step::value_of_source(std::string_view *value) {
   std::string_view content;
   if (!copy.from->seal().open(copy.table, source_.key, source_.value, &content)) {
     copy.damaged(copy.table, source_.key);
+    return false;
+  }
+  if (copy.admit && !(*refused = copy.admit(content)).ok()) {
     return false;
   }
   sealed_.assign(content);

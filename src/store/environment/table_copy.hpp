@@ -20,6 +20,8 @@ struct TableCopy {
   // table can't be reached; without `damaged` that ends the copying.
   bool reseal = false;
   std::function<void(Table table, std::string_view key)> damaged;
+  // Asked about each record that is sealed anew; what isn't ok ends the copying. May be empty.
+  std::function<StoreStatus(std::string_view content)> admit;
   std::function<void(std::uint64_t copied)> progress;  // entries of this table; may be empty
 
   // Run again with a later snapshot, it reads both and writes what differs. Schemas are each environment's own.

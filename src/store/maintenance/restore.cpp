@@ -129,6 +129,11 @@ StoreStatus Restore::copy_backup() {
                                  : of == Table::keys ? "backup key " + std::string(key)
                                                      : "a record of " + table_name);
     };
+    if (table == Table::keys && version < kJournalVersion) {
+      copy.admit = [](std::string_view content) {
+        return is_tagged_record(content) ? failure(StoreCode::other_version, kNeedsUpgrade) : StoreStatus();
+      };
+    }
     if (table == Table::keys) {
       copy.progress = [this](std::uint64_t copied) { progress_("copying", copied, report_->keys); };
     }

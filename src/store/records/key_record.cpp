@@ -4,9 +4,14 @@
 //   verifier, subject, plan, scopes, limits, name, preview, legacy prefix, predecessor, successor, counter, challenge
 //
 // Texts stand behind their length (u8; u16 for subject and scopes), limits behind their number.
+//
+// What came later follows in fields with tags (see Tag), and the version is 2 then. A record without any is of version
+// 1, so that no record can be written in two ways. A new field is a word in Tag, a line in put_fields() and one in
+// take_field(): a program that doesn't know it takes the record for damaged, as it can't tell whom the field keeps out.
 #include <utility>
 
 #include "base/text_rules.hpp"
+#include "key/hash_form.hpp"
 #include "store/records/record.hpp"
 #include "store/records/record_codec.hpp"
 
@@ -18,6 +23,12 @@ using namespace codec;
 
 constexpr std::uint8_t kIndexed = 1, kHasScopes = 2, kHasLimits = 4;
 constexpr std::size_t kMaxVerifierBytes = 60;
+
+// On disk; they ascend there.
+enum class Tag : std::uint8_t {
+  verifier = 1,      // of the kinds from `hash` on; the place of the older ones is empty then
+  locator_kind = 2,  // u8, where it isn't sha256
+};
 
 struct Name {
   KeyState state;
@@ -33,6 +44,56 @@ std::uint8_t flags_of(const KeyRecord &record) noexcept {
                                    (record.limits.present ? kHasLimits : 0));
 }
 
+bool has_tagged_verifier(VerifierKind kind) noexcept { return kind >= VerifierKind::hash; }
+
+void put_fields(std::string *out, const KeyRecord &record) {
+  const auto put = [out](Tag tag, std::string_view content) {
+    put_tagged(out, static_cast<std::uint8_t>(tag), content);
+  };
+  if (has_tagged_verifier(record.verifier_kind)) {
+    put(Tag::verifier, record.verifier);
+  }
+  if (record.locator_kind != LocatorKind::sha256) {
+    const char kind = static_cast<char>(record.locator_kind);
+    put(Tag::locator_kind, {&kind, 1});
+  }
+}
+
+// What is written for "none" is no field: it isn't written.
+bool take_field(Tag tag, std::string_view content, KeyView *view) noexcept {
+  switch (tag) {
+    case Tag::verifier:
+      view->verifier = content;
+      return has_tagged_verifier(view->verifier_kind) && !content.empty();
+    case Tag::locator_kind: {
+      std::uint8_t kind = 0;
+      const bool known = take_int(&content, &kind) && content.empty() && kind != 0 &&
+                         kind <= static_cast<std::uint8_t>(LocatorKind::hmac_sha256);
+      view->locator_kind = static_cast<LocatorKind>(kind);
+      return known;
+    }
+  }
+  return false;
+}
+
+// What stands behind the texts: nothing in the first version, at least one field in the second. The view may have been
+// used before: what has no field is "none".
+bool take_fields(std::uint8_t version, std::string_view *in, KeyView *view) noexcept {
+  view->locator_kind = LocatorKind::sha256;
+  const bool has_fields = version == kTaggedRecordVersion;
+  if (has_fields == in->empty() || (has_tagged_verifier(view->verifier_kind) && !view->verifier.empty())) {
+    return false;
+  }
+  std::uint8_t tag = 0;
+  std::string_view content;
+  while (!in->empty()) {
+    if (!take_tagged(in, &tag, &content) || !take_field(static_cast<Tag>(tag), content, view)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool take_texts(std::string_view *in, KeyView *view) noexcept {
   using Short = std::uint8_t;
   return take_bytes(in, std::tuple_size_v<Locator>, &view->locator) && take_text<Short>(in, &view->verifier) &&
@@ -41,23 +102,44 @@ bool take_texts(std::string_view *in, KeyView *view) noexcept {
          take_text<Short>(in, &view->name) && take_text<Short>(in, &view->preview) &&
          take_text<Short>(in, &view->legacy_prefix) && take_text<Short>(in, &view->predecessor) &&
          take_text<Short>(in, &view->successor) && take_text<Short>(in, &view->counter_id) &&
-         take_text<Short>(in, &view->pkce_challenge) && in->empty();
+         take_text<Short>(in, &view->pkce_challenge);
+}
+
+bool is_hash(std::string_view text) noexcept {
+  HashForm form;
+  return parse_hash(text, &form) == HashFault::none;
+}
+
+// A digest of the whole key. While it is what the key is found by, the locator is its own.
+bool is_digest(const KeyView &view, std::size_t size, LocatorKind own) noexcept {
+  if (!view.indexed || !view.legacy_prefix.empty() || view.verifier.size() != size) {
+    return false;
+  }
+  return view.locator_kind == own ? view_of(locator_of(own, view.verifier)) == view.locator
+                                  : view.locator_kind == LocatorKind::sha256;
 }
 
 // A verifier of its kind, found in the way that its kind is found.
 bool is_verifiable(const KeyView &view) noexcept {
   const std::string_view nowhere("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", std::tuple_size_v<Locator>);
-  if (!view.indexed && view.locator != nowhere) {
+  const bool by_sha256 = view.locator_kind == LocatorKind::sha256;
+  if (!view.indexed && (view.locator != nowhere || !by_sha256)) {
     return false;
   }
   switch (view.verifier_kind) {
     case VerifierKind::bcrypt:
-      return view.indexed && view.legacy_prefix.empty() && is_bcrypt_hash(view.verifier);
+      return view.indexed && by_sha256 && view.legacy_prefix.empty() && is_bcrypt_hash(view.verifier);
     case VerifierKind::sha256:
-      return view.indexed && view.legacy_prefix.empty() && view.verifier.size() == std::tuple_size_v<Sha256> &&
-             view.verifier.substr(0, view.locator.size()) == view.locator;
+      return by_sha256 && is_digest(view, std::tuple_size_v<Sha256>, LocatorKind::sha256);
     case VerifierKind::legacy_prefix:
-      return is_legacy_prefix(view.legacy_prefix) && is_bcrypt_hash(view.verifier);
+      return by_sha256 && is_legacy_prefix(view.legacy_prefix) && is_bcrypt_hash(view.verifier);
+    case VerifierKind::hash:
+      return (view.legacy_prefix.empty() ? view.indexed : by_sha256 && is_legacy_prefix(view.legacy_prefix)) &&
+             is_hash(view.verifier);
+    case VerifierKind::sha512:
+      return is_digest(view, std::tuple_size_v<Sha512>, LocatorKind::sha512);
+    case VerifierKind::hmac_sha256:
+      return is_digest(view, std::tuple_size_v<Sha256>, LocatorKind::hmac_sha256);
   }
   return false;
 }
@@ -94,9 +176,10 @@ bool parse_key_state(std::string_view text, KeyState *state) noexcept {
 }
 
 std::string encode(const KeyRecord &record) {
-  std::string out;
+  std::string out, fields;
   out.reserve(256);
-  put_int(&out, kRecordVersion);
+  put_fields(&fields, record);
+  put_int(&out, fields.empty() ? kRecordVersion : kTaggedRecordVersion);
   put_int(&out, static_cast<std::uint8_t>(record.state));
   put_int(&out, static_cast<std::uint8_t>(record.verifier_kind));
   put_int(&out, flags_of(record));
@@ -107,7 +190,8 @@ std::string encode(const KeyRecord &record) {
   put_int(&out, record.overlap_until_s);
   out.append(view_of(record.locator));
   using Short = std::uint8_t;
-  const bool fits = put_text<Short>(&out, record.verifier, kMaxVerifierBytes) &&
+  const bool tagged_verifier = has_tagged_verifier(record.verifier_kind);
+  const bool fits = put_text<Short>(&out, tagged_verifier ? std::string_view() : record.verifier, kMaxVerifierBytes) &&
                     put_text<std::uint16_t>(&out, record.subject, kMaxSubjectBytes) &&
                     put_text<Short>(&out, record.plan, kMaxPlanBytes) && put_scopes(&out, record.scopes) &&
                     put_limits(&out, record.limits) && put_text<Short>(&out, record.name, kMaxNameBytes) &&
@@ -117,13 +201,19 @@ std::string encode(const KeyRecord &record) {
                     put_text<Short>(&out, record.successor, kMaxIdBytes) &&
                     put_text<Short>(&out, record.counter_id, kMaxIdBytes) &&
                     put_text<Short>(&out, record.pkce_challenge, kMaxChallengeBytes);
-  return fits ? out : std::string();
+  return fits ? out.append(fields) : std::string();
+}
+
+bool is_tagged_record(std::string_view content) noexcept {
+  std::uint8_t version = 0;
+  return take_int(&content, &version) && version >= kTaggedRecordVersion;
 }
 
 bool decode(std::string_view content, KeyView *view) noexcept {
   std::uint8_t version = 0, state = 0, kind = 0, flags = 0;
-  if (!take_int(&content, &version) || version != kRecordVersion || !take_int(&content, &state) ||
-      !take_int(&content, &kind) || !take_int(&content, &flags) || flags > (kIndexed | kHasScopes | kHasLimits)) {
+  if (!take_int(&content, &version) || (version != kRecordVersion && version != kTaggedRecordVersion) ||
+      !take_int(&content, &state) || !take_int(&content, &kind) || !take_int(&content, &flags) ||
+      flags > (kIndexed | kHasScopes | kHasLimits)) {
     return false;
   }
   view->state = static_cast<KeyState>(state);
@@ -133,7 +223,8 @@ bool decode(std::string_view content, KeyView *view) noexcept {
   view->has_limits = (flags & kHasLimits) != 0;
   return take_int(&content, &view->pkce_tries) && take_int(&content, &view->created_at_s) &&
          take_int(&content, &view->expires_at_s) && take_int(&content, &view->changed_at_s) &&
-         take_int(&content, &view->overlap_until_s) && take_texts(&content, view) && is_valid(*view);
+         take_int(&content, &view->overlap_until_s) && take_texts(&content, view) &&
+         take_fields(version, &content, view) && is_valid(*view);
 }
 
 KeyRecord to_record(std::string_view id, const KeyView &view) {
@@ -146,6 +237,7 @@ KeyRecord to_record(std::string_view id, const KeyView &view) {
   if (view.locator.size() == record.locator.size()) {
     std::memcpy(record.locator.data(), view.locator.data(), record.locator.size());
   }
+  record.locator_kind = view.locator_kind;
   record.legacy_prefix = view.legacy_prefix;
   record.subject = view.subject;
   record.plan = view.plan;

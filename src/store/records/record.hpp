@@ -1,4 +1,4 @@
-// What the store keeps about keys, subjects and plans, and its form on disk (version 1, little-endian).
+// What the store keeps about keys, subjects and plans, and its form on disk (little-endian, with a version in front).
 #pragma once
 
 #include <cstdint>
@@ -9,11 +9,14 @@
 #include "base/bytes.hpp"
 #include "base/rate.hpp"
 #include "base/text_rules.hpp"
+#include "key/locator.hpp"
 #include "key/verifier.hpp"
 
 namespace keyward {
 
-inline constexpr std::uint8_t kRecordVersion = 1;
+// Of all records; and of a key's that has what the first version has no place for. Stores of the first format hold none
+// of the second.
+inline constexpr std::uint8_t kRecordVersion = 1, kTaggedRecordVersion = 2;
 
 // In bytes; base/text_rules.hpp has the other texts' longest.
 inline constexpr std::size_t kMaxPreviewBytes = 64;
@@ -35,11 +38,12 @@ struct KeyRecord {
   std::string id;  // the record's key in the table, not part of its content
   KeyState state = KeyState::active;
   VerifierKind verifier_kind = VerifierKind::bcrypt;
-  std::string verifier;  // bcrypt and legacy_prefix: 60 characters; sha256: 32 bytes
-  bool indexed = false;  // has an entry in `index` under locator (legacy_prefix: after its first success)
+  std::string verifier;  // bcrypt and legacy_prefix: 60 characters; hash: its text; the others: 32 or 64 bytes
+  bool indexed = false;  // has an entry in `index` under locator; without it, it is found by its plain prefix
   Locator locator = {};
-  std::string legacy_prefix;  // legacy_prefix only
-  std::string subject, plan;  // empty: none
+  LocatorKind locator_kind = LocatorKind::sha256;  // another one until the key's first success
+  std::string legacy_prefix;                       // legacy_prefix, and hash where no digest is known
+  std::string subject, plan;                       // empty: none
   OptionalList<std::string> scopes;
   OptionalList<Rate> limits;
   std::int64_t created_at_s = 0;
@@ -62,6 +66,7 @@ struct KeyView {
   bool has_limits = false;
   std::uint8_t pkce_tries = 0;
   std::int64_t created_at_s = 0, expires_at_s = 0, changed_at_s = 0, overlap_until_s = 0;
+  LocatorKind locator_kind = LocatorKind::sha256;
   std::string_view locator;  // 16 bytes
   std::string_view verifier, subject, plan;
   std::string_view scopes;  // separated by single spaces
@@ -79,8 +84,10 @@ bool has_ended(const Key &key, std::int64_t now_s) noexcept {
 std::string encode(const KeyRecord &record);
 // false for anything that encode() would not have written: other versions, lengths that don't add up, an
 // unknown state or verifier, a verifier that isn't one (a DES, MD5 or $2x$ hash, one of cost 31), bad
-// scopes, rates out of range, trailing bytes. Never reads out of bounds.
+// scopes, rates out of range, unknown fields, trailing bytes. Never reads out of bounds.
 bool decode(std::string_view content, KeyView *view) noexcept;
+// Whether a key's record, as it lies in the store, is one that only stores of the second format may hold.
+bool is_tagged_record(std::string_view content) noexcept;
 KeyRecord to_record(std::string_view id, const KeyView &view);
 // The i-th limit of a packed list; 0 <= i < limit_count().
 std::size_t limit_count(std::string_view packed) noexcept;

@@ -36,6 +36,19 @@ bool take_text(std::string_view *in, std::string_view *text) noexcept {
   return true;
 }
 
+// A field behind its tag (u8) and its length (u32). Tags ascend, and each is there at most once.
+inline void put_tagged(std::string *out, std::uint8_t tag, std::string_view content) {
+  put_int(out, tag);
+  put_int(out, static_cast<std::uint32_t>(content.size()));
+  out->append(content);
+}
+
+// The next field; *tag is the one before (0: none), and becomes this one's.
+inline bool take_tagged(std::string_view *in, std::uint8_t *tag, std::string_view *content) noexcept {
+  const std::uint8_t before = *tag;
+  return take_int(in, tag) && *tag > before && take_text<std::uint32_t>(in, content);
+}
+
 inline bool take_bytes(std::string_view *in, std::size_t size, std::string_view *bytes) noexcept {
   if (in->size() < size) {
     return false;

@@ -189,8 +189,7 @@ StoreStatus Import::fill_entries(Table table, Prefix prefix) {
 }
 
 std::string_view candidate_prefix(const KeyView &view) noexcept {
-  const bool candidate = view.verifier_kind == VerifierKind::legacy_prefix && !view.indexed;
-  return candidate ? view.legacy_prefix : std::string_view();
+  return view.indexed ? std::string_view() : view.legacy_prefix;
 }
 
 }  // namespace
@@ -206,6 +205,9 @@ StoreStatus WriteTxn::add_keys(const NewKeys &keys, const Progress &progress) {
   const Environment &environment = state_->environment;
   Import import(&scope, keys, progress);
   StoreStatus status = import.order();
+  for (std::size_t i = 0; status.ok() && i < keys.count; ++i) {
+    status = state_->refuse_newer(keys.at(i).content);
+  }
   status = status.ok() ? scope.reserve(import.bytes(), environment.map_bytes(), environment.used_bytes()) : status;
   status = status.ok() ? import.fill_keys() : status;
   status = status.ok() ? import.fill_index() : status;

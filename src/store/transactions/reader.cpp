@@ -228,13 +228,27 @@ void CredentialReader::end() noexcept {
   State &state = *state_;
   if (state.in_snapshot) {
     state.in_snapshot = false;
-    state.copies.clear();
+    if (!state.copies.empty()) {  // clearing a deque isn't cheap, and nearly no mount is read-only
+      state.copies.clear();
+    }
     mdb_txn_reset(state.txn.get());
     state.unlock_gate();
   }
 }
 
 Generation CredentialReader::generation() const noexcept { return state_->generation; }
+
+Generation CredentialReader::last_commit() const noexcept {
+  const State &state = *state_;
+  // A writer of this process may be mapping the file anew, under the gate.
+  if (state.shared || !state.is_open() || state.inherited()) {
+    return {};
+  }
+  // Reads the id in the newest meta page, which a commit writes before it is done.
+  MDB_envinfo info;
+  mdb_env_info(state.environment.get(), &info);
+  return {state.generation.incarnation, info.me_last_txnid};
+}
 
 const Seal &CredentialReader::seal() const noexcept { return state_->environment.seal(); }
 

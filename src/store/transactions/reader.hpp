@@ -26,7 +26,7 @@ namespace keyward {
 // and doesn't come back. So what is remembered under a generation can only be dropped too early, never kept too long.
 struct Generation {
   std::uint64_t incarnation = 0;  // another one whenever any reader of this process (re)opens files; 0: none
-  std::uint64_t txn_id = 0;       // mdb_txn_id of the renewed transaction, never mdb_env_info
+  std::uint64_t txn_id = 0;       // mdb_txn_id of the renewed transaction; to compare with it, also mdb_env_info's
 
   friend bool operator==(const Generation &a, const Generation &b) noexcept {
     return a.incarnation == b.incarnation && a.txn_id == b.txn_id;
@@ -70,6 +70,10 @@ class CredentialReader {
   StoreStatus begin();
   void end() noexcept;
   Generation generation() const noexcept;  // between begin() and end()
+  // What a snapshot begun now would be of, without beginning one: what was remembered under this stands. Only for that:
+  // a commit shows here a moment before snapshots begin behind it, so nothing is remembered under what this says.
+  // Without incarnation: only a snapshot can tell.
+  Generation last_commit() const noexcept;
 
   // Between begin() and end(). Views live until end(). not_found is a normal value; damaged: a checksum or a form
   // failed, or an index entry leads nowhere.

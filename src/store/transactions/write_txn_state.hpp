@@ -58,6 +58,8 @@ struct WriteTxn::State {
   // The changes to the records about the whole store, before the commit.
   StoreStatus finish();
 
+  // A key's record that programs can't read which may have a store of this format open: `other_version`.
+  StoreStatus refuse_newer(std::string_view content) const;
   // The index entries that a key's record asks for, in (or out). `exists` names the key that has its locator.
   StoreStatus add_entries(const KeyRecord &record);
   StoreStatus remove_entries(const KeyRecord &record);
@@ -71,8 +73,6 @@ std::string entry_of(std::string_view prefix, std::string_view id);
 // Refuses what decode() would refuse.
 StoreStatus encode_checked(const KeyRecord &record, std::string *content);
 // Whether a record asks for an entry in `prefixes`.
-inline bool is_candidate(const KeyRecord &record) noexcept {
-  return record.verifier_kind == VerifierKind::legacy_prefix && !record.indexed;
-}
+inline bool is_candidate(const KeyRecord &record) noexcept { return !record.indexed; }
 
 }  // namespace keyward

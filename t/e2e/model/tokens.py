@@ -59,14 +59,17 @@ def meets(requirement, claims):
     return any(one in values for one in (found if isinstance(found, list) else [found]))
 
 
-def is_for(issuer, keys, token):
-    if issuer.iss and token.claims.get("iss") != issuer.iss:
-        return False
-    if token.alg not in issuer.algorithms or not is_signed(keys, token):
+def is_meant_for(issuer, token):
+    """By what it says, whoever has signed it."""
+    if (issuer.iss and token.claims.get("iss") != issuer.iss) or token.alg not in issuer.algorithms:
         return False
     return (not issuer.type or is_type(issuer.type, token.typ)) and all(
         meets(one, token.claims) for one in issuer.require
     )
+
+
+def is_for(issuer, keys, token):
+    return is_meant_for(issuer, token) and is_signed(keys, token)
 
 
 def is_awaited(issuer, keys, token):
@@ -119,10 +122,14 @@ def complaint(issuer, token, now_s):
 def whose(issuers, sets, token, now_s):
     """(issuer, reason, waits): the one whose verdict is final, or None and why; whether a fetch may bring a key that nobody has yet.
 
+    Where all that it is meant for would refuse it alike, by what it says, nobody looks at its signature.
     Where one has no keys, and asks for what the token says, the token may be its own, so none that comes later may take it. Nobody waits for
     a fetch where all that the token may be for would refuse it all the same, by what it says."""
     if not token.sound:
         return None, "invalid_token", False
+    said = {complaint(issuer, token, now_s) for issuer in issuers if is_meant_for(issuer, token)}
+    if not said or (len(said) == 1 and "" not in said):
+        return None, said.pop() if said else "invalid_token", False
     awaited, taker = [], None
     for issuer in issuers:
         keys = sets[issuer.source]
