@@ -13,6 +13,7 @@
 #include "base/bytes.hpp"
 #include "base/digest.hpp"
 #include "base/rate.hpp"
+#include "jwt/claim_path.hpp"
 #include "store/transactions/reader.hpp"
 
 namespace keyward {
@@ -35,6 +36,7 @@ struct Policy {
   std::map<std::string, Plan, std::less<>> plans;
   std::string default_plan;  // a name in plans; empty: the store's default, if any
   Implications implications;
+  std::vector<jwt::ClaimPath> claims;  // that variables are made of (keyward_claim); a place in it names one
 };
 
 enum class Kind : std::uint8_t { none, key, token, anonymous };

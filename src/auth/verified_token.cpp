@@ -5,19 +5,18 @@
 
 namespace keyward {
 
-VerifiedToken verified_token(std::size_t place, const jwt::Issuer &issuer, const Implications &implications,
-                             jwt::Verdict verdict) {
+VerifiedToken verified_token(std::size_t place, const jwt::Issuer &issuer, const Policy &policy, jwt::Verdict verdict) {
   VerifiedToken token;
   token.issuer = place;
   token.times = verdict.times;
-  token.claims = jwt::ClaimTexts(verdict.claims);
+  token.claims = jwt::ClaimTexts(verdict.claims, policy.claims);
   token.identity = std::move(verdict.identity);
   std::string list = std::move(token.identity.scopes);
   token.identity.scopes = std::string();
   for (const std::string &grant : issuer.grant) {
     list += (list.empty() ? "" : " ") + grant;
   }
-  token.grants = Grants(list, implications);
+  token.grants = Grants(list, policy.implications);
   return token;
 }
 

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "auth/scope.hpp"
+#include "auth/principal.hpp"
 #include "jwt/claim_texts.hpp"
 #include "jwt/verify.hpp"
 
@@ -19,8 +19,7 @@ struct VerifiedToken {
 };
 
 // Of a verdict that accepts. place: the issuer's, among the configured ones.
-VerifiedToken verified_token(std::size_t place, const jwt::Issuer &issuer, const Implications &implications,
-                             jwt::Verdict verdict);
+VerifiedToken verified_token(std::size_t place, const jwt::Issuer &issuer, const Policy &policy, jwt::Verdict verdict);
 
 // What one takes that std::make_shared() made.
 std::size_t bytes_of(const VerifiedToken &token) noexcept;

@@ -3,6 +3,7 @@
 
 #include "decide/key_lookup.hpp"
 #include "decide/limits.hpp"
+#include "decide/requirements.hpp"
 #include "decide/scopes.hpp"
 #include "decide/token_lookup.hpp"
 
@@ -54,7 +55,10 @@ Reason judge(const Case &one) {
   if (!one.place.collect(&demand)) {
     return Reason::internal_error;
   }
-  const Reason reason = admitted != Reason::none ? admitted : check_scopes(demand, &one.outcome);
+  Reason reason = admitted != Reason::none ? admitted : check_scopes(demand, &one.outcome);
+  if (reason == Reason::none && demand.requirement_count != 0) {
+    reason = check_requirements(demand);
+  }
   if (reason == Reason::none) {
     return charge_limits(one, demand.limits);
   }

@@ -1,4 +1,4 @@
-// What is demanded of whoever asks: which credentials, which scopes, which limits. Collected first (from a location,
+// What is demanded of whoever asks: which credentials, which scopes, what else has to hold, which limits. Collected first (from a location,
 // from the rules of a tool), then judged and charged as a whole.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/reason.hpp"
 #include "base/inline_list.hpp"
 #include "base/rate.hpp"
 
@@ -31,6 +32,13 @@ struct ScopeDemand {
   bool any = false;
   const std::string_view *scopes = nullptr;
   std::size_t count = 0;
+};
+
+// All of these values must hold: none is empty, "0" or "false".
+struct RequirementDemand {
+  const std::string_view *values = nullptr;
+  std::size_t count = 0;
+  Reason reason = Reason::requirement_failed;  // what it is if one doesn't
 };
 
 enum class CountBy : std::uint8_t {
@@ -70,6 +78,8 @@ struct Demand {
   bool has_scope_rules = false;
   const ScopeDemand *scopes = nullptr;
   std::size_t scope_count = 0;
+  const RequirementDemand *requirements = nullptr;
+  std::size_t requirement_count = 0;
   LimitDemands limits;  // those by failures are among failure_limits()
 };
 

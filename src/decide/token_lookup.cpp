@@ -152,7 +152,7 @@ class TokenLookup {
     if (reason == Reason::none) {
       const std::size_t place = list_[verdict.issuer];
       outcome_.token = std::make_shared<VerifiedToken>(
-          verified_token(place, issuers_.rules(place), one_.with.policy.implications, std::move(verdict)));
+          verified_token(place, issuers_.rules(place), one_.with.policy, std::move(verdict)));
     } else if (verdict.cause == jwt::Cause::bad_signature || verdict.cause == jwt::Cause::too_many_keys) {
       one_.with.signatures.note_wrong(one_.asked.address, one_.asked.now_ms);
       charge_failure(one_);

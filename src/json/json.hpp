@@ -52,6 +52,7 @@ class Writer {
   Writer &number_as_written(std::string_view number);  // of a parsed Value
   Writer &boolean(bool value);
   Writer &null();
+  Writer &value(const Value &value);  // all of it
   Writer &member(std::string_view name, std::string_view text) { return key(name).string(text); }
   const std::string &text() const noexcept { return out_; }
 

@@ -192,4 +192,30 @@ Writer &Writer::null() {
   return *this;
 }
 
+Writer &Writer::value(const Value &value) {
+  switch (value.type) {
+    case Value::Type::null:
+      return null();
+    case Value::Type::boolean:
+      return boolean(value.boolean);
+    case Value::Type::number:
+      return number_as_written(value.text);
+    case Value::Type::string:
+      return string(value.text);
+    case Value::Type::array:
+      begin_array();
+      for (const Value &item : value.items) {
+        this->value(item);
+      }
+      return end_array();
+    case Value::Type::object:
+      begin_object();
+      for (const Value::Member &member : value.members) {
+        key(member.first).value(member.second);
+      }
+      return end_object();
+  }
+  return *this;
+}
+
 }  // namespace keyward::json

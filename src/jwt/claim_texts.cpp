@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
+
 namespace keyward::jwt {
 
 namespace {
@@ -29,8 +31,14 @@ std::string_view text_of(const json::Value &value) noexcept {
   return value.text;
 }
 
-void append(std::string_view text, bool encode, bool in_array, std::string *out) {
+void append_encoded(char c, std::string *out) {
   static constexpr char kDigits[] = "0123456789ABCDEF";
+  *out += '%';
+  *out += kDigits[static_cast<unsigned char>(c) >> 4];
+  *out += kDigits[static_cast<unsigned char>(c) & 15];
+}
+
+void append(std::string_view text, bool encode, bool in_array, std::string *out) {
   if (!encode) {
     *out += text;
     return;
@@ -39,9 +47,7 @@ void append(std::string_view text, bool encode, bool in_array, std::string *out)
     const bool marked = text.front() == '%' || (in_array && text.front() == ' ');
     const std::size_t encoded = marked ? 1 : control_length(text);
     for (const char c : text.substr(0, encoded)) {
-      *out += '%';
-      *out += kDigits[static_cast<unsigned char>(c) >> 4];
-      *out += kDigits[static_cast<unsigned char>(c) & 15];
+      append_encoded(c, out);
     }
     if (encoded == 0) {
       *out += text.front();
@@ -93,6 +99,41 @@ bool write(const json::Value &value, std::string *out) {
   return true;
 }
 
+bool is_unreserved(char c) noexcept { return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~'; }
+
+std::string json_of(const json::Value &value) {
+  json::Writer writer;
+  writer.value(value);
+  return writer.text();
+}
+
+void write_element(const json::Value &value, std::string *out) {
+  const bool is_plain = has_text(value) || value.type == Type::null;
+  const std::string nested = is_plain ? std::string() : json_of(value);
+  for (const char c : is_plain ? text_of(value) : std::string_view(nested)) {
+    if (is_unreserved(c)) {
+      *out += c;
+    } else {
+      append_encoded(c, out);
+    }
+  }
+}
+
+// Of a claim that was asked for by its path.
+void write_any(const json::Value &value, std::string *out) {
+  if (value.type == Type::array) {
+    for (const json::Value &item : value.items) {
+      *out += &item != &value.items.front() ? "," : "";
+      write_element(item, out);
+    }
+  } else if (value.type == Type::object && !value.members.empty()) {
+    const std::string text = json_of(value);
+    append(text, needs_encoding(text, false), false, out);
+  } else if (has_text(value)) {
+    write(value, out);
+  }
+}
+
 char fold(char c) noexcept {
   if (c >= 'A' && c <= 'Z') {
     return static_cast<char>(c | 0x20);
@@ -102,7 +143,7 @@ char fold(char c) noexcept {
 
 }  // namespace
 
-ClaimTexts::ClaimTexts(const json::Value &claims) {
+ClaimTexts::ClaimTexts(const json::Value &claims, const std::vector<ClaimPath> &paths) {
   std::size_t bytes = 0;
   for (const json::Value::Member &member : claims.members) {
     bytes += member.first.size() + member.second.text.size();
@@ -120,6 +161,14 @@ ClaimTexts::ClaimTexts(const json::Value &claims) {
     }
     one.text_size = static_cast<std::uint32_t>(buffer_.size()) - one.text_at;
     all_.push_back(one);
+  }
+  of_paths_.reserve(paths.size());
+  for (const ClaimPath &path : paths) {
+    const auto at = static_cast<std::uint32_t>(buffer_.size());
+    if (const json::Value *value = path.find(claims)) {
+      write_any(*value, &buffer_);
+    }
+    of_paths_.push_back({at, static_cast<std::uint32_t>(buffer_.size()) - at});
   }
   buffer_.shrink_to_fit();
 }

@@ -144,6 +144,7 @@ ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
     if (!add_key_zones(cf, main)) {
       return NGX_ERROR;
     }
+    serve_claim_variables(cf);
     take_remote_user(cf);
     find_identity_variables(cf);
     const bool added = add_handler(cf, NGX_HTTP_POST_READ_PHASE, on_post_read) &&

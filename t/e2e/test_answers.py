@@ -30,6 +30,7 @@ TABLE = {
     "not_accepted": (403, "forbidden", "access denied"),
     "insufficient_scope": (403, "forbidden", "insufficient scope"),
     "method_not_covered": (403, "forbidden", "insufficient scope"),
+    "requirement_failed": (403, "forbidden", "access denied"),
     "rate_limited": (429, "rate_limited", "rate limit exceeded"),
     "busy": (503, "unavailable", "authentication temporarily unavailable"),
     "store_error": (503, "unavailable", "authentication temporarily unavailable"),
@@ -56,6 +57,7 @@ RULES = {
     "methods": "keyward_scope methods=POST,DELETE posts:read;",
     "limited": "keyward_limit 1r/h;",
     "narrow": "keyward_max_credential 256;",
+    "requiring": "keyward_require $keyward_kind $keyward_subject;",
 }
 RULE_OF = {
     "credential_too_large": "narrow",
@@ -63,6 +65,7 @@ RULE_OF = {
     "insufficient_scope": "scoped",
     "method_not_covered": "methods",
     "rate_limited": "limited",
+    "requirement_failed": "requiring",
 }
 KINDS = ("static", "proxy", "redirect")
 FORMATS = ("json", "problem", "off", "auto")

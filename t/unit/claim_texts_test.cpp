@@ -49,6 +49,49 @@ TEST(ClaimTextsTest, EncodesControlCharacters) {
   EXPECT_EQ(text_of(R"("\u00a0%")"), "\xc2\xa0%");
 }
 
+// By a path: keyward_claim.
+std::string text_at(std::string_view path, std::string_view claims) {
+  json::Value value;
+  std::string error;
+  EXPECT_TRUE(json::parse(claims, json::Limits(), &value, &error)) << error;
+  return std::string(ClaimTexts(value, {ClaimPath("before"), ClaimPath(path), ClaimPath("sub")}).at(1));
+}
+
+TEST(ClaimTextsTest, HasATextOfWhateverIsAskedForByItsPath) {
+  const auto text = [](const std::string &value) {
+    return text_at("/a.b/c", R"({"sub":"x","a.b":{"c":)" + value + "}}");
+  };
+  EXPECT_EQ(text(R"("a b%")"), "a b%");
+  EXPECT_EQ(text(R"("a\nb%")"), "a%0Ab%25");
+  EXPECT_EQ(text("1.50e3"), "1.50e3");
+  EXPECT_EQ(text("true"), "true");
+  EXPECT_EQ(text("false"), "false");
+  for (const char *nothing : {"null", "[]", "{}", R"("")", R"([""])", "[null]"}) {
+    EXPECT_EQ(text(nothing), "") << nothing;
+  }
+  EXPECT_EQ(text(R"(["posts:read","Billing Admin","a,b","-._~","\u00fc"])"),
+            "posts%3Aread,Billing%20Admin,a%2Cb,-._~,%C3%BC");
+  EXPECT_EQ(text(R"(["a",1,true,null,false])"), "a,1,true,,false");
+  EXPECT_EQ(text(R"(["a",["b"],{"c":1}])"), "a,%5B%22b%22%5D,%7B%22c%22%3A1%7D");
+  EXPECT_EQ(text(R"({"admin":{"42":"x"},"n":[1,null],"f":false})"), R"({"admin":{"42":"x"},"n":[1,null],"f":false})");
+  EXPECT_EQ(text(R"({"a":"\u007f\n%"})"), R"({"a":"\u007f\n%"})");
+  EXPECT_EQ(text_at("missing", R"({"sub":"x"})"), "");
+  EXPECT_EQ(text_at("/l/0", R"({"l":["x"]})"), "");
+}
+
+TEST(ClaimTextsTest, KeepsItsPathsApart) {
+  json::Value value;
+  std::string error;
+  ASSERT_TRUE(json::parse(R"({"a":"1","b":"2"})", json::Limits(), &value, &error));
+  const ClaimTexts texts(value, {ClaimPath("b"), ClaimPath("c"), ClaimPath("a")});
+  EXPECT_EQ(texts.at(0), "2");
+  EXPECT_EQ(texts.at(1), "");
+  EXPECT_EQ(texts.at(2), "1");
+  EXPECT_EQ(texts.at(3), "");
+  EXPECT_EQ(texts.find("a"), "1");
+  EXPECT_EQ(ClaimTexts(value).at(0), "");
+}
+
 TEST(ClaimTextsTest, FindsTheExactNameFirst) {
   const ClaimTexts texts = texts_of(R"({"Email":"wrong","email":"right","EMAIL":"wrong"})");
   EXPECT_EQ(texts.find("email"), "right");

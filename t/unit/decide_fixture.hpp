@@ -19,6 +19,8 @@ class FakePlace final : public Place {
     demand->has_scope_rules = has_scope_rules;
     demand->scopes = scopes.data();
     demand->scope_count = scopes.size();
+    demand->requirements = requirements.data();
+    demand->requirement_count = requirements.size();
     for (const ConfiguredLimit &terms : limits) {
       *demand->limits.push() = {&terms, terms.cost, who};
     }
@@ -32,6 +34,7 @@ class FakePlace final : public Place {
 
   bool has_scope_rules = false, fails = false;
   std::vector<ScopeDemand> scopes;
+  std::vector<RequirementDemand> requirements;
   std::vector<ConfiguredLimit> limits, failure_limits;
   std::string who;
 };

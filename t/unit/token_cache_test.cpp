@@ -111,7 +111,7 @@ class TokenCacheBytes : public testing::Test {
   }
   // With its principal, as they are remembered. false: it isn't kept.
   bool put(const std::string &name, const std::string &claims) {
-    auto token = std::make_shared<const VerifiedToken>(verified_token(0, jwt::Issuer(), {}, verdict_of(claims)));
+    auto token = std::make_shared<const VerifiedToken>(verified_token(0, jwt::Issuer(), Policy(), verdict_of(claims)));
     auto principal = std::make_shared<Principal>();
     build_token_principal(nullptr, *token, jwt::Issuer(), SharedSubjects(), Policy(), kNow, principal.get());
     TokenCache::Entry *entry = cache_.put(cache_.name_of(name), nullptr, kSets, kNow, std::move(token));

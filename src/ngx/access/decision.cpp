@@ -2,7 +2,6 @@
 #include "ngx/access/decision.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "decide/decide.hpp"
@@ -55,7 +54,7 @@ std::string_view address_of(ngx_connection_t *c) noexcept {
 }
 
 // A location's rules about scopes and limits, with their variables computed for one request.
-class LocationPlace final : public Place {
+class LocationPlace : public Place {
  public:
   LocationPlace(ngx_http_request_t *r, const LocationConfiguration &location) noexcept : r_(r), location_(location) {}
 
@@ -63,6 +62,9 @@ class LocationPlace final : public Place {
     return (!location_.scopes || collect_scopes(*location_.scopes, demand)) &&
            (!location_.limits || collect_limits(*location_.limits, &demand->limits));
   }
+
+  ngx_http_request_t *request() const noexcept { return r_; }
+  const LocationConfiguration &location() const noexcept { return location_; }
 
   void collect_failure_limits(LimitDemands *limits) noexcept override {
     if (!location_.limits) {
@@ -139,6 +141,49 @@ class LocationPlace final : public Place {
   ngx_http_request_t *r_;
   const LocationConfiguration &location_;
   alignas(ScopeDemand) unsigned char few_[kFew * sizeof(ScopeDemand)];  // not initialised
+};
+
+// Where rules have variables in them: only there are requirements.
+class VariablePlace final : public LocationPlace {
+ public:
+  using LocationPlace::LocationPlace;
+
+  bool collect(Demand *demand) override {
+    return LocationPlace::collect(demand) &&
+           (!location().requirements || collect_requirements(*location().requirements, demand));
+  }
+
+ private:
+  bool collect_requirements(const std::vector<RequireRule> &rules, Demand *demand) noexcept {
+    auto *requirements =
+        static_cast<RequirementDemand *>(ngx_palloc(request()->pool, rules.size() * sizeof(RequirementDemand)));
+    if (requirements == nullptr) {
+      return false;
+    }
+    for (const RequireRule &rule : rules) {
+      const std::string_view *values = compute(rule);
+      if (values == nullptr) {
+        return false;
+      }
+      new (&requirements[demand->requirement_count++]) RequirementDemand{values, rule.values.size(), rule.reason};
+    }
+    demand->requirements = requirements;
+    return true;
+  }
+
+  // nullptr: memory was refused.
+  const std::string_view *compute(const RequireRule &rule) noexcept {
+    ngx_http_request_t *r = request();
+    auto *values = static_cast<std::string_view *>(ngx_palloc(r->pool, rule.values.size() * sizeof(std::string_view)));
+    for (std::size_t i = 0; values != nullptr && i < rule.values.size(); ++i) {
+      ngx_str_t text;
+      if (ngx_http_complex_value(r, rule.values[i], &text) != NGX_OK) {
+        return nullptr;
+      }
+      values[i] = view(text);
+    }
+    return values;
+  }
 };
 
 // What one worker has, as the core sees it.
@@ -218,17 +263,8 @@ class Deciding {
   Outcome *outcome_;
 };
 
-}  // namespace
-
-Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Mode mode) {
-  ctx->begin_decision(location, mode == Mode::shadow);
+Conclusion decide_at(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Place &place) {
   ngx_http_request_t *r = ctx->r;
-  const Deciding deciding(&ctx->outcome);
-  std::optional<DecisionReads> reads;
-  if (location.reads_variables) {
-    // Of the request's own configuration, after which its array of variables was made.
-    reads.emplace(r, main_configuration(r).derived_variables);
-  }
   const Acceptance &accepted = acceptance_for(location.acceptances, r->method);
   const Question asked{accepted,
                        find_presented(worker, ctx, location, accepted),
@@ -241,7 +277,6 @@ Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationCon
   const Resources with{main.policy,       main.formats,      main.store.empty() ? nullptr : &worker.store(),
                        worker.zone,       worker.principals, worker.tokens,
                        worker.signatures, issuers,           *main.every_issuer};
-  LocationPlace place(r, location);
   WorkerBackground background(worker, ctx);
   const Case one{with, asked, place, background, ctx->state, ctx->outcome};
   const Conclusion conclusion = decide(one);
@@ -249,6 +284,22 @@ Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationCon
     count_decision(one);
   }
   return conclusion;
+}
+
+}  // namespace
+
+Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Mode mode) {
+  ctx->begin_decision(location, mode == Mode::shadow);
+  ngx_http_request_t *r = ctx->r;
+  const Deciding deciding(&ctx->outcome);
+  if (!location.reads_variables) {
+    LocationPlace place(r, location);
+    return decide_at(worker, ctx, location, place);
+  }
+  // Of the request's own configuration, after which its array of variables was made.
+  const DecisionReads reads(r, main_configuration(r).derived_variables);
+  VariablePlace place(r, location);
+  return decide_at(worker, ctx, location, place);
 }
 
 }  // namespace keyward

@@ -132,6 +132,17 @@ ngx_int_t get_claim(ngx_http_request_t *r, ngx_http_variable_value_t *value, uin
              : empty(value);
 }
 
+// A variable of keyward_claim: data is its place.
+ngx_int_t get_named_claim(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data) noexcept {
+  const RequestContext *ctx = speaking_context(r);
+  if (ctx == nullptr) {
+    note_early_read(r, main_configuration(r).claim_variables[data].name);
+  }
+  return ctx != nullptr && ctx->outcome.named() != nullptr && ctx->outcome.token
+             ? give(r, value, ctx->outcome.token->claims.at(data))
+             : empty(value);
+}
+
 ngx_http_get_variable_pt basic_remote_user;
 
 ngx_int_t get_remote_user(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data) noexcept {
@@ -177,6 +188,14 @@ ngx_int_t add_variables(ngx_conf_t *cf) noexcept {
   }
   claim->get_handler = get_claim;
   return NGX_OK;
+}
+
+void serve_claim_variables(ngx_conf_t *cf) noexcept {
+  const std::vector<ClaimVariable> &claims = main_configuration(cf)->claim_variables;
+  for (std::size_t i = 0; i < claims.size(); ++i) {
+    claims[i].variable->get_handler = get_named_claim;
+    claims[i].variable->data = i;
+  }
 }
 
 void take_remote_user(ngx_conf_t *cf) noexcept {

@@ -53,6 +53,18 @@ struct LimitRule : ConfiguredLimit {
   ngx_http_complex_value_t *variable = nullptr;  // by=$variable; in the cycle's pool
 };
 
+// One keyward_require. Its values are in the cycle's pool.
+struct RequireRule {
+  std::vector<ngx_http_complex_value_t *> values;
+  Reason reason = Reason::requirement_failed;
+};
+
+// One keyward_claim; its claim is at the same place in Policy::claims.
+struct ClaimVariable {
+  std::string name;
+  ngx_http_variable_t *variable;  // nginx's
+};
+
 enum class LimitHeaders : std::uint8_t { x, ietf, both, off };
 struct LimitHeaderStyle {
   LimitHeaders names = LimitHeaders::x;
@@ -82,6 +94,7 @@ struct LocationConfiguration {
   std::optional<std::vector<Source>> sources;
   std::optional<std::vector<AcceptRule>> accept;
   std::optional<std::vector<ScopeRule>> scopes;
+  std::optional<std::vector<RequireRule>> requirements;
   std::optional<std::vector<LimitRule>> limits;
   std::optional<LimitHeaderStyle> limit_headers;
   std::optional<ErrorStyle> errors;
@@ -136,6 +149,7 @@ struct MainConfiguration {
   std::size_t zone_bytes = 0;       // 0: the default; never 0 once read
   KeyFormats formats;               // empty: the default; never empty once read
   Policy policy;
+  std::vector<ClaimVariable> claim_variables;
   std::vector<std::unique_ptr<IssuerConfiguration>> issuers;  // in the order in which they were written
   std::vector<FetchedIssuer> fetched;                         // those with a jwks_uri; once all is read
   std::vector<std::unique_ptr<const IssuerList>> issuer_lists;

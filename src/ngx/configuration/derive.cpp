@@ -81,7 +81,8 @@ void name_after(Reading *reading, std::vector<LimitRule> *limits, std::string_vi
 bool has_variables(const LocationConfiguration &location) {
   const auto in_rule = [](const ScopeRule &rule) { return !rule.values.empty(); };
   const auto in_limit = [](const LimitRule &rule) { return rule.variable != nullptr; };
-  return (location.scopes && std::any_of(location.scopes->begin(), location.scopes->end(), in_rule)) ||
+  return (location.requirements && !location.requirements->empty()) ||
+         (location.scopes && std::any_of(location.scopes->begin(), location.scopes->end(), in_rule)) ||
          (location.limits && std::any_of(location.limits->begin(), location.limits->end(), in_limit));
 }
 

@@ -103,4 +103,17 @@ Wrong check_once(const Words &words, const Names &parameters) {
   return kGood;
 }
 
+Wrong compile_value(ngx_conf_t *cf, std::string_view word, ngx_http_complex_value_t **value) {
+  *value = static_cast<ngx_http_complex_value_t *>(ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t)));
+  ngx_str_t copied = copy(cf->pool, word);
+  if (*value == nullptr || copied.data == nullptr) {
+    throw std::bad_alloc();
+  }
+  ngx_http_compile_complex_value_t compile = {};
+  compile.cf = cf;
+  compile.value = &copied;
+  compile.complex_value = *value;
+  return ngx_http_compile_complex_value(&compile) == NGX_OK ? kGood : Wrong("has a bad variable in " + quoted(word));
+}
+
 }  // namespace keyward

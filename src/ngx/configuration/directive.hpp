@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -79,6 +80,25 @@ bool are_methods(std::string_view list);
 // A path as nginx has it: absolute, or relative to its configuration.
 std::string full_path(ngx_conf_t *cf, std::string_view word);
 
+// A text with variables, into the cycle's pool.
+Wrong compile_value(ngx_conf_t *cf, std::string_view word, ngx_http_complex_value_t **value);
+
+// --- lists of rules --------------------------------------------------------------------------------------------
+
+// A list that begins with its first directive here, or is "none". *done: there is nothing more to read.
+template <typename Rule>
+Wrong begin_rule(const Words &words, const char *none, std::optional<std::vector<Rule>> *rules, bool *done) {
+  const bool first = !*rules;
+  if (first) {
+    rules->emplace();
+  }
+  *done = words[1] == "none";
+  if (*done) {
+    return words.size() == 2 && first ? kGood : Wrong("\"none\" must stand alone");
+  }
+  return !first && (*rules)->empty() ? Wrong("can't follow \"" + std::string(none) + "\"; remove one of them") : kGood;
+}
+
 // --- from nginx to a setter, and back --------------------------------------------------------------------------
 
 Words words_of(const ngx_conf_t *cf);
@@ -115,6 +135,10 @@ Wrong set_forward_credential(ngx_conf_t *cf, const Words &words, LocationConfigu
 Wrong set_scope(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_limit(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_limit_headers(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+
+// What else has to hold, and claims as variables (require_directives.cpp).
+Wrong set_require(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_claim(ngx_conf_t *cf, const Words &words, MainConfiguration *conf);
 
 // What a refusal says (refusal_directives.cpp).
 Wrong set_errors(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);

@@ -36,6 +36,7 @@ void inherit_location(const LocationConfiguration &parent, LocationConfiguration
   inherit(child->sources, parent.sources);
   inherit(child->accept, parent.accept);
   inherit(child->scopes, parent.scopes);
+  inherit(child->requirements, parent.requirements);
   inherit(child->limits, parent.limits);
   inherit(child->limit_headers, parent.limit_headers);
   inherit(child->errors, parent.errors);

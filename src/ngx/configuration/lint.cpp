@@ -24,6 +24,21 @@ bool drops_all(const std::vector<ScopeRule> &parent, const std::vector<ScopeRule
   return !parent.empty();
 }
 
+bool drops_all(const std::vector<RequireRule> &parent, const std::vector<RequireRule> &child) {
+  for (const RequireRule &old_rule : parent) {
+    for (const ngx_http_complex_value_t *old_value : old_rule.values) {
+      for (const RequireRule &rule : child) {
+        if (std::any_of(rule.values.begin(), rule.values.end(), [old_value](const ngx_http_complex_value_t *value) {
+              return view(value->value) == view(old_value->value);
+            })) {
+          return false;
+        }
+      }
+    }
+  }
+  return !parent.empty();
+}
+
 bool has_plan_limit(const std::vector<LimitRule> &limits) {
   return std::any_of(limits.begin(), limits.end(), [](const LimitRule &rule) { return rule.plan; });
 }
@@ -42,6 +57,11 @@ void warn_of_what_is_dropped(ngx_conf_t *cf, const MergedLocation &merged, const
   if (!block.scopes_place.empty() && parent.scopes && drops_all(*parent.scopes, *child.scopes)) {
     ngx_log_error(NGX_LOG_WARN, cf->log, 0, "keyward_scope %s drops all scopes that the enclosing block requires",
                   block.scopes_place.c_str());
+  }
+  if (!block.requirements_place.empty() && parent.requirements &&
+      drops_all(*parent.requirements, *child.requirements)) {
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0, "keyward_require %s drops all that the enclosing block requires",
+                  block.requirements_place.c_str());
   }
   if (!block.limits_place.empty() && parent.limits && has_plan_limit(*parent.limits) &&
       !has_plan_limit(*child.limits)) {

@@ -6,20 +6,6 @@
 namespace keyward {
 namespace {
 
-// A text with variables.
-Wrong compile(ngx_conf_t *cf, std::string_view word, ngx_http_complex_value_t **value) {
-  *value = static_cast<ngx_http_complex_value_t *>(ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t)));
-  ngx_str_t copied = copy(cf->pool, word);
-  if (*value == nullptr || copied.data == nullptr) {
-    throw std::bad_alloc();
-  }
-  ngx_http_compile_complex_value_t compile = {};
-  compile.cf = cf;
-  compile.value = &copied;
-  compile.complex_value = *value;
-  return ngx_http_compile_complex_value(&compile) == NGX_OK ? kGood : Wrong("has a bad variable in " + quoted(word));
-}
-
 // --- keyward_scope ---------------------------------------------------------------------------------------------
 
 Wrong set_scope_methods(const Given &given, ScopeRule *rule) { return parse_methods(given.value, &rule->methods); }
@@ -55,7 +41,7 @@ Wrong parse_scope(ngx_conf_t *cf, std::string_view word, ScopeRule *rule) {
                                   "such as posts:read");
   }
   rule->values.resize(rule->scopes.size());
-  return compile(cf, word, &rule->values.back());
+  return compile_value(cf, word, &rule->values.back());
 }
 
 Wrong add_scope(ngx_conf_t *cf, std::string_view word, ScopeRule *rule) {
@@ -149,7 +135,7 @@ Wrong set_limit_by(const Given &given, LimitRule *rule) {
     }
   }
   rule->by = CountBy::variable;
-  return compile(given.cf, given.value, &rule->variable);
+  return compile_value(given.cf, given.value, &rule->variable);
 }
 
 // A window that two limits share is cut to the shorter of their lengths, and would admit more than the longer one says.
@@ -197,21 +183,7 @@ Wrong check_twins(const LimitRule &rule, const std::vector<LimitRule> &others) {
   return kGood;
 }
 
-// --- what both have in common ----------------------------------------------------------------------------------
-
-// A list that begins with its first directive here, or is "none". *done: there is nothing more to read.
-template <typename Rule>
-Wrong begin_rule(const Words &words, const char *none, std::optional<std::vector<Rule>> *rules, bool *done) {
-  const bool first = !*rules;
-  if (first) {
-    rules->emplace();
-  }
-  *done = words[1] == "none";
-  if (*done) {
-    return words.size() == 2 && first ? kGood : Wrong("\"none\" must stand alone");
-  }
-  return !first && (*rules)->empty() ? Wrong("can't follow \"" + std::string(none) + "\"; remove one of them") : kGood;
-}
+// --- keyward_limit_headers -------------------------------------------------------------------------------------
 
 constexpr Choice<LimitHeaders> kLimitHeaders[] = {
     {"x", LimitHeaders::x}, {"ietf", LimitHeaders::ietf}, {"both", LimitHeaders::both}, {"off", LimitHeaders::off}};

@@ -15,6 +15,8 @@ CONF = """
     keyward_plan fallback limit=30r/h;
     %(plans)s
     %(issuers)s
+    keyward_claim $tenant /tenant;
+    map $tenant $is_partner { "~(^|,)partner(,|$)" 1; default 0; }
     upstream backend { server %(backend)s; keepalive 64; }
     server {
         listen 127.0.0.1:@PORT@ backlog=1024;
@@ -45,6 +47,13 @@ CONF = """
         }
         location = /admin { keyward_scope Admin; proxy_pass http://backend; }
         location = /umbrella { keyward_scope mcp:read mcp:analytics; proxy_pass http://backend; }
+        location = /require { keyward_require $is_partner; keyward_limit 40r/h name=require; proxy_pass http://backend; }
+        location = /require-subject {
+            keyward_accept key token anonymous;
+            keyward_require $keyward_subject$keyward_issuer $keyward_subject reason=not_accepted;
+            keyward_limit 40r/h name=require;
+            proxy_pass http://backend;
+        }
         location = /plan { keyward_limit plan; proxy_pass http://backend; }
         location = /default { keyward_limit plan default=fallback; proxy_pass http://backend; }
         location = /key { keyward_limit 40r/h; proxy_pass http://backend; }

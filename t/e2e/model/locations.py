@@ -21,11 +21,12 @@ class Location:
     """accept: as keyward_accept has it; in a dict by method, where None is for the methods that aren't named.
 
     then: where whoever passes is led on to. page: where error_page leads a refusal of 401 or 403. satisfy: what else is
-    enough: "address", "basic", or nothing. asked: whether clients may ask for it.
+    enough: "address", "basic", or nothing. requires: (what, reason) that have to hold beside scopes. asked: whether clients may ask for it.
     """
 
     def __init__(self, *rules, limits=(), accept=EVERY, mode="on", then=None, page=None, satisfy="", sources=DEFAULT_SOURCES,
-                 asked=True):  # fmt: skip
+                 requires=(), asked=True):  # fmt: skip
+        self.requires = requires
         self.rules, self.limits, self.mode, self.then, self.page = rules, limits, mode, then, page
         self.satisfy, self.sources, self.asked = satisfy, sources, asked
         self._accept = accept if isinstance(accept, dict) else {None: accept}
@@ -56,6 +57,10 @@ LOCATIONS = {
     ),
     "/umbrella": Location(Rule(("mcp:read", "mcp:analytics"))),
     "/admin": Location(Rule(("Admin",))),
+    "/require": Location(requires=(("partner", "requirement_failed"),), limits=(Limit("require", 40, HOUR),)),
+    "/require-subject": Location(
+        requires=(("subject", "not_accepted"),), limits=(Limit("require", 40, HOUR),), accept=OPEN
+    ),
     "/plan": Location(limits=(PLAN,)),
     "/default": Location(limits=(PLAN._replace(name="default"),)),
     "/key": Location(limits=(Limit("key", 40, HOUR),)),

@@ -257,6 +257,10 @@ MUTATIONS = {
     "never-expires": with_(rules, find_key=never_expires),
     "rotation-ends-at-once": with_(rules, find_key=rotation_ends_at_once),
     "needs-more-scopes": with_(rules, scope_reason=needs_more),
+    "requires-nothing": with_(rules, requirement_reason=lambda requirement_reason, *given: ""),
+    "requires-a-subject-of-nobody": with_(
+        rules, holds=lambda holds, what, principal: holds(what, principal) or principal is None
+    ),
     "never-blocked": everywhere(subjects_are_never_blocked),
     "old-configuration": everywhere(lambda world, scene, now_s, ask: (world, scene._replace(variant=0), now_s)),
     "lower-limit": limit_of("/key", lambda limit: limit - 1),

@@ -14,7 +14,7 @@ from .world import ACTIVE, SUSPENDED
 STATUS = {"": 200, "missing_credential": 401, "invalid_request": 400, "invalid_key": 401, "invalid_token": 401, "expired_token": 401,
           "revoked_token": 401, "unprovisioned": 401, "keys_unavailable": 503, "cross_site": 403, "revoked_key": 401,
           "suspended_key": 401, "expired_key": 401, "blocked_subject": 403, "no_access": 403, "not_accepted": 403,
-          "insufficient_scope": 403, "method_not_covered": 403, "rate_limited": 429, "busy": 503}  # fmt: skip
+          "insufficient_scope": 403, "method_not_covered": 403, "requirement_failed": 403, "rate_limited": 429, "busy": 503}  # fmt: skip
 
 # variant: of the configuration. sets: {source: the names of the keys in its set, None: there is none}. tokens: {name: Token}, all that were ever minted.
 Scene = namedtuple("Scene", "variant sets tokens")
@@ -143,6 +143,18 @@ def scope_reason(location, principal, method):
     return "" if held else "insufficient_scope"
 
 
+def holds(what, principal):
+    """What a location requires: a tenant among the token's, or somebody with a subject."""
+    if what == "subject":
+        return bool(principal and principal.identity[1])
+    tenant = principal.claims.get("tenant") if principal else None
+    return "partner" in (tenant if isinstance(tenant, list) else [tenant])
+
+
+def requirement_reason(location, principal):
+    return next((reason for what, reason in location.requires if not holds(what, principal)), "")
+
+
 def charges(location, principal, method, address):
     """What an admission takes, or None: no access."""
     taken = []
@@ -180,6 +192,8 @@ def judge(found, scene, method, ask, location):
     if principal is not None and principal.no_access:
         return "no_access", ()
     if reason := scope_reason(location, principal, method):
+        return reason, ()
+    if reason := requirement_reason(location, principal):
         return reason, ()
     taken = charges(location, principal, method, ask.address)
     return ("no_access", ()) if taken is None else ("", taken)
