@@ -14,6 +14,7 @@ namespace {
 
 KeysFrom keys_from(std::string_view name) {
   return name == "jwks_uri"      ? KeysFrom::jwks_uri
+         : name == "discovery"   ? KeysFrom::discovery
          : name == "jwks_file"   ? KeysFrom::jwks_file
          : name == "public_key"  ? KeysFrom::public_key
          : name == "secret_file" ? KeysFrom::secret_file
@@ -48,6 +49,9 @@ class Blocks : public NginxReader {
       if (issuers_->back().from == KeysFrom::none) {
         return "keyward_issuer \"" + issuers_->back().rules.name + "\" has no keys";
       }
+      if (issuers_->back().from == KeysFrom::discovery && seen_.count("issuer") != 0) {
+        return "keyward_issuer \"" + issuers_->back().rules.name + "\" has both \"discovery\" and \"issuer\"";
+      }
     }
     return kGood;
   }
@@ -73,16 +77,20 @@ class Blocks : public NginxReader {
         return "is a second source of keys; write only one";
       }
       const bool has_form = words.size() == 3 && from == KeysFrom::secret_file;
-      if (words.size() < 2 || (words.size() > 2 && from != KeysFrom::jwks_uri && !has_form)) {
+      const bool is_fetched = from == KeysFrom::jwks_uri || from == KeysFrom::discovery;
+      if (words.size() < 2 || (words.size() > 2 && !is_fetched && !has_form)) {
         return "has the wrong number of arguments";
       }
       if (has_form && !jwt::parse_secret_kind(words[2], &issuer.secret_kind)) {
         return "unknown form " + quote(words[2]) + "; it may be base64url or hex";
       }
       issuer.from = from;
-      issuer.rules.fetches_keys = from == KeysFrom::jwks_uri;
+      issuer.rules.fetches_keys = is_fetched;
       issuer.where = words[1];
-      if (from != KeysFrom::jwks_uri && issuer.where.substr(0, 1) != "/") {
+      if (from == KeysFrom::discovery) {
+        issuer.rules.issuers.emplace_back(words[1]);
+      }
+      if (!is_fetched && issuer.where.substr(0, 1) != "/") {
         issuer.where = folder_ + issuer.where;
       }
       return kGood;
@@ -115,6 +123,7 @@ jwt::KeyFileKind kind_of(const ConfiguredIssuer &issuer) noexcept {
     case KeysFrom::jwks_file:
       return jwt::KeyFileKind::key_set;
     case KeysFrom::jwks_uri:
+    case KeysFrom::discovery:
     case KeysFrom::none:
       break;
   }

@@ -13,12 +13,13 @@
 
 namespace keyward::cli {
 
-enum class KeysFrom { none, jwks_uri, jwks_file, public_key, secret_file };
+enum class KeysFrom { none, jwks_uri, discovery, jwks_file, public_key, secret_file };
 
 struct ConfiguredIssuer {
   jwt::Issuer rules;
   KeysFrom from = KeysFrom::none;
   std::string where;  // the URL, or the file's path
+  bool is_fetched() const noexcept { return from == KeysFrom::jwks_uri || from == KeysFrom::discovery; }
   jwt::KeyFileKind secret_kind = jwt::KeyFileKind::secret;
   std::shared_ptr<const jwt::KeySet> keys;
 };

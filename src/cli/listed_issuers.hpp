@@ -29,7 +29,7 @@ class ListedIssuers final : public TokenIssuers {
   }
   std::string_view fetched_from(std::size_t place) const noexcept override {
     const ConfiguredIssuer &issuer = *issuers_[place];
-    return issuer.from == KeysFrom::jwks_uri ? std::string_view(issuer.where) : std::string_view();
+    return issuer.is_fetched() ? std::string_view(issuer.where) : std::string_view();
   }
   std::int64_t fetched_at_s(std::size_t, std::int64_t) const noexcept override { return jwt::kNeverFetched; }
   std::uint64_t changes() const noexcept override { return 0; }

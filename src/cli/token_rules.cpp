@@ -14,7 +14,7 @@
 namespace keyward::cli {
 namespace {
 
-// NAME=FILE of --keys: the set that an issuer's jwks_uri serves.
+// NAME=FILE of --keys: the set that an issuer publishes.
 Outcome use_saved_sets(const TextList &keys, std::vector<ConfiguredIssuer> *issuers,
                        std::vector<std::string> *remarks) {
   for (const auto &one : keys.values) {
@@ -25,7 +25,7 @@ Outcome use_saved_sets(const TextList &keys, std::vector<ConfiguredIssuer> *issu
     if (equals == std::string::npos || issuer == issuers->end()) {
       return wrong_usage("--keys: " + quote(one) + " names no issuer of the configuration; write NAME=FILE");
     }
-    if (issuer->from != KeysFrom::jwks_uri) {
+    if (!issuer->is_fetched()) {
       return wrong_usage("--keys: the issuer " + quote(issuer->rules.name) + " has no jwks_uri; its keys are in " +
                          quote(issuer->where));
     }
@@ -71,8 +71,9 @@ Outcome from_configuration(const TokenRuleOptions &options, TokenRules *rules, s
   *issuers = *all;
   outcome = outcome.ok() ? choose(options.accept, issuers) : outcome;
   for (auto &issuer : *issuers) {
-    if (outcome.ok() && issuer.from == KeysFrom::jwks_uri && issuer.keys == nullptr) {
-      remarks->push_back("the keys of the issuer " + quote(issuer.rules.name) + " are at " +
+    if (outcome.ok() && issuer.is_fetched() && issuer.keys == nullptr) {
+      remarks->push_back("the keys of the issuer " + quote(issuer.rules.name) +
+                         (issuer.from == KeysFrom::discovery ? " are where the metadata say of " : " are at ") +
                          issuer.where.substr(0, issuer.where.find('?')) +  // as logs show it
                          ", and nothing is fetched; save them, and write --keys " + issuer.rules.name + "=FILE");
     } else if (outcome.ok() && issuer.keys == nullptr) {

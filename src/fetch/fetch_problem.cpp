@@ -31,6 +31,11 @@ std::string to_text(FetchProblem problem, int http_status) {
       return "the answer is no key set that can be used";
     case FetchProblem::encoded:
       return "the answer is compressed, though Accept-Encoding asks for none; let the server send it as it is";
+    case FetchProblem::metadata:
+      return "the provider's metadata can't be used";
+    case FetchProblem::not_public:
+      return "its metadata lead to another host, whose address isn't public: name that host by \"jwks_host=\" if it is "
+             "meant";
   }
   return "unknown";
 }

@@ -9,6 +9,10 @@ Sha256 FetchSource::name() const {
   std::string parts = "keyward key set";
   parts += view_of(sha256(request.url.text));
   parts += request.ca ? view_of(sha256(*request.ca)) : std::string_view();
+  if (!discovers.empty()) {
+    parts += view_of(sha256(discovers));
+    parts += view_of(sha256(jwks_host));
+  }
   return sha256(parts);
 }
 

@@ -11,8 +11,10 @@
 namespace keyward {
 
 struct FetchSource {
-  std::string issuer;  // its name, for the log
-  FetchRequest request;
+  std::string issuer;     // its name, for the log
+  FetchRequest request;   // of the keys, or of the metadata that say where these are
+  std::string discovers;  // the issuer's URL, of which the metadata are (fetch/discovery.hpp); empty: no metadata
+  std::string jwks_host;  // of these: another host that may have the keys, in lower case
   FetchPlan plan;
   std::string cache;  // a file; empty: the store's usage environment, where there is a store
 

@@ -2,6 +2,7 @@
 #include "fetch/http_fetch.hpp"
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <string_view>
 
 #include "base/ascii.hpp"
+#include "fetch/public_address.hpp"
 
 namespace keyward {
 
@@ -40,7 +42,18 @@ struct Intake {
   std::string body;
   std::string encoding;  // Content-Encoding, but for identity
   FetchProblem problem = FetchProblem::none;
+  bool turned_away = false;  // an address that isn't public
 };
+
+// Before anything is sent there, and of the very address: what a name meant when somebody else looked it up says
+// nothing.
+curl_socket_t on_open_socket(void *context, curlsocktype, curl_sockaddr *address) noexcept {
+  if (!is_public_address(&address->addr)) {
+    static_cast<Intake *>(context)->turned_away = true;
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
 
 std::size_t on_body(char *data, std::size_t, std::size_t size, void *context) noexcept {
   auto *intake = static_cast<Intake *>(context);
@@ -124,6 +137,10 @@ bool configure(CURL *easy, const FetchRequest &request, curl_slist *headers, Int
   options.set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   options.set(CURLOPT_FRESH_CONNECT, 1L);
   options.set(CURLOPT_FORBID_REUSE, 1L);
+  if (request.public_only) {
+    options.set(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    options.set(CURLOPT_OPENSOCKETDATA, intake);
+  }
   if (!request.url.tls) {
     return options.ok();
   }
@@ -234,6 +251,8 @@ FetchAnswer get(const FetchRequest &request, const std::atomic<bool> &stop) {
     answer.problem = FetchProblem::encoded;
     answer.detail = printable(intake.encoding.c_str());
   } else if (answer.problem != FetchProblem::none) {
+    answer.problem =
+        intake.turned_away && answer.problem == FetchProblem::connect ? FetchProblem::not_public : answer.problem;
     answer.detail = printable(words);
   }
   if (answer.problem == FetchProblem::none) {

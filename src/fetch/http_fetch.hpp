@@ -17,6 +17,7 @@ struct FetchRequest {
   std::shared_ptr<const std::string> ca;  // certificates in PEM, the only ones that are trusted; nullptr: the system's
   std::size_t most_bytes = 1 << 20;       // of the body
   std::int64_t time_ms = 5000;            // in all, from looking up the name to the last byte
+  bool public_only = false;               // connects to nobody but a public address (public_address.hpp)
 };
 
 struct FetchAnswer {

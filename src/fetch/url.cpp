@@ -83,6 +83,9 @@ bool parse_url(std::string_view text, Url *url, std::string *error) {
   url->tls = scheme.size() == 8;
   url->text = text;
   url->shown = text.substr(0, text.find('?'));
+  url->host = host;
+  std::transform(url->host.begin(), url->host.end(), url->host.begin(), to_lower);
+  url->path_at = scheme.size() + authority.size();
   return true;
 }
 

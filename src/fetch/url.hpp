@@ -1,6 +1,7 @@
 // Where a key set is fetched from.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -8,9 +9,11 @@ namespace keyward {
 
 // An absolute http or https URL, as configuration has it.
 struct Url {
-  bool tls = false;   // https
-  std::string text;   // as it was written, and as it is requested
-  std::string shown;  // without its query, for logs and people
+  bool tls = false;         // https
+  std::string text;         // as it was written, and as it is requested
+  std::string shown;        // without its query, for logs and people
+  std::string host;         // in lower case, without brackets
+  std::size_t path_at = 0;  // where what follows host and port begins in text
 };
 
 // Takes what every reader of URLs reads in the same way, and nothing else: http or https, a host by name or address,

@@ -61,7 +61,7 @@ def test_everything_at_once_is_good(check):
 BAD = {
     # keys
     "GOOD": None,
-    "": "has no keys; write one of jwks_uri, jwks_file, public_key and secret_file",
+    "": "has no keys; write one of jwks_uri, discovery, jwks_file, public_key and secret_file",
     "GOOD jwks_file x.json;": '"jwks_file" directive in keyward_issuer "auth": is a second source of keys',
     "GOOD GOOD": "a second source of keys",
     "GOOD type application/;": '"application/" is no media type; write one such as at+jwt',

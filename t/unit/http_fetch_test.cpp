@@ -103,6 +103,13 @@ class HttpFetchTest : public testing::Test {
     request.most_bytes = 1000;
     return http_get(request, stop_);
   }
+  FetchAnswer get_public(const std::string &url) {
+    FetchRequest request;
+    std::string error;
+    EXPECT_TRUE(parse_url(url, &request.url, &error)) << error;
+    request.public_only = true;
+    return http_get(request, stop_);
+  }
   FetchAnswer get_from(const std::string &answer) {
     Server server([&](const Server::Send &send) { send(answer); });
     return get(server.url());
@@ -186,6 +193,19 @@ TEST_F(HttpFetchTest, GarbageAndHalfAnswers) {
   Server mute([](const Server::Send &) {});
   EXPECT_EQ(FetchProblem::broken, get(mute.url()).problem);
   EXPECT_EQ("", get_from("HTTP/1.1 200 OK\r\nContent-Le").body);
+}
+
+// Whatever name leads here: nobody is connected to.
+TEST_F(HttpFetchTest, ConnectsToPublicAddressesOnly) {
+  Server server([](const Server::Send &send) { send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"); });
+  const std::string port = server.url("").substr(std::string("http://127.0.0.1").size());
+  for (const char *host : {"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "127.1"}) {
+    const FetchAnswer answer = get_public("http://" + (host + port) + "/jwks");
+    EXPECT_EQ(FetchProblem::not_public, answer.problem) << host << ": " << answer.detail;
+    EXPECT_EQ("", answer.body);
+  }
+  EXPECT_EQ(0, server.connections());
+  EXPECT_EQ("x", get(server.url()).body);
 }
 
 // It was asked not to come so, and isn't unpacked: a small answer can become a large one.

@@ -200,7 +200,7 @@ class WorkerIssuers final : public TokenIssuers {
   }
   std::string_view fetched_from(std::size_t place) const noexcept override {
     const KeyPlace &keys = issuer(place).keys;
-    return keys.from == KeyPlace::From::jwks_uri ? std::string_view(keys.where) : std::string_view();
+    return keys.is_fetched() ? std::string_view(keys.where) : std::string_view();
   }
   std::int64_t fetched_at_s(std::size_t place, std::int64_t now_s) const noexcept override {
     return worker_.fetching->fetched_at_s(place, now_s);

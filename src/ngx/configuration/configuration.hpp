@@ -151,7 +151,7 @@ struct MainConfiguration {
   Policy policy;
   std::vector<ClaimVariable> claim_variables;
   std::vector<std::unique_ptr<IssuerConfiguration>> issuers;  // in the order in which they were written
-  std::vector<FetchedIssuer> fetched;                         // those with a jwks_uri; once all is read
+  std::vector<FetchedIssuer> fetched;                         // those whose keys are fetched; once all is read
   std::vector<std::unique_ptr<const IssuerList>> issuer_lists;
   const IssuerList *every_issuer = nullptr;  // set once all are known
   Forms forms;                               // likewise; of the formats and issuers above

@@ -70,7 +70,7 @@ void check_pairs(ngx_conf_t *cf, const MainConfiguration &main, Reading *reading
             named(one).c_str(), other.rules.name.c_str());
       }
       // Else tokens of the one would be left to the other while only that one still has keys.
-      if (same_place && one.keys.from == KeyPlace::From::jwks_uri && one.keys.stale_s != other.keys.stale_s) {
+      if (same_place && one.keys.is_fetched() && one.keys.stale_s != other.keys.stale_s) {
         reading->problems.push_back(named(one) + " fetches its keys from the same URL as issuer \"" + other.rules.name +
                                     "\"; give both the same \"stale=\"");
       }

@@ -5,6 +5,7 @@
 #include "base/digest.hpp"
 #include "base/text_rules.hpp"
 #include "fetch/certificates.hpp"
+#include "fetch/discovery.hpp"
 #include "fetch/url.hpp"
 #include "jwt/key_file.hpp"
 #include "ngx/configuration/directive.hpp"
@@ -43,17 +44,20 @@ Wrong check_url(std::string_view text, bool plain) {
   return kGood;
 }
 
+constexpr std::string_view kSources = "jwks_uri, discovery, jwks_file, public_key and secret_file";
+
 Wrong begin_keys(Block *block, From from) {
   if (block->has_keys) {
-    return "is a second source of keys; write only one of jwks_uri, jwks_file, public_key and secret_file";
+    return "is a second source of keys; write only one of " + std::string(kSources);
   }
   block->has_keys = true;
   block->issuer->keys.from = from;
   return kGood;
 }
 
-Wrong unknown_fetch_parameter(std::string_view word) {
-  return "unknown parameter " + quoted(word) + "; it may be refresh=TIME, stale=TIME, cache=FILE, ca=FILE or \"plain\"";
+Wrong unknown_fetch_parameter(std::string_view word, From from) {
+  return "unknown parameter " + quoted(word) + "; it may be refresh=TIME, stale=TIME, cache=FILE, ca=FILE or " +
+         (from == From::discovery ? "jwks_host=HOST" : "\"plain\"");
 }
 
 Wrong set_refresh(const Given &given, KeyPlace *keys) { return parse_seconds(given.value, 1, &keys->refresh_s); }
@@ -63,25 +67,39 @@ Wrong set_stale(const Given &given, KeyPlace *keys) { return parse_seconds(given
 template <std::string KeyPlace::*File>
 Wrong set_fetch_file(const Given &given, KeyPlace *keys) {
   if (given.value.empty()) {
-    return unknown_fetch_parameter(given.word);
+    return unknown_fetch_parameter(given.word, keys->from);
   }
   keys->*File = full_path(given.cf, given.value);
   return kGood;
 }
 
+// By name or address, as a URL has it.
+Wrong set_jwks_host(const Given &given, KeyPlace *keys) {
+  if (keys->from != From::discovery) {
+    return unknown_fetch_parameter(given.word, keys->from);
+  }
+  Url url;
+  std::string error;
+  const std::string text = "https://" + std::string(given.value) + '/';
+  const std::size_t brackets = given.value.substr(0, 1) == "[" ? 2 : 0;
+  if (!parse_url(text, &url, &error) || text.size() != url.path_at + 1 ||
+      url.host.size() + brackets != given.value.size()) {
+    return "bad host in " + quoted(given.word) + "; write a host alone, such as jwks_host=keys.example.com";
+  }
+  keys->jwks_host = url.host;
+  return kGood;
+}
+
 constexpr Parameter<KeyPlace> kFetchParameters[] = {
+    {"jwks_host", set_jwks_host},
     {"refresh", set_refresh},
     {"stale", set_stale},
     {"cache", set_fetch_file<&KeyPlace::cache>},
     {"ca", set_fetch_file<&KeyPlace::ca>},
 };
 
-Wrong set_jwks_uri(ngx_conf_t *cf, const Words &words, Block *block) {
-  if (Wrong wrong = begin_keys(block, From::jwks_uri)) {
-    return wrong;
-  }
-  KeyPlace &keys = block->issuer->keys;
-  keys.where = words[1];
+// All that follows the URL, of which each may be there once.
+Wrong read_fetch_parameters(ngx_conf_t *cf, const Words &words, KeyPlace *keys) {
   std::set<std::string_view> seen;
   for (std::size_t i = 2; i < words.size(); ++i) {
     const std::string_view word = words[i];
@@ -89,17 +107,45 @@ Wrong set_jwks_uri(ngx_conf_t *cf, const Words &words, Block *block) {
       return quoted(word) + " is there twice";
     }
     Wrong wrong;
-    if (word == "plain") {
-      keys.plain = true;
-    } else if (!read_parameter(kFetchParameters, cf, word, &keys, &wrong)) {
-      wrong = unknown_fetch_parameter(word);
+    if (word == "plain" && keys->from == From::jwks_uri) {
+      keys->plain = true;
+    } else if (!read_parameter(kFetchParameters, cf, word, keys, &wrong)) {
+      wrong = unknown_fetch_parameter(word, keys->from);
     }
     if (wrong) {
       return wrong;
     }
   }
-  if (keys.stale_s < keys.refresh_s) {
-    return "\"stale=\" is less than \"refresh=\", so that there would be no keys in between; write a longer time";
+  return keys->stale_s < keys->refresh_s ? Wrong(
+                                               "\"stale=\" is less than \"refresh=\", so that there would be no keys "
+                                               "in between; write a longer time")
+                                         : kGood;
+}
+
+Wrong set_discovery(ngx_conf_t *cf, const Words &words, Block *block) {
+  if (Wrong wrong = begin_keys(block, From::discovery)) {
+    return wrong;
+  }
+  KeyPlace &keys = block->issuer->keys;
+  MetadataPlaces places;
+  std::string error;
+  if (!find_metadata(words[1], &places, &error)) {
+    return "the URL " + error + "; write https://HOST/PATH, as the tokens' \"iss\" has it";
+  }
+  keys.discovers = words[1];
+  keys.where = places.openid.text;
+  block->issuer->rules.issuers = {keys.discovers};
+  return read_fetch_parameters(cf, words, &keys);
+}
+
+Wrong set_jwks_uri(ngx_conf_t *cf, const Words &words, Block *block) {
+  if (Wrong wrong = begin_keys(block, From::jwks_uri)) {
+    return wrong;
+  }
+  KeyPlace &keys = block->issuer->keys;
+  keys.where = words[1];
+  if (Wrong wrong = read_fetch_parameters(cf, words, &keys)) {
+    return wrong;
   }
   if (keys.plain && !keys.ca.empty()) {
     return "\"ca=\" is for https only; leave it out";
@@ -136,6 +182,7 @@ struct Directive {
 // A second source of keys is told as such, so these may repeat here.
 constexpr Directive kKeyDirectives[] = {
     {"jwks_uri", 1, 6, set_jwks_uri},
+    {"discovery", 1, 6, set_discovery},
     {"jwks_file", 1, 1, set_key_file<From::jwks_file>},
     {"public_key", 1, 1, set_key_file<From::public_key>},
     {"secret_file", 1, 2, set_key_file<From::secret_file>},
@@ -202,7 +249,10 @@ Wrong check_name(const MainConfiguration &main, std::string_view name) {
 // What only the whole block shows.
 Wrong check_block(const Block &block) {
   if (!block.has_keys) {
-    return "has no keys; write one of jwks_uri, jwks_file, public_key and secret_file";
+    return "has no keys; write one of " + std::string(kSources);
+  }
+  if (block.issuer->keys.from == From::discovery && block.seen.count("issuer") != 0) {
+    return "has both \"discovery\" and \"issuer\"; the URL of discovery is the issuer: leave \"issuer\" out";
   }
   const jwt::Issuer &rules = block.issuer->rules;
   for (const crypto::Algorithm algorithm :
@@ -235,7 +285,7 @@ void load_certificates(Reading *reading, IssuerConfiguration *issuer) {
 
 // The master reads what workers may not.
 void load(Reading *reading, IssuerConfiguration *issuer, ngx_conf_t *cf) {
-  if (issuer->keys.from == From::jwks_uri) {
+  if (issuer->keys.is_fetched()) {
     load_certificates(reading, issuer);
     return;
   }
@@ -279,7 +329,7 @@ Wrong read_block(ngx_conf_t *cf, MainConfiguration *main, bool *logged) {
   if (Wrong wrong = check_block(block)) {
     return quoted(issuer->rules.name) + ' ' + *wrong;
   }
-  issuer->rules.fetches_keys = issuer->keys.from == From::jwks_uri;
+  issuer->rules.fetches_keys = issuer->keys.is_fetched();
   load(&reading_of(cf), issuer.get(), cf);
   main->issuers.push_back(std::move(issuer));
   return kGood;

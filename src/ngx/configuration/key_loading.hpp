@@ -34,7 +34,7 @@ class KeyFiles {
   // nullptr: there is no such file, or it can't be looked at.
   const KeyFileStamp *stamp(const std::string &path);
 
-  // Not for jwks_uri.
+  // Not for what is fetched.
   LoadedKeys load(const IssuerConfiguration &issuer);
 
   // Ends the pass: what comes next is looked at anew.

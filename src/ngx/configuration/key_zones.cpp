@@ -37,6 +37,8 @@ bool read_source(const IssuerConfiguration &issuer, FetchSource *source) {
   std::string error;
   source->issuer = issuer.rules.name;
   source->request.ca = keys.certificates;
+  source->discovers = keys.discovers;
+  source->jwks_host = keys.jwks_host;
   source->plan.refresh_ms = keys.refresh_s * 1000;
   source->plan.stale_ms = keys.stale_s * 1000;
   source->cache = keys.cache;
@@ -79,7 +81,7 @@ bool add_key_zones(ngx_conf_t *cf, MainConfiguration *main) noexcept {
   return guarded(false, [&] {
     for (std::size_t i = 0; i < main->issuers.size(); ++i) {
       const IssuerConfiguration &issuer = *main->issuers[i];
-      if (issuer.keys.from != KeyPlace::From::jwks_uri) {
+      if (!issuer.keys.is_fetched()) {
         continue;
       }
       FetchedIssuer fetched;

@@ -19,7 +19,7 @@ struct KeyZone {
   SharedKeySet *set = nullptr;  // once the zone is set up
 };
 
-// An issuer with a jwks_uri.
+// An issuer whose keys are fetched.
 struct FetchedIssuer {
   std::size_t issuer = 0;  // its place among the configuration's issuers
   FetchSource source;

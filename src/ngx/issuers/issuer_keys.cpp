@@ -145,7 +145,7 @@ void IssuerKeys::refresh() noexcept {
     std::vector<std::pair<std::size_t, LoadedKeys>> due;
     for (std::size_t i = 0; i < sets_.size(); ++i) {
       const IssuerConfiguration &configured = *configuration_.issuers[i];
-      if (configured.keys.from != KeyPlace::From::jwks_uri && is_due(i, &files)) {
+      if (!configured.keys.is_fetched() && is_due(i, &files)) {
         due.emplace_back(i, files.load(configured));
       }
     }

@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "base/time_text.hpp"
+#include "fetch/fetch_keys.hpp"
 #include "jwt/key_file.hpp"
 #include "ngx/store/usage_keeper.hpp"
 
@@ -85,7 +86,7 @@ KeyFetching::FetchJob::~FetchJob() {
 
 void KeyFetching::FetchJob::run() noexcept {
   kept_.fetched_at_s = std::time(nullptr);
-  FetchAnswer answer = http_get(source_.request, owner_.stop_);
+  FetchAnswer answer = fetch_keys(source_, owner_.stop_);
   outcome_.problem = answer.problem;
   outcome_.http_status = answer.status;
   outcome_.detail = std::move(answer.detail);

@@ -25,13 +25,17 @@ def answer(body=b"", status="200 OK", headers=()):
 
 class Issuer:
     """`behave`: nothing is told, and it answers with its keys; bytes are sent as they are, and the connection is closed; a function is
-    given the connection and does what it likes. `gate`: an Event that every answer waits for. tls: an SSLContext of a server.
+    given the connection and does what it likes. `documents`: where they are told, answers by path, and 404 elsewhere. `gate`: an Event that
+    every answer waits for. tls: an SSLContext of a server.
     """
 
     def __init__(self, tls=None, host="127.0.0.1"):
         self.keys = {}
         self.behave = None
         self.gate = None
+        self.documents = None
+        self.connections = 0
+        self.paths = []
         self.peers = []  # the client's port of every connection that sent a request
         self._ports = Ports()
         self._tls = tls
@@ -91,6 +95,7 @@ class Issuer:
                 connection, peer = listener.accept()
             except OSError:
                 return
+            self.connections += 1
             threading.Thread(target=self._answer, args=[connection, peer[1]], daemon=True).start()
 
     def _answer(self, connection, peer):
@@ -106,11 +111,16 @@ class Issuer:
                         return
                     head += data
                 gate, behave = self.gate, self.behave
+                path = head.split(b" ")[1].decode()
+                self.paths.append(path)
                 self.peers.append(peer)
                 if gate is not None:
                     gate.wait(60)
                 if callable(behave):
                     behave(connection)
+                elif behave is None and self.documents is not None:
+                    known = self.documents.get(path)
+                    connection.sendall(answer(known) if known is not None else answer(status="404 Not Found"))
                 else:
                     connection.sendall(behave if behave is not None else answer(self.jwks()))
                 if self._tls:
