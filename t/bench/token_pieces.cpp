@@ -145,7 +145,7 @@ void token_first_seen(benchmark::State &state, Algorithm algorithm) {
                           &refusals, &error));
   jwt::Issuer issuer;
   issuer.name = "auth";
-  issuer.issuer = "https://auth.example.com";
+  issuer.issuers = {"https://auth.example.com"};
   issuer.audiences = {"api"};
   TokenCache cache(8192, 32U << 20);
   std::uint64_t round = 0;
