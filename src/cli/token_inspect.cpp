@@ -202,7 +202,7 @@ void add_token_inspect(CommandLine &line) {
       .option("--secret", "FILE", &options->rules.secret, "or the secret of HS256, HS384 and HS512, or a JWK of it")
       .option("--secret-form", "FORM", &options->rules.secret_form, "how it is written: base64url or hex")
       .option("--name", "NAME", &options->rules.name, "the keyward_issuer's name, as the denylist has it")
-      .option("--issuer", "ISS", &options->rules.issuer, "the value that iss has to have")
+      .list("--issuer", "ISS", &options->rules.issuer, "a value that iss may have; repeatable")
       .list("--audience", "AUD", &options->rules.audience, "a value that aud may have; repeatable")
       .list("--algorithm", "ALG", &options->rules.algorithms, "an algorithm that is allowed; repeatable")
       .option("--type", "TYP", &options->rules.type, "the value that typ has to have")

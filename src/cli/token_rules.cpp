@@ -145,10 +145,10 @@ Outcome from_options(const TokenRuleOptions &options, std::vector<ConfiguredIssu
   const auto list = [&](const char *option, const char *directive, const TextList &text) {
     outcome = outcome.ok() && text.given ? set_rule(option, directive, text.values, &rules) : outcome;
   };
-  one("--issuer", "issuer", options.issuer);
   one("--type", "type", options.type);
   one("--leeway", "leeway", options.leeway);
   one("--max-lifetime", "max_lifetime", options.max_lifetime);
+  list("--issuer", "issuer", options.issuer);
   list("--audience", "audience", options.audience);
   list("--algorithm", "algorithms", options.algorithms);
   list("--scope-claim", "scope_claim", options.scope_claim);

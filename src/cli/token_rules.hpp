@@ -11,8 +11,8 @@
 namespace keyward::cli {
 
 struct TokenRuleOptions {
-  Text conf, jwks, public_key, secret, secret_form, name, issuer, type, leeway, max_lifetime, subject;
-  TextList accept, keys, audience, algorithms, require, scope_claim;
+  Text conf, jwks, public_key, secret, secret_form, name, type, leeway, max_lifetime, subject;
+  TextList accept, keys, issuer, audience, algorithms, require, scope_claim;
   bool no_expiry = false;
 };
 

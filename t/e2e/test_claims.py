@@ -165,6 +165,14 @@ def test_report_U7_is_told_by_name(edge, issuers, kw, claims, says):
         assert inspect(kw, issuers, token)["cause"].startswith(says)
 
 
+def test_report_U6_inspect(kw, issuers):
+    signer = Signer("EdDSA")
+    issuers.block("auth", signer)
+    rules = ["--issuer", "https://a", "--issuer", "https://old-a"]
+    for iss, good in (("https://a", True), ("https://old-a", True), ("https://b", False), (None, False)):
+        assert inspect(kw, issuers, signer.token(iss=iss), rules)["accepted"] == good, iss
+
+
 # --- whose token it is -----------------------------------------------------------------------------------------
 
 
