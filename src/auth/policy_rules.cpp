@@ -117,4 +117,18 @@ Wrong add_implication(const Words &words, Policy *policy) {
   return kGood;
 }
 
+Wrong read_max_credential(std::string_view word, std::size_t *bytes) {
+  constexpr std::uint64_t kLeast = 64, kMost = 65536, kKilo = 1024;
+  std::uint64_t number = 0;
+  std::string_view rest = word;
+  const bool is_number = take_digits(&rest, kMost, &number);
+  const bool in_kilo = rest == "k" || rest == "K";
+  number *= in_kilo ? kKilo : 1;
+  if (!is_number || (!in_kilo && !rest.empty()) || number < kLeast || number > kMost) {
+    return quoted(word) + " is not possible; write from " + std::to_string(kLeast) + " to 64k";
+  }
+  *bytes = static_cast<std::size_t>(number);
+  return kGood;
+}
+
 }  // namespace keyward

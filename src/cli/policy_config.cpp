@@ -1,6 +1,8 @@
 // keyward_plan, keyward_scope_implies, keyward_key_format and keyward_store, read by the rules that nginx has.
 #include "cli/policy_config.hpp"
 
+#include <algorithm>
+
 #include "auth/policy_rules.hpp"
 #include "cli/nginx_walk.hpp"
 
@@ -31,6 +33,12 @@ class PolicyReader : public NginxReader {
     }
     if (words[0] == "keyward_key_format") {
       return add_key_format(words, &configured_->formats);
+    }
+    if (words[0] == "keyward_max_credential") {
+      std::size_t bytes = 0;
+      const Wrong wrong = read_max_credential(words[1], &bytes);
+      configured_->max_credential = std::max(configured_->max_credential, bytes);
+      return wrong;
     }
     if (words[0] == "keyward_store") {
       configured_->store = words[1];

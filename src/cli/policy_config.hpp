@@ -13,8 +13,9 @@ namespace keyward::cli {
 
 struct ConfiguredPolicy {
   Policy policy;
-  KeyFormats formats;  // never empty once read
-  std::string store;   // of keyward_store, as it is written there; empty: there is none
+  KeyFormats formats;              // never empty once read
+  std::size_t max_credential = 0;  // bytes, where it is largest; 0: it is nowhere said
+  std::string store;               // of keyward_store, as it is written there; empty: there is none
 };
 
 // Out of what `nginx -T` prints, or a file of nginx's configuration by itself (nginx_walk.hpp).

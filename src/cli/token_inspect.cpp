@@ -161,7 +161,7 @@ Outcome inspect(Context &context, const Options &options, Inspection &inspection
   Secret token;
   // With room for the blanks that HTTP takes away.
   const bool read = read_secret_line("Token: ", 2 * jwt::kMaxTokenBytes, &token);
-  const bool fits = read && trim_blanks(token.view()).size() <= jwt::kMaxTokenBytes;
+  const bool fits = read && trim_blanks(token.view()).size() <= rules.max_credential;
   if (trim_blanks(token.view()).empty() && read) {
     return wrong_usage("no token on standard input; write for example `keyward token inspect ... < FILE`");
   }

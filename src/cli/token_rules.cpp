@@ -66,6 +66,7 @@ Outcome from_configuration(const TokenRuleOptions &options, TokenRules *rules, s
   std::vector<std::string> same_remarks;  // about includes
   outcome = outcome.ok() ? read_policy(text, &configured, &same_remarks) : outcome;
   rules->policy = std::move(configured.policy);
+  rules->max_credential = std::max(rules->max_credential, configured.max_credential);
   rules->has_configuration = true;
   outcome = outcome.ok() ? use_saved_sets(options.keys, all, remarks) : outcome;
   *issuers = *all;

@@ -7,6 +7,7 @@
 #include "auth/principal.hpp"
 #include "cli/command_line.hpp"
 #include "cli/issuer_config.hpp"
+#include "decide/credential.hpp"
 
 namespace keyward::cli {
 
@@ -20,7 +21,8 @@ struct TokenRules {
   std::vector<ConfiguredIssuer> all;       // of the configuration, as it has them
   std::vector<ConfiguredIssuer> accepted;  // those that judge, in their order
   bool has_configuration = false;
-  Policy policy;  // the configuration's plans and implied scopes
+  std::size_t max_credential = kMaxCredentialBytes;  // the most that any place of it takes
+  Policy policy;                                     // the configuration's plans and implied scopes
 };
 
 // What is worth knowing about keys that are missing or left out goes into remarks.

@@ -274,16 +274,12 @@ Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *
 }
 
 Wrong set_max_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
-  constexpr std::size_t kLeast = 64, kMost = 65536;
   if (conf->max_credential) {
     return "is duplicate";
   }
   std::size_t bytes = 0;
-  if (Wrong wrong = parse_size(words[1], &bytes)) {
+  if (Wrong wrong = read_max_credential(words[1], &bytes)) {
     return wrong;
-  }
-  if (bytes < kLeast || bytes > kMost) {
-    return quoted(words[1]) + " is not possible; write from " + std::to_string(kLeast) + " to 64k";
   }
   conf->max_credential = bytes;
   reading_of(cf).block(conf).max_credential_place = place_of(cf);

@@ -27,7 +27,8 @@ void forget_variables(ngx_http_request_t *r, const std::vector<ngx_uint_t> &inde
 }
 
 DecisionReads::DecisionReads(ngx_http_request_t *r, const std::vector<ngx_uint_t> &derived)
-    : r_(r), count_(variable_count(r)), kept_(few_.data()) {
+    : r_(r), count_(variable_count(r)), kept_(nullptr) {
+  kept_ = few_.data();  // here, as the initialisers come before few_
   const std::size_t words = (count_ + kWordBits - 1) / kWordBits;
   if (words > few_.size()) {
     kept_ = static_cast<std::uint64_t *>(ngx_palloc(r->pool, words * sizeof(std::uint64_t)));
