@@ -2,6 +2,7 @@
 #include "auth/cookie_text.hpp"
 #include "auth/credential_text.hpp"
 #include "auth/origin.hpp"
+#include "auth/policy_rules.hpp"
 #include "auth/scope.hpp"
 #include "ngx/configuration/directive.hpp"
 #include "ngx/configuration/reading.hpp"
