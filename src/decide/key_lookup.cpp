@@ -3,8 +3,9 @@
 
 #include <algorithm>
 
+#include "decide/key_digests.hpp"
 #include "decide/limits.hpp"
-#include "key/verifier.hpp"
+#include "key/hash_verifier.hpp"
 
 namespace keyward {
 namespace {
@@ -26,7 +27,8 @@ class KeyLookup {
         zone_(one.with.zone),
         outcome_(one.outcome),
         key_(one.asked.credential.text),
-        now_s_(one.asked.now_s) {}
+        now_s_(one.asked.now_s),
+        digests_(key_, store_) {}
 
   Conclusion run() {
     PrincipalCache &principals = one_.with.principals;
@@ -65,6 +67,8 @@ class KeyLookup {
   }
 
  private:
+  enum class Proof { matched, not_matched, unknown };
+
   bool is_well_formed() const noexcept { return one_.asked.credential.format->has_characters(key_); }
 
   Conclusion find() {
@@ -73,7 +77,11 @@ class KeyLookup {
     exhausted_s_ = failures_exhausted(one_);
     sha_ = sha256(key_);
     CredentialReader::FoundKey found;
-    switch (store_.find_key(locator_of(sha_), &found)) {
+    StoreCode code = store_.find_key(locator_of(sha_), &found);
+    if (code == StoreCode::not_found) {
+      code = find_by_other_digest(&found);
+    }
+    switch (code) {
       case StoreCode::ok:
         return admit_found(found);
       case StoreCode::not_found:
@@ -83,8 +91,29 @@ class KeyLookup {
     }
   }
 
-  // A key that was found under its SHA-256: nobody gets here without having the whole key, so its state may be told,
-  // and is looked at first: a revoked key costs no bcrypt.
+  // Keys that are known by another system's digest, until their first success.
+  StoreCode find_by_other_digest(CredentialReader::FoundKey *found) {
+    const unsigned kinds = store_.other_locators();
+    StoreCode code = StoreCode::not_found;
+    for (const LocatorKind kind : {LocatorKind::sha512, LocatorKind::hmac_sha256}) {
+      if ((kinds >> static_cast<unsigned>(kind) & 1) != 0 && code == StoreCode::not_found) {
+        std::string_view digest;
+        code = compute(kind, &digest) ? store_.find_key(locator_of(kind, digest), found) : StoreCode::no_secret;
+      }
+    }
+    return code;
+  }
+
+  bool compute(LocatorKind kind, std::string_view *digest) {
+    const StoreStatus status = digests_.find(kind, digest);
+    if (!status.ok()) {
+      one_.background.note_store(status);
+    }
+    return status.ok();
+  }
+
+  // A key that was found by a digest: nobody gets here without having the whole key, so its state may be told, and is
+  // looked at first: a revoked key costs no bcrypt.
   Conclusion admit_found(const CredentialReader::FoundKey &found) {
     recognise(found);
     const Proof proof = proof_of(found);
@@ -94,19 +123,25 @@ class KeyLookup {
     if (const Reason reason = reason_of_state(found.key, now_s_); reason != Reason::none) {
       return reason;
     }
-    if (found.key.verifier_kind == VerifierKind::sha256) {
-      if (!sha256_matches(sha_, found.key.verifier)) {
-        return Reason::invalid_key;
+    switch (found.key.verifier_kind) {
+      case VerifierKind::sha256:
+        return admit_digest(found, proof, view_of(sha_));
+      case VerifierKind::sha512:
+      case VerifierKind::hmac_sha256: {
+        std::string_view digest;
+        const bool is_hmac = found.key.verifier_kind == VerifierKind::hmac_sha256;
+        return compute(is_hmac ? LocatorKind::hmac_sha256 : LocatorKind::sha512, &digest)
+                   ? admit_digest(found, proof, digest)
+                   : Reason::store_error;
       }
-      if (proof != Proof::matched) {
-        // Costs nothing to prove again, but a key that was proved is not held up by others' failures.
-        zone_.keys->remember(found.usage_name, sha_, found.tag);
-      }
-      return build(found);
+      case VerifierKind::bcrypt:
+      case VerifierKind::legacy_prefix:
+      case VerifierKind::hash:
+        break;
     }
     switch (proof) {
       case Proof::matched:
-        return build(found);
+        return build_and_refile(found);
       case Proof::not_matched:
         return Reason::invalid_key;
       case Proof::unknown:
@@ -115,12 +150,23 @@ class KeyLookup {
     return verify(found, keyed_digest(*zone_.secret, view_of(sha_), view_of(found.tag)), false);
   }
 
+  Reason admit_digest(const CredentialReader::FoundKey &found, Proof proof, std::string_view digest) {
+    if (!digest_matches(digest, found.key.verifier)) {
+      return Reason::invalid_key;
+    }
+    if (proof != Proof::matched) {
+      // Costs nothing to prove again, but a key that was proved is not held up by others' failures.
+      zone_.keys->remember(found.usage_name, sha_, found.tag);
+    }
+    return build_and_refile(found);
+  }
+
   Reason refuse_failing() const noexcept {
     outcome_.retry_after_s = exhausted_s_;
     return Reason::too_many_failures;
   }
 
-  // Keys that are known by a plain prefix only, until their first success. Each candidate is a bcrypt run, so they are
+  // Keys that are known by a plain prefix only, until their first success. Each candidate is a slow run, so they are
   // few, one at a time, and failures are counted.
   Conclusion try_candidates() {
     Conclusion conclusion = Reason::invalid_key;
@@ -140,6 +186,9 @@ class KeyLookup {
   // Leaves the conclusion as it is where no candidate decides.
   void try_prefix(std::string_view prefix, Conclusion *conclusion) {
     const StoreCode code = store_.for_each_candidate(prefix, [&](const CredentialReader::FoundKey &found) {
+      if (!fits_slow(found.key.verifier_kind, key_, found.key.verifier)) {
+        return true;
+      }
       switch (proof_of(found)) {
         case Proof::not_matched:
           return true;
@@ -149,8 +198,7 @@ class KeyLookup {
           recognise(found);
           *conclusion = reason_of_state(found.key, now_s_);
           if (*conclusion == Reason::none) {
-            *conclusion = build(found);
-            one_.background.refile(found.id, found.usage_name, found.tag, sha_);
+            *conclusion = build_and_refile(found);
           }
           return false;
         case Proof::unknown:
@@ -229,8 +277,6 @@ class KeyLookup {
     found_id_ = found.id;
   }
 
-  enum class Proof { matched, not_matched, unknown };
-
   // What is known about this key and this record's verifier: proved by any worker at any time, or found out by a run of
   // this request.
   Proof proof_of(const CredentialReader::FoundKey &found) const noexcept {
@@ -247,7 +293,7 @@ class KeyLookup {
   }
 
   Conclusion verify(const CredentialReader::FoundKey &found, const Digest &name, bool candidate) {
-    if (!fits_bcrypt(key_)) {
+    if (!fits_slow(found.key.verifier_kind, key_, found.key.verifier)) {
       return Reason::invalid_key;
     }
     RequestState &state = one_.state;
@@ -263,12 +309,21 @@ class KeyLookup {
     VerifierRun run;
     run.key = key_;
     run.sha = sha_;
+    run.kind = found.key.verifier_kind;
     run.hash = found.key.verifier;
     run.tag = found.tag;
     run.usage_name = found.usage_name;
     run.name = name;
     run.candidate = candidate;
     return one_.background.verify(run) ? Conclusion(kWaits) : Reason::busy;
+  }
+
+  Reason build_and_refile(const CredentialReader::FoundKey &found) {
+    const Reason reason = build(found);
+    if (reason == Reason::none && (!found.key.indexed || found.key.locator_kind != LocatorKind::sha256)) {
+      one_.background.refile(found.id, found.usage_name, found.tag, sha_);
+    }
+    return reason;
   }
 
   Reason build(const CredentialReader::FoundKey &found) {
@@ -292,9 +347,10 @@ class KeyLookup {
   Outcome &outcome_;
   std::string_view key_;
   std::int64_t now_s_;
+  KeyDigests digests_;
   std::uint32_t exhausted_s_ = 0;  // by=failures: the address may try again in so many seconds
   Sha256 sha_ = {};
-  std::uint32_t used_up_s_ = 0;  // the failures of legacy keys are used up for so many seconds
+  std::uint32_t used_up_s_ = 0;  // the failures of candidates are used up for so many seconds
   std::string_view found_id_;    // in the snapshot
 };
 
