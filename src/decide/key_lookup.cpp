@@ -3,20 +3,13 @@
 
 #include <algorithm>
 
+#include "decide/candidate_failures.hpp"
 #include "decide/key_digests.hpp"
 #include "decide/limits.hpp"
 #include "key/hash_verifier.hpp"
 
 namespace keyward {
 namespace {
-
-// Failed verifiers of one plain prefix of legacy keys that are run for in a minute.
-constexpr Rate kLegacyFailures = {10, 60};
-constexpr std::uint64_t kLegacyFailuresName = 0x6c65676163790001;
-// And of all prefixes together, as there may be thousands: more than two runs a second are more than one place of the
-// gate has time for, beside others.
-constexpr Rate kAllLegacyFailures = {120, 60};
-constexpr std::uint64_t kAllLegacyFailuresName = 0x6c65676163790002;
 
 // Looks up the principal of one key. Holds what that needs, so that its steps can be small.
 class KeyLookup {
@@ -28,7 +21,8 @@ class KeyLookup {
         outcome_(one.outcome),
         key_(one.asked.credential.text),
         now_s_(one.asked.now_s),
-        digests_(key_, store_) {}
+        digests_(key_, store_),
+        failures_(one) {}
 
   Conclusion run() {
     PrincipalCache &principals = one_.with.principals;
@@ -178,7 +172,7 @@ class KeyLookup {
       }
     }
     if (conclusion == Reason::busy) {
-      outcome_.retry_after_s = used_up_s_;
+      outcome_.retry_after_s = failures_.used_up_s();
     }
     return conclusion;
   }
@@ -194,7 +188,7 @@ class KeyLookup {
           return true;
         case Proof::matched:
           // Only now may its state be told.
-          forgive_failure();
+          failures_.forgive();
           recognise(found);
           *conclusion = reason_of_state(found.key, now_s_);
           if (*conclusion == Reason::none) {
@@ -204,13 +198,13 @@ class KeyLookup {
         case Proof::unknown:
           break;
       }
-      if (!count_failure(prefix)) {
+      if (!failures_.count(prefix)) {
         *conclusion = Reason::busy;
         return false;
       }
       *conclusion = verify(found, keyed_digest(*zone_.secret, "legacy-prefix run", prefix), true);
       if (*conclusion == Reason::busy) {
-        forgive_failure();
+        failures_.forgive();
       }
       return false;
     });
@@ -218,57 +212,6 @@ class KeyLookup {
     if (code != StoreCode::ok && code != StoreCode::not_found && *conclusion == Reason::invalid_key) {
       *conclusion = Reason::store_error;
     }
-  }
-
-  // A failure is counted before the run, so that requests of several workers at once can't fail more often than that,
-  // and forgiven when there was none. false: there were enough, of this prefix or of all.
-  bool count_failure(std::string_view prefix) {
-    Charge own, all;
-    own.name = keyed_digest(*zone_.secret, "legacy-prefix failures", prefix);
-    own.limit_name = kLegacyFailuresName;
-    own.rate = kLegacyFailures;
-    all.name = keyed_digest(*zone_.secret, "all legacy-prefix failures");
-    all.limit_name = kAllLegacyFailuresName;
-    all.rate = kAllLegacyFailures;
-    if (count(own, &obtain_verifying().legacy_failure) && count(all, &obtain_verifying().any_legacy_failure)) {
-      return true;
-    }
-    forgive_failure();
-    return false;
-  }
-
-  // Once for a request and a window: a key may begin with several prefixes.
-  bool count(const Charge &charge, CountedFailure *counted) noexcept {
-    if (counted->charged_ms != 0 && counted->charge.name == charge.name) {
-      return true;
-    }
-    counted->charge = charge;
-    const WindowState state = zone_.addresses->charge(charge, one_.asked.now_ms);
-    counted->charged_ms = state.admitted ? std::max<std::uint64_t>(state.charged_ms, 1) : 0;
-    if (!state.admitted) {
-      used_up_s_ = std::max(used_up_s_, static_cast<std::uint32_t>(seconds_up(state.retry_ms)));
-    }
-    return state.admitted;
-  }
-
-  void forgive_failure() const noexcept {
-    Verifying *verifying = one_.state.verifying.get();
-    if (verifying == nullptr) {
-      return;
-    }
-    for (CountedFailure *counted : {&verifying->legacy_failure, &verifying->any_legacy_failure}) {
-      if (counted->charged_ms != 0) {
-        zone_.addresses->give_back(counted->charge, counted->charged_ms, one_.asked.now_ms);
-        counted->charged_ms = 0;
-      }
-    }
-  }
-
-  Verifying &obtain_verifying() {
-    if (!one_.state.verifying) {
-      one_.state.verifying = std::make_unique<Verifying>();
-    }
-    return *one_.state.verifying;
   }
 
   void recognise(const CredentialReader::FoundKey &found) noexcept {
@@ -298,7 +241,7 @@ class KeyLookup {
     }
     RequestState &state = one_.state;
     // A run that failed to run, one that took too long, or a record that changes faster than bcrypt runs.
-    Verifying &verifying = obtain_verifying();
+    Verifying &verifying = obtain_verifying(state);
     if (state.wait_failed || state.wait_expired || verifying.count == Verifying::kMaxAnswers) {
       return Reason::busy;
     }
@@ -348,10 +291,10 @@ class KeyLookup {
   std::string_view key_;
   std::int64_t now_s_;
   KeyDigests digests_;
+  CandidateFailures failures_;
   std::uint32_t exhausted_s_ = 0;  // by=failures: the address may try again in so many seconds
   Sha256 sha_ = {};
-  std::uint32_t used_up_s_ = 0;  // the failures of candidates are used up for so many seconds
-  std::string_view found_id_;    // in the snapshot
+  std::string_view found_id_;  // in the snapshot
 };
 
 }  // namespace
