@@ -232,7 +232,7 @@ bool parse_import_line(std::string_view line, const ImportRules &rules, Imported
     return false;
   }
   auto &record = key->record;
-  if (!draft.has_plain) {
+  if (!draft.verifier.has_plain) {
     key->shape = shape_by_preview(record.preview);
   }
   if (record.state == KeyState::pending) {

@@ -130,9 +130,10 @@ TEST_F(OtherHashes, AHashThatIsKnownByAPrefixIsACandidate) {
 
 // A candidate that the key can't be of says nothing about those behind it.
 TEST_F(OtherHashes, ACandidateThatTheKeyCanNotBeOfIsPassedOver) {
-  formats_.resize(1);
+  KeyFormat format;
   std::string error;
-  ASSERT_TRUE(parse_key_format("old_ hex=80 verifier=sha256", &formats_[0], &error)) << error;
+  ASSERT_TRUE(parse_key_format("old_ hex=80 verifier=sha256", &format, &error)) << error;
+  formats_ = KeyFormats(format);
   const std::string key = "old_" + std::string(80, 'a');
   KeyRecord bcrypt = record_of(key, "key_0"), argon2 = hash_of_key(key);
   bcrypt.verifier_kind = VerifierKind::legacy_prefix;
