@@ -250,10 +250,7 @@ def test_a_pepper_that_nothing_needs_is_not_kept(take, kw, store, pepper):
         "--json",
         input=lines({"sha512": "00" * 64}),
     )
-    assert run.json() == {
-        "imported": 1,
-        "warnings": ["no line has hmac_sha256, so the pepper isn't kept"],
-    }
+    assert run.json()["warnings"] == ["no line has hmac_sha256, so the pepper isn't kept"]
     assert not (store.path / "pepper").exists()
 
 
