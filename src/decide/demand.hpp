@@ -38,12 +38,15 @@ enum class CountBy : std::uint8_t {
   variable,
 };
 
+// window=; of `plan`: of those of its limits that aren't by the calendar anyway; by the calendar only days go.
+enum class WindowForm : std::uint8_t { fixed, sliding, calendar };
+
 // One limit, as it is configured.
 struct ConfiguredLimit {
   bool plan = false;  // the principal's own limits; else rate
-  Rate rate;
+  Rate rate;          // by the calendar, where window= makes it so
   CountBy by = CountBy::key;
-  bool sliding = false;
+  WindowForm window = WindowForm::fixed;
   std::uint32_t cost = 1;
   std::string name;            // name=; empty: known by where it is written
   std::string default_plan;    // plan only: whose limits apply to a principal without any

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/calendar.hpp"
 #include "limit/window_name.hpp"
 
 namespace keyward {
@@ -73,7 +74,8 @@ bool add_due(const Case &one, const LimitDemand &limit, std::uint64_t identity, 
   due->charge.limit_name = identity;
   due->charge.rate = rate;
   due->charge.cost = limit.cost;
-  due->charge.sliding = limit.configured->sliding;
+  due->charge.sliding = limit.configured->window == WindowForm::sliding;
+  due->charge.wall_s = one.asked.now_s;
   due->table = who.known ? one.with.zone.principals : one.with.zone.addresses;
   due->name = name;
   return true;
@@ -84,7 +86,7 @@ std::string_view name_or(const ConfiguredLimit &configured, std::string_view oth
 }
 
 // The principal's own limits, or those of the plan for whoever has none.
-Reason add_own(const Case &one, const LimitDemand &limit, DueList *list) noexcept {
+Reason add_own(const Case &one, const LimitDemand &limit, DueList *list) {
   const ConfiguredLimit &configured = *limit.configured;
   const Principal *principal = one.outcome.principal.get();
   const std::vector<Rate> *rates = principal != nullptr && principal->has_limits ? &principal->limits : nullptr;
@@ -98,6 +100,14 @@ Reason add_own(const Case &one, const LimitDemand &limit, DueList *list) noexcep
   }
   if (rates == nullptr) {
     return Reason::no_access;
+  }
+  std::vector<Rate> by_day;
+  if (configured.window == WindowForm::calendar) {
+    by_day = *rates;
+    for (Rate &rate : by_day) {
+      rate.window_s = rate.window_s == kDaySeconds ? kCalendarDay : rate.window_s;
+    }
+    rates = &by_day;
   }
   // By their windows' lengths, not by their places in the list: a plan that is written in another order keeps its
   // counts, and two keys of one subject with different plans don't cut each other's windows.
@@ -113,7 +123,7 @@ Reason add_own(const Case &one, const LimitDemand &limit, DueList *list) noexcep
 }
 
 // The windows of all limits; no_access where `plan` is demanded and there is nothing that it could mean.
-Reason collect(const Case &one, const LimitDemands &limits, DueList *list) noexcept {
+Reason collect(const Case &one, const LimitDemands &limits, DueList *list) {
   for (const LimitDemand &limit : limits) {
     Reason reason = Reason::none;
     if (limit.configured->plan) {

@@ -40,6 +40,10 @@ class Zone {
   // and use counts that weren't drained stay there. Returns how many open windows found no room.
   std::uint64_t copy_from(Zone *other, std::uint64_t now_ms) noexcept;
 
+  // The wall clock's day, for windows by the calendar: told from time to time. Returns the highest that was told, here
+  // or by a charge, which is what they go by.
+  std::uint32_t tell_day(std::uint32_t day) noexcept;
+
   // Windows on their way from or to the store: whoever moves them holds this, for as long as that takes.
   SharedMutex &transfer() noexcept;
   bool windows_loaded() const noexcept;  // what a restart had left was taken in, or there was none

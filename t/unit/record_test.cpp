@@ -264,6 +264,9 @@ TEST(KeyRecord, RefusesWhatContradictsItself) {
   EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.limits.items[0].count = kMaxRateCount + 1; }));
   EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.limits.items[0].window_s = 0; }));
   EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.limits.items[0].window_s = kMaxWindowSeconds + 1; }));
+  EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.limits.items[0].window_s = kCalendarDay; }));
+  EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.limits.items[0].window_s = kCalendarMonth + 1; }));
+  EXPECT_TRUE(decodes_with([](KeyRecord &r) { r.limits.items[0].window_s = kCalendarMonth; }));
 }
 
 // A scope with a space would be read back as two.

@@ -1,5 +1,6 @@
 // What is demanded of a request: keyward_scope, keyward_limit, keyward_limit_headers.
 #include "auth/scope.hpp"
+#include "base/calendar.hpp"
 #include "ngx/configuration/directive.hpp"
 #include "ngx/configuration/reading.hpp"
 
@@ -97,11 +98,25 @@ constexpr Choice<CountBy> kCountBy[] = {
 
 Wrong set_limit_by(const Given &given, LimitRule *rule);
 
+constexpr Choice<WindowForm> kWindows[] = {
+    {"fixed", WindowForm::fixed}, {"sliding", WindowForm::sliding}, {"calendar", WindowForm::calendar}};
+
 Wrong set_limit_window(const Given &given, LimitRule *rule) {
-  if (given.value != "fixed" && given.value != "sliding") {
-    return "invalid value " + quoted(given.word) + "; it must be window=fixed or window=sliding";
+  const WindowForm *window = choose(kWindows, given.value);
+  if (window == nullptr) {
+    return "invalid value " + quoted(given.word) + "; it must be window=fixed, window=sliding or window=calendar";
   }
-  rule->sliding = given.value == "sliding";
+  if (rule->rate.is_by_calendar() && *window != WindowForm::calendar) {
+    return quoted(given.word) + " is not for a rate by the month, which always goes by the calendar; leave it out";
+  }
+  if (*window == WindowForm::calendar && !rule->plan && !rule->rate.is_by_calendar()) {
+    if (rule->rate.window_s != kDaySeconds) {
+      return "\"window=calendar\" is only for rates by the day or the month, such as 1000r/d or 10000r/month, not " +
+             quoted(to_text(rule->rate));
+    }
+    rule->rate.window_s = kCalendarDay;
+  }
+  rule->window = *window;
   return kGood;
 }
 
@@ -162,10 +177,10 @@ Wrong check_shared_window(ngx_conf_t *cf, const LimitRule &rule, std::string_vie
     return other.name == rule.name && other.plan == rule.plan && other.by == rule.by;
   });
   if (same == known.end()) {
-    known.push_back({rule.name, rule.plan, rule.by, rule.rate.window_s, rule.sliding, place_of(cf)});
+    known.push_back({rule.name, rule.plan, rule.by, rule.rate.window_s, rule.window, place_of(cf)});
     return kGood;
   }
-  if (same->window_s == rule.rate.window_s && same->sliding == rule.sliding) {
+  if (same->window_s == rule.rate.window_s && same->window == rule.window) {
     return kGood;
   }
   return quoted(rate) + " shares its counts with the limit " + same->place +

@@ -94,6 +94,11 @@ bool decode(std::string_view content, PlanView *view) noexcept {
          (view->has_max_keys || view->max_keys == 0) && is_allowance(view->credits);
 }
 
+bool is_newer_plan(std::string_view content) noexcept {
+  PlanView view;
+  return is_tagged_record(content) || (decode(content, &view) && has_calendar_rate(view.limits));
+}
+
 PlanRecord to_record(std::string_view name, const PlanView &view) {
   PlanRecord record;
   record.name = name;

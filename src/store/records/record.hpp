@@ -86,11 +86,15 @@ std::string encode(const KeyRecord &record);
 // unknown state or verifier, a verifier that isn't one (a DES, MD5 or $2x$ hash, one of cost 31), bad
 // scopes, rates out of range, unknown fields, trailing bytes. Never reads out of bounds.
 bool decode(std::string_view content, KeyView *view) noexcept;
-// Whether a key's record, as it lies in the store, is one that only stores of the second format may hold.
 bool is_tagged_record(std::string_view content) noexcept;
+// Whether a record, as it lies in the store, is one that only stores of the second format may hold: a tagged one, or
+// one with a rate by the calendar.
+bool is_newer_key(std::string_view content) noexcept;
+bool is_newer_plan(std::string_view content) noexcept;
 KeyRecord to_record(std::string_view id, const KeyView &view);
 // The i-th limit of a packed list; 0 <= i < limit_count().
 std::size_t limit_count(std::string_view packed) noexcept;
+bool has_calendar_rate(std::string_view packed) noexcept;
 Rate limit_at(std::string_view packed, std::size_t i) noexcept;
 
 enum class SubjectState : std::uint8_t { active = 1, blocked = 2 };
