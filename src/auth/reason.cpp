@@ -73,6 +73,7 @@ constexpr std::array<Row, kReasonCount> kRows = {{
     {Reason::body_too_large,
      {"body_too_large", 413, "payload_too_large", "request body too large", "", -32600, 8, Fault::client}},
     {Reason::internal_error, {"internal_error", 500, "internal_error", "internal error", "", -32603, 13, Fault::ours}},
+    {Reason::too_many_concurrent, {"too_many_concurrent", 429, "rate_limited", kTooMany, "", 429, 8, Fault::client}},
 }};
 
 constexpr bool in_order() {

@@ -40,8 +40,9 @@ enum class Reason : std::uint8_t {
   conflict,
   body_too_large,
   internal_error,
+  too_many_concurrent,
 };
-inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::internal_error) + 1;
+inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::too_many_concurrent) + 1;
 
 // Whose fault it is: decides the log level (info for a client's, error for our dependency's).
 enum class Fault : std::uint8_t { client, ours };

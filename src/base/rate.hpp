@@ -13,6 +13,8 @@ inline constexpr std::uint32_t kMaxRateCount = (1U << 28) - 1;
 // The longest window: 366 days.
 inline constexpr std::uint32_t kMaxWindowSeconds = 366U * 86400U;
 
+// The most requests at once that a limit may say.
+inline constexpr std::uint32_t kMaxConcurrency = 1000000;
 // Windows by the calendar, in place of a length and above any: a UTC day, a UTC month. In records, too, where what
 // doesn't know them refuses them as lengths.
 inline constexpr std::uint32_t kCalendarDay = 0x8000'0001, kCalendarMonth = 0x8000'0002;

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/digest.hpp"
+#include "limit/concurrency.hpp"
 #include "limit/gate.hpp"
 #include "limit/key_slots.hpp"
 #include "limit/shared_mutex.hpp"
@@ -26,6 +27,10 @@ class Zone {
   WindowTable *addresses = nullptr;
   KeySlots *keys = nullptr;
   VerifierGate *gate = nullptr;
+  // Of a zone of its own, where there are limits of so many at once: places, and whose they are that this process
+  // takes.
+  ConcurrencyTable *concurrency = nullptr;
+  const ConcurrencyTable::Member *member = nullptr;
   // Under which names of windows are made. One of the zone's own, until settle_secret() says otherwise.
   const DigestKey *secret = nullptr;
 

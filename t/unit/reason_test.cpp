@@ -72,6 +72,8 @@ const Expected kTable[] = {
     {Reason::body_too_large, "body_too_large", 413, "payload_too_large", "request body too large", "", -32600, 8,
      kClient},
     {Reason::internal_error, "internal_error", 500, "internal_error", "internal error", "", -32603, 13, kOurs},
+    {Reason::too_many_concurrent, "too_many_concurrent", 429, "rate_limited", "rate limit exceeded", "", 429, 8,
+     kClient},
 };
 
 TEST(ReasonTable, IsWhatClientsRelyOn) {

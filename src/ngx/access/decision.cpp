@@ -8,6 +8,7 @@
 #include "ngx/nginx/header_list.hpp"
 #include "ngx/request/cookie.hpp"
 #include "ngx/request/credential.hpp"
+#include "ngx/request/held.hpp"
 #include "ngx/request/read_variables.hpp"
 #include "ngx/worker/worker.hpp"
 
@@ -62,6 +63,9 @@ class LocationPlace final : public Place {
     return (!location_.scopes || collect_scopes(*location_.scopes, demand)) &&
            (!location_.limits || collect_limits(*location_.limits, &demand->limits));
   }
+
+  HeldPlaces *held_places() noexcept override { return held_places_of(r_); }
+  Repeatable repeatable() noexcept override { return {view(r_->method_name), view(r_->unparsed_uri)}; }
 
   void collect_failure_limits(LimitDemands *limits) noexcept override {
     if (!location_.limits) {
@@ -182,6 +186,7 @@ class WorkerBackground final : public Background {
   void want_keys(const std::vector<std::size_t> &issuers) override { worker_.fetching->want(issuers); }
   void note_store(const StoreStatus &status) noexcept override { worker_.note_store_in_passing(status); }
   void note_overflow(std::string_view limit) noexcept override { worker_.note_overflow(limit); }
+  void note_no_place() noexcept override { worker_.note_no_place(); }
 
  private:
   Worker &worker_;

@@ -37,6 +37,7 @@ void inherit_location(const LocationConfiguration &parent, LocationConfiguration
   inherit(child->accept, parent.accept);
   inherit(child->scopes, parent.scopes);
   inherit(child->limits, parent.limits);
+  inherit(child->concurrency, parent.concurrency);
   inherit(child->limit_headers, parent.limit_headers);
   inherit(child->errors, parent.errors);
   inherit(child->realm, parent.realm);

@@ -40,6 +40,11 @@ Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
       credentials_(conf.store, &zone, running_cycle->log),
       usage_(conf, &zone, running_cycle->log),
       tick_(on_tick, this, running_cycle->log) {
+  if (conf.concurrency != nullptr) {
+    member_ = conf.concurrency->join();
+    zone.concurrency = conf.concurrency;
+    zone.member = &member_;
+  }
   if (!configuration.store.empty()) {
     begin_store();
   }
@@ -102,6 +107,14 @@ void Worker::note_overflow(std::string_view limit) noexcept {
                 "keyward: the zone is full: newcomers of limit \"%V\" share one window of ten times its rate; make "
                 "keyward_zone larger",
                 &name);
+}
+
+void Worker::note_no_place() noexcept {
+  if (overflows_.admits(ngx_current_msec)) {
+    ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
+                  "keyward: no room to count requests at once, so some get 503: too many names, or %s",
+                  member_ ? "a process was stopped while it counted" : "processes of old configurations that go on");
+  }
 }
 
 void Worker::tell_day() noexcept {

@@ -14,8 +14,8 @@
 
 namespace keyward {
 
-// Of all records; and of a key's that has what the first version has no place for. Stores of the first format hold none
-// of the second.
+// Of all records; and of a key's or plan's that has what the first version has no place for. Stores of the first format
+// hold none of the second.
 inline constexpr std::uint8_t kRecordVersion = 1, kTaggedRecordVersion = 2;
 
 // In bytes; base/text_rules.hpp has the other texts' longest.
@@ -125,13 +125,14 @@ struct PlanRecord {
   OptionalList<Rate> limits;
   std::uint32_t max_keys = 0;  // with has_max_keys
   bool has_max_keys = false;
+  std::uint32_t concurrency = 0;  // requests at once; 0: no matter how many
   Allowance credits;
   bool no_access = false;
   bool is_default = false;  // at most one in a store
 };
 struct PlanView {
   bool has_scopes = false, has_limits = false, has_max_keys = false, no_access = false, is_default = false;
-  std::uint32_t max_keys = 0;
+  std::uint32_t max_keys = 0, concurrency = 0;
   Allowance credits;
   std::string_view scopes, limits;
 };
