@@ -16,6 +16,7 @@
 #include "base/digest.hpp"
 #include "base/digits.hpp"
 #include "key/key_format.hpp"
+#include "limit/held_places.hpp"
 #include "limit/zone.hpp"
 #include "store/transactions/writer.hpp"
 
