@@ -1,6 +1,8 @@
 // Items of structured fields (RFC 9651): names are printable, without quotes.
 #include "answer/limit_fields.hpp"
 
+#include "base/calendar.hpp"
+
 namespace keyward {
 namespace {
 
@@ -9,7 +11,11 @@ std::string quoted_name(const TightestLimit &limit) { return '"' + std::string(l
 }  // namespace
 
 std::string policy_field(const TightestLimit &limit) {
-  return quoted_name(limit) + ";q=" + std::to_string(limit.state.limit) + ";w=" + std::to_string(limit.window_s);
+  const std::string quota = quoted_name(limit) + ";q=" + std::to_string(limit.state.limit);
+  if (limit.window_s == kCalendarMonth) {
+    return quota;  // months have no one length in seconds, and w= is optional
+  }
+  return quota + ";w=" + std::to_string(limit.window_s == kCalendarDay ? kDaySeconds : limit.window_s);
 }
 
 std::string state_field(const TightestLimit &limit, std::uint64_t reset_s) {

@@ -24,6 +24,7 @@ Plan to_plan(std::string_view name, const PlanView &view) {
   plan.limits = unpack_limits(view.limits);
   plan.has_max_keys = view.has_max_keys;
   plan.max_keys = view.max_keys;
+  plan.concurrency = view.concurrency;
   plan.credits = view.credits;
   plan.no_access = view.no_access;
   return plan;

@@ -76,6 +76,14 @@ Wrong add_plan(const Words &words, Policy *policy) {
       }
       plan.has_max_keys = true;
       plan.max_keys = static_cast<std::uint32_t>(value);
+    } else if (const auto most = option(words[i], "concurrency"); most && plan.concurrency == 0) {
+      std::string_view digits = *most;
+      std::uint64_t value = 0;
+      if (!take_digits(&digits, kMaxConcurrency, &value) || !digits.empty() || value == 0) {
+        return "invalid value " + quoted(words[i]) + "; concurrency= is a whole number from 1 to " +
+               std::to_string(kMaxConcurrency);
+      }
+      plan.concurrency = static_cast<std::uint32_t>(value);
     } else if (option(words[i], "credits")) {
       return quoted(words[i]) + ": credits are not supported yet, so nothing would be charged; leave it out";
     } else if (words[i] == "no_access") {
@@ -84,7 +92,7 @@ Wrong add_plan(const Words &words, Policy *policy) {
       is_default = true;
     } else {
       return "unknown or repeated parameter " + quoted(words[i]) +
-             "; it may be scope=A,B, limit=RATE,RATE, max_keys=N, no_access or default";
+             "; it may be scope=A,B, limit=RATE,RATE, concurrency=N, max_keys=N, no_access or default";
     }
   }
   if (is_default) {

@@ -66,6 +66,7 @@ void fill_key_principal(std::string_view id, const KeyView &key, const SubjectVi
   }
   principal->plan = plan.name;
   principal->no_access = plan.no_access || plan_missing;
+  principal->concurrency = plan.concurrency;
 
   Grants grants = key.has_scopes ? Grants(key.scopes, implications) : Grants::all();
   if (plan.has_scopes) {

@@ -27,6 +27,7 @@ struct Plan {
   std::vector<Rate> limits;
   bool has_max_keys = false;
   std::uint32_t max_keys = 0;
+  std::uint32_t concurrency = 0;  // how many requests at once; 0: no matter how many
   Allowance credits;
   bool no_access = false;
 };
@@ -58,6 +59,7 @@ struct Principal {
   // plan.
   bool has_limits = false;
   std::vector<Rate> limits;
+  std::uint32_t concurrency = 0;  // the plan's
   Digest usage_name = {};
   // Whose counts are its own, by key and by subject (of whom has no subject: by key); name_counts() sets them.
   Digest counter_name = {}, subject_name = {};
@@ -70,7 +72,15 @@ struct Principal {
 std::size_t bytes_of(const Principal &principal) noexcept;
 
 // Kinds of what limits count, kept apart; part of the names of windows.
-enum class Counted : char { key = 'k', subject = 's', token = 't', address = 'a', failures = 'f', variable = 'v' };
+enum class Counted : char {
+  key = 'k',
+  subject = 's',
+  token = 't',
+  address = 'a',
+  failures = 'f',
+  variable = 'v',
+  repeat = 'r'
+};
 Digest counted_name(const DigestKey &zone_secret, Counted kind, std::string_view who) noexcept;
 // For a principal that will be counted in the zone of this secret.
 void name_counts(const DigestKey &zone_secret, Principal *principal) noexcept;

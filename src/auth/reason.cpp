@@ -77,6 +77,7 @@ constexpr std::array<Row, kReasonCount> kRows = {{
      {"credential_too_large", 400, "invalid_request", "credential too large", kInvalidRequest, -32600, 3,
       Fault::client}},
     {Reason::requirement_failed, {"requirement_failed", 403, kForbidden, kDenied, "", 403, 7, Fault::client}},
+    {Reason::too_many_concurrent, {"too_many_concurrent", 429, "rate_limited", kTooMany, "", 429, 8, Fault::client}},
 }};
 
 constexpr bool in_order() {

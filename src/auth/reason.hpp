@@ -42,8 +42,9 @@ enum class Reason : std::uint8_t {
   internal_error,
   credential_too_large,
   requirement_failed,
+  too_many_concurrent,
 };
-inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::requirement_failed) + 1;
+inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::too_many_concurrent) + 1;
 
 // Whose fault it is: decides the log level (info for a client's, error for our dependency's).
 enum class Fault : std::uint8_t { client, ours };

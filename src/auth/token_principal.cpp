@@ -63,6 +63,7 @@ BuiltToken build_token_principal(CredentialReader *reader, const VerifiedToken &
   }
   principal->plan = plan.name;
   principal->no_access = plan.no_access || plan_missing;
+  principal->concurrency = plan.concurrency;
 
   const Implications &implications = policy.implications;
   Grants grants = token.grants;

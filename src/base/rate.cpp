@@ -1,6 +1,7 @@
 // Rates and allowances: text to numbers and back.
 #include "base/rate.hpp"
 
+#include "base/calendar.hpp"
 #include "base/digits.hpp"
 #include "base/quote.hpp"
 
@@ -13,6 +14,8 @@ struct Unit {
   std::uint32_t seconds;
 };
 constexpr Unit kUnits[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};  // longest first, for to_text()
+
+constexpr const char kMonth[] = "month";
 
 // 1 to max, without a leading zero.
 bool take_count(std::string_view *text, std::uint64_t max, std::uint64_t *count) noexcept {
@@ -38,6 +41,11 @@ bool parse_window(std::string_view text, std::uint32_t *window_s) noexcept {
   return false;
 }
 
+bool parse_month(std::string_view text, std::uint32_t *window_s) noexcept {
+  *window_s = kCalendarMonth;
+  return text == kMonth;
+}
+
 bool take_literal(std::string_view *text, std::string_view literal) noexcept {
   if (text->substr(0, literal.size()) != literal) {
     return false;
@@ -47,6 +55,10 @@ bool take_literal(std::string_view *text, std::string_view literal) noexcept {
 }
 
 std::string window_text(std::uint32_t window_s) {
+  if (window_s == kCalendarMonth) {
+    return kMonth;
+  }
+  window_s = window_s == kCalendarDay ? kDaySeconds : window_s;
   for (const Unit &unit : kUnits) {
     if (window_s % unit.seconds == 0) {
       const std::uint32_t number = window_s / unit.seconds;
@@ -62,9 +74,10 @@ bool parse_rate(std::string_view text, Rate *rate, std::string *error) {
   std::string_view rest = text;
   std::uint64_t count = 0;
   std::uint32_t window_s = 0;
-  if (!take_count(&rest, kMaxRateCount, &count) || !take_literal(&rest, "r/") || !parse_window(rest, &window_s)) {
+  if (!take_count(&rest, kMaxRateCount, &count) || !take_literal(&rest, "r/") ||
+      !(parse_window(rest, &window_s) || parse_month(rest, &window_s))) {
     *error = quote(text) + " is not a rate; write a number from 1 to " + std::to_string(kMaxRateCount) +
-             ", \"r/\" and a window of up to 366 days, such as 60r/m or 1000r/30d";
+             ", \"r/\" and a window of up to 366 days, such as 60r/m or 1000r/30d, or 1000r/month";
     return false;
   }
   rate->count = static_cast<std::uint32_t>(count);

@@ -13,9 +13,17 @@ inline constexpr std::uint32_t kMaxRateCount = (1U << 28) - 1;
 // The longest window: 366 days.
 inline constexpr std::uint32_t kMaxWindowSeconds = 366U * 86400U;
 
+// The most requests at once that a limit may say.
+inline constexpr std::uint32_t kMaxConcurrency = 1000000;
+// Windows by the calendar, in place of a length and above any: a UTC day, a UTC month. In records, too, where what
+// doesn't know them refuses them as lengths.
+inline constexpr std::uint32_t kCalendarDay = 0x8000'0001, kCalendarMonth = 0x8000'0002;
+
 struct Rate {
   std::uint32_t count = 0;     // 1 to kMaxRateCount
-  std::uint32_t window_s = 0;  // 1 to kMaxWindowSeconds
+  std::uint32_t window_s = 0;  // 1 to kMaxWindowSeconds, or by the calendar
+
+  bool is_by_calendar() const noexcept { return window_s == kCalendarDay || window_s == kCalendarMonth; }
 
   friend bool operator==(const Rate &a, const Rate &b) noexcept {
     return a.count == b.count && a.window_s == b.window_s;
@@ -23,7 +31,8 @@ struct Rate {
 };
 
 // Parses "60r/m", "5r/s", "1000r/h", "1r/d", "100r/30d", "3r/10s" (a number before the unit is
-// allowed for s m h d). On failure false, and error says what to write instead (one sentence, no
+// allowed for s m h d), and "1000r/month", which is by the calendar. "1r/d" is a length here: window=calendar makes it
+// a day. On failure false, and error says what to write instead (one sentence, no
 // final stop). No sign, no white space, no leading zero, nothing after the unit.
 bool parse_rate(std::string_view text, Rate *rate, std::string *error);
 

@@ -1,9 +1,10 @@
-// Times and durations: the proleptic Gregorian calendar in integers, no time zone of the host, no locale.
+// Times and durations as texts: no time zone of the host, no locale.
 #include "base/time_text.hpp"
 
 #include <algorithm>
 #include <cstdio>
 
+#include "base/calendar.hpp"
 #include "base/digits.hpp"
 #include "base/quote.hpp"
 
@@ -11,46 +12,9 @@ namespace keyward {
 
 namespace {
 
-constexpr std::int64_t kDay = 86400;
+constexpr std::int64_t kDay = kDaySeconds;
 constexpr std::int64_t kLastSecond = 253402300799;  // 9999-12-31T23:59:59Z
 constexpr std::int64_t kMaxDuration = std::int64_t{100} * 365 * kDay;
-
-struct Date {
-  std::int64_t year;
-  std::int64_t month;
-  std::int64_t day;
-};
-
-// Days are counted from 0000-03-01, so that the leap day ends a year, and in eras of 400 years.
-constexpr std::int64_t kEraDays = 146097;
-constexpr std::int64_t kEpochDays = 719468;  // 1970-01-01
-
-std::int64_t days_from(const Date &date) noexcept {
-  const std::int64_t year = date.year - (date.month <= 2 ? 1 : 0);
-  const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
-  const std::int64_t year_of_era = year - era * 400;
-  const std::int64_t day_of_year = (153 * ((date.month + 9) % 12) + 2) / 5 + date.day - 1;
-  return era * kEraDays + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - kEpochDays;
-}
-
-// days is not before 1970.
-Date date_from(std::int64_t days) noexcept {
-  const std::int64_t since_march = days + kEpochDays;
-  const std::int64_t era = since_march / kEraDays;
-  const std::int64_t day_of_era = since_march % kEraDays;
-  const std::int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const std::int64_t shifted_month = (5 * day_of_year + 2) / 153;  // 0: March
-  const std::int64_t month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
-  return {era * 400 + year_of_era + (month <= 2 ? 1 : 0), month, day_of_year - (153 * shifted_month + 2) / 5 + 1};
-}
-
-std::int64_t days_in_month(std::int64_t year, std::int64_t month) noexcept {
-  if (month == 2) {
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 29 : 28;
-  }
-  return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
-}
 
 // Takes exactly width digits, a number from low to high.
 bool take_field(std::string_view *text, std::size_t width, std::int64_t low, std::int64_t high,

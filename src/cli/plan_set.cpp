@@ -13,9 +13,9 @@ namespace keyward::cli {
 namespace {
 
 struct SetOptions {
-  Text name, max_keys, credits;
+  Text name, max_keys, concurrency, credits;
   TextList scopes, limits;
-  bool no_scopes = false, no_limits = false, no_max_keys = false, no_credits = false;
+  bool no_scopes = false, no_limits = false, no_max_keys = false, no_concurrency = false, no_credits = false;
   bool no_access = false, access = false;
   bool is_default = false, no_default = false;
 };
@@ -47,6 +47,7 @@ Outcome check_contradictions(const SetOptions &options) {
       {"--scope", "--no-scopes", options.scopes.given && options.no_scopes},
       {"--limit", "--no-limits", options.limits.given && options.no_limits},
       {"--max-keys", "--no-max-keys", options.max_keys.given && options.no_max_keys},
+      {"--concurrency", "--no-concurrency", options.concurrency.given && options.no_concurrency},
       {"--credits", "--no-credits", options.credits.given && options.no_credits},
       {"--access", "--no-access", options.access && options.no_access},
       {"--default", "--no-default", options.is_default && options.no_default},
@@ -91,6 +92,17 @@ Outcome read_request(const SetOptions &options, keys::PlanRequest *request) {
       return outcome;
     }
     request->max_keys.emplace(static_cast<std::uint32_t>(number));
+  }
+  if (options.no_concurrency) {
+    request->concurrency = 0;
+  }
+  if (options.concurrency.given) {
+    std::uint64_t number = 0;
+    if (auto outcome = parse_number("--concurrency", options.concurrency.value, 1, kMaxConcurrency, &number);
+        !outcome.ok()) {
+      return outcome;
+    }
+    request->concurrency = static_cast<std::uint32_t>(number);
   }
   if (options.access || options.no_access) {
     request->no_access = options.no_access;
@@ -161,6 +173,8 @@ void add_plan_set(CommandLine &line) {
       .flag("--no-limits", &set->no_limits, "remove all limits")
       .option("--max-keys", "N", &set->max_keys, "keys that a subject may have, active and pending ones")
       .flag("--no-max-keys", &set->no_max_keys, "no maximum")
+      .option("--concurrency", "N", &set->concurrency, "requests at once, where nginx has keyward_concurrency plan")
+      .flag("--no-concurrency", &set->no_concurrency, "no matter how many at once")
       .option("--credits", "N/PERIOD", &set->credits, "refused: credits are not supported yet")
       .flag("--no-credits", &set->no_credits, "remove credits that an older version has stored")
       .flag("--no-access", &set->no_access, "refuse every request of this plan")

@@ -18,6 +18,8 @@ class NoDemand final : public Place {
  public:
   bool collect(Demand *) override { return true; }
   void collect_failure_limits(LimitDemands *) noexcept override {}
+  HeldPlaces *held_places() noexcept override { return nullptr; }
+  Repeatable repeatable() noexcept override { return {}; }
 };
 
 class AtOnce final : public Background {
@@ -36,6 +38,7 @@ class AtOnce final : public Background {
   void want_keys(const std::vector<std::size_t> &) override {}
   void note_store(const StoreStatus &status) noexcept override { store = status; }
   void note_overflow(std::string_view) noexcept override {}
+  void note_no_place() noexcept override {}
 
   std::string_view key;
   VerifierKind kind = VerifierKind::bcrypt;

@@ -114,6 +114,8 @@ class Background {
   // What the log is told: of a store that can't be read, and of a limit that had no room for a window of its own.
   virtual void note_store(const StoreStatus &status) noexcept = 0;
   virtual void note_overflow(std::string_view limit) noexcept = 0;
+  // And where places of so many at once couldn't be counted.
+  virtual void note_no_place() noexcept = 0;
 };
 
 // One decision on its way: what its steps share.

@@ -11,6 +11,7 @@
 #include "auth/reason.hpp"
 #include "base/inline_list.hpp"
 #include "base/rate.hpp"
+#include "limit/held_places.hpp"
 
 namespace keyward {
 
@@ -47,14 +48,25 @@ enum class CountBy : std::uint8_t {
   address,
   failures,  // wrong secrets from an address
   variable,
+  repeat,  // the same request of a principal
+};
+
+// window=; of `plan`: of those of its limits that aren't by the calendar anyway; by the calendar only days go.
+enum class WindowForm : std::uint8_t { fixed, sliding, calendar };
+
+enum class LimitKind : std::uint8_t {
+  rate,         // so many in a window
+  plan,         // the principal's own rates
+  concurrency,  // so many at once
 };
 
 // One limit, as it is configured.
 struct ConfiguredLimit {
-  bool plan = false;  // the principal's own limits; else rate
+  LimitKind kind = LimitKind::rate;
+  // By the calendar, where window= makes it so. Of concurrency the count alone, and 0 is the principal's own.
   Rate rate;
   CountBy by = CountBy::key;
-  bool sliding = false;
+  WindowForm window = WindowForm::fixed;
   std::uint32_t cost = 1;
   std::string name;            // name=; empty: known by where it is written
   std::string default_plan;    // plan only: whose limits apply to a principal without any
@@ -68,9 +80,9 @@ struct LimitDemand {
   std::string_view who;  // by variable: its value; empty: nobody is counted
 };
 
-// How many limits may apply at one place, and of "plan" one for each way of counting.
-inline constexpr std::size_t kMaxLimitRules = 16;
-using LimitDemands = InlineList<LimitDemand, kMaxLimitRules>;
+// How many limits may apply at one place, and of "plan" one for each way of counting; and how many of so many at once.
+inline constexpr std::size_t kMaxLimitRules = 16, kMaxConcurrencyRules = 4;
+using LimitDemands = InlineList<LimitDemand, kMaxLimitRules + kMaxConcurrencyRules>;
 
 // Whoever collects it keeps what it points to until the decision has ended.
 struct Demand {
@@ -80,7 +92,12 @@ struct Demand {
   std::size_t scope_count = 0;
   const RequirementDemand *requirements = nullptr;
   std::size_t requirement_count = 0;
-  LimitDemands limits;  // those by failures are among failure_limits()
+  LimitDemands limits;  // those by failures are among failure_limits(); of so many at once at the end
+};
+
+// What makes a request the same as another one of its principal; views into the request.
+struct Repeatable {
+  std::string_view method, target;
 };
 
 // Where a request stands, as the source of what is demanded there.
@@ -93,6 +110,10 @@ class Place {
   virtual bool collect(Demand *demand) = 0;
   // The limits by=failures that apply here. Asked before it is known who asks.
   virtual void collect_failure_limits(LimitDemands *limits) noexcept = 0;
+  // What this request holds of limits of so many at once, until its end. nullptr: memory was refused.
+  virtual HeldPlaces *held_places() noexcept = 0;
+  // Asked for limits by=repeat.
+  virtual Repeatable repeatable() noexcept = 0;
 };
 
 }  // namespace keyward

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/calendar.hpp"
 #include "limit/window_name.hpp"
 
 namespace keyward {
@@ -29,6 +30,16 @@ struct Who {
   bool known = false;
 };
 
+// Anybody can make up targets, so that this isn't known, whoever asks.
+Digest repeated_name(const Case &one) noexcept {
+  const DigestKey &secret = *one.with.zone.secret;
+  const Principal *principal = one.outcome.principal.get();
+  const Digest who =
+      principal != nullptr ? principal->counter_name : counted_name(secret, Counted::address, one.asked.address);
+  const Repeatable request = one.place.repeatable();
+  return keyed_digest(counted_name(secret, Counted::repeat, view_of(who)), request.method, request.target);
+}
+
 // false: nobody. As limit_req does, what has no name isn't counted.
 bool find_who(const Case &one, const LimitDemand &limit, Who *who) noexcept {
   const DigestKey &secret = *one.with.zone.secret;
@@ -42,6 +53,9 @@ bool find_who(const Case &one, const LimitDemand &limit, Who *who) noexcept {
       return true;
     case CountBy::failures:
       who->name = counted_name(secret, Counted::failures, one.asked.address);
+      return true;
+    case CountBy::repeat:
+      who->name = repeated_name(one);
       return true;
     case CountBy::key:
     case CountBy::subject:
@@ -73,7 +87,8 @@ bool add_due(const Case &one, const LimitDemand &limit, std::uint64_t identity, 
   due->charge.limit_name = identity;
   due->charge.rate = rate;
   due->charge.cost = limit.cost;
-  due->charge.sliding = limit.configured->sliding;
+  due->charge.sliding = limit.configured->window == WindowForm::sliding;
+  due->charge.wall_s = one.asked.now_s;
   due->table = who.known ? one.with.zone.principals : one.with.zone.addresses;
   due->name = name;
   return true;
@@ -84,7 +99,7 @@ std::string_view name_or(const ConfiguredLimit &configured, std::string_view oth
 }
 
 // The principal's own limits, or those of the plan for whoever has none.
-Reason add_own(const Case &one, const LimitDemand &limit, DueList *list) noexcept {
+Reason add_own(const Case &one, const LimitDemand &limit, DueList *list) {
   const ConfiguredLimit &configured = *limit.configured;
   const Principal *principal = one.outcome.principal.get();
   const std::vector<Rate> *rates = principal != nullptr && principal->has_limits ? &principal->limits : nullptr;
@@ -99,6 +114,14 @@ Reason add_own(const Case &one, const LimitDemand &limit, DueList *list) noexcep
   if (rates == nullptr) {
     return Reason::no_access;
   }
+  std::vector<Rate> by_day;
+  if (configured.window == WindowForm::calendar) {
+    by_day = *rates;
+    for (Rate &rate : by_day) {
+      rate.window_s = rate.window_s == kDaySeconds ? kCalendarDay : rate.window_s;
+    }
+    rates = &by_day;
+  }
   // By their windows' lengths, not by their places in the list: a plan that is written in another order keeps its
   // counts, and two keys of one subject with different plans don't cut each other's windows.
   for (auto rate = rates->begin(); rate != rates->end(); ++rate) {
@@ -112,11 +135,62 @@ Reason add_own(const Case &one, const LimitDemand &limit, DueList *list) noexcep
   return Reason::none;
 }
 
-// The windows of all limits; no_access where `plan` is demanded and there is nothing that it could mean.
-Reason collect(const Case &one, const LimitDemands &limits, DueList *list) noexcept {
+// A place of one limit of so many at once; none is needed where nobody says how many.
+Reason take_place(const Case &one, const LimitDemand &limit, HeldPlaces *held) noexcept {
+  const Principal *principal = one.outcome.principal.get();
+  const std::uint32_t own = principal != nullptr ? principal->concurrency : 0;
+  const std::uint32_t most = limit.configured->rate.count != 0 ? limit.configured->rate.count : own;
+  Who who;
+  if (most == 0 || !find_who(one, limit, &who)) {
+    return Reason::none;
+  }
+  const Zone &zone = one.with.zone;
+  const auto taking =
+      zone.concurrency == nullptr || zone.member == nullptr
+          ? ConcurrencyTable::Taking::failed
+          : held->take(zone.concurrency, *zone.member, window_name(who.name, limit.configured->identity), most);
+  if (taking == ConcurrencyTable::Taking::failed) {
+    one.background.note_no_place();
+    return Reason::busy;
+  }
+  return taking == ConcurrencyTable::Taking::taken ? Reason::none : Reason::too_many_concurrent;
+}
+
+// Of all from the i-th on, or of none.
+[[gnu::noinline]] Reason take_places(const Case &one, const LimitDemands &limits, std::size_t i) noexcept {
+  HeldPlaces *held = one.place.held_places();
+  if (held == nullptr) {
+    return Reason::internal_error;
+  }
+  held->keep();
+  Reason reason = Reason::none;
+  for (; i < limits.size() && reason == Reason::none; ++i) {
+    reason = take_place(one, limits[i], held);
+  }
+  if (reason != Reason::none) {
+    held->give_back_new();
+  }
+  return reason;
+}
+
+// What was taken by this decision.
+void give_back_places(const Case &one, const LimitDemands &limits) noexcept {
+  if (limits[limits.size() - 1].configured->kind == LimitKind::concurrency) {
+    if (HeldPlaces *held = one.place.held_places()) {
+      held->give_back_new();
+    }
+  }
+}
+
+// The windows of all limits, and then a place of each that is of so many at once, where these are to be taken;
+// no_access where `plan` is demanded and there is nothing that it could mean.
+Reason collect(const Case &one, const LimitDemands &limits, bool take, DueList *list) {
   for (const LimitDemand &limit : limits) {
     Reason reason = Reason::none;
-    if (limit.configured->plan) {
+    if (limit.configured->kind != LimitKind::rate) {
+      if (limit.configured->kind == LimitKind::concurrency) {
+        return take ? take_places(one, limits, static_cast<std::size_t>(&limit - limits.begin())) : Reason::none;
+      }
       reason = add_own(one, limit, list);
     } else if (!add_due(one, limit, limit.configured->identity, limit.configured->rate,
                         name_or(*limit.configured, "default"), list)) {
@@ -211,12 +285,28 @@ void for_each_failure_window(const Case &one, Visit &&visit) noexcept {
   }
 }
 
+// Nobody can say when one of those that are served will end; but a window may be longer.
+Reason refuse_places(const Case &one, DueList *list) noexcept {
+  for (Due &due : *list) {
+    note_tightest(one, due, look(one, &due));
+  }
+  const TightestLimit &limit = one.outcome.limit;
+  one.outcome.retry_after_s = limit.known && !limit.state.admitted ? wait_s(limit.state.retry_ms) : 1;
+  return Reason::too_many_concurrent;
+}
+
+bool is_repeat(const LimitDemands &limits, const Due &due) noexcept {
+  return std::any_of(limits.begin(), limits.end(), [&](const LimitDemand &limit) {
+    return limit.configured->by == CountBy::repeat && limit.configured->identity == due.charge.limit_name;
+  });
+}
+
 }  // namespace
 
 Reason charge_limits(const Case &one, const LimitDemands &limits) {
   DueList list;
-  if (const Reason reason = collect(one, limits, &list); reason != Reason::none) {
-    return reason;
+  if (const Reason reason = collect(one, limits, true, &list); reason != Reason::none) {
+    return reason == Reason::too_many_concurrent ? refuse_places(one, &list) : reason;
   }
   one.state.paid.reserve(list.size());
   std::size_t refused = list.size();
@@ -241,12 +331,13 @@ Reason charge_limits(const Case &one, const LimitDemands &limits) {
     note_tightest(one, list[i], look(one, &list[i]));
   }
   one.outcome.retry_after_s = wait_s(one.outcome.limit.state.retry_ms);
-  return Reason::rate_limited;
+  give_back_places(one, limits);
+  return is_repeat(limits, list[refused]) ? Reason::repeated_request : Reason::rate_limited;
 }
 
 void look_at_limits(const Case &one, const LimitDemands &limits) {
   DueList list;
-  if (!one.outcome.principal || collect(one, limits, &list) != Reason::none) {
+  if (!one.outcome.principal || collect(one, limits, false, &list) != Reason::none) {
     return;
   }
   for (Due &due : list) {

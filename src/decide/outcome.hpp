@@ -29,12 +29,16 @@ inline constexpr std::nullopt_t kWaits = std::nullopt;
 struct TightestLimit {
   bool known = false;
   WindowState state;
-  std::uint64_t seen_ms = 0;  // by the clock of the windows
-  std::uint32_t window_s = 0;
-  std::string_view name;  // of the configuration, for RateLimit-Policy
+  std::uint64_t seen_ms = 0;   // by the clock of the windows
+  std::uint32_t window_s = 0;  // Rate::window_s
+  std::string_view name;       // of the configuration, for RateLimit-Policy
 
-  // From now on, as an answer may come long after its decision: until the window closes, or, where the limit doesn't
-  // admit, until it will.
+  // When the window closes, or, where the limit doesn't admit, when it will: from now on, as an answer may come long
+  // after its decision, and by the wall clock. In seconds, rounded up. By the calendar both are exact.
+  std::uint64_t reset_in_s(std::uint64_t now_ms, std::int64_t wall_s) const noexcept;
+  std::uint64_t reset_at_s(std::uint64_t now_ms, std::uint64_t wall_ms) const noexcept;
+
+ private:
   std::uint64_t reset_ms(std::uint64_t now_ms) const noexcept;
 };
 

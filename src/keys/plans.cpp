@@ -26,6 +26,7 @@ Answer set_plan(WriteTxn &txn, const PlanRequest &request, PlanSet *set) {
     plan.has_max_keys = request.max_keys->has_value();
     plan.max_keys = request.max_keys->value_or(0);
   }
+  plan.concurrency = request.concurrency.value_or(plan.concurrency);
   plan.no_access = request.no_access.value_or(plan.no_access);
   plan.is_default = request.is_default.value_or(plan.is_default);
   if (request.take_credits) {

@@ -14,6 +14,7 @@ struct PlanRequest {
   std::optional<OptionalList<std::string>> scopes;
   std::optional<OptionalList<Rate>> limits;
   std::optional<std::optional<std::uint32_t>> max_keys;  // no number: as many as a subject likes
+  std::optional<std::uint32_t> concurrency;              // 0: no matter how many
   std::optional<bool> no_access, is_default;
   bool take_credits = false;
 };

@@ -11,6 +11,7 @@ namespace {
 using namespace window_table;  // NOLINT(google-build-using-namespace): ours
 
 constexpr std::uint32_t kLongWindowSeconds = 3600;
+constexpr std::int64_t kLeastAheadMs = 1000;
 
 // What a slot says at one moment.
 struct Seen {
@@ -50,15 +51,23 @@ std::uint32_t mark_of(const Seen &seen, std::int64_t epoch) noexcept {
 }
 
 // false: closed by the table's clock, and (sliding) out of view.
-bool to_carried(const Seen &seen, std::uint64_t now_ms, std::uint64_t clock_ms, CarriedWindow *window) noexcept {
+bool to_carried(const Seen &seen, std::uint64_t now_ms, const Clock &clock, CarriedWindow *window) noexcept {
   window->tag = seen.tag;
   window->sliding = (seen.kind & kSlidingFlag) != 0;
-  window->window_s = seen.kind & ~kSlidingFlag;
+  window->by_calendar = (seen.kind & kCalendarFlag) != 0;
+  window->window_s = seen.kind & ~kKindFlags;
   window->count = count_in(seen.word);
+  if (window->by_calendar) {
+    window->period = period_in(seen.kind);
+    window->number = count_in(seen.before);
+    window->before = 0;
+    window->ahead_ms = std::max<std::int64_t>(ahead_of(seen.word, now_ms), 1);
+    return is_marked(seen.word, seen.before) && window->number >= period_of(window->period, clock.day);
+  }
   window->ahead_ms = ahead_of(seen.word, seen.kind, now_ms);
   window->before = window->sliding ? count_in(seen.before) : 0;
   window->before_ahead_ms = window->before != 0 ? ahead_of(seen.before, now_ms) : 0;
-  const auto later_ms = static_cast<std::int64_t>(clock_ms - now_ms);
+  const auto later_ms = static_cast<std::int64_t>(clock.now_ms - now_ms);
   return window->ahead_ms - later_ms + (window->sliding ? length_in(seen.kind) : 0) > 0;
 }
 
@@ -67,15 +76,39 @@ struct Arrival {
   WindowCharge ask{};
   Word word = 0;
   Word before = 0;
+  std::uint32_t day = 0;
+
+  Clock clock() const noexcept { return {ask.now_ms, day}; }
 };
 
 Word word_at(std::uint64_t clock_ms, std::int64_t ahead_ms, std::uint32_t count) noexcept {
   return make_word(clock_ms + static_cast<std::uint64_t>(ahead_ms), count);
 }
 
+// By the calendar: of which only the number counts, and the end has to be later than the clock.
+bool to_calendar_arrival(const CarriedWindow &window, std::uint64_t now_ms, const Clock &clock,
+                         Arrival *arrival) noexcept {
+  const Kind kind = window.period == Period::day ? kDayKind : kMonthKind;
+  const std::int64_t ahead_ms = std::clamp<std::int64_t>(
+      window.ahead_ms - static_cast<std::int64_t>(clock.now_ms - now_ms), kLeastAheadMs, length_in(kind));
+  arrival->ask.tag = window.tag == 0 ? 1 : window.tag;
+  arrival->ask.now_ms = clock.now_ms;
+  arrival->ask.length_ms = static_cast<std::uint64_t>(ahead_ms);
+  arrival->ask.kind = kind;
+  arrival->ask.number = window.number;
+  arrival->day = clock.day;
+  arrival->word = word_at(clock.now_ms, ahead_ms, std::min(window.count, kMaxRateCount));
+  arrival->before = word_at(clock.now_ms, ahead_ms, window.number);
+  return window.count != 0 && window.ahead_ms > 0 && window.number >= period_of(window.period, clock.day);
+}
+
 // false: there is nothing left of it. A sliding one that has ended arrives as the window before of its successor, so
 // that every word that is written ends later than the clock; see windows.cpp.
-bool to_arrival(const CarriedWindow &window, std::uint64_t now_ms, std::uint64_t clock_ms, Arrival *arrival) noexcept {
+bool to_arrival(const CarriedWindow &window, std::uint64_t now_ms, const Clock &clock, Arrival *arrival) noexcept {
+  if (window.by_calendar) {
+    return to_calendar_arrival(window, now_ms, clock, arrival);
+  }
+  const std::uint64_t clock_ms = clock.now_ms;
   const std::uint32_t length_s = std::clamp<std::uint32_t>(window.window_s, 1, kMaxWindowSeconds);
   const std::int64_t length_ms = std::int64_t{length_s} * 1000;
   const std::int64_t cut_ms = std::max<std::int64_t>(window.ahead_ms - length_ms, 0);
@@ -95,6 +128,7 @@ bool to_arrival(const CarriedWindow &window, std::uint64_t now_ms, std::uint64_t
   }
   arrival->ask.tag = window.tag == 0 ? 1 : window.tag;
   arrival->ask.now_ms = clock_ms;
+  arrival->day = clock.day;
   arrival->ask.length_ms = static_cast<std::uint64_t>(length_ms);
   arrival->ask.kind = length_s | (window.sliding ? kSlidingFlag : 0);
   arrival->word = word_at(clock_ms, ahead_ms, count);
@@ -106,7 +140,7 @@ bool to_arrival(const CarriedWindow &window, std::uint64_t now_ms, std::uint64_t
 
 // Into the window's own slot. false: it isn't open here, and somebody may take the slot.
 bool raise(const Arrival &arrival, const Slot &slot, Word *word) noexcept {
-  while (!usable(slot, *word, arrival.ask.now_ms)) {
+  while (!usable(slot, *word, arrival.clock())) {
     const bool less =
         slot.kind().load(std::memory_order_relaxed) == arrival.ask.kind && count_in(*word) < count_in(arrival.word);
     if (!less || swap(slot, word, *word + (count_in(arrival.word) - count_in(*word)))) {
@@ -116,16 +150,44 @@ bool raise(const Arrival &arrival, const Slot &slot, Word *word) noexcept {
   return false;
 }
 
+// Into its slot, where that is by the same calendar: the later number stands; of one number, the greater count.
+void arrive_by_calendar(Arrival arrival, const Slot &slot, Word word) noexcept {
+  for (;;) {
+    const Word mark = slot.before().load(std::memory_order_acquire);
+    const bool is_known = is_marked(word, mark);
+    if (is_known && (count_in(mark) > arrival.ask.number ||
+                     (count_in(mark) == arrival.ask.number && count_in(word) >= count_in(arrival.word)))) {
+      return;
+    }
+    if (is_known && count_in(mark) == arrival.ask.number) {
+      if (swap(slot, &word, word + (count_in(arrival.word) - count_in(word)))) {
+        return;
+      }
+      continue;
+    }
+    const std::int64_t ahead_ms =
+        std::max(static_cast<std::int64_t>(arrival.ask.length_ms), ahead_of(word, arrival.ask.now_ms) + 1);
+    const Word next = word_at(arrival.ask.now_ms, ahead_ms, count_in(arrival.word));
+    if (take_over(arrival.ask, slot, &word, word_at(arrival.ask.now_ms, ahead_ms, arrival.ask.number), next)) {
+      return;
+    }
+  }
+}
+
 void arrive_own(const Arrival &arrival, const Slot &slot) noexcept {
   Word word = slot.word().load(std::memory_order_acquire);
+  if (arrival.ask.by_calendar() && slot.kind().load(std::memory_order_relaxed) == arrival.ask.kind) {
+    arrive_by_calendar(arrival, slot, word);
+    return;
+  }
   while (!raise(arrival, slot, &word) && !take_over(arrival.ask, slot, &word, arrival.before, arrival.word)) {
   }
 }
 
 bool arrive_new(const Arrival &arrival, const Region &region) noexcept {
-  while (const Slot slot = choose(region, arrival.ask.tag, arrival.ask.now_ms)) {
+  while (const Slot slot = choose(region, arrival.ask.tag, arrival.clock())) {
     Word word = slot.word().load(std::memory_order_acquire);
-    while (usable(slot, word, arrival.ask.now_ms)) {
+    while (usable(slot, word, arrival.clock())) {
       if (take_over(arrival.ask, slot, &word, arrival.before, arrival.word)) {
         return true;
       }
@@ -142,18 +204,18 @@ std::size_t WindowTable::carry(std::uint64_t *bucket, std::uint64_t end, const C
                                std::uint64_t now_ms, CarriedWindow *out, std::size_t capacity) noexcept {
   static_assert(kCarryRoom == kSlots);
   Table *table = table_of(this);
-  const std::uint64_t clock_ms = read_clock(*table, now_ms);
+  const Clock clock{read_clock(*table, now_ms), read_day(*table)};
   std::size_t taken = 0;
   for (end = std::min(end, buckets()); *bucket < end && capacity - taken >= kSlots; ++*bucket) {
     const bool overflow = *bucket < kOverflowBuckets;
     Bucket *here = overflow ? table->overflow + *bucket : table->own().buckets + (*bucket - kOverflowBuckets);
     for (std::size_t i = 0; i < kSlots; ++i) {
       const Slot slot{here, i};
-      const std::uint32_t length_s = slot.kind().load(std::memory_order_relaxed) & ~kSlidingFlag;
+      const std::uint32_t length_s = slot.kind().load(std::memory_order_relaxed) & ~kKindFlags;
       Seen seen;
       CarriedWindow &window = out[taken];
       if (length_s < wanted.min_window_s || length_s > wanted.max_window_s || !read(slot, &seen) ||
-          !to_carried(seen, now_ms, clock_ms, &window) || window.window_s < wanted.min_window_s ||
+          !to_carried(seen, now_ms, clock, &window) || window.window_s < wanted.min_window_s ||
           window.window_s > wanted.max_window_s) {  // it may have changed hands since its length was looked at
         continue;
       }
@@ -182,7 +244,8 @@ bool WindowTable::find_open(std::uint64_t tag, bool overflow, std::uint64_t now_
   const Slot slot = find(table->region(overflow), tag);
   Seen seen;
   window->overflow = overflow;
-  return slot && read(slot, &seen) && seen.tag == tag && to_carried(seen, now_ms, read_clock(*table, now_ms), window);
+  return slot && read(slot, &seen) && seen.tag == tag &&
+         to_carried(seen, now_ms, {read_clock(*table, now_ms), read_day(*table)}, window);
 }
 
 bool WindowTable::take_in(const CarriedWindow &window, std::uint64_t now_ms) noexcept {
@@ -192,7 +255,7 @@ bool WindowTable::take_in(const CarriedWindow &window, std::uint64_t now_ms) noe
   if (!lock) {
     return false;
   }
-  if (!to_arrival(window, now_ms, push_clock(table, now_ms), &arrival)) {
+  if (!to_arrival(window, now_ms, {push_clock(table, now_ms), read_day(*table)}, &arrival)) {
     return true;
   }
   const Region region = table->region(window.overflow);
@@ -206,6 +269,7 @@ bool WindowTable::take_in(const CarriedWindow &window, std::uint64_t now_ms) noe
 std::uint64_t WindowTable::copy_from(WindowTable *other, std::uint64_t now_ms) noexcept {
   table_of(this)->overflows.store(table_of(other)->overflows.load(std::memory_order_relaxed),
                                   std::memory_order_relaxed);
+  tell_day(read_day(*table_of(other)));
   std::array<CarriedWindow, 64 * kSlots> batch;
   std::uint64_t lost = 0;
   for (const bool is_long : {true, false}) {

@@ -13,7 +13,8 @@ constexpr std::int64_t kDayMs = 86'400'000;
 // another's. Where the two don't fit together nothing was paid, so that the request pays again rather than not at all.
 std::uint32_t paid_in(const WindowCharge &ask, const View &view) noexcept {
   const auto left_then = static_cast<std::int64_t>(view.end_ms - ask.paid_ms);
-  const bool same = left_then > 0 && left_then <= static_cast<std::int64_t>(ask.length_ms);
+  const bool same = ask.by_calendar() ? ask.paid_ms == turn_of(ask.kind, view.number)
+                                      : left_then > 0 && left_then <= static_cast<std::int64_t>(ask.length_ms);
   return same && view.used >= ask.paid ? ask.paid : 0;
 }
 
@@ -67,6 +68,30 @@ View view_sliding(const WindowCharge &asked, Word word, Word before, Kind kind) 
   return view;
 }
 
+// Which one it is says the number that is kept beside its word, whatever the clocks have made of its end: that only
+// says until when the slot is needed at least, and tells this word from all others. A number above the present one is
+// that of a clock which has stepped back since. Of another kind, as of a limit that was changed, it goes by its end.
+View view_calendar(const WindowCharge &ask, Word word, Word mark, Kind kind) noexcept {
+  View view;
+  if (kind != ask.kind) {
+    view = view_fixed(ask, word, kind);
+    view.number = ask.number;
+    return view;
+  }
+  const std::int64_t ahead = ahead_of(word, ask.now_ms);
+  if (is_marked(word, mark) && count_in(mark) >= ask.number) {
+    view.open = true;
+    view.used = count_in(word);
+    view.number = count_in(mark);
+    view.end_ms = ask.now_ms + static_cast<std::uint64_t>(ahead);
+    return view;
+  }
+  view = opening(ask);
+  view.end_ms =
+      ask.now_ms + static_cast<std::uint64_t>(std::max(static_cast<std::int64_t>(view.end_ms - ask.now_ms), ahead + 1));
+  return view;
+}
+
 std::uint32_t remaining_of(const WindowCharge &ask, const View &view, std::uint32_t used) noexcept {
   if (used >= ask.limit) {
     return 0;
@@ -96,6 +121,14 @@ std::uint64_t retry_of(const WindowCharge &ask, const View &view, std::uint64_t 
   return left_ms + out_of_view_ms(ask, view.used, ask.limit - ask.again);
 }
 
+// By the wall clock, whatever the window's word says.
+void tell_turn(const WindowCharge &ask, const View &view, WindowState *state) noexcept {
+  const auto turn_s = static_cast<std::int64_t>(turn_of(ask.kind, view.number));
+  state->reset_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(turn_s - ask.wall_s, 1)) * 1000;
+  state->retry_ms = state->admitted ? 0 : state->reset_ms;
+  state->charged_ms = static_cast<std::uint64_t>(turn_s);
+}
+
 }  // namespace
 
 std::int64_t ahead_of(Word word, std::uint64_t now_ms) noexcept {
@@ -108,15 +141,26 @@ std::int64_t ahead_of(Word word, Kind kind, std::uint64_t now_ms) noexcept {
   return ahead > length_in(kind) + kDayMs ? std::int64_t{-1} * kDayMs * kMaxWindowSeconds : ahead;
 }
 
+std::uint64_t turn_of(Kind kind, std::uint32_t number) noexcept {
+  return static_cast<std::uint64_t>(end_of(period_in(kind), number));
+}
+
 View opening(const WindowCharge &ask) noexcept {
   View view;
   view.due = ask.cost;
   view.end_ms = ask.now_ms + ask.length_ms;
+  view.number = ask.number;
   return view;
 }
 
+Word before_of(const WindowCharge &ask, const View &view, Word word) noexcept {
+  return ask.by_calendar() ? make_mark(view.end_ms, view.number) : view.rolls ? word : 0;
+}
+
 View view_of(const WindowCharge &ask, Word word, Word before, Kind kind) noexcept {
-  View view = ask.sliding() ? view_sliding(ask, word, before, kind) : view_fixed(ask, word, kind);
+  View view = (ask.kind & kKindFlags) == 0 ? view_fixed(ask, word, kind)
+              : ask.by_calendar()          ? view_calendar(ask, word, before, kind)
+                                           : view_sliding(ask, word, (kind & kCalendarFlag) == 0 ? before : 0, kind);
   view.due = ask.cost;
   if (ask.paid != 0 && view.open && !view.cut && kind == ask.kind) {
     view.paid = paid_in(ask, view);
@@ -145,6 +189,9 @@ WindowState state_of(const WindowCharge &ask, const View &view, bool admitted) n
   state.reset_ms = std::min(left_ms, ask.length_ms);
   state.retry_ms = admitted ? 0 : retry_of(ask, view, state.reset_ms);
   state.charged_ms = ask.now_ms + (left_ms - state.reset_ms);  // not before the window began
+  if (ask.by_calendar()) {
+    tell_turn(ask, view, &state);
+  }
   return state;
 }
 

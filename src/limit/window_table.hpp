@@ -16,7 +16,7 @@ namespace keyward::window_table {
 using namespace window_rule;  // NOLINT(google-build-using-namespace): ours
 
 inline constexpr std::uint64_t kMagic = 0x6b77'7769'6e64'6f77;  // "kwwindow"
-inline constexpr std::uint64_t kVersion = 2;
+inline constexpr std::uint64_t kVersion = 3;
 
 // The word of a slot that changes hands; as a window's it would need 2^28-1 charges and one certain millisecond.
 inline constexpr Word kTaken = ~Word{0};
@@ -32,7 +32,7 @@ struct alignas(64) Bucket {
   std::atomic<std::uint64_t> tags[kSlots];  // the name's first 8 bytes, never 0; 0: never used
   std::atomic<Word> words[kSlots];
   struct {
-    std::atomic<Word> before;          // sliding: the last word of the window before
+    std::atomic<Word> before;          // sliding: the last word of the window before; by the calendar: its mark
     std::atomic<Kind> kind;            // never changes while the window is open
     std::atomic<std::uint32_t> saved;  // what window_carry.cpp knew it by when it was last stored; 0: never
   } more[kSlots];
@@ -59,6 +59,7 @@ struct Table {
   alignas(64) SharedMutex mutex;
   alignas(64) std::atomic<std::uint64_t> clock_ms;  // never steps back
   alignas(64) std::atomic<std::uint64_t> overflows;
+  std::atomic<std::uint32_t> day;  // the highest that was told; never steps back
   alignas(64) Bucket overflow[kOverflowBuckets];
 
   Region own() noexcept { return {reinterpret_cast<Bucket *>(this + 1), bucket_count}; }
@@ -110,22 +111,44 @@ inline Slot find(const Region &region, std::uint64_t tag) noexcept {
   return {};
 }
 
-// Whether a newcomer may have the slot: never used, left by a kill, or closed and (sliding) out of view.
-inline bool usable(const Slot &slot, Word word, std::uint64_t now_ms) noexcept {
+// A table's time: milliseconds, and the highest day.
+struct Clock {
+  std::uint64_t now_ms;
+  std::uint32_t day;
+};
+
+// Whether the period of a window by the calendar is over.
+inline bool has_turned(const Slot &slot, Word word, Kind kind, std::uint32_t day) noexcept {
+  const Word mark = slot.before().load(std::memory_order_acquire);
+  return !is_marked(word, mark) || count_in(mark) < period_of(period_in(kind), day);
+}
+
+inline bool is_open(const Slot &slot, Word word, const Clock &clock) noexcept {
+  const Kind kind = slot.kind().load(std::memory_order_relaxed);
+  return (kind & kCalendarFlag) != 0 ? !has_turned(slot, word, kind, clock.day)
+                                     : ahead_of(word, kind, clock.now_ms) > 0;
+}
+
+// Whether a newcomer may have the slot: never used, left by a kill, or closed and (sliding) out of view. By the
+// calendar its end has to have passed, too, so that every word which is written there ends later.
+inline bool usable(const Slot &slot, Word word, const Clock &clock) noexcept {
   if (word == kTaken || slot.tag().load(std::memory_order_relaxed) == 0) {
     return true;
   }
   const Kind kind = slot.kind().load(std::memory_order_relaxed);
-  const std::int64_t ahead = ahead_of(word, kind, now_ms);
+  const std::int64_t ahead = ahead_of(word, kind, clock.now_ms);
+  if ((kind & kCalendarFlag) != 0) {
+    return ahead <= 0 && has_turned(slot, word, kind, clock.day);
+  }
   return (kind & kSlidingFlag) != 0 ? ahead + length_in(kind) <= 0 : ahead <= 0;
 }
 
-inline Slot first_usable(Bucket *bucket, std::uint64_t now_ms, std::size_t *count) noexcept {
+inline Slot first_usable(Bucket *bucket, const Clock &clock, std::size_t *count) noexcept {
   Slot first;
   *count = 0;
   for (std::size_t i = 0; i < kSlots; ++i) {
     const Slot slot{bucket, i};
-    if (usable(slot, slot.word().load(std::memory_order_acquire), now_ms)) {
+    if (usable(slot, slot.word().load(std::memory_order_acquire), clock)) {
       first = first ? first : slot;
       ++*count;
     }
@@ -134,11 +157,11 @@ inline Slot first_usable(Bucket *bucket, std::uint64_t now_ms, std::size_t *coun
 }
 
 // A usable slot in the bucket that has more of them.
-inline Slot choose(const Region &region, std::uint64_t tag, std::uint64_t now_ms) noexcept {
+inline Slot choose(const Region &region, std::uint64_t tag, const Clock &clock) noexcept {
   const Choices choices = choices_of(region, tag);
   std::size_t count[2];
-  const Slot first = first_usable(choices.buckets[0], now_ms, &count[0]);
-  const Slot second = first_usable(choices.buckets[1], now_ms, &count[1]);
+  const Slot first = first_usable(choices.buckets[0], clock, &count[0]);
+  const Slot second = first_usable(choices.buckets[1], clock, &count[1]);
   return count[0] >= count[1] ? first : second;
 }
 
@@ -170,6 +193,15 @@ inline std::uint64_t push_clock(Table *table, std::uint64_t now_ms) noexcept {
          !table->clock_ms.compare_exchange_weak(clock, now_ms, std::memory_order_relaxed)) {
   }
   return std::max(now_ms, clock);
+}
+
+inline std::uint32_t read_day(const Table &table) noexcept { return table.day.load(std::memory_order_acquire); }
+
+inline std::uint32_t push_day(Table *table, std::uint32_t day) noexcept {
+  std::uint32_t highest = table->day.load(std::memory_order_acquire);
+  while (day > highest && !table->day.compare_exchange_weak(highest, day, std::memory_order_acq_rel)) {
+  }
+  return std::max(highest, day);
 }
 
 inline Table *table_of(WindowTable *table) noexcept { return reinterpret_cast<Table *>(table); }

@@ -13,6 +13,11 @@
 // later than what they follow, and the one step that moves an end back, the cut, is done under the mutex with a clock
 // re-read there, which puts it a second at least after that.
 //
+// Why a window by the calendar is that of its number. The number stands beside the word, bound to it by the word's end,
+// and is written ahead of the swap that begins the next window, under the mutex; see window_rule.cpp. The table goes by
+// the highest day that it was told: no window is begun, and no slot changes hands, by a lower one, as that day is read
+// again under the mutex. The end in the word is only what the rules above need: later than all that went before.
+//
 // Why a kill does no harm. Each step is one store. What a killed holder of the mutex leaves is a slot with its old
 // word, or with kTaken, which is free for the next newcomer, or done. The sliding window's roll-over writes the count
 // of the window before ahead of the swap that starts the new one; see window_rule.cpp.
@@ -36,6 +41,14 @@ constexpr std::uint64_t kRetryMs = 1000;
 
 enum class Outcome { done, locked, full };
 
+// What is left of the period that a day is in, which isn't before the wall clock's own.
+void set_period(WindowCharge *ask, std::uint32_t day) noexcept {
+  ask->number = period_of(period_in(ask->kind), day);
+  const auto turn_s = static_cast<std::int64_t>(turn_of(ask->kind, ask->number));
+  ask->length_ms = std::clamp<std::uint64_t>(static_cast<std::uint64_t>(turn_s - ask->wall_s) * 1000, 1000,
+                                             static_cast<std::uint64_t>(length_in(ask->kind)));
+}
+
 View view_in(const WindowCharge &ask, const Slot &slot, Word word, Kind kind) noexcept {
   return view_of(ask, word, slot.before().load(std::memory_order_acquire), kind);
 }
@@ -51,7 +64,7 @@ Outcome charge_free(const WindowCharge &ask, const Slot &slot, WindowState *stat
     }
     const Kind kind = slot.kind().load(std::memory_order_relaxed);
     const View view = view_in(ask, slot, word, kind);
-    if (view.cut || (!view.open && (ask.sliding() || kind != ask.kind))) {
+    if (view.cut || (!view.open && ((ask.kind & kKindFlags) != 0 || kind != ask.kind))) {
       return Outcome::locked;
     }
     const bool admitted = fits(ask, view);
@@ -75,10 +88,10 @@ WindowState charge_own(const WindowCharge &ask, const Slot &slot) noexcept {
     }
     bool done = false;
     if (!view.open && kind != ask.kind) {
-      done = take_over(ask, slot, &word, view.rolls ? word : 0, next);
+      done = take_over(ask, slot, &word, before_of(ask, view, word), next);
     } else {
       if (!view.open) {
-        slot.before().store(view.rolls ? word : 0, std::memory_order_release);
+        slot.before().store(before_of(ask, view, word), std::memory_order_release);
       }
       done = swap(slot, &word, next);
     }
@@ -89,12 +102,13 @@ WindowState charge_own(const WindowCharge &ask, const Slot &slot) noexcept {
 }
 
 // A window's first charge, under the mutex.
-Outcome charge_new(const WindowCharge &ask, const Region &region, WindowState *state) noexcept {
+Outcome charge_new(const WindowCharge &ask, const Region &region, std::uint32_t day, WindowState *state) noexcept {
   const View view = opening(ask);
-  while (const Slot slot = choose(region, ask.tag, ask.now_ms)) {
+  const Clock clock{ask.now_ms, day};
+  while (const Slot slot = choose(region, ask.tag, clock)) {
     Word word = slot.word().load(std::memory_order_acquire);
-    while (usable(slot, word, ask.now_ms)) {
-      if (take_over(ask, slot, &word, 0, make_word(view.end_ms, ask.cost))) {
+    while (usable(slot, word, clock)) {
+      if (take_over(ask, slot, &word, before_of(ask, view, 0), make_word(view.end_ms, ask.cost))) {
         *state = state_of(ask, view, true);
         return Outcome::done;
       }
@@ -118,11 +132,15 @@ Outcome charge_locked(Table *table, const Region &region, WindowCharge ask, Wind
     return Outcome::done;
   }
   ask.now_ms = push_clock(table, ask.now_ms);
+  const std::uint32_t day = read_day(*table);
+  if (ask.by_calendar()) {
+    set_period(&ask, day);
+  }
   if (const Slot slot = find(region, ask.tag)) {
     *state = charge_own(ask, slot);
     return Outcome::done;
   }
-  return charge_new(ask, region, state);
+  return charge_new(ask, region, day, state);
 }
 
 Outcome charge_in(Table *table, const Region &region, const WindowCharge &ask, WindowState *state) noexcept {
@@ -150,6 +168,13 @@ WindowCharge ask_of(const Charge &charge, std::uint64_t now_ms) noexcept {
     ask.again = std::max(charge.cost, charge.paid.amount);
   }
   return ask;
+}
+
+// By the calendar, in which the table has come as far as this day.
+void go_by_calendar(WindowCharge *ask, const Charge &charge, std::uint32_t day) noexcept {
+  ask->kind = charge.rate.window_s == kCalendarDay ? kDayKind : kMonthKind;
+  ask->wall_s = charge.wall_s;
+  set_period(ask, day);
 }
 
 // The same for the limit's overflow window.
@@ -182,6 +207,17 @@ WindowState look_at(const WindowCharge &ask, const Slot &slot) noexcept {
   return state;
 }
 
+// The window is that of the charge if it began no later, and hasn't ended by then. Of a changed length nobody can
+// tell: then nothing is given back, which admits less rather than more.
+bool was_open(const WindowCharge &ask, const Slot &slot, Word word, std::uint64_t charged_ms) noexcept {
+  if (ask.by_calendar()) {
+    const Word mark = slot.before().load(std::memory_order_acquire);
+    return is_marked(word, mark) && turn_of(ask.kind, count_in(mark)) == charged_ms;
+  }
+  const std::int64_t left_then = ahead_of(word, charged_ms);
+  return left_then > 0 && left_then <= static_cast<std::int64_t>(ask.length_ms);
+}
+
 }  // namespace
 
 WindowTable *WindowTable::create(void *memory, std::size_t bytes) noexcept {
@@ -205,7 +241,10 @@ WindowTable *WindowTable::adopt(void *memory, std::size_t bytes) noexcept {
 
 WindowState WindowTable::charge(const Charge &charge, std::uint64_t now_ms) noexcept {
   Table *table = table_of(this);
-  const WindowCharge ask = ask_of(charge, push_clock(table, now_ms));
+  WindowCharge ask = ask_of(charge, push_clock(table, now_ms));
+  if (charge.rate.window_s > kMaxWindowSeconds) {
+    go_by_calendar(&ask, charge, push_day(table, day_at(charge.wall_s)));
+  }
   if (ask.cost == 0 || ask.cost > ask.limit) {  // counts nothing, whatever comes
     return look(charge, now_ms);
   }
@@ -218,11 +257,15 @@ WindowState WindowTable::charge(const Charge &charge, std::uint64_t now_ms) noex
 
 WindowState WindowTable::look(const Charge &charge, std::uint64_t now_ms) noexcept {
   Table *table = table_of(this);
-  const WindowCharge ask = ask_of(charge, read_clock(*table, now_ms));
+  WindowCharge ask = ask_of(charge, read_clock(*table, now_ms));
+  const std::uint32_t day = std::max(read_day(*table), day_at(charge.wall_s));
+  if (charge.rate.window_s > kMaxWindowSeconds) {
+    go_by_calendar(&ask, charge, day);
+  }
   if (const Slot slot = find(table->own(), ask.tag)) {
     return look_at(ask, slot);
   }
-  if (choose(table->own(), ask.tag, ask.now_ms)) {
+  if (choose(table->own(), ask.tag, {ask.now_ms, day})) {
     return look_at(ask, {});
   }
   const WindowCharge shared = overflow_of(ask, charge);
@@ -232,11 +275,12 @@ WindowState WindowTable::look(const Charge &charge, std::uint64_t now_ms) noexce
   return state;
 }
 
-// The window is that of the charge if it began no later, and hasn't ended by then. Of a changed length nobody can
-// tell: then nothing is given back, which admits less rather than more.
 void WindowTable::give_back(const Charge &charge, std::uint64_t charged_ms, std::uint64_t now_ms) noexcept {
   Table *table = table_of(this);
   WindowCharge ask = ask_of(charge, now_ms);
+  if (charge.rate.window_s > kMaxWindowSeconds) {
+    go_by_calendar(&ask, charge, read_day(*table));
+  }
   Slot slot = find(table->own(), ask.tag);
   if (!slot) {
     ask = overflow_of(ask, charge);
@@ -247,10 +291,9 @@ void WindowTable::give_back(const Charge &charge, std::uint64_t charged_ms, std:
   }
   Word word = slot.word().load(std::memory_order_acquire);
   do {
-    const std::int64_t left_then = ahead_of(word, charged_ms);
     if (word == kTaken || slot.tag().load(std::memory_order_relaxed) != ask.tag ||
-        slot.kind().load(std::memory_order_relaxed) != ask.kind || left_then <= 0 ||
-        left_then > static_cast<std::int64_t>(ask.length_ms) || count_in(word) < ask.cost) {
+        slot.kind().load(std::memory_order_relaxed) != ask.kind || !was_open(ask, slot, word, charged_ms) ||
+        count_in(word) < ask.cost) {
       return;
     }
   } while (!swap(slot, &word, word - ask.cost));
@@ -259,20 +302,20 @@ void WindowTable::give_back(const Charge &charge, std::uint64_t charged_ms, std:
 WindowStats WindowTable::stats(std::uint64_t now_ms) const noexcept {
   const Table *table = table_of(this);
   const auto *buckets = reinterpret_cast<const Bucket *>(table + 1);
-  const std::uint64_t now = read_clock(*table, now_ms);
+  const Clock clock{read_clock(*table, now_ms), read_day(*table)};
   WindowStats stats;
   stats.slots = table->bucket_count * kSlots;
   stats.overflows = table->overflows.load(std::memory_order_relaxed);
   for (std::uint64_t i = 0; i < table->bucket_count; ++i) {
     for (std::size_t j = 0; j < kSlots; ++j) {
-      const Word word = buckets[i].words[j].load(std::memory_order_relaxed);
-      if (word != 0 && word != kTaken && count_in(word) != 0 &&
-          ahead_of(word, buckets[i].more[j].kind.load(std::memory_order_relaxed), now) > 0) {
-        ++stats.open;
-      }
+      const Slot slot{const_cast<Bucket *>(&buckets[i]), j};
+      const Word word = slot.word().load(std::memory_order_relaxed);
+      stats.open += word != 0 && word != kTaken && count_in(word) != 0 && is_open(slot, word, clock) ? 1U : 0U;
     }
   }
   return stats;
 }
+
+std::uint32_t WindowTable::tell_day(std::uint32_t day) noexcept { return push_day(table_of(this), day); }
 
 }  // namespace keyward

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "base/bytes.hpp"
+#include "base/calendar.hpp"
 #include "base/rate.hpp"
 
 namespace keyward {
@@ -19,7 +20,7 @@ namespace keyward {
 struct Payment {
   std::uint32_t amount = 0;
   bool overflow = false;      // in the limit's shared overflow window
-  std::uint64_t paid_ms = 0;  // when, by the table's clock: a window that has ended since is another one
+  std::uint64_t paid_ms = 0;  // WindowState::charged_ms: a window that has ended since is another one
 };
 
 // One limit about to be applied to one principal or address: which window, and what it may hold.
@@ -27,9 +28,10 @@ struct Charge {
   Digest name;               // keyed digest of (limit's identity, who): the window's name
   std::uint64_t limit_name;  // the limit's own name, for its overflow window
   Rate rate;
-  std::uint32_t cost = 1;  // 1 to rate.count, or more: then never admitted
-  bool sliding = false;    // weighs the window before
-  Payment paid;            // by the same request, and so part of the cost
+  std::uint32_t cost = 1;   // 1 to rate.count, or more: then never admitted
+  bool sliding = false;     // weighs the window before; no matter by the calendar
+  std::int64_t wall_s = 0;  // the wall clock; for a window by the calendar
+  Payment paid;             // by the same request, and so part of the cost
 };
 
 // What a window says after a charge, a refusal or a look.
@@ -40,13 +42,14 @@ struct WindowState {
   std::uint32_t remaining = 0;  // after this charge
   std::uint32_t taken = 0;      // by this charge: of the cost, what wasn't paid in this window yet
   std::uint32_t paid = 0;       // all that the request has paid in this window by now
-  // Milliseconds until the window closes: at most the window's length. Of a window that isn't open: its length.
+  // Milliseconds until the window closes: at most the window's length. Of a window that isn't open: its length. By the
+  // calendar: until its period is over, by the wall clock, in whole seconds.
   std::uint64_t reset_ms = 0;
   // Refused only: milliseconds until the same request could be admitted, which then pays anew what it had paid before
   // (of a cost above the limit: reset_ms).
   std::uint64_t retry_ms = 0;
   // Admitted only: when, by the table's clock; what give_back() wants. It can be some ms later than the caller's own
-  // `now_ms`.
+  // `now_ms`. By the calendar, also where it isn't admitted: the Unix second at which the window's period is over.
   std::uint64_t charged_ms = 0;
 };
 
@@ -62,10 +65,13 @@ struct CarriedWindow {
   std::uint64_t tag = 0;             // the first 8 bytes of its name
   std::int64_t ahead_ms = 0;         // until its end; not above 0: a sliding one, ended but in view
   std::int64_t before_ahead_ms = 0;  // the same of the window before; meaningless without its count
-  std::uint32_t window_s = 0;        // its length
+  std::uint32_t window_s = 0;        // its length; by the calendar: the longest that it can have
   std::uint32_t count = 0;
   std::uint32_t before = 0;  // sliding: the count of the window before
   bool sliding = false;
+  bool by_calendar = false;
+  Period period = Period::day;  // by the calendar: which, and its number
+  std::uint32_t number = 0;
   bool overflow = false;   // a limit's shared overflow window; its tag is made of the limit's name
   std::uint32_t mark = 0;  // carry() and note_saved() tell changes by these two
   std::uint64_t place = 0;
@@ -95,7 +101,9 @@ class WindowTable {
   // all the same, also where nothing is left to pay. A fixed window opens with its first
   // admitted charge. A window whose length on record is longer than the charge's rate is cut to that length from now
   // (the count is kept); a rate that changed keeps the count. A name that finds only open windows of others in its
-  // place shares its limit's overflow window, of ten times the rate. A charge of cost 0 is a look().
+  // place shares its limit's overflow window, of ten times the rate. A charge of cost 0 is a look(). A window by the
+  // calendar is that of the highest day that the table was told of, so a wall clock that steps back opens no window
+  // again.
   WindowState charge(const Charge &charge, std::uint64_t now_ms) noexcept;
   // Takes charge.cost back, which charge() took at `charged_ms`, if its window is still that one. Where that can't be
   // told (the length changed meanwhile), the charge stays.
@@ -104,6 +112,9 @@ class WindowTable {
   WindowState look(const Charge &charge, std::uint64_t now_ms) noexcept;
 
   WindowStats stats(std::uint64_t now_ms) const noexcept;
+
+  // The highest day that charges, or this, have told: whoever looks after the table tells it from time to time.
+  std::uint32_t tell_day(std::uint32_t day) noexcept;
 
   // Carrying windows elsewhere (window_carry.cpp), while others charge them. carry() looks at the buckets from *bucket
   // to before `end` (at most buckets()) until `out` has no room for one more bucket's windows (kCarryRoom), copies

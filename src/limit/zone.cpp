@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 #include <unistd.h>
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -156,6 +157,10 @@ std::uint64_t Zone::copy_from(Zone *other, std::uint64_t now_ms) noexcept {
   }
   keys->copy_from(other->keys);
   return principals->copy_from(other->principals, now_ms) + addresses->copy_from(other->addresses, now_ms);
+}
+
+std::uint32_t Zone::tell_day(std::uint32_t day) noexcept {
+  return std::max(principals->tell_day(day), addresses->tell_day(day));
 }
 
 SharedMutex &Zone::transfer() noexcept { return header_->transfer; }

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/digest.hpp"
+#include "limit/concurrency.hpp"
 #include "limit/gate.hpp"
 #include "limit/key_slots.hpp"
 #include "limit/shared_mutex.hpp"
@@ -26,6 +27,10 @@ class Zone {
   WindowTable *addresses = nullptr;
   KeySlots *keys = nullptr;
   VerifierGate *gate = nullptr;
+  // Of a zone of its own, where there are limits of so many at once: places, and whose they are that this process
+  // takes.
+  ConcurrencyTable *concurrency = nullptr;
+  const ConcurrencyTable::Member *member = nullptr;
   // Under which names of windows are made. One of the zone's own, until settle_secret() says otherwise.
   const DigestKey *secret = nullptr;
 
@@ -39,6 +44,10 @@ class Zone {
   // the secret. The other is in use meanwhile, and stays as it is: what is charged there from now on isn't known here,
   // and use counts that weren't drained stay there. Returns how many open windows found no room.
   std::uint64_t copy_from(Zone *other, std::uint64_t now_ms) noexcept;
+
+  // The wall clock's day, for windows by the calendar: told from time to time. Returns the highest that was told, here
+  // or by a charge, which is what they go by.
+  std::uint32_t tell_day(std::uint32_t day) noexcept;
 
   // Windows on their way from or to the store: whoever moves them holds this, for as long as that takes.
   SharedMutex &transfer() noexcept;

@@ -4,6 +4,7 @@
 #include "ngx/access/access.hpp"
 #include "ngx/answer/filters.hpp"
 #include "ngx/answer/variables.hpp"
+#include "ngx/configuration/concurrency_zone.hpp"
 #include "ngx/configuration/configuration.hpp"
 #include "ngx/configuration/reading.hpp"
 #include "ngx/configuration/store_check.hpp"
@@ -141,7 +142,7 @@ ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
     }
     main->shm_zone->init = on_init_zone;
     main->shm_zone->data = main;
-    if (!add_key_zones(cf, main)) {
+    if (!add_key_zones(cf, main) || !add_concurrency_zone(cf, main)) {
       return NGX_ERROR;
     }
     serve_claim_variables(cf);

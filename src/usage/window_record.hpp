@@ -20,16 +20,20 @@ struct WindowRecord {
 
   std::uint32_t window_s = 0;
   bool sliding = false;
+  bool by_calendar = false;
+  Period period = Period::day;  // by the calendar: which, and its number, which is all that says when it ends
+  std::uint32_t number = 0;
   std::uint32_t count = 0, before = 0;
   std::int64_t end_ms = 0, before_end_ms = 0;  // Unix milliseconds
 
   // Closed by then, and out of view; or further ahead than a window of its length can be, as the clock has stepped
-  // back.
+  // back. By the calendar: its period is over, or more than one period ahead.
   bool is_over(std::int64_t wall_ms) const noexcept;
 };
 
 WindowRecord to_record(const CarriedWindow &window, bool of_address, std::int64_t wall_ms) noexcept;
-// Its ends may lie anywhere: WindowTable::take_in() takes them for at most one length ahead.
+// Its ends may lie anywhere: WindowTable::take_in() takes them for at most one length ahead. A period more than one
+// ahead becomes the next one: so far back a clock steps that was wrong before.
 CarriedWindow to_carried(const WindowRecord &record, std::int64_t wall_ms) noexcept;
 
 std::string record_key(const WindowRecord &record);

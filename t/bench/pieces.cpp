@@ -16,6 +16,7 @@
 #include "base/digest.hpp"
 #include "base/digits.hpp"
 #include "key/key_format.hpp"
+#include "limit/held_places.hpp"
 #include "limit/zone.hpp"
 #include "store/transactions/writer.hpp"
 
@@ -294,6 +295,26 @@ void limiter_charges(benchmark::State &state) {
 }
 BENCHMARK(limiter_charges)->Arg(1)->Arg(kMany)->Threads(1)->UseRealTime();
 BENCHMARK(limiter_charges)->Arg(1)->Arg(kMany)->Threads(2)->UseRealTime();
+
+// A place of so many at once, taken and given back.
+void concurrency_place(benchmark::State &state) {
+  constexpr std::size_t kBytes = std::size_t{4} << 20;
+  static void *memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  static ConcurrencyTable *table = memory != MAP_FAILED ? ConcurrencyTable::create(memory, kBytes) : nullptr;
+  if (table == nullptr) {
+    give_up("there is no memory for places");
+  }
+  const auto counters = static_cast<std::size_t>(state.range(0));
+  const std::vector<Digest> names = digests(counters);
+  const ConcurrencyTable::Member member = table->join();
+  std::size_t i = static_cast<std::size_t>(state.thread_index()) * counters / 2;
+  for (auto _ : state) {
+    HeldPlaces held;
+    benchmark::DoNotOptimize(held.take(table, member, names[i++ & (counters - 1)], 1000));
+  }
+}
+BENCHMARK(concurrency_place)->Arg(1)->Arg(kMany)->Threads(1)->UseRealTime();
+BENCHMARK(concurrency_place)->Arg(1)->Arg(kMany)->Threads(2)->UseRealTime();
 
 void proof_is_found(benchmark::State &state) {
   KeySlots &slots = *zone().keys;

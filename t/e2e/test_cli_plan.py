@@ -5,6 +5,9 @@ import subprocess
 import pytest
 from cli_helper import refuses
 from harness.older import give_plan_credits
+from test_cli_audit import old_store
+
+__all__ = ["old_store"]
 
 
 def test_set_and_show(kw):
@@ -30,6 +33,7 @@ def test_set_and_show(kw):
         "scopes": ["posts:*", "media:read", "a", "b"],
         "limits": ["60r/m", "1000r/d"],
         "max_keys": 5,
+        "concurrency": None,
         "credits": None,
         "no_access": False,
         "default": True,
@@ -48,6 +52,7 @@ def test_report_S17(kw, store):
         "scopes": ["posts:read"],
         "limits": ["600r/m"],
         "max_keys": 5,
+        "concurrency": None,
         "credits": None,
         "no_access": True,
         "default": True,
@@ -66,13 +71,28 @@ def test_report_S17(kw, store):
         ("--no-scopes", "scopes", None),
         ("--no-limits", "limits", None),
         ("--no-max-keys", "max_keys", None),
+        ("--no-concurrency", "concurrency", None),
         ("--no-credits", "credits", None),
         ("--access", "no_access", False),
         ("--no-default", "default", False),
     ],
 )
 def test_report_S17_each_is_taken_away_alone(kw, store, option, member, value):
-    whole = kw("plan", "set", "pro", "--scope", "a", "--limit", "1r/s", "--max-keys", "2", "--no-access", "--default")
+    whole = kw(
+        "plan",
+        "set",
+        "pro",
+        "--scope",
+        "a",
+        "--limit",
+        "1r/s",
+        "--max-keys",
+        "2",
+        "--concurrency",
+        "3",
+        "--no-access",
+        "--default",
+    )
     give_plan_credits(store, "pro", 5, 86400)
     assert kw("plan", "set", "pro", option) == {**whole, "credits": "5/d", member: value, "created": False}
 
@@ -118,6 +138,7 @@ def test_report_S17_two_at_once(kw, build, store):
         "scopes": ["b"],
         "limits": ["1r/s"],
         "max_keys": 3,
+        "concurrency": None,
         "credits": None,
         "no_access": True,
         "default": True,
@@ -219,3 +240,17 @@ def test_a_used_plan_stays(kw, store):
     kw("subject", "set", "alice", "--plan", "")
     assert kw("plan", "remove", "pro") == {"name": "pro", "removed": True}
     assert kw("plan", "list") == []
+
+
+def test_concurrency(kw, old_store):
+    """A stored plan's, which an older version could not read."""
+    run = kw.run("plan", "set", "two", "--concurrency", "2")
+    assert run.rc == 3 and "run `keyward store upgrade`" in run.stderr
+    kw("store", "upgrade")
+    assert kw("plan", "set", "two", "--concurrency", "2")["concurrency"] == 2
+    assert "concurrency 3 (was 2)" in kw.run("plan", "set", "two", "--concurrency", "3").stderr
+    for wrong in ("0", "1000001", "-1", "x"):
+        refuses(kw, "plan", "set", "two", "--concurrency", wrong, status=2, says="--concurrency")
+    refuses(kw, "plan", "set", "two", "--concurrency", "3", "--no-concurrency", status=2, says="--no-concurrency")
+    assert kw("audit")[-1]["changes"] == {"concurrency": {"before": "2", "after": "3"}}
+    assert kw("plan", "set", "two", "--no-concurrency")["concurrency"] is None

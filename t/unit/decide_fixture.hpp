@@ -32,7 +32,12 @@ class FakePlace final : public Place {
     }
   }
 
+  HeldPlaces *held_places() noexcept override { return held.get(); }
+  Repeatable repeatable() noexcept override { return request; }
+
   bool has_scope_rules = false, fails = false;
+  std::unique_ptr<HeldPlaces> held = std::make_unique<HeldPlaces>();
+  Repeatable request{"GET", "/"};
   std::vector<ScopeDemand> scopes;
   std::vector<RequirementDemand> requirements;
   std::vector<ConfiguredLimit> limits, failure_limits;
@@ -63,6 +68,7 @@ class FakeBackground final : public Background {
   }
   void note_store(const StoreStatus &status) noexcept override { store_troubles += status.ok() ? 0 : 1; }
   void note_overflow(std::string_view) noexcept override {}
+  void note_no_place() noexcept override { ++no_places; }
 
   struct Run {
     std::string hash;
@@ -81,7 +87,7 @@ class FakeBackground final : public Background {
   std::vector<std::string> refiled;
   KeysAwaited keys{Reason::keys_unavailable, 7};
   std::vector<std::size_t> awaited, wanted;
-  int store_troubles = 0;
+  int store_troubles = 0, no_places = 0;
 };
 
 class FakeIssuers final : public TokenIssuers {

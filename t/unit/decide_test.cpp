@@ -13,6 +13,7 @@ namespace keyward {
 namespace {
 
 using test::DecideTest;
+using test::SharedMemory;
 
 std::string a_key() { return default_key_format().mint(); }
 
@@ -277,6 +278,154 @@ TEST_F(DecideTest, ScopesAreAskedOfWhoIsKnown) {
   EXPECT_EQ(ask_anew(key), Reason::insufficient_scope) << "what a variable made no scope nobody has";
 }
 
+// Limits of so many at once, whose requests are as many as there are `held`.
+class DecideConcurrency : public DecideTest {
+ protected:
+  DecideConcurrency() : shared_(std::size_t{256} * 1024) {
+    zone_.concurrency = ConcurrencyTable::create(shared_.data(), shared_.size());
+    member_ = zone_.concurrency->join();
+    zone_.member = &member_;
+  }
+  ~DecideConcurrency() override {
+    requests_.clear();
+    place_.held.reset();
+  }
+
+  static ConfiguredLimit at_once(std::uint32_t most, CountBy by = CountBy::key, std::uint64_t identity = 21) {
+    ConfiguredLimit limit = limit_of(most, by, identity);
+    limit.kind = LimitKind::concurrency;
+    return limit;
+  }
+  // A new request, while those before go on.
+  Conclusion begin(const std::string &key) {
+    requests_.push_back(std::move(place_.held));
+    place_.held = std::make_unique<HeldPlaces>();
+    return ask_anew(key);
+  }
+  void end_all() {
+    requests_.clear();
+    place_.held = std::make_unique<HeldPlaces>();
+  }
+
+  SharedMemory shared_;
+  ConcurrencyTable::Member member_;
+  std::vector<std::unique_ptr<HeldPlaces>> requests_;
+};
+
+TEST_F(DecideConcurrency, SoManyAtOnceAndNoMore) {
+  const std::string key = a_key();
+  put(record_of(key));
+  place_.limits = {at_once(2)};
+  EXPECT_EQ(begin(key), Reason::none);
+  EXPECT_EQ(begin(key), Reason::none);
+  EXPECT_EQ(begin(key), Reason::too_many_concurrent);
+  EXPECT_EQ(outcome_.retry_after_s, 1U);
+  end_all();
+  EXPECT_EQ(begin(key), Reason::none);
+  EXPECT_EQ(ask(key), Reason::none) << "the same request at another place";
+  EXPECT_EQ(begin(key), Reason::none);
+  EXPECT_EQ(begin(key), Reason::too_many_concurrent);
+}
+
+TEST_F(DecideConcurrency, AllOrNothingWithOtherLimits) {
+  const std::string key = a_key();
+  put(record_of(key));
+  place_.limits = {limit_of(3), at_once(1), at_once(5, CountBy::address, 22)};
+  EXPECT_EQ(begin(key), Reason::none);
+  EXPECT_EQ(begin(key), Reason::too_many_concurrent);
+  EXPECT_EQ(outcome_.limit.state.remaining, 2U) << "nothing is charged";
+  end_all();
+  EXPECT_EQ(begin(key), Reason::none);
+  end_all();
+  EXPECT_EQ(begin(key), Reason::none);
+  end_all();
+  EXPECT_EQ(begin(key), Reason::rate_limited);
+  place_.limits = {at_once(1)};
+  EXPECT_EQ(begin(key), Reason::none);
+}
+
+TEST_F(DecideConcurrency, WhatWasGivenEarlierStaysWhenALaterPlaceRefuses) {
+  const std::string key = a_key();
+  put(record_of(key));
+  place_.limits = {at_once(1)};
+  EXPECT_EQ(begin(key), Reason::none);
+  place_.limits = {limit_of(1, CountBy::key, 12), at_once(1), at_once(1, CountBy::key, 22)};
+  EXPECT_EQ(ask(key), Reason::none);
+  state_ = std::make_unique<RequestState>();  // as if it had paid nothing
+  EXPECT_EQ(ask(key), Reason::rate_limited);
+  EXPECT_EQ(begin(key), Reason::too_many_concurrent);
+}
+
+TEST_F(DecideConcurrency, OfAPlan) {
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  record.plan = "two";
+  put(record);
+  Plan plan;
+  plan.name = "two";
+  plan.concurrency = 2;
+  policy_.plans["two"] = plan;
+  const std::string other = a_key();
+  put(record_of(other, "key_b"));
+  place_.limits = {at_once(0)};
+  EXPECT_EQ(begin(key), Reason::none);
+  EXPECT_EQ(begin(key), Reason::none);
+  EXPECT_EQ(begin(key), Reason::too_many_concurrent);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(begin(other), Reason::none) << "nobody says how many";
+  }
+}
+
+TEST_F(DecideConcurrency, WithoutRoomItIsBusyAndNeverAPass) {
+  const std::string key = a_key();
+  put(record_of(key));
+  place_.limits = {at_once(2)};
+  zone_.member = nullptr;
+  EXPECT_EQ(begin(key), Reason::busy);
+  EXPECT_EQ(background_.no_places, 1);
+  place_.held.reset();
+  EXPECT_EQ(ask_anew(key), Reason::internal_error);
+}
+
+TEST_F(DecideConcurrency, ARefusalForAnotherReasonTakesNone) {
+  const std::string key = a_key();
+  put(record_of(key));
+  place_.limits = {at_once(1)};
+  place_.has_scope_rules = true;
+  EXPECT_EQ(begin(key), Reason::method_not_covered);
+  place_.has_scope_rules = false;
+  EXPECT_EQ(begin(key), Reason::none);
+}
+
+TEST_F(DecideTest, TheSameRequestAgainAndAgain) {
+  const std::string key = a_key(), other = a_key();
+  put(record_of(key));
+  put(record_of(other, "key_b"));
+  place_.limits = {limit_of(2, CountBy::repeat)};
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  EXPECT_EQ(ask(key), Reason::none) << "one request at two places";
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  EXPECT_EQ(ask_anew(key), Reason::repeated_request);
+  EXPECT_EQ(outcome_.retry_after_s, 60U);
+  EXPECT_EQ(ask_anew(other), Reason::none) << "of another principal";
+  place_.request = {"POST", "/"};
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  place_.request = {"GET", "/?a"};
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  place_.request = {"GET", "/"};
+  EXPECT_EQ(ask_anew(key), Reason::repeated_request);
+  place_.limits = {limit_of(1, CountBy::key, 12), limit_of(2, CountBy::repeat)};
+  place_.request = {"GET", "/b"};
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  EXPECT_EQ(ask_anew(key), Reason::rate_limited) << "the one that refuses is told";
+  accepted_.anonymous = true;
+  place_.limits = {limit_of(1, CountBy::repeat, 13)};
+  EXPECT_EQ(ask_anew(""), Reason::none);
+  EXPECT_EQ(ask_anew(""), Reason::repeated_request);
+  address_ = "there";
+  EXPECT_EQ(ask_anew(""), Reason::none);
+}
+
 TEST_F(DecideTest, ADemandThatCannotBeCollectedRefuses) {
   accepted_.anonymous = true;
   place_.fails = true;
@@ -326,7 +475,7 @@ TEST_F(DecideTest, ALimitOfPlansWithoutAnyIsNoAccess) {
   const std::string key = a_key();
   put(record_of(key));
   ConfiguredLimit terms = limit_of(1);
-  terms.plan = true;
+  terms.kind = LimitKind::plan;
   place_.limits = {terms};
   EXPECT_EQ(ask_anew(key), Reason::no_access);
   Plan plan;

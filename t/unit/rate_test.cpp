@@ -26,6 +26,7 @@ TEST(Rate, Reads) {
       {"7r/25h", {7, 90000}, "7r/25h"},
       {"268435455r/366d", {kMaxRateCount, kMaxWindowSeconds}, "268435455r/366d"},
       {"1r/31622400s", {1, kMaxWindowSeconds}, "1r/366d"},
+      {"100000r/month", {100000, kCalendarMonth}, "100000r/month"},
   };
   for (const auto &test : cases) {
     Rate rate;
@@ -73,6 +74,12 @@ TEST(Rate, Refuses) {
                                     "60r/1.5m",
                                     "6e1r/m",
                                     "60r/1w",
+                                    "60r/2month",
+                                    "60r/1month",
+                                    "60r/months",
+                                    "60r/Month",
+                                    "60r/mont",
+                                    "60r/month ",
                                     "60r/1y",
                                     "268435456r/m",
                                     "4294967297r/m",
@@ -101,7 +108,7 @@ TEST(Rate, SaysWhatToWrite) {
   EXPECT_EQ(
       error,
       "\"60/m\" is not a rate; write a number from 1 to 268435455, \"r/\" and a window of up to 366 days, such as "
-      "60r/m or 1000r/30d");
+      "60r/m or 1000r/30d, or 1000r/month");
 }
 
 TEST(Allowance, ReadsAndWrites) {
@@ -119,7 +126,7 @@ TEST(Allowance, ReadsAndWrites) {
 
 TEST(Allowance, Refuses) {
   for (const char *text : {"", "1000", "1000/", "/30d", "0/30d", "01/30d", "-1/30d", "1000r/30d", "1000/30", "1000/0d",
-                           "1000/30d ", "1000/367d", "1000000000000001/d", "18446744073709551617/d"}) {
+                           "1000/30d ", "1000/367d", "1000/month", "1000000000000001/d", "18446744073709551617/d"}) {
     Allowance allowance;
     std::string error;
     EXPECT_FALSE(parse_allowance(text, &allowance, &error)) << text;

@@ -75,6 +75,8 @@ const Expected kTable[] = {
     {Reason::credential_too_large, "credential_too_large", 400, "invalid_request", "credential too large",
      "invalid_request", -32600, 3, kClient},
     {Reason::requirement_failed, "requirement_failed", 403, "forbidden", "access denied", "", 403, 7, kClient},
+    {Reason::too_many_concurrent, "too_many_concurrent", 429, "rate_limited", "rate limit exceeded", "", 429, 8,
+     kClient},
 };
 
 TEST(ReasonTable, IsWhatClientsRelyOn) {

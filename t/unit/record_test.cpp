@@ -264,6 +264,9 @@ TEST(KeyRecord, RefusesWhatContradictsItself) {
   EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.limits.items[0].count = kMaxRateCount + 1; }));
   EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.limits.items[0].window_s = 0; }));
   EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.limits.items[0].window_s = kMaxWindowSeconds + 1; }));
+  EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.limits.items[0].window_s = kCalendarDay; }));
+  EXPECT_FALSE(decodes_with([](KeyRecord &r) { r.limits.items[0].window_s = kCalendarMonth + 1; }));
+  EXPECT_TRUE(decodes_with([](KeyRecord &r) { r.limits.items[0].window_s = kCalendarMonth; }));
 }
 
 // A scope with a space would be read back as two.
@@ -387,6 +390,27 @@ TEST(PlanRecord, IsReadBack) {
   for (std::size_t length = 0; length < content.size(); ++length) {
     EXPECT_FALSE(decode(std::string_view(content).substr(0, length), &view)) << length;
   }
+  EXPECT_FALSE(is_newer_plan(content));
+  for (const std::uint32_t most : {1U, kMaxConcurrency}) {
+    record.concurrency = most;
+    const std::string newer = encode(record);
+    ASSERT_TRUE(decode(newer, &view));
+    EXPECT_EQ(view.concurrency, most);
+    EXPECT_EQ(newer, encode(to_record("pro", view)));
+    EXPECT_TRUE(is_newer_plan(newer));
+    for (std::size_t length = 0; length < newer.size(); ++length) {
+      EXPECT_FALSE(decode(std::string_view(newer).substr(0, length), &view)) << length;
+    }
+    EXPECT_FALSE(decode(newer + '\0', &view));
+  }
+  record.concurrency = kMaxConcurrency + 1;
+  EXPECT_FALSE(decode(encode(record), &view));
+  record.concurrency = 0;
+  ASSERT_TRUE(decode(encode(record), &view));
+  EXPECT_EQ(view.concurrency, 0U) << "whatever the view was before";
+  record.limits.items[0].window_s = kCalendarMonth;
+  EXPECT_TRUE(is_newer_plan(encode(record)));
+  record.limits.items[0].window_s = 60;
   record.has_max_keys = false;
   EXPECT_FALSE(decode(encode(record), &view));
   record.max_keys = 0;

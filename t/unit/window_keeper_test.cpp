@@ -387,6 +387,91 @@ TEST_F(WindowKeeperTest, WhatIsWrittenCanBeRead) {
   EXPECT_EQ(damaged, 0U);
 }
 
+// By the calendar: by its number, whatever the clocks say.
+TEST_F(WindowKeeperTest, WindowsByTheCalendarComeBackByTheirNumber) {
+  constexpr std::int64_t kDayMs = 24 * kHour;
+  // 23:59:59 on 31 January 2027, and what a restart so much later, or earlier, finds of five used in each.
+  constexpr std::int64_t kBefore = 1'801'439'999'000;
+  struct {
+    std::int64_t later_ms;
+    int day, month;
+  } const cases[] = {{0, 0, 0},       {1000, 5, 5},        {kDayMs, 5, 5},       {29 * kDayMs, 5, 5}, {-1000, 0, 0},
+                     {-kDayMs, 0, 0}, {-2 * kDayMs, 0, 0}, {-30 * kDayMs, 0, 0}, {-32 * kDayMs, 0, 0}};
+  for (const auto &test : cases) {
+    SCOPED_TRACE(test.later_ms);
+    begin_store();
+    const auto charge_at = [](const Zone &zone, std::string_view who, std::uint32_t window, std::int64_t wall_ms) {
+      Charge charge = charge_of(zone, who, 5, window);
+      charge.wall_s = wall_ms / 1000;
+      return charge;
+    };
+    {
+      Life life(store_, kBefore, kMono);
+      EXPECT_EQ(life.admitted(charge_at(life.zone, "day", kCalendarDay, kBefore), 0, 9), 5);
+      EXPECT_EQ(life.admitted(charge_at(life.zone, "month", kCalendarMonth, kBefore), 0, 9), 5);
+      EXPECT_EQ(life.admitted(charge_at(life.zone, "unused", kCalendarMonth, kBefore), 0, 2), 2);
+      life.save(0, true);
+      EXPECT_EQ(life.stored().size(), 3U);
+    }
+    const std::int64_t now_ms = kBefore + test.later_ms;
+    Life life(store_, now_ms, 17);
+    EXPECT_EQ(life.loaded.damaged, 0U);
+    EXPECT_EQ(life.admitted(charge_at(life.zone, "day", kCalendarDay, now_ms), 0, 9), test.day);
+    EXPECT_EQ(life.admitted(charge_at(life.zone, "month", kCalendarMonth, now_ms), 0, 9), test.month);
+    EXPECT_EQ(life.admitted(charge_at(life.zone, "unused", kCalendarMonth, now_ms), 0, 9), test.month == 5 ? 5 : 3);
+    life.save(1000, true);
+    // However far back the clock was put right: two periods later all of it is over.
+    const std::int64_t later_ms = now_ms + 63 * kDayMs;
+    EXPECT_EQ(life.admitted(charge_at(life.zone, "day", kCalendarDay, later_ms), 2000, 9), 5);
+    EXPECT_EQ(life.admitted(charge_at(life.zone, "month", kCalendarMonth, later_ms), 2000, 9), 5);
+  }
+}
+
+TEST_F(WindowKeeperTest, EndedOnesByTheCalendarAreRemoved) {
+  constexpr std::int64_t kDayMs = 24 * kHour;
+  Life life(store_, kWall, kMono);
+  Charge charge = charge_of(life.zone, "who", 5, kCalendarDay);
+  charge.wall_s = kWall / 1000;
+  EXPECT_EQ(life.admitted(charge, 0, 1), 1);
+  life.save(0, true);
+  EXPECT_EQ(life.stored().size(), 1U);
+  life.zone.tell_day(day_at((kWall + 2 * kDayMs) / 1000));
+  for (int i = 0; i < 20; ++i) {
+    life.save(2 * kDayMs + i * 1000);
+  }
+  EXPECT_EQ(life.stored().size(), 0U);
+}
+
+TEST(WindowRecordTest, OnlyWhatWasWrittenIsReadByTheCalendar) {
+  WindowRecord record;
+  record.tag = 77;
+  record.by_calendar = true;
+  record.period = Period::month;
+  record.number = 684;
+  record.count = 3;
+  const std::string name = record_key(record), content = encode(record);
+  WindowRecord found;
+  ASSERT_TRUE(decode(name, content, &found));
+  EXPECT_TRUE(found.by_calendar);
+  EXPECT_EQ(found.period, Period::month);
+  EXPECT_EQ(found.number, 684U);
+  EXPECT_EQ(found.count, 3U);
+  EXPECT_EQ(encode(found), content);
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    EXPECT_FALSE(decode(name, content.substr(0, i), &found)) << i;
+  }
+  EXPECT_FALSE(decode(name, content + '\0', &found));
+  const auto refuses = [&](const std::function<void(WindowRecord &)> &change) {
+    WindowRecord changed = record;
+    change(changed);
+    EXPECT_FALSE(decode(record_key(changed), encode(changed), &found));
+  };
+  refuses([](WindowRecord &r) { r.tag = 0; });
+  refuses([](WindowRecord &r) { r.count = kMaxRateCount + 1; });
+  refuses([](WindowRecord &r) { r.number = 4000001; });
+  refuses([](WindowRecord &r) { r.period = static_cast<Period>(2); });
+}
+
 TEST(WindowRecordTest, OnlyWhatWasWrittenIsRead) {
   WindowRecord record;
   record.tag = 77;

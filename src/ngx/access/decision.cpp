@@ -8,6 +8,7 @@
 #include "ngx/nginx/header_list.hpp"
 #include "ngx/request/cookie.hpp"
 #include "ngx/request/credential.hpp"
+#include "ngx/request/held.hpp"
 #include "ngx/request/read_variables.hpp"
 #include "ngx/worker/worker.hpp"
 
@@ -63,6 +64,8 @@ class LocationPlace : public Place {
            (!location_.limits || collect_limits(*location_.limits, &demand->limits));
   }
 
+  HeldPlaces *held_places() noexcept override { return held_places_of(r_); }
+  Repeatable repeatable() noexcept override { return {view(r_->method_name), view(r_->unparsed_uri)}; }
   ngx_http_request_t *request() const noexcept { return r_; }
   const LocationConfiguration &location() const noexcept { return location_; }
 
@@ -229,6 +232,7 @@ class WorkerBackground final : public Background {
   void want_keys(const std::vector<std::size_t> &issuers) override { worker_.fetching->want(issuers); }
   void note_store(const StoreStatus &status) noexcept override { worker_.note_store_in_passing(status); }
   void note_overflow(std::string_view limit) noexcept override { worker_.note_overflow(limit); }
+  void note_no_place() noexcept override { worker_.note_no_place(); }
 
  private:
   Worker &worker_;

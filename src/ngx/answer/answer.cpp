@@ -57,7 +57,7 @@ bool add_limit_fields(RequestContext *ctx) {
   ngx_http_request_t *r = ctx->r;
   const LimitHeaderStyle style = ctx->location->limit_headers.value_or(LimitHeaderStyle());
   const WindowState &limit = ctx->outcome.limit.state;
-  const std::uint64_t reset_s = seconds_up(ctx->outcome.limit.reset_ms(ngx_current_msec));
+  const std::uint64_t reset_s = ctx->outcome.limit.reset_in_s(ngx_current_msec, ngx_time());
   if (style.names == LimitHeaders::x || style.names == LimitHeaders::both) {
     const std::uint64_t reset = style.reset_is_delta ? reset_s : reset_at_s(ctx->outcome.limit);
     clear_answer_fields(r, {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"});
@@ -174,7 +174,7 @@ bool add_answer_fields(RequestContext *ctx) noexcept {
 
 std::uint64_t reset_at_s(const TightestLimit &limit) noexcept {
   const ngx_time_t *now = ngx_timeofday();
-  return seconds_up(static_cast<std::uint64_t>(now->sec) * 1000 + now->msec + limit.reset_ms(ngx_current_msec));
+  return limit.reset_at_s(ngx_current_msec, static_cast<std::uint64_t>(now->sec) * 1000 + now->msec);
 }
 
 }  // namespace keyward

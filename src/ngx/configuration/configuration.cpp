@@ -125,7 +125,9 @@ bool finish_configuration(ngx_conf_t *cf, Reading *reading) noexcept {
   return guarded(false, [&] {
     MainConfiguration *main = main_configuration(cf);
     derive_main(cf, *reading->watch, main);
-    return lint(cf, *main, reading);
+    const bool good = lint(cf, *main, reading);
+    join_limits(*reading);
+    return good;
   });
 }
 

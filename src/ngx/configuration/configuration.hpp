@@ -49,6 +49,10 @@ struct ScopeRule {
 
 // One keyward_limit; its identity is set once its place is known.
 struct LimitRule : ConfiguredLimit {
+  bool is_plan() const noexcept {
+    return kind == LimitKind::plan || (kind == LimitKind::concurrency && rate.count == 0);
+  }
+
   Methods methods = 0;
   ngx_http_complex_value_t *variable = nullptr;  // by=$variable; in the cycle's pool
 };
@@ -95,7 +99,9 @@ struct LocationConfiguration {
   std::optional<std::vector<AcceptRule>> accept;
   std::optional<std::vector<ScopeRule>> scopes;
   std::optional<std::vector<RequireRule>> requirements;
+  // Once all is read, those of `concurrency` stand behind those that keyward_limit says.
   std::optional<std::vector<LimitRule>> limits;
+  std::optional<std::vector<LimitRule>> concurrency;
   std::optional<LimitHeaderStyle> limit_headers;
   std::optional<ErrorStyle> errors;
   std::optional<std::vector<MessageRule>> messages;
@@ -164,6 +170,7 @@ struct MainConfiguration {
   std::vector<ngx_uint_t> derived_variables;   // to be read anew where another may ask (computed_variables.hpp)
   ngx_int_t notes_variable = NGX_ERROR;        // see request_start.cpp
   bool hides_users = false;                    // some location takes a user's name of Basic for a credential
+  bool has_concurrency = false;                // some keyward_concurrency is there
   bool any_on = false;                         // some location is on or in shadow
   bool configured = false;                     // any directive of ours at all
 
@@ -171,8 +178,9 @@ struct MainConfiguration {
 
   const ngx_cycle_t *cycle = nullptr;  // the one this configuration is for
   ngx_shm_zone_t *shm_zone = nullptr;
-  Zone zone;                     // valid once the zone is set up
-  std::optional<Zone> replaced;  // the old cycle's, of another size; until this cycle is in force
+  Zone zone;                                // valid once the zone is set up
+  ConcurrencyTable *concurrency = nullptr;  // of its own zone; nullptr: there is none
+  std::optional<Zone> replaced;             // the old cycle's, of another size; until this cycle is in force
 };
 
 MainConfiguration *main_configuration(ngx_conf_t *cf) noexcept;

@@ -45,6 +45,9 @@ std::shared_ptr<const RefusalTexts> answers_with(const std::vector<MessageRule> 
   return table;
 }
 
+// Of lists of limits of so many at once, so that they don't change what others are known by.
+constexpr const char kAtOnce[] = "\nat once";
+
 // Unless it has inherited them.
 void derive_answers(LocationConfiguration *block) {
   if (!block->answers) {
@@ -66,11 +69,12 @@ void name_after(Reading *reading, std::vector<LimitRule> *limits, std::string_vi
   std::size_t position = 0;
   for (LimitRule &rule : *limits) {
     // Plan limits count over all locations: the principal is all that names their windows.
-    std::string identity = rule.plan ? "plan\n" + rule.name
+    std::string identity = rule.is_plan() ? "plan\n" + rule.name
                            : !rule.name.empty()
                                ? "name\n" + rule.name
                                : "place\n" + place + '\n' + std::to_string(twins) + '\n' + std::to_string(position);
     identity += '\n' + std::to_string(static_cast<int>(rule.by));
+    identity += rule.kind == LimitKind::concurrency ? "\nat once" : "";
     // Not a secret and the same in every process and after every reload, so under a fixed key.
     const Digest digest = keyed_digest(DigestKey{}, identity);
     std::memcpy(&rule.identity, digest.data(), sizeof(rule.identity));
@@ -83,7 +87,8 @@ bool has_variables(const LocationConfiguration &location) {
   const auto in_limit = [](const LimitRule &rule) { return rule.variable != nullptr; };
   return (location.requirements && !location.requirements->empty()) ||
          (location.scopes && std::any_of(location.scopes->begin(), location.scopes->end(), in_rule)) ||
-         (location.limits && std::any_of(location.limits->begin(), location.limits->end(), in_limit));
+         (location.limits && std::any_of(location.limits->begin(), location.limits->end(), in_limit)) ||
+         (location.concurrency && std::any_of(location.concurrency->begin(), location.concurrency->end(), in_limit));
 }
 
 // A set of methods that some rule looks at.
@@ -156,13 +161,20 @@ void derive_http(Reading *reading, LocationConfiguration *http) {
   if (http->limits) {
     name_after(reading, &*http->limits, "http", "");
   }
+  if (http->concurrency) {
+    name_after(reading, &*http->concurrency, "http", kAtOnce);
+  }
 }
 
 void name_limits(Reading *reading, LocationConfiguration *block, const ngx_http_core_loc_conf_t &core,
                  const ngx_http_core_srv_conf_t &core_server) {
+  const std::string_view server = view(core_server.server_name);
+  const std::string place = std::string(view(core.name)).append(core.noname ? "\nif or limit_except" : "");
   if (block->limits) {
-    const std::string_view kind = core.noname ? "\nif or limit_except" : "";
-    name_after(reading, &*block->limits, view(core_server.server_name), std::string(view(core.name)).append(kind));
+    name_after(reading, &*block->limits, server, place);
+  }
+  if (block->concurrency) {
+    name_after(reading, &*block->concurrency, server, place + kAtOnce);
   }
 }
 
@@ -191,6 +203,16 @@ void derive_location(Reading *reading, MainConfiguration *main, ServerConfigurat
   }
   for (LocationConfiguration *around = location; is_on && around != nullptr; around = reading->block(around).parent) {
     around->effective = true;
+  }
+}
+
+void join_limits(const Reading &reading) {
+  for (const MergedLocation &merged : reading.merged) {
+    LocationConfiguration &location = *merged.location;
+    if (location.concurrency && !location.concurrency->empty()) {
+      location.limits = location.limits.value_or(std::vector<LimitRule>());
+      location.limits->insert(location.limits->end(), location.concurrency->begin(), location.concurrency->end());
+    }
   }
 }
 

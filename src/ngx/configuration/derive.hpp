@@ -19,5 +19,7 @@ void derive_location(Reading *reading, MainConfiguration *main, ServerConfigurat
 
 // Once all is read.
 void derive_main(ngx_conf_t *cf, const DirectiveWatch &watch, MainConfiguration *main);
+// After that, and after all was judged: what a request asks of its location is one list.
+void join_limits(const Reading &reading);
 
 }  // namespace keyward

@@ -77,6 +77,8 @@ Wrong parse_methods(std::string_view list, Methods *methods);
 Wrong parse_size(std::string_view word, std::size_t *bytes);
 // Whether all of a list with commas are methods that parse_methods() knows.
 bool are_methods(std::string_view list);
+// A text with variables, which lies in the cycle's pool.
+Wrong compile_value(ngx_conf_t *cf, std::string_view word, ngx_http_complex_value_t **value);
 // A path as nginx has it: absolute, or relative to its configuration.
 std::string full_path(ngx_conf_t *cf, std::string_view word);
 
@@ -134,6 +136,7 @@ Wrong set_forward_credential(ngx_conf_t *cf, const Words &words, LocationConfigu
 // What is demanded of a request (rule_directives.cpp).
 Wrong set_scope(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_limit(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_concurrency(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);  // concurrency_directive.cpp
 Wrong set_limit_headers(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 
 // What else has to hold, and claims as variables (require_directives.cpp).

@@ -40,7 +40,7 @@ bool drops_all(const std::vector<RequireRule> &parent, const std::vector<Require
 }
 
 bool has_plan_limit(const std::vector<LimitRule> &limits) {
-  return std::any_of(limits.begin(), limits.end(), [](const LimitRule &rule) { return rule.plan; });
+  return std::any_of(limits.begin(), limits.end(), [](const LimitRule &rule) { return rule.is_plan(); });
 }
 
 // `if` and limit_except choose by the request, not by the location: an `off` in there is easily overlooked.
@@ -176,7 +176,7 @@ void warn_of_dear_plans(ngx_conf_t *cf, const MainConfiguration &main, const Loc
   for (const LimitRule &rule : *location.limits) {
     for (const auto &[name, plan] : main.policy.plans) {
       const auto tight = std::find_if(plan.limits.begin(), plan.limits.end(),
-                                      [&](const Rate &rate) { return rule.plan && rate.count < rule.cost; });
+                                      [&](const Rate &rate) { return rule.is_plan() && rate.count < rule.cost; });
       if (tight != plan.limits.end()) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "\"cost=%uD\" of the \"keyward_limit plan\" %s is more than the plan \"%s\" ever admits "

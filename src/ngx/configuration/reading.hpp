@@ -45,7 +45,7 @@ struct SharedWindow {
   bool plan;
   CountBy by;
   std::uint32_t window_s;  // of "plan": 0
-  bool sliding;
+  WindowForm window;
   std::string place;
 };
 

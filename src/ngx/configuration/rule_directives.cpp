@@ -1,5 +1,6 @@
 // What is demanded of a request: keyward_scope, keyward_limit, keyward_limit_headers.
 #include "auth/scope.hpp"
+#include "base/calendar.hpp"
 #include "ngx/configuration/directive.hpp"
 #include "ngx/configuration/reading.hpp"
 
@@ -62,8 +63,8 @@ Wrong add_scope(ngx_conf_t *cf, std::string_view word, ScopeRule *rule) {
 
 Wrong unknown_limit_parameter(const Given &given, const LimitRule &rule) {
   return "unknown parameter " + quoted(given.word) +
-         (rule.plan ? "; after \"plan\" it may be name=, default=PLAN, cost=, methods=, by=, window="
-                    : "; it may be name=, by=, window=, cost=, methods=");
+         (rule.is_plan() ? "; after \"plan\" it may be name=, default=PLAN, cost=, methods=, by=, window="
+                         : "; it may be name=, by=, window=, cost=, methods=");
 }
 
 Wrong set_limit_name(const Given &given, LimitRule *rule) {
@@ -75,19 +76,31 @@ Wrong set_limit_name(const Given &given, LimitRule *rule) {
 }
 
 constexpr Choice<CountBy> kCountBy[] = {
-    {"key", CountBy::key},
-    {"subject", CountBy::subject},
-    {"address", CountBy::address},
-    {"failures", CountBy::failures},
+    {"key", CountBy::key},           {"subject", CountBy::subject}, {"address", CountBy::address},
+    {"failures", CountBy::failures}, {"repeat", CountBy::repeat},
 };
 
 Wrong set_limit_by(const Given &given, LimitRule *rule);
 
+constexpr Choice<WindowForm> kWindows[] = {
+    {"fixed", WindowForm::fixed}, {"sliding", WindowForm::sliding}, {"calendar", WindowForm::calendar}};
+
 Wrong set_limit_window(const Given &given, LimitRule *rule) {
-  if (given.value != "fixed" && given.value != "sliding") {
-    return "invalid value " + quoted(given.word) + "; it must be window=fixed or window=sliding";
+  const WindowForm *window = choose(kWindows, given.value);
+  if (window == nullptr) {
+    return "invalid value " + quoted(given.word) + "; it must be window=fixed, window=sliding or window=calendar";
   }
-  rule->sliding = given.value == "sliding";
+  if (rule->rate.is_by_calendar() && *window != WindowForm::calendar) {
+    return quoted(given.word) + " is not for a rate by the month, which always goes by the calendar; leave it out";
+  }
+  if (*window == WindowForm::calendar && !rule->is_plan() && !rule->rate.is_by_calendar()) {
+    if (rule->rate.window_s != kDaySeconds) {
+      return "\"window=calendar\" is only for rates by the day or the month, such as 1000r/d or 10000r/month, not " +
+             quoted(to_text(rule->rate));
+    }
+    rule->rate.window_s = kCalendarDay;
+  }
+  rule->window = *window;
   return kGood;
 }
 
@@ -103,7 +116,7 @@ Wrong set_limit_cost(const Given &given, LimitRule *rule) {
 Wrong set_limit_methods(const Given &given, LimitRule *rule) { return parse_methods(given.value, &rule->methods); }
 
 Wrong set_limit_default(const Given &given, LimitRule *rule) {
-  if (!rule->plan) {
+  if (!rule->is_plan()) {
     return unknown_limit_parameter(given, *rule);
   }
   if (!is_plan_name(given.value)) {
@@ -126,7 +139,7 @@ Wrong set_limit_by(const Given &given, LimitRule *rule) {
   }
   if (given.value.empty() || given.value.front() != '$') {
     return "invalid value " + quoted(given.word) +
-           "; it must be by=key, by=subject, by=address, by=failures or by=$variable";
+           "; it must be by=key, by=subject, by=address, by=failures, by=repeat or by=$variable";
   }
   for (const std::string_view part : split_list(given.value, ',')) {
     if (const auto meant = meant_parameter(part, names_of(kLimitParameters))) {
@@ -140,18 +153,18 @@ Wrong set_limit_by(const Given &given, LimitRule *rule) {
 
 // A window that two limits share is cut to the shorter of their lengths, and would admit more than the longer one says.
 Wrong check_shared_window(ngx_conf_t *cf, const LimitRule &rule, std::string_view rate) {
-  if (rule.name.empty() && !rule.plan) {
+  if (rule.name.empty() && !rule.is_plan()) {
     return kGood;
   }
   std::vector<SharedWindow> &known = reading_of(cf).shared_windows;
   const auto same = std::find_if(known.begin(), known.end(), [&](const SharedWindow &other) {
-    return other.name == rule.name && other.plan == rule.plan && other.by == rule.by;
+    return other.name == rule.name && other.plan == rule.is_plan() && other.by == rule.by;
   });
   if (same == known.end()) {
-    known.push_back({rule.name, rule.plan, rule.by, rule.rate.window_s, rule.sliding, place_of(cf)});
+    known.push_back({rule.name, rule.is_plan(), rule.by, rule.rate.window_s, rule.window, place_of(cf)});
     return kGood;
   }
-  if (same->window_s == rule.rate.window_s && same->sliding == rule.sliding) {
+  if (same->window_s == rule.rate.window_s && same->window == rule.window) {
     return kGood;
   }
   return quoted(rate) + " shares its counts with the limit " + same->place +
@@ -160,10 +173,10 @@ Wrong check_shared_window(ngx_conf_t *cf, const LimitRule &rule, std::string_vie
 
 // What makes no sense together, or beside what is there already.
 Wrong check_limit(const LimitRule &rule, const std::vector<LimitRule> &others) {
-  if (!rule.plan && rule.cost > rule.rate.count) {
+  if (!rule.is_plan() && rule.cost > rule.rate.count) {
     return "\"cost=\" is more than the rate ever admits; write at most cost=" + std::to_string(rule.rate.count);
   }
-  if (rule.plan && rule.by != CountBy::key && rule.by != CountBy::subject) {
+  if (rule.is_plan() && rule.by != CountBy::key && rule.by != CountBy::subject) {
     return "\"plan\" can only have by=key or by=subject, as plans belong to keys and subjects";
   }
   return others.size() == kMaxLimitRules
@@ -176,7 +189,7 @@ Wrong check_twins(const LimitRule &rule, const std::vector<LimitRule> &others) {
     if (!rule.name.empty() && rule.name == other.name && rule.by == other.by) {
       return "has \"name=" + rule.name + "\" twice here, which would count each request twice";
     }
-    if (rule.plan && other.plan && rule.by == other.by) {
+    if (rule.is_plan() && other.is_plan() && rule.by == other.by) {
       return "has \"plan\" twice here";
     }
   }
@@ -225,9 +238,9 @@ Wrong set_limit(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf)
     return wrong;
   }
   LimitRule rule;
-  rule.plan = words[1] == "plan";
+  rule.kind = words[1] == "plan" ? LimitKind::plan : LimitKind::rate;
   std::string error;
-  if (!rule.plan && !parse_rate(words[1], &rule.rate, &error)) {
+  if (!rule.is_plan() && !parse_rate(words[1], &rule.rate, &error)) {
     return error;
   }
   for (std::size_t i = 2; i < words.size() && !wrong; ++i) {

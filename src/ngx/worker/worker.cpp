@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/calendar.hpp"
 #include "base/digest.hpp"
 
 namespace keyward {
@@ -40,6 +41,11 @@ Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
       credentials_(conf.store, &zone, running_cycle->log),
       usage_(conf, &zone, running_cycle->log),
       tick_(on_tick, this, running_cycle->log) {
+  if (conf.concurrency != nullptr) {
+    member_ = conf.concurrency->join();
+    zone.concurrency = conf.concurrency;
+    zone.member = &member_;
+  }
   if (!configuration.store.empty()) {
     begin_store();
   }
@@ -105,9 +111,32 @@ void Worker::note_overflow(std::string_view limit) noexcept {
                 &name);
 }
 
+void Worker::note_no_place() noexcept {
+  if (overflows_.admits(ngx_current_msec)) {
+    ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
+                  "keyward: no room to count requests at once, so some get 503: too many names, or %s",
+                  member_ ? "a process was stopped while it counted" : "processes of old configurations that go on");
+  }
+}
+
+void Worker::tell_day() noexcept {
+  const std::uint32_t day = day_at(ngx_time());
+  const std::uint32_t reached = zone.tell_day(day);
+  if (reached > day && reached != told_day_ && ngx_worker == 0) {
+    const Date date = date_from(reached);
+    ngx_log_error(
+        NGX_LOG_WARN, cycle->log, 0,
+        "keyward: the clock has stepped back from %04L-%02L-%02L: limits by the calendar stay in that day and "
+        "month until they are over, or nginx is restarted",
+        date.year, date.month, date.day);
+    told_day_ = reached;
+  }
+}
+
 void Worker::on_tick(void *worker) noexcept {
   auto *self = static_cast<Worker *>(worker);
   self->issuer_keys.refresh();
+  self->tell_day();
   if (!self->configuration.store.empty()) {
     guarded(false, [&] {
       self->credentials_.refresh();

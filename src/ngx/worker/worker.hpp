@@ -56,6 +56,8 @@ struct Worker {
   bool may_tell_early_read() noexcept { return early_reads_.admits(ngx_current_msec); }
   // A limit had no room for a window of its own.
   void note_overflow(std::string_view limit) noexcept;
+  // Requests at once could not be counted.
+  void note_no_place() noexcept;
   // A request met this.
   void note_store_in_passing(const StoreStatus &status) noexcept { credentials_.note_in_passing(status); }
 
@@ -67,10 +69,14 @@ struct Worker {
  private:
   static void on_tick(void *worker) noexcept;
   void begin_store();
+  // Windows by the calendar know what day it is also where nobody charges one.
+  void tell_day() noexcept;
 
+  ConcurrencyTable::Member member_;
   CredentialStore credentials_;
   UsageKeeper usage_;
   WatchedPool candidate_pool_;
+  std::uint32_t told_day_ = 0;
   Throttle troubles_{1000}, early_reads_{10000}, overflows_{60000};
   Ticker tick_;
 };

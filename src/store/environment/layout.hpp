@@ -25,13 +25,12 @@ inline constexpr std::size_t kDefaultMapBytes = std::size_t{1} << 30;
 inline constexpr unsigned kMaxReaders = 1024;
 inline constexpr unsigned kMaxTables = 16;
 
-// The formats of `credentials`. The second has the journal, and may hold keys' records of the second version. A store
-// keeps the format that it was made in until `store upgrade`; in the first one changes make no entries, and what needs
-// such a record is refused. The use counts are still in their first.
+// The formats of `credentials`. The second has the journal, and may hold records of the second version and rates by the
+// calendar. A store keeps the format that it was made in until `store upgrade`; in the first one changes make no
+// entries, and what needs such a record is refused. The use counts are still in their first.
 inline constexpr std::uint32_t kFirstVersion = 1, kJournalVersion = 2;
 inline constexpr const char kNeedsUpgrade[] =
-    "a key needs a record that older versions of keyward can't read, and this store is still one for them; once no "
-    "older "
+    "this needs a record that older versions of keyward can't read, and the store is still one for them; once no older "
     "nginx reads it, run `keyward store upgrade`";
 inline constexpr std::uint32_t kNewestCredentials = kJournalVersion, kNewestUsage = kFirstVersion;
 

@@ -184,9 +184,9 @@ StoreStatus Restore::copy_backup() {
                                  : of == Table::keys ? "backup key " + std::string(key)
                                                      : "a record of " + table_name);
     };
-    if (table == Table::keys && version < kJournalVersion) {
-      copy.admit = [](std::string_view content) {
-        return is_tagged_record(content) ? failure(StoreCode::other_version, kNeedsUpgrade) : StoreStatus();
+    if ((table == Table::keys || table == Table::plans) && version < kJournalVersion) {
+      copy.admit = [is_newer = table == Table::keys ? is_newer_key : is_newer_plan](std::string_view content) {
+        return is_newer(content) ? failure(StoreCode::other_version, kNeedsUpgrade) : StoreStatus();
       };
     }
     if (table == Table::keys) {

@@ -209,6 +209,11 @@ bool is_tagged_record(std::string_view content) noexcept {
   return take_int(&content, &version) && version >= kTaggedRecordVersion;
 }
 
+bool is_newer_key(std::string_view content) noexcept {
+  KeyView view;
+  return is_tagged_record(content) || (decode(content, &view) && has_calendar_rate(view.limits));
+}
+
 bool decode(std::string_view content, KeyView *view) noexcept {
   std::uint8_t version = 0, state = 0, kind = 0, flags = 0;
   if (!take_int(&content, &version) || (version != kRecordVersion && version != kTaggedRecordVersion) ||

@@ -14,6 +14,19 @@ namespace {
 
 constexpr std::uint8_t kSubjectScopes = 1, kSubjectCredits = 2;
 constexpr std::uint8_t kPlanScopes = 1, kPlanLimits = 2, kPlanMaxKeys = 4, kPlanNoAccess = 8, kPlanDefault = 16;
+constexpr std::uint8_t kConcurrencyTag = 1;  // of a plan: u32
+
+// What stands behind a plan's limits: nothing in the first version, its fields in the second.
+bool take_fields(std::uint8_t version, std::string_view *in, PlanView *view) noexcept {
+  view->concurrency = 0;
+  if (version == kRecordVersion) {
+    return in->empty();
+  }
+  std::uint8_t tag = 0;
+  std::string_view number;
+  return take_tagged(in, &tag, &number) && tag == kConcurrencyTag && take_int(&number, &view->concurrency) &&
+         number.empty() && view->concurrency != 0 && view->concurrency <= kMaxConcurrency && in->empty();
+}
 
 bool is_allowance(const Allowance &allowance) noexcept {
   return allowance.window_s <= kMaxWindowSeconds && (allowance.window_s != 0 || allowance.amount == 0);
@@ -69,17 +82,26 @@ std::string encode(const PlanRecord &record) {
                     (record.has_max_keys ? kPlanMaxKeys : 0) | (record.no_access ? kPlanNoAccess : 0) |
                     (record.is_default ? kPlanDefault : 0);
   std::string out;
-  put_int(&out, kRecordVersion);
+  put_int(&out, record.concurrency == 0 ? kRecordVersion : kTaggedRecordVersion);
   put_int(&out, static_cast<std::uint8_t>(flags));
   put_int(&out, record.max_keys);
   put_int(&out, record.credits.amount);
   put_int(&out, record.credits.window_s);
-  return put_scopes(&out, record.scopes) && put_limits(&out, record.limits) ? out : std::string();
+  if (!put_scopes(&out, record.scopes) || !put_limits(&out, record.limits)) {
+    return {};
+  }
+  if (record.concurrency != 0) {
+    std::string number;
+    put_int(&number, record.concurrency);
+    put_tagged(&out, kConcurrencyTag, number);
+  }
+  return out;
 }
 
 bool decode(std::string_view content, PlanView *view) noexcept {
   std::uint8_t version = 0, flags = 0;
-  if (!take_int(&content, &version) || version != kRecordVersion || !take_int(&content, &flags) ||
+  if (!take_int(&content, &version) || (version != kRecordVersion && version != kTaggedRecordVersion) ||
+      !take_int(&content, &flags) ||
       flags > (kPlanScopes | kPlanLimits | kPlanMaxKeys | kPlanNoAccess | kPlanDefault)) {
     return false;
   }
@@ -90,8 +112,13 @@ bool decode(std::string_view content, PlanView *view) noexcept {
   view->is_default = (flags & kPlanDefault) != 0;
   return take_int(&content, &view->max_keys) && take_int(&content, &view->credits.amount) &&
          take_int(&content, &view->credits.window_s) && take_scopes(&content, view->has_scopes, &view->scopes) &&
-         take_limits(&content, view->has_limits, &view->limits) && content.empty() &&
+         take_limits(&content, view->has_limits, &view->limits) && take_fields(version, &content, view) &&
          (view->has_max_keys || view->max_keys == 0) && is_allowance(view->credits);
+}
+
+bool is_newer_plan(std::string_view content) noexcept {
+  PlanView view;
+  return is_tagged_record(content) || (decode(content, &view) && has_calendar_rate(view.limits));
 }
 
 PlanRecord to_record(std::string_view name, const PlanView &view) {
@@ -101,6 +128,7 @@ PlanRecord to_record(std::string_view name, const PlanView &view) {
   record.limits = to_limits(view.has_limits, view.limits);
   record.max_keys = view.max_keys;
   record.has_max_keys = view.has_max_keys;
+  record.concurrency = view.concurrency;
   record.credits = view.credits;
   record.no_access = view.no_access;
   record.is_default = view.is_default;

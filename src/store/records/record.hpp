@@ -14,8 +14,8 @@
 
 namespace keyward {
 
-// Of all records; and of a key's that has what the first version has no place for. Stores of the first format hold none
-// of the second.
+// Of all records; and of a key's or plan's that has what the first version has no place for. Stores of the first format
+// hold none of the second.
 inline constexpr std::uint8_t kRecordVersion = 1, kTaggedRecordVersion = 2;
 
 // In bytes; base/text_rules.hpp has the other texts' longest.
@@ -86,11 +86,15 @@ std::string encode(const KeyRecord &record);
 // unknown state or verifier, a verifier that isn't one (a DES, MD5 or $2x$ hash, one of cost 31), bad
 // scopes, rates out of range, unknown fields, trailing bytes. Never reads out of bounds.
 bool decode(std::string_view content, KeyView *view) noexcept;
-// Whether a key's record, as it lies in the store, is one that only stores of the second format may hold.
 bool is_tagged_record(std::string_view content) noexcept;
+// Whether a record, as it lies in the store, is one that only stores of the second format may hold: a tagged one, or
+// one with a rate by the calendar.
+bool is_newer_key(std::string_view content) noexcept;
+bool is_newer_plan(std::string_view content) noexcept;
 KeyRecord to_record(std::string_view id, const KeyView &view);
 // The i-th limit of a packed list; 0 <= i < limit_count().
 std::size_t limit_count(std::string_view packed) noexcept;
+bool has_calendar_rate(std::string_view packed) noexcept;
 Rate limit_at(std::string_view packed, std::size_t i) noexcept;
 
 enum class SubjectState : std::uint8_t { active = 1, blocked = 2 };
@@ -121,13 +125,14 @@ struct PlanRecord {
   OptionalList<Rate> limits;
   std::uint32_t max_keys = 0;  // with has_max_keys
   bool has_max_keys = false;
+  std::uint32_t concurrency = 0;  // requests at once; 0: no matter how many
   Allowance credits;
   bool no_access = false;
   bool is_default = false;  // at most one in a store
 };
 struct PlanView {
   bool has_scopes = false, has_limits = false, has_max_keys = false, no_access = false, is_default = false;
-  std::uint32_t max_keys = 0;
+  std::uint32_t max_keys = 0, concurrency = 0;
   Allowance credits;
   std::string_view scopes, limits;
 };

@@ -8,12 +8,22 @@ namespace keyward {
 namespace {
 
 bool is_rate(const Rate &rate) noexcept {
-  return rate.count >= 1 && rate.count <= kMaxRateCount && rate.window_s >= 1 && rate.window_s <= kMaxWindowSeconds;
+  return rate.count >= 1 && rate.count <= kMaxRateCount && rate.window_s >= 1 &&
+         (rate.window_s <= kMaxWindowSeconds || rate.window_s == kCalendarMonth);
 }
 
 }  // namespace
 
 std::size_t limit_count(std::string_view packed) noexcept { return packed.size() / codec::kRateBytes; }
+
+bool has_calendar_rate(std::string_view packed) noexcept {
+  for (std::size_t i = 0; i < limit_count(packed); ++i) {
+    if (limit_at(packed, i).is_by_calendar()) {
+      return true;
+    }
+  }
+  return false;
+}
 
 Rate limit_at(std::string_view packed, std::size_t i) noexcept {
   std::string_view at = packed.substr(i * codec::kRateBytes, codec::kRateBytes);

@@ -206,7 +206,7 @@ StoreStatus WriteTxn::add_keys(const NewKeys &keys, const Progress &progress) {
   Import import(&scope, keys, progress);
   StoreStatus status = import.order();
   for (std::size_t i = 0; status.ok() && i < keys.count; ++i) {
-    status = state_->refuse_newer(keys.at(i).content);
+    status = state_->refuse_newer(is_newer_key(keys.at(i).content));
   }
   status = status.ok() ? scope.reserve(import.bytes(), environment.map_bytes(), environment.used_bytes()) : status;
   status = status.ok() ? import.fill_keys() : status;

@@ -71,9 +71,9 @@ constexpr OperationName kOperations[] = {
 static_assert(std::size(kOperations) == static_cast<std::size_t>(kLastOperation));
 
 constexpr std::string_view kFields[] = {
-    "state",         "name",        "subject",    "plan",     "scopes",  "limits",   "expires_at",
-    "overlap_until", "predecessor", "successor",  "verifier", "credits", "max_keys", "no_access",
-    "is_default",    "issuer",      "not_before", "until",    "count",   "version",  "before"};
+    "state",       "name",      "subject",  "plan",    "scopes",   "limits",     "expires_at", "overlap_until",
+    "predecessor", "successor", "verifier", "credits", "max_keys", "no_access",  "is_default", "issuer",
+    "not_before",  "until",     "count",    "version", "before",   "concurrency"};
 static_assert(std::size(kFields) == static_cast<std::size_t>(kLastField));
 
 }  // namespace
@@ -143,6 +143,9 @@ std::vector<FieldChange> changes_between(const PlanRecord *before, const PlanRec
               [](const PlanRecord &plan) { return plan.has_max_keys ? Text(std::to_string(plan.max_keys)) : Text(); });
   fields.look(Field::no_access, [](const PlanRecord &plan) { return mark(plan.no_access); });
   fields.look(Field::is_default, [](const PlanRecord &plan) { return mark(plan.is_default); });
+  fields.look(Field::concurrency, [](const PlanRecord &plan) {
+    return plan.concurrency != 0 ? Text(std::to_string(plan.concurrency)) : Text();
+  });
   return fields.take();
 }
 

@@ -37,10 +37,9 @@ StoreStatus encode_checked(const KeyRecord &record, std::string *content) {
   return {};
 }
 
-StoreStatus WriteTxn::State::refuse_newer(std::string_view content) const {
-  return is_tagged_record(content) && environment.schema().version < kJournalVersion
-             ? failure(StoreCode::other_version, kNeedsUpgrade)
-             : StoreStatus();
+StoreStatus WriteTxn::State::refuse_newer(bool newer) const {
+  return newer && environment.schema().version < kJournalVersion ? failure(StoreCode::other_version, kNeedsUpgrade)
+                                                                 : StoreStatus();
 }
 
 // Bookkeeping.
@@ -198,7 +197,7 @@ StoreStatus WriteTxn::find_id(const Locator &locator, std::string *id) {
 StoreStatus WriteTxn::add_key(const KeyRecord &record) {
   std::string content;
   StoreStatus status = encode_checked(record, &content);
-  status = status.ok() ? state_->refuse_newer(content) : status;
+  status = status.ok() ? state_->refuse_newer(is_newer_key(content)) : status;
   status = status.ok() ? about(state_->scope.put_fresh(Table::keys, record.id, content), "key " + record.id) : status;
   status = status.ok() ? state_->add_entries(record) : status;
   return status.ok()
@@ -210,7 +209,7 @@ StoreStatus WriteTxn::replace_key(const KeyRecord &record) {
   KeyRecord old;
   std::string content;
   StoreStatus status = encode_checked(record, &content);
-  status = status.ok() ? state_->refuse_newer(content) : status;
+  status = status.ok() ? state_->refuse_newer(is_newer_key(content)) : status;
   status = status.ok() ? state_->key(record.id, &old) : status;
   if (!status.ok()) {
     return status;

@@ -101,7 +101,8 @@ StoreStatus WriteTxn::put_plan(const PlanRecord &record) {
     return invalid("plan " + record.name);
   }
   std::string old_default;
-  StoreStatus status = get_default_plan(&old_default);
+  StoreStatus status = state_->refuse_newer(is_newer_plan(content));
+  status = status.ok() ? get_default_plan(&old_default) : status;
   if (!status.ok()) {
     return status;
   }

@@ -63,8 +63,8 @@ struct WriteTxn::State {
   // The changes to the records about the whole store, before the commit.
   StoreStatus finish();
 
-  // A key's record that programs can't read which may have a store of this format open: `other_version`.
-  StoreStatus refuse_newer(std::string_view content) const;
+  // A record that programs can't read which may have a store of this format open: `other_version`.
+  StoreStatus refuse_newer(bool newer) const;
   // The index entries that a key's record asks for, in (or out). `exists` names the key that has its locator.
   StoreStatus add_entries(const KeyRecord &record);
   StoreStatus remove_entries(const KeyRecord &record);
