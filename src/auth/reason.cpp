@@ -76,6 +76,7 @@ constexpr std::array<Row, kReasonCount> kRows = {{
     {Reason::credential_too_large,
      {"credential_too_large", 400, "invalid_request", "credential too large", kInvalidRequest, -32600, 3,
       Fault::client}},
+    {Reason::address_not_allowed, {"address_not_allowed", 403, kForbidden, kDenied, "", 403, 7, Fault::client}},
 }};
 
 constexpr bool in_order() {

@@ -41,8 +41,9 @@ enum class Reason : std::uint8_t {
   body_too_large,
   internal_error,
   credential_too_large,
+  address_not_allowed,
 };
-inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::credential_too_large) + 1;
+inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::address_not_allowed) + 1;
 
 // Whose fault it is: decides the log level (info for a client's, error for our dependency's).
 enum class Fault : std::uint8_t { client, ours };

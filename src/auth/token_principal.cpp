@@ -62,7 +62,7 @@ BuiltToken build_token_principal(CredentialReader *reader, const VerifiedToken &
     return BuiltToken::damaged;
   }
   principal->plan = plan.name;
-  principal->no_access = plan.no_access || plan_missing;
+  principal->entry = plan.no_access || plan_missing ? Entry::closed : Entry::open;
 
   const Implications &implications = policy.implications;
   Grants grants = token.grants;

@@ -13,39 +13,6 @@
 namespace keyward::cli {
 namespace {
 
-void write_value(json::Writer &writer, const json::Value &value) {
-  using Type = json::Value::Type;
-  switch (value.type) {
-    case Type::null:
-      writer.null();
-      break;
-    case Type::boolean:
-      writer.boolean(value.boolean);
-      break;
-    case Type::number:
-      writer.number_as_written(value.text);
-      break;
-    case Type::string:
-      writer.string(value.text);
-      break;
-    case Type::array:
-      writer.begin_array();
-      for (const auto &item : value.items) {
-        write_value(writer, item);
-      }
-      writer.end_array();
-      break;
-    case Type::object:
-      writer.begin_object();
-      for (const auto &[name, member] : value.members) {
-        writer.key(name);
-        write_value(writer, member);
-      }
-      writer.end_object();
-      break;
-  }
-}
-
 // A NumericDate in words; empty where it is none.
 std::string date_of(const json::Value &claims, const char *name) {
   const json::Value *claim = claims.find(name);
@@ -61,7 +28,7 @@ std::string date_of(const json::Value &claims, const char *name) {
 void put_value(json::Writer &writer, const char *name, bool present, const json::Value &value) {
   writer.key(name);
   if (present) {
-    write_value(writer, value);
+    writer.value(value);
   } else {
     writer.null();
   }
@@ -104,7 +71,7 @@ void print_part(Context &context, const char *title, bool present, bool verified
     return;
   }
   json::Writer writer(true);
-  write_value(writer, value);
+  writer.value(value);
   context.out.line(std::string(title) + (verified ? ":" : " (signature not verified):"));
   std::string_view rest = writer.text();
   while (!rest.empty()) {

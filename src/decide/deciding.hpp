@@ -56,7 +56,7 @@ struct Question {
   Accepted accepted;
   Credential credential;      // as classify() left it; without text: nothing was presented
   bool is_preflight = false;  // a CORS preflight, where these are accepted
-  // Who an address is, for counting: IPv4 whole, IPv6 as /64.
+  // The client's, as base/networks.hpp has it: 4 or 16 bytes; without any: a local socket's.
   std::string_view address;
   std::int64_t now_s = 0;    // the wall clock
   std::uint64_t now_ms = 0;  // the clock of the windows (limit/windows.hpp)

@@ -49,7 +49,8 @@ class Writer {
   Writer &key(std::string_view name);
   Writer &string(std::string_view text);  // invalid UTF-8 becomes U+FFFD
   Writer &number(std::int64_t value);
-  Writer &number_as_written(std::string_view number);  // of a parsed Value
+  Writer &as_written(std::string_view json);  // a whole value, or a number of a parsed Value
+  Writer &value(const Value &value);
   Writer &boolean(bool value);
   Writer &null();
   Writer &member(std::string_view name, std::string_view text) { return key(name).string(text); }

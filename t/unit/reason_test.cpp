@@ -74,6 +74,7 @@ const Expected kTable[] = {
     {Reason::internal_error, "internal_error", 500, "internal_error", "internal error", "", -32603, 13, kOurs},
     {Reason::credential_too_large, "credential_too_large", 400, "invalid_request", "credential too large",
      "invalid_request", -32600, 3, kClient},
+    {Reason::address_not_allowed, "address_not_allowed", 403, "forbidden", "access denied", "", 403, 7, kClient},
 };
 
 TEST(ReasonTable, IsWhatClientsRelyOn) {

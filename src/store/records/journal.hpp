@@ -93,8 +93,10 @@ enum class Field : std::uint8_t {
   count,    // of records: of a backup that was restored, of entries that have ended
   version,  // the store's format
   before,   // the number of the oldest entry that was kept
+  allow_from,
+  meta,  // that there is one, and that it changed
 };
-inline constexpr Field kLastField = Field::before;
+inline constexpr Field kLastField = Field::meta;
 std::string_view to_text(Field field) noexcept;  // "expires_at"
 
 // In the form in which people read it; nullopt: there is none (no list of scopes, no expiry, no record).
