@@ -29,11 +29,6 @@ struct Who {
   bool known = false;
 };
 
-// Who an address is, for counting: IPv4 whole, IPv6 as /64; all of a local socket's clients are one.
-std::string_view counted_address(std::string_view address) noexcept {
-  return address.empty() ? std::string_view("unix") : address.substr(0, 8);
-}
-
 // false: nobody. As limit_req does, what has no name isn't counted.
 bool find_who(const Case &one, const LimitDemand &limit, Who *who) noexcept {
   const DigestKey &secret = *one.with.zone.secret;
@@ -46,7 +41,7 @@ bool find_who(const Case &one, const LimitDemand &limit, Who *who) noexcept {
       who->name = counted_name(secret, Counted::variable, limit.who);
       return true;
     case CountBy::failures:
-      who->name = counted_name(secret, Counted::failures, counted_address(one.asked.address));
+      who->name = counted_name(secret, Counted::failures, one.asked.counted_address());
       return true;
     case CountBy::key:
     case CountBy::subject:
@@ -59,7 +54,7 @@ bool find_who(const Case &one, const LimitDemand &limit, Who *who) noexcept {
     case CountBy::address:
       break;
   }
-  who->name = counted_name(secret, Counted::address, counted_address(one.asked.address));
+  who->name = counted_name(secret, Counted::address, one.asked.counted_address());
   return true;
 }
 

@@ -55,8 +55,8 @@ struct ImportedKey {
   Secret key;        // a plain key that waits for bcrypt
   std::int64_t last_used_s = 0;
   std::uint64_t uses = 0;
-  std::string content;  // the record as it will be stored, once that is known
-  KeyShape shape;       // what nginx has to be told of its form
+  std::string content;      // the record as it will be stored, once that is known
+  KeyShape shape;           // what nginx has to be told of its form
   std::uint32_t named = 0;  // LineMember, bit by bit: also those that are null
 
   bool names(LineMember member) const noexcept { return (named >> static_cast<unsigned>(member) & 1U) != 0; }

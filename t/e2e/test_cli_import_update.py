@@ -12,7 +12,10 @@ def export(kw):
 def update(kw, *changed, rc=0):
     run = kw.run("key", "import", "-", "--update", "--json", input=lines(*changed))
     assert run.rc == rc, run
-    return json.loads(run.stdout) if rc == 0 else [one["error"] for one in json.loads(run.stderr)["lines"]]
+    if rc == 0:
+        counts = json.loads(run.stdout)
+        return {name: counts[name] for name in ("imported", "changed", "unchanged", "warnings")}
+    return [one["error"] for one in json.loads(run.stderr)["lines"]]
 
 
 def make(kw, *options):

@@ -119,6 +119,19 @@ TEST_F(DecideTest, ABlockedSubjectsKeyIsRefused) {
   EXPECT_EQ(outcome_.recognised_key_id(), "key_a");
 }
 
+TEST(Question, CountsWhoHasAnIpv6NetworkAsOne) {
+  Question asked;
+  std::string address;
+  ASSERT_TRUE(parse_address("2001:db8:1:2:3:4:5:6", &address));
+  asked.address = address;
+  EXPECT_EQ(asked.counted_address(), address.substr(0, 8));
+  ASSERT_TRUE(parse_address("192.0.2.7", &address));
+  asked.address = address;
+  EXPECT_EQ(asked.counted_address(), address);
+  asked.address = {};
+  EXPECT_EQ(asked.counted_address(), "unix");
+}
+
 TEST_F(DecideTest, AKeyIsUsedFromItsAddressesOnly) {
   const std::string key = a_key();
   KeyRecord record = record_of(key);
