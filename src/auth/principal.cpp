@@ -23,7 +23,8 @@ std::string_view to_text(Kind kind) noexcept {
 
 std::size_t bytes_of(const Principal &who) noexcept {
   return shared_bytes<Principal>() + heap_bytes(who.key_id) + heap_bytes(who.subject) + heap_bytes(who.plan) +
-         heap_bytes(who.counter) + heap_bytes(who.issuer) + who.grants.heap_bytes() + heap_bytes(who.limits);
+         heap_bytes(who.counter) + heap_bytes(who.issuer) + who.grants.heap_bytes() + heap_bytes(who.limits) +
+         heap_bytes(who.allow_from);
 }
 
 Digest counted_name(const DigestKey &zone_secret, Counted kind, std::string_view who) noexcept {
@@ -65,8 +66,11 @@ void fill_key_principal(std::string_view id, const KeyView &key, const SubjectVi
     }
   }
   principal->plan = plan.name;
-  principal->no_access = plan.no_access || plan_missing;
   principal->concurrency = plan.concurrency;
+  principal->allow_from = key.allow_from;
+  principal->entry = plan.no_access || plan_missing ? Entry::closed
+                     : key.allow_from.empty()       ? Entry::open
+                                                    : Entry::by_address;
 
   Grants grants = key.has_scopes ? Grants(key.scopes, implications) : Grants::all();
   if (plan.has_scopes) {

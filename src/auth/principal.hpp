@@ -43,6 +43,13 @@ struct Policy {
 enum class Kind : std::uint8_t { none, key, token, anonymous };
 std::string_view to_text(Kind kind) noexcept;
 
+// Whether a principal may come at all: one byte, so that whoever may always costs one look.
+enum class Entry : std::uint8_t {
+  open,
+  by_address,  // from the networks of allow_from
+  closed,      // its plan has no access, or is named and doesn't exist
+};
+
 // Immutable once built. Holds no secret: neither the key nor its verifier.
 struct Principal {
   Kind kind = Kind::none;
@@ -54,12 +61,13 @@ struct Principal {
   bool provisioned = true;        // of a token: its subject is in the store
   Grants grants;                  // effective: own, within the plan's, within the subject's
   bool grants_are_roles = false;  // jwt::Identity::scopes_are_roles
-  bool no_access = false;         // its plan says so, or is named and doesn't exist
+  Entry entry = Entry::open;
   // The limits of the key's record, else of the plan; has_limits is false only where there is neither a list nor a
   // plan.
   bool has_limits = false;
   std::vector<Rate> limits;
   std::uint32_t concurrency = 0;  // the plan's
+  std::string allow_from;         // of a key: packed networks; empty: from everywhere
   Digest usage_name = {};
   // Whose counts are its own, by key and by subject (of whom has no subject: by key); name_counts() sets them.
   Digest counter_name = {}, subject_name = {};

@@ -78,6 +78,7 @@ constexpr std::array<Row, kReasonCount> kRows = {{
       Fault::client}},
     {Reason::requirement_failed, {"requirement_failed", 403, kForbidden, kDenied, "", 403, 7, Fault::client}},
     {Reason::too_many_concurrent, {"too_many_concurrent", 429, "rate_limited", kTooMany, "", 429, 8, Fault::client}},
+    {Reason::address_not_allowed, {"address_not_allowed", 403, kForbidden, kDenied, "", 403, 7, Fault::client}},
 }};
 
 constexpr bool in_order() {

@@ -43,8 +43,9 @@ enum class Reason : std::uint8_t {
   credential_too_large,
   requirement_failed,
   too_many_concurrent,
+  address_not_allowed,
 };
-inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::too_many_concurrent) + 1;
+inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::address_not_allowed) + 1;
 
 // Whose fault it is: decides the log level (info for a client's, error for our dependency's).
 enum class Fault : std::uint8_t { client, ours };

@@ -62,8 +62,8 @@ BuiltToken build_token_principal(CredentialReader *reader, const VerifiedToken &
     return BuiltToken::damaged;
   }
   principal->plan = plan.name;
-  principal->no_access = plan.no_access || plan_missing;
   principal->concurrency = plan.concurrency;
+  principal->entry = plan.no_access || plan_missing ? Entry::closed : Entry::open;
 
   const Implications &implications = policy.implications;
   Grants grants = token.grants;

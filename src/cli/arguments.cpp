@@ -3,11 +3,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 #include <vector>
 
 #include "auth/issuer_rules.hpp"
 #include "auth/scope.hpp"
+#include "base/networks.hpp"
 #include "base/quote.hpp"
+#include "base/time_text.hpp"
+#include "keys/meta.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -89,6 +93,29 @@ Outcome parse_limits(const TextList &list, OptionalList<Rate> *limits) {
   return parse_list("--limit", list, add_limit, limits);
 }
 
+Outcome parse_networks(const TextList &list, std::string *packed) {
+  std::vector<Network> networks;
+  for (const auto &value : list.values) {
+    for (const auto word : words_of(value)) {
+      std::string error;
+      if (!parse_network(word, &networks.emplace_back(), &error)) {
+        return wrong_usage("--allow-from: " + error);
+      }
+    }
+  }
+  if (networks.empty()) {
+    return wrong_usage("--allow-from names no network; without a list a key may be used from everywhere");
+  }
+  return pack_networks(std::move(networks), packed)
+             ? done()
+             : wrong_usage("--allow-from: more than " + std::to_string(kMaxNetworks) + " networks");
+}
+
+Outcome parse_meta(const Text &text, std::string *meta) {
+  std::string error;
+  return keys::parse_meta(text.value, meta, &error) ? done() : wrong_usage("--meta: " + error);
+}
+
 Outcome parse_number(const char *option, std::string_view text, std::uint64_t low, std::uint64_t high,
                      std::uint64_t *number) {
   const auto *end = text.data() + text.size();
@@ -98,6 +125,18 @@ Outcome parse_number(const char *option, std::string_view text, std::uint64_t lo
                        " to " + std::to_string(high));
   }
   return done();
+}
+
+Outcome read_ago(const char *option, const std::string &text, std::int64_t now_s, std::int64_t *time_s) {
+  std::int64_t ago_s = 0;
+  const bool bare = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  if (!bare && parse_duration(text, &ago_s)) {
+    *time_s = now_s - ago_s;
+    return done();
+  }
+  return parse_time(text, time_s)
+             ? done()
+             : wrong_usage(std::string(option) + ": " + quote(text) + " is not a time; write 90d (ago), or 2026-01-31");
 }
 
 Outcome parse_bytes(const char *option, std::string_view text, std::size_t *bytes) {

@@ -18,9 +18,16 @@ Outcome parse_grants(const TextList &list, OptionalList<std::string> *grants);
 // --limit: the same.
 Outcome parse_limits(const TextList &list, OptionalList<Rate> *limits);
 
+// --allow-from: the same; packed. Not an empty list, which would let nobody in.
+Outcome parse_networks(const TextList &list, std::string *packed);
+// --meta.
+Outcome parse_meta(const Text &text, std::string *meta);
+
 // A whole number from low to high.
 Outcome parse_number(const char *option, std::string_view text, std::uint64_t low, std::uint64_t high,
                      std::uint64_t *number);
+// "90d" (ago), or a date.
+Outcome read_ago(const char *option, const std::string &text, std::int64_t now_s, std::int64_t *time_s);
 // "4g", "512m": bytes.
 Outcome parse_bytes(const char *option, std::string_view text, std::size_t *bytes);
 

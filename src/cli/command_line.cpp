@@ -261,8 +261,9 @@ Command &Command::argument(const char *name, Text *value, const char *help) {
   return *this;
 }
 
-Command &Command::optional_argument(const char *name, Text *value, const char *help) {
-  value_option(app_, name, "", help, into(name, value));
+Command &Command::arguments(const char *name, TextList *values, const char *help) {
+  list(name, "", values, help);
+  app_->get_option(name)->allow_extra_args()->expected(1, CLI::detail::expected_max_vector_size);
   return *this;
 }
 

@@ -30,7 +30,7 @@ using Action = std::function<Outcome(Context &)>;
 class Command {
  public:
   Command &argument(const char *name, Text *value, const char *help);
-  Command &optional_argument(const char *name, Text *value, const char *help);
+  Command &arguments(const char *name, TextList *values, const char *help);  // any number of them, none too
   Command &option(const char *names, const char *value_name, Text *value, const char *help);
   Command &required(const char *names, const char *value_name, Text *value, const char *help);
   Command &list(const char *names, const char *value_name, TextList *values, const char *help);
@@ -93,6 +93,7 @@ void add_subject_commands(CommandLine &line);
 void add_subject_block(CommandLine &line);
 void add_key_create(CommandLine &line);
 void add_key_list(CommandLine &line);
+void add_key_set(CommandLine &line);
 void add_key_states(CommandLine &line);
 void add_key_revoke(CommandLine &line);
 void add_key_rotate(CommandLine &line);

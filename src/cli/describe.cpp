@@ -2,6 +2,7 @@
 #include "cli/describe.hpp"
 
 #include "auth/scope.hpp"
+#include "base/networks.hpp"
 #include "base/time_text.hpp"
 #include "keys/key_state.hpp"
 
@@ -42,6 +43,19 @@ void put_limits(json::Writer &writer, const OptionalList<Rate> &limits) {
   writer.begin_array();
   for (const auto &limit : limits.items) {
     writer.string(to_text(limit));
+  }
+  writer.end_array();
+}
+
+void put_networks(json::Writer &writer, std::string_view name, std::string_view packed) {
+  writer.key(name);
+  if (packed.empty()) {
+    writer.null();
+    return;
+  }
+  writer.begin_array();
+  for (const auto &network : unpack_networks(packed)) {
+    writer.string(to_text(network));
   }
   writer.end_array();
 }
@@ -89,6 +103,29 @@ void Description::limits(const OptionalList<Rate> &limits) {
     put_limits(*json_, limits);
   } else {
     fields_->add("limits", limits_text(limits));
+  }
+}
+
+void Description::allow_from(std::string_view packed) {
+  if (json_ != nullptr) {
+    put_networks(*json_, "allow_from", packed);
+  } else if (!packed.empty()) {
+    fields_->add("allow from", networks_text(packed));
+  }
+}
+
+void Description::meta(std::string_view json) {
+  if (json_ == nullptr) {
+    if (!json.empty()) {
+      fields_->add("meta", std::string(json));
+    }
+    return;
+  }
+  json_->key("meta");
+  if (json.empty()) {
+    json_->null();
+  } else {
+    json_->as_written(json);
   }
 }
 

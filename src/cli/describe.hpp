@@ -27,6 +27,9 @@ class Description {
   void flag(std::string_view member, std::string_view label, bool value);  // yes or no
   void scopes(const OptionalList<std::string> &scopes);
   void limits(const OptionalList<Rate> &limits);
+  // For people only where there is something.
+  void allow_from(std::string_view packed);
+  void meta(std::string_view json);
   // A text that people see in a form of its own.
   void text_as(std::string_view member, std::string_view label, std::string_view value, Cell cell);
   void for_people(std::string_view label, Cell cell);
@@ -61,6 +64,7 @@ void put_text(json::Writer &writer, std::string_view name, std::string_view text
 void put_time(json::Writer &writer, std::string_view name, std::int64_t time_s);
 void put_scopes(json::Writer &writer, const OptionalList<std::string> &scopes);
 void put_limits(json::Writer &writer, const OptionalList<Rate> &limits);
+void put_networks(json::Writer &writer, std::string_view name, std::string_view packed);
 
 // For tables: "-" for what is absent, "(nothing)" for an empty list.
 std::string text_of(std::string_view text);

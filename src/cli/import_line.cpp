@@ -1,16 +1,20 @@
 // The members of an import's line, but for those of its verifier (import_verifier.hpp).
 //
-// id, name, subject, plan, scopes, limits, created_at, expires_at, last_used_at, preview, state. An export adds what else
-// a record holds: changed_at, overlap_until, predecessor, successor, counter_id, pkce_challenge, pkce_tries, uses.
+// id, name, subject, plan, scopes, limits, allow_from, meta, created_at, expires_at, last_used_at, preview, state. An
+// export adds what else a record holds: changed_at, overlap_until, predecessor, successor, counter_id, pkce_challenge,
+// pkce_tries, uses.
 #include "cli/import_line.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "base/networks.hpp"
 #include "base/quote.hpp"
 #include "base/time_text.hpp"
 #include "cli/arguments.hpp"
 #include "cli/import_verifier.hpp"
 #include "json/json.hpp"
+#include "keys/meta.hpp"
 
 namespace keyward::cli {
 namespace {
@@ -103,6 +107,26 @@ bool take_id(const json::Value &value, Draft *draft) {
   return true;
 }
 
+bool take_allow_from(const json::Value &value, Draft *draft) {
+  std::vector<Network> networks;
+  std::string problem;
+  if (value.type != Type::array || value.items.empty()) {
+    return draft->fail("allow_from has to be an array of networks; without it a key may be used from everywhere");
+  }
+  for (const auto &item : value.items) {
+    if (item.type != Type::string || !parse_network(item.text, &networks.emplace_back(), &problem)) {
+      return draft->fail(problem.empty() ? "allow_from has to be an array of strings" : "allow_from: " + problem);
+    }
+  }
+  return pack_networks(std::move(networks), &draft->key->record.allow_from) ||
+         draft->fail("allow_from has more than " + std::to_string(kMaxNetworks) + " networks");
+}
+
+bool take_meta(const json::Value &value, Draft *draft) {
+  std::string problem;
+  return keys::take_meta(value, &draft->key->record.meta, &problem) || draft->fail("meta: " + problem);
+}
+
 bool is_preview(std::string_view text) noexcept { return text.size() <= kMaxPreviewBytes && is_display_name(text); }
 
 bool take_state(const json::Value &value, Draft *draft) {
@@ -130,6 +154,8 @@ constexpr MemberRule kMembers[] = {
      [](const json::Value &v, Draft *d) { return take_list(v, "scopes", add_grant, d, &d->key->record.scopes); }},
     {"limits",
      [](const json::Value &v, Draft *d) { return take_list(v, "limits", add_limit, d, &d->key->record.limits); }},
+    {"allow_from", take_allow_from},
+    {"meta", take_meta},
     {"state", [](const json::Value &v, Draft *d) { return take_state(v, d); }},
     {"created_at",
      [](const json::Value &v, Draft *d) { return take_time(v, "created_at", d, &d->key->record.created_at_s); }},
@@ -183,6 +209,38 @@ std::string names_of_members() {
   return names + ", " + names_of_verifier_members();
 }
 
+// As LineMember has it; all that tell the verifier are one. 0: an update doesn't look at it, or there is nothing to clear.
+std::uint32_t bit_of(std::string_view name, bool is_null) {
+  using Member = keys::LineMember;
+  constexpr std::pair<std::string_view, Member> kNames[] = {
+      {"name", Member::name},
+      {"subject", Member::subject},
+      {"plan", Member::plan},
+      {"scopes", Member::scopes},
+      {"limits", Member::limits},
+      {"allow_from", Member::allow_from},
+      {"meta", Member::meta},
+      {"state", Member::state},
+      {"created_at", Member::created_at},
+      {"expires_at", Member::expires_at},
+      {"preview", Member::preview},
+      {"changed_at", Member::changed_at},
+      {"overlap_until", Member::overlap_until},
+      {"predecessor", Member::predecessor},
+      {"successor", Member::successor},
+      {"counter_id", Member::counter_id},
+      {"pkce_challenge", Member::pkce_challenge},
+      {"pkce_tries", Member::pkce_tries},
+  };
+  for (const auto &[text, member] : kNames) {
+    if (text == name) {
+      return is_null && member == Member::state ? 0 : 1U << static_cast<unsigned>(member);
+    }
+  }
+  const bool is_other = is_null || name == "id" || name == "uses" || name == "last_used_at";
+  return is_other ? 0 : 1U << static_cast<unsigned>(Member::verifier);
+}
+
 bool take_members(const json::Value &object, Draft *draft) {
   for (const auto &[name, value] : object.members) {
     const auto rule = std::find_if(std::begin(kMembers), std::end(kMembers),
@@ -200,6 +258,7 @@ bool take_members(const json::Value &object, Draft *draft) {
                                              : "a member is unknown; its name isn't shown, as it may be a key") +
                          "; there are " + names_of_members());
     }
+    draft->key->named |= bit_of(name, value.type == Type::null);
     if (value.type != Type::null && !rule->take(value, draft)) {
       return false;
     }
@@ -212,7 +271,7 @@ bool take_members(const json::Value &object, Draft *draft) {
 bool parse_import_line(std::string_view line, const ImportRules &rules, ImportedKey *key, std::string *error) {
   *key = {};
   json::Value object;
-  if (!json::parse(line, {4, kMaxImportLineBytes}, &object, error)) {
+  if (!json::parse(line, {1 + keys::kMaxMetaDepth, kMaxImportLineBytes}, &object, error)) {
     return false;
   }
   if (object.type != Type::object) {
@@ -222,7 +281,10 @@ bool parse_import_line(std::string_view line, const ImportRules &rules, Imported
   Draft draft{};
   draft.key = key;
   draft.error = error;
-  const bool taken = take_members(object, &draft) && take_verifier(draft.verifier, rules, key, error);
+  bool taken = take_members(object, &draft);
+  // A line without a verifier is about a key that is there, if any.
+  const bool has_verifier = key->names(keys::LineMember::verifier);
+  taken = taken && ((rules.update && !has_verifier) || take_verifier(draft.verifier, rules, key, error));
   if (draft.verifier.has_plain) {
     for (auto &[name, value] : object.members) {
       wipe(value.text.data(), value.text.size());
@@ -245,8 +307,9 @@ bool parse_import_line(std::string_view line, const ImportRules &rules, Imported
     *error = "pkce_challenge: logins are not supported yet, so it would have no effect; leave it out";
     return false;
   }
-  record.created_at_s = record.created_at_s == 0 ? rules.now_s : record.created_at_s;
-  record.changed_at_s = record.changed_at_s == 0 ? record.created_at_s : record.changed_at_s;
+  if (!rules.update) {
+    keys::date_new_key(rules, key);
+  }
   return true;
 }
 

@@ -20,6 +20,36 @@ constexpr std::size_t kBlockBytes = std::size_t{4} << 20;
 
 }  // namespace
 
+std::string update_text(const keys::UpdateProblem &problem) {
+  using Kind = keys::UpdateProblem::Kind;
+  switch (problem.kind) {
+    case Kind::id_twice:
+      return "id is the same as in line " + std::to_string(problem.other_line);
+    case Kind::stale:
+      return "the key was changed since: its changed_at is another; export it anew, or leave changed_at out";
+    case Kind::verifier:
+      return "what the key is recognised by is another than the store has, and can't be changed; leave it out";
+    case Kind::fixed:
+      return std::string(problem.member) + " can't be changed; leave it out, or as it is";
+    case Kind::revoked:
+      return "the key is revoked, and that is final";
+    case Kind::in_overlap:
+      return "the key was rotated, and lives for its overlap only; change its successor";
+    case Kind::past:
+      return "expires_at is past; write \"state\":\"revoked\" to end the key";
+    case Kind::wrong_state:
+      return "the key's state can't become this one";
+    case Kind::too_many_keys:
+      return "it would be one more key than its plan's max_keys allows its subject";
+    case Kind::gone:
+      return "another writer has removed the key meanwhile";
+    case Kind::none:
+    case Kind::invalid:
+      break;
+  }
+  return "what it comes to is not valid: a key that has a name keeps one";
+}
+
 ImportReader::~ImportReader() { wipe(text_.data(), text_.size()); }
 
 Outcome ImportReader::read(const InputFile &file, bool with_progress) {
@@ -48,6 +78,9 @@ Outcome ImportReader::read(const InputFile &file, bool with_progress) {
     }
   }
   finish_block();
+  if (!status_.ok()) {
+    return from_store(status_);
+  }
   return source.error() == 0 ? done() : no("can't read " + name + ": " + std::strerror(source.error()));
 }
 
@@ -56,10 +89,36 @@ void ImportReader::parse_slice(std::size_t begin, std::size_t end) {
     auto &line = lines_[i];
     line.good =
         parse_import_line(std::string_view(text_).substr(line.begin, line.size), rules_, &line.key, &line.error);
-    if (line.good) {
+    if (line.good && updates_ == nullptr) {
       keys::ImportBatch::prepare(&line.key);
     }
   }
+}
+
+void ImportReader::add(Line &line) {
+  if (updates_ == nullptr) {
+    batch_->add(line.number, std::move(line.key));
+    return;
+  }
+  bool is_known = false;
+  if (status_.ok() && !line.key.record.id.empty()) {
+    status_ = updates_->add(
+        *store_, line.number, &line.key, rules_.now_s,
+        [this](const keys::UpdateProblem &problem) { bad_->add(problem.line, update_text(problem)); }, &is_known);
+  }
+  if (is_known) {
+    return;
+  }
+  if (!line.key.names(keys::LineMember::verifier)) {
+    bad_->add(line.number,
+              line.key.record.id.empty()
+                  ? "has neither the id of a key to change nor what a new key is recognised by"
+                  : "the store has no key with this id, and it has nothing that a new key is recognised by");
+    return;
+  }
+  keys::date_new_key(rules_, &line.key);
+  keys::ImportBatch::prepare(&line.key);
+  batch_->add(line.number, std::move(line.key));
 }
 
 void ImportReader::finish_block() {
@@ -92,7 +151,7 @@ void ImportReader::finish_block() {
   }
   for (auto &line : lines_) {
     if (line.good) {
-      batch_->add(line.number, std::move(line.key));
+      add(line);
     } else {
       bad_->add(line.number, std::move(line.error));
     }

@@ -8,8 +8,11 @@
 #include "cli/bad_lines.hpp"
 #include "cli/import_line.hpp"
 #include "cli/line_source.hpp"
+#include "keys/import_update.hpp"
 
 namespace keyward::cli {
+
+std::string update_text(const keys::UpdateProblem &problem);
 
 class ImportReader {
  public:
@@ -19,7 +22,12 @@ class ImportReader {
   ImportReader(const ImportReader &) = delete;
   ImportReader &operator=(const ImportReader &) = delete;
 
-  // An Outcome that isn't ok: the file can't be read.
+  // Lines whose id the store has change that key: they go to `updates`.
+  void update(CredentialReader *store, keys::UpdateBatch *updates) {
+    store_ = store;
+    updates_ = updates;
+  }
+  // An Outcome that isn't ok: the file can't be read, or the store.
   Outcome read(const InputFile &file, bool with_progress);
 
  private:
@@ -33,10 +41,14 @@ class ImportReader {
 
   void parse_slice(std::size_t begin, std::size_t end);
   void finish_block();
+  void add(Line &line);
 
   const keys::ImportRules &rules_;
   keys::ImportBatch *batch_;
   BadLines *bad_;
+  CredentialReader *store_ = nullptr;
+  keys::UpdateBatch *updates_ = nullptr;
+  StoreStatus status_;  // of the store
   std::string text_;
   std::vector<Line> lines_;
 };

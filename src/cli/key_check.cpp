@@ -10,6 +10,7 @@
 #include "auth/principal.hpp"
 #include "auth/reason.hpp"
 #include "base/bytes.hpp"
+#include "base/networks.hpp"
 #include "base/quote.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
@@ -29,12 +30,13 @@ constexpr const char *kDamaged =
     "the key's record, its subject's or its plan's is damaged; `keyward store check` names it";
 
 struct Options {
-  Text conf;
+  Text conf, address;
 };
 
 // By what it is judged.
 struct CheckRules {
-  bool has_configuration = false;
+  bool has_configuration = false, has_address = false;
+  std::string address;  // the client's, base/networks.hpp
   ConfiguredPolicy configured;
   std::vector<std::string> remarks;
 };
@@ -102,6 +104,9 @@ Outcome describe(CredentialReader &reader, std::string_view id, const CheckRules
   if (result->reason == Reason::no_access) {
     note_missing_plan(reader, by, result);
   }
+  if (result->reason == Reason::address_not_allowed && !by.has_address) {
+    result->remarks.emplace_back("from where it comes isn't known; give the client's address by --address");
+  }
   return done();
 }
 
@@ -113,7 +118,7 @@ Outcome decide_about(CredentialReader &reader, std::string_view key, std::int64_
   Accepted accepted;
   accepted.key = true;
   LoneDecision decision({by.configured.policy, form.formats(), issuers, issuers.accepted()}, &reader);
-  const auto answer = decision.ask(key, accepted, now_s);
+  const auto answer = decision.ask(key, accepted, now_s, by.address);
   if (decision.verifier_failed()) {
     return store_failed("the key's verifier could not run: memory is exhausted");
   }
@@ -149,6 +154,11 @@ void note_form(std::string_view key, const CheckRules &by, CheckResult *result) 
 
 Outcome read_rules(const Context &context, const Options &options, CheckRules *by) {
   by->configured.formats = KeyFormats(default_key_format());
+  by->has_address = options.address.given;
+  if (options.address.given && !parse_address(options.address.value, &by->address)) {
+    return wrong_usage("--address: " + quote(options.address.value) +
+                       " is not an address; write one such as 192.0.2.7 or 2001:db8::7");
+  }
   if (!options.conf.given) {
     return done();
   }
@@ -184,6 +194,7 @@ void print_json(Context &context, const CheckResult &result, bool has_configurat
   put_text(writer, "subject", result.key.subject);
   put_text(writer, "plan", result.principal.plan);
   put_text(writer, "scopes", result.reason == Reason::none ? result.principal.grants.text() : std::string());
+  put_networks(writer, "allow_from", result.key.allow_from);
   put_text(writer, "state", result.key.id.empty() ? std::string_view() : to_text(result.key.state));
   put_time(writer, "expires_at", result.key.expires_at_s);
   put_text(writer, "remark", remark_of(result));
@@ -203,6 +214,9 @@ void print_fields(Context &context, const CheckResult &result) {
     fields.add("name", text_of(result.key.name));
     fields.add("subject", text_of(result.key.subject));
     fields.add("plan", text_of(result.principal.plan));
+    if (!result.key.allow_from.empty()) {
+      fields.add("allow from", networks_text(result.key.allow_from));
+    }
     fields.add("state", state_cell(result.key, context.now_s));
     fields.add("expires", time_text(result.key.expires_at_s));
   }
@@ -258,6 +272,7 @@ void add_key_check(CommandLine &line) {
           "remark says what isn't known without it.",
           "keyward key check < key.txt")
       .option("--conf", "FILE", &options->conf, "nginx's configuration too: a file with what `nginx -T` printed")
+      .option("--address", "ADDRESS", &options->address, "the client's: a key with allow_from isn't valid without it")
       .prepare([options, by](Context &context) { return read_rules(context, *options, by.get()); })
       .action([by](Context &context) { return check(context, *by); });
 }

@@ -68,6 +68,12 @@ std::string export_line(const KeyRecord &record, const UsageRecord &usage) {
   if (record.limits.present) {
     put_limits(writer, record.limits);
   }
+  if (!record.allow_from.empty()) {
+    put_networks(writer, "allow_from", record.allow_from);
+  }
+  if (!record.meta.empty()) {
+    writer.key("meta").as_written(record.meta);
+  }
   writer.member("state", to_text(record.state));
   time("created_at", record.created_at_s);
   time("expires_at", record.expires_at_s);

@@ -19,7 +19,7 @@ struct Options {
   Text candidates, verifier;
   TextList formats;
   bool weak = false;
-  bool dry_run = false;
+  bool dry_run = false, update = false;
 };
 
 struct Request {
@@ -50,6 +50,7 @@ Outcome read_request(const Options &options, std::int64_t now_s, Request *reques
     return wrong_usage("--verifier: " + error);
   }
   rules.weak = options.weak;
+  rules.update = options.update;
   rules.now_s = now_s;
   return done();
 }
@@ -117,7 +118,21 @@ Outcome write_usage(const Context &context, const ImportBatch &batch, const Seal
                      : store_failed("the keys were imported, but not when they were last used: " + status.text);
 }
 
-Outcome write_batch(const Context &context, ImportBatch *batch, CredentialWriter &writer, const Request &request) {
+Outcome crowded(const ImportBatch &batch) {
+  BadLines bad;
+  for (const auto &one : batch.crowded()) {
+    bad.add(one.line, "subject " + quote(one.subject) + " would have " + counted(one.keys, "key") + ", and plan " +
+                          quote(one.plan) + " allows " + std::to_string(one.max_keys));
+  }
+  auto outcome = no("nothing was imported: " + counted(bad.count(), "bad line"));
+  outcome.bad_line_count = bad.count();
+  outcome.bad_lines = bad.take();
+  return outcome;
+}
+
+// New keys and changed ones at once. A change that others have made impossible meanwhile names its line.
+Outcome write_batch(const Context &context, ImportBatch *batch, const keys::UpdateBatch &updates,
+                    CredentialWriter &writer, const Request &request) {
   if (batch->plain_keys() > 0) {
     Progress progress("hashing", batch->plain_keys(), !context.json);
     if (!batch->hash(request.rules.verifier.cost, [&](std::size_t count) { progress.at(count); })) {
@@ -126,11 +141,26 @@ Outcome write_batch(const Context &context, ImportBatch *batch, CredentialWriter
   }
   {
     Progress progress("writing", batch->size(), !context.json);
+    keys::UpdateProblem problem;
     const auto answer = keys::in_transaction(writer, author(), kWaitMs, [&](WriteTxn &txn) -> keys::Answer {
-      StoreStatus status = batch->needs_pepper() ? request.pepper.write(txn, context.store) : StoreStatus();
-      return status.ok() ? batch->write(txn, request.candidates, [&](std::size_t count) { progress.at(count); })
-                         : keys::Answer(std::move(status));
+      if (StoreStatus status = batch->needs_pepper() ? request.pepper.write(txn, context.store) : StoreStatus();
+          !status.ok()) {
+        return status;
+      }
+      auto written = updates.write(txn, request.rules.now_s, &problem);
+      return written.ok() && batch->size() > 0
+                 ? batch->write(txn, request.candidates, [&](std::size_t count) { progress.at(count); })
+                 : written;
     });
+    if (problem.kind != keys::UpdateProblem::Kind::none) {
+      auto outcome = no("nothing was imported: 1 bad line");
+      outcome.bad_line_count = 1;
+      outcome.bad_lines = {{problem.line, update_text(problem)}};
+      return outcome;
+    }
+    if (answer.result == keys::Result::too_many_keys) {
+      return crowded(*batch);
+    }
     if (!answer.ok()) {
       return from_answer(answer);
     }
@@ -163,9 +193,13 @@ void put_formats(json::Writer &writer, const NeededFormats &needed) {
   writer.end_array().key("unknown_formats").number(static_cast<std::int64_t>(needed.unseen()));
 }
 
-void report(Context &context, const ImportBatch &batch, bool dry_run, const std::vector<std::string> &warnings) {
+void report(Context &context, const ImportBatch &batch, const keys::UpdateBatch *updates, bool dry_run,
+            const std::vector<std::string> &warnings) {
   if (!context.json) {
-    context.out.line(counted(batch.size(), "key") + (dry_run ? " would be imported" : " imported"));
+    context.out.line(counted(batch.size(), "key") + (dry_run ? " would be imported" : " imported") +
+                     (updates == nullptr ? std::string()
+                                         : ", " + std::to_string(updates->size()) + " changed, " +
+                                               std::to_string(updates->unchanged()) + " as they were"));
     if (const auto sentence = sentence_about(batch.needed_formats()); !sentence.empty()) {
       context.out.flush();  // the note is the last line
       context.note(sentence);
@@ -176,6 +210,10 @@ void report(Context &context, const ImportBatch &batch, bool dry_run, const std:
   writer.begin_object().key("imported").number(dry_run ? 0 : static_cast<std::int64_t>(batch.size()));
   if (dry_run) {
     writer.key("would_import").number(static_cast<std::int64_t>(batch.size()));
+  }
+  if (updates != nullptr) {
+    writer.key(dry_run ? "would_change" : "changed").number(static_cast<std::int64_t>(updates->size()));
+    writer.key("unchanged").number(static_cast<std::int64_t>(updates->unchanged()));
   }
   writer.key("warnings").begin_array();
   for (const auto &warning : warnings) {
@@ -200,9 +238,14 @@ Outcome import_keys(Context &context, const Options &options) {
     return outcome;
   }
   request.rules.pepper = request.pepper.view();
-  ImportBatch batch;
+  ImportBatch batch(context.now_s);
   BadLines bad;
-  if (auto outcome = ImportReader(request.rules, &batch, &bad).read(options.file, !context.json); !outcome.ok()) {
+  keys::UpdateBatch updates;
+  ImportReader reader(request.rules, &batch, &bad);
+  if (options.update) {
+    reader.update(&writer.reader(), &updates);
+  }
+  if (auto outcome = reader.read(options.file, !context.json); !outcome.ok()) {
     return outcome;
   }
   if (auto outcome = check_batch(writer.reader(), request.candidates, &batch, &bad); !outcome.ok()) {
@@ -214,16 +257,17 @@ Outcome import_keys(Context &context, const Options &options) {
     context.warn(unused);
     warnings.push_back(unused);
   }
-  if (auto outcome = check_plans(context, writer.reader(), batch.plans(), context.json ? &warnings : nullptr);
-      !outcome.ok()) {
+  auto plans = batch.plans();
+  plans.insert(updates.plans().begin(), updates.plans().end());
+  if (auto outcome = check_plans(context, writer.reader(), plans, context.json ? &warnings : nullptr); !outcome.ok()) {
     return outcome;
   }
-  if (!options.dry_run && batch.size() > 0) {
-    if (auto outcome = write_batch(context, &batch, writer, request); !outcome.ok()) {
+  if (!options.dry_run && batch.size() + updates.size() > 0) {
+    if (auto outcome = write_batch(context, &batch, updates, writer, request); !outcome.ok()) {
       return outcome;
     }
   }
-  report(context, batch, options.dry_run, warnings);
+  report(context, batch, options.update ? &updates : nullptr, options.dry_run, warnings);
   return done();
 }
 
@@ -234,12 +278,12 @@ void add_key_import(CommandLine &line) {
   line.command("key import", "take over keys from another system: JSON lines",
                "One object in each line: {\"id\"?, \"name\"?, \"subject\"?, \"plan\"?, \"scopes\"?, \"limits\"?, "
                "\"created_at\"?, \"expires_at\"?,\n"
-               "\"last_used_at\"?, \"preview\"?, \"state\"?} and exactly one of {\"sha256\",\"bcrypt\"}, {\"sha256\"}, "
-               "{\"bcrypt\",\"prefix\"}, {\"key\"},\n"
-               "{\"hash\",\"sha256\"|\"sha512\"|\"hmac_sha256\"|\"prefix\"}, {\"sha512\"}, {\"hmac_sha256\"}. Digests "
-               "are of the "
-               "whole key, in hexadecimal or base64.\n"
-               "All lines are checked first; either all are imported or none.",
+               "\"last_used_at\"?, \"preview\"?, \"state\"?, \"allow_from\"?, \"meta\"?} and exactly one of "
+               "{\"sha256\",\"bcrypt\"}, {\"sha256\"},\n"
+               "{\"bcrypt\",\"prefix\"}, {\"key\"}, {\"hash\",\"sha256\"|\"sha512\"|\"hmac_sha256\"|\"prefix\"}, "
+               "{\"sha512\"}, {\"hmac_sha256\"}.\n"
+               "Digests are of the whole key, in hexadecimal or base64. All lines are checked first; either all are "
+               "imported or none.",
                "keyward key import old-keys.jsonl --dry-run")
       .input("FILE", &options->file, "a file, or - for standard input")
       .option("--candidates", "N", &options->candidates,
@@ -249,6 +293,8 @@ void add_key_import(CommandLine &line) {
       .option("--verifier", "bcrypt[:COST]|sha256", &options->verifier,
               "how plain keys are stored (default: the first format's)")
       .flag("--weak", &options->weak, "accept plain keys of less than 128 random bits")
+      .flag("--update", &options->update,
+            "a line whose id the store has changes that key: what it doesn't name stays, null clears")
       .flag("--dry-run", &options->dry_run, "check everything and write nothing")
       .action([options](Context &context) { return import_keys(context, *options); });
 }

@@ -1,18 +1,21 @@
 // keyward key list and show: everything about keys but the keys.
 #include <memory>
-#include <optional>
+#include <utility>
 
 #include "auth/reason.hpp"
 #include "base/quote.hpp"
+#include "base/time_text.hpp"
+#include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
+#include "keys/key_filter.hpp"
 #include "keys/key_state.hpp"
 
 namespace keyward::cli {
 namespace {
 
 struct Options {
-  Text subject, state;
+  Text subject, state, plan, name, expiring, unused;
 };
 
 // What a list's elements have, and a table of one key.
@@ -23,6 +26,8 @@ void describe(Description *to, const KeyRecord &key, const UsageRecord &usage, s
   to->text("plan", "plan", key.plan);
   to->scopes(key.scopes);
   to->limits(key.limits);
+  to->allow_from(key.allow_from);
+  to->meta(key.meta);
   to->text_as("state", "state", to_text(key.state), state_cell(key, now_s));
   to->flag("expired", {}, has_ended(key, now_s));
   to->flag("is_active", {}, keys::is_active(key, now_s));
@@ -64,26 +69,48 @@ void describe_more(Description *to, const KeyRecord &key, const UsageRecord &usa
   }
 }
 
-bool is_listed_state(std::string_view state) {
-  return state == "active" || state == "suspended" || state == "pending" || state == "revoked" || state == "expired";
+// What the options leave.
+Outcome read_filter(const Options &options, std::int64_t now_s, keys::KeyFilter *filter) {
+  filter->now_s = now_s;
+  filter->state = options.state.value;
+  filter->plan = options.plan.value;
+  filter->name = options.name.value;
+  if (options.state.given && !keys::is_state_in_effect(options.state.value)) {
+    return wrong_usage("--state: " + quote(options.state.value) +
+                       " is not a key's state; write active, suspended, pending, revoked or expired");
+  }
+  for (const auto &[option, text] :
+       {std::pair("--subject", &options.subject), {"--plan", &options.plan}, {"--name", &options.name}}) {
+    if (text->given && text->value.empty()) {
+      return wrong_usage(std::string(option) + " needs a name");
+    }
+  }
+  std::string error;
+  if (options.expiring.given && !parse_deadline(options.expiring.value, now_s, &filter->expires_before_s, &error)) {
+    return wrong_usage("--expiring: " + error);
+  }
+  return options.unused.given ? read_ago("--unused", options.unused.value, now_s, &filter->unused_since_s) : done();
 }
 
 // Rows of a table, or elements of an array, as they are found.
 class Listing {
  public:
-  Listing(Context &context, const Options &options)
+  Listing(Context &context, keys::KeyFilter filter)
       : context_(context),
-        options_(options),
+        filter_(std::move(filter)),
         usage_(context),
         table_(context.out, {"ID", "NAME", "SUBJECT", "PLAN", "SCOPES", "STATE", "PREVIEW", "CREATED", "EXPIRES",
                              "LAST USED", "USES"}) {}
 
   bool add(const CredentialReader::FoundKey &found) {
-    const auto key = to_record(found.id, found.key);
-    if (options_.state.given && keys::effective_state(key, context_.now_s) != options_.state.value) {
+    if (!filter_.fits(found.key)) {
       return true;
     }
     const auto usage = usage_.of(found.usage_name);
+    if (!filter_.fits(found.key, usage)) {
+      return true;
+    }
+    const auto key = to_record(found.id, found.key);
     if (context_.json) {
       json::Writer writer;
       writer.begin_object();
@@ -111,25 +138,22 @@ class Listing {
 
  private:
   Context &context_;
-  const Options &options_;
+  keys::KeyFilter filter_;
   Usage usage_;
   Table table_;
   bool any_ = false;
 };
 
 Outcome list(Context &context, const Options &options) {
-  if (options.state.given && !is_listed_state(options.state.value)) {
-    return wrong_usage("--state: " + quote(options.state.value) +
-                       " is not a key's state; write active, suspended, pending, revoked or expired");
-  }
-  if (options.subject.given && options.subject.value.empty()) {
-    return wrong_usage("--subject needs a subject's name");
+  keys::KeyFilter filter;
+  if (auto outcome = read_filter(options, context.now_s, &filter); !outcome.ok()) {
+    return outcome;
   }
   CredentialReader reader;
   if (const auto status = reader.open(context.store); !status.ok()) {
     return from_store(status);
   }
-  Listing listing(context, options);
+  Listing listing(context, std::move(filter));
   KeyWalk walk;
   walk.visit = [&](const CredentialReader::FoundKey &found) { return listing.add(found); };
   walk.between = [&] { return context.out.flush(); };
@@ -169,6 +193,10 @@ void add_key_list(CommandLine &line) {
                "keyward key list --subject alice --state active")
       .option("--subject", "SUBJECT", &options->subject, "only this subject's")
       .option("--state", "active|suspended|pending|revoked|expired", &options->state, "only those in this state")
+      .option("--plan", "PLAN", &options->plan, "only those with this plan of their own")
+      .option("--name", "PART", &options->name, "only those whose name has this in it, in capitals or not")
+      .option("--expiring", "30d|DATE", &options->expiring, "only those that will have expired by then")
+      .option("--unused", "90d|DATE", &options->unused, "only those that were neither made nor used since then")
       .action([options](Context &context) { return list(context, *options); });
   auto id = std::make_shared<Text>();
   line.command("key show", "show all that is known of a key", "", "keyward key show key_0Bq3dXk2mVYc8sTgL1nRzP")

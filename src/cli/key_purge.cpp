@@ -4,6 +4,7 @@
 
 #include "base/quote.hpp"
 #include "base/time_text.hpp"
+#include "cli/arguments.hpp"
 #include "cli/author.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
@@ -16,19 +17,6 @@ struct Options {
   Text before;
   bool dry_run = false;
 };
-
-Outcome read_before(const Text &option, std::int64_t now_s, std::int64_t *before_s) {
-  const auto &text = option.value;
-  std::int64_t ago_s = 0;
-  const bool bare = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-  if (!bare && parse_duration(text, &ago_s)) {
-    *before_s = now_s - ago_s;
-    return done();
-  }
-  return parse_time(text, before_s)
-             ? done()
-             : wrong_usage("--revoked-before: " + quote(text) + " is not a time; write 90d (ago), or 2026-01-31");
-}
 
 class Purge {
  public:
@@ -90,7 +78,7 @@ class Purge {
 
 Outcome purge(Context &context, const Options &options) {
   std::int64_t before_s = 0;
-  if (auto outcome = read_before(options.before, context.now_s, &before_s); !outcome.ok()) {
+  if (auto outcome = read_ago("--revoked-before", options.before.value, context.now_s, &before_s); !outcome.ok()) {
     return outcome;
   }
   Purge purge(context, before_s, options.dry_run);

@@ -49,11 +49,11 @@ void report_json(const Outcome &outcome, std::size_t shown) {
     writer.key("lines").begin_array();
     for (std::size_t i = 0; i < shown; ++i) {
       const auto &bad = outcome.bad_lines[i];
-      writer.begin_object()
-          .key("line")
-          .number(static_cast<std::int64_t>(bad.line))
-          .member("error", bad.text)
-          .end_object();
+      writer.begin_object();
+      if (bad.line != 0) {
+        writer.key("line").number(static_cast<std::int64_t>(bad.line));
+      }
+      writer.member("error", bad.text).end_object();
     }
     writer.end_array().key("bad_lines").number(static_cast<std::int64_t>(outcome.bad_line_count));
   }
@@ -72,7 +72,8 @@ void report(const Outcome &outcome, bool json) {
   }
   for (std::size_t i = 0; i < shown; ++i) {
     const auto &bad = outcome.bad_lines[i];
-    write_error_line("keyward: line " + std::to_string(bad.line) + ": " + printable(bad.text));
+    const auto where = bad.line == 0 ? std::string() : "line " + std::to_string(bad.line) + ": ";
+    write_error_line("keyward: " + where + printable(bad.text));
   }
   if (outcome.bad_line_count > shown) {
     write_error_line("keyward: and " + counted(outcome.bad_line_count - shown, "more bad line"));
@@ -120,6 +121,7 @@ int keyward_main(int argc, char **argv, bool pipe_ignored) {
   add_key_create(line);
   add_key_list(line);
   add_key_rotate(line);
+  add_key_set(line);
   add_key_states(line);
   add_key_revoke(line);
   add_key_check(line);

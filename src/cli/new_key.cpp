@@ -21,6 +21,8 @@ void describe(Description *to, const KeyRecord &record, std::string_view key, co
   to->text("plan", "plan", record.plan);
   to->scopes(record.scopes);
   to->limits(record.limits);
+  to->allow_from(record.allow_from);
+  to->meta(record.meta);
   to->text_as("state", "state", to_text(record.state), state_cell(record, record.created_at_s));
   to->time("created_at", "created", record.created_at_s);
   to->time("expires_at", "expires", record.expires_at_s);
@@ -43,6 +45,13 @@ void add_minting_options(Command &command, MintingOptions *options) {
           "'kw_ base62=43 checksum')")
       .option("--verifier", "bcrypt[:COST]|sha256", &options->verifier,
               "how it is stored (default: the format's, else bcrypt:10)");
+}
+
+void add_term_options(Command &command, TextList *allow_from, Text *meta) {
+  command
+      .list("--allow-from", "NET", allow_from,
+            "192.0.2.0/24, 2001:db8::7: from where it may be used; repeatable, also a,b (default: everywhere)")
+      .option("--meta", "JSON", meta, "an object of your own, which is kept and shown and decides nothing");
 }
 
 Outcome read_minting(const MintingOptions &options, keys::Minting *minting) {

@@ -19,7 +19,7 @@ enum ExitStatus : int {
 
 // A bad line of an import, or of a list of ids.
 struct BadLine {
-  std::size_t line = 0;
+  std::size_t line = 0;  // 0: it was an argument
   std::string text;
 };
 

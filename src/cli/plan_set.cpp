@@ -171,7 +171,7 @@ void add_plan_set(CommandLine &line) {
       .flag("--no-scopes", &set->no_scopes, "remove the list of scopes: then nothing is restricted")
       .list("--limit", "RATE", &set->limits, "60r/m, 10r/s, 1000r/30d; repeatable: all apply")
       .flag("--no-limits", &set->no_limits, "remove all limits")
-      .option("--max-keys", "N", &set->max_keys, "keys that a subject may have, active and pending ones")
+      .option("--max-keys", "N", &set->max_keys, "keys that a subject may have: active, pending and suspended ones")
       .flag("--no-max-keys", &set->no_max_keys, "no maximum")
       .option("--concurrency", "N", &set->concurrency, "requests at once, where nginx has keyward_concurrency plan")
       .flag("--no-concurrency", &set->no_concurrency, "no matter how many at once")

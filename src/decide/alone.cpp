@@ -82,13 +82,15 @@ LoneDecision::~LoneDecision() = default;
 const StoreStatus &LoneDecision::store_trouble() const noexcept { return state_->background.store; }
 bool LoneDecision::verifier_failed() const noexcept { return state_->verifier_failed; }
 
-Outcome LoneDecision::ask(std::string_view text, const Accepted &accepted, std::int64_t now_s) {
+Outcome LoneDecision::ask(std::string_view text, const Accepted &accepted, std::int64_t now_s,
+                          std::string_view address) {
   State &my = *state_;
   my.background.store = {};
   my.verifier_failed = false;
   Question asked;
   asked.accepted = accepted;
   asked.credential = classify(text, {&my.rules.formats, &my.rules.every_issuer, my.store != nullptr}, accepted);
+  asked.address = address;
   asked.now_s = now_s;
   const Resources with{my.rules.policy, my.rules.formats, my.store,
                        my.zone,         my.principals,    my.tokens,

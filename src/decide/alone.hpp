@@ -27,8 +27,9 @@ class LoneDecision {
   LoneDecision(const LoneDecision &) = delete;
   LoneDecision &operator=(const LoneDecision &) = delete;
 
-  // What requests are told that bring this credential where keys and these issuers are accepted (nullptr: no tokens).
-  Outcome ask(std::string_view text, const Accepted &accepted, std::int64_t now_s);
+  // What requests are told that bring this credential, from this address (base/networks.hpp; empty: from none that is
+  // known), where keys and these issuers are accepted (nullptr: no tokens).
+  Outcome ask(std::string_view text, const Accepted &accepted, std::int64_t now_s, std::string_view address = {});
 
   // Of the last question: why the store could not be read (ok: it could), and whether a verifier could not run for want
   // of memory.

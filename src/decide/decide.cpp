@@ -1,6 +1,7 @@
 // The steps of a decision.
 #include "decide/decide.hpp"
 
+#include "base/networks.hpp"
 #include "decide/key_lookup.hpp"
 #include "decide/limits.hpp"
 #include "decide/requirements.hpp"
@@ -42,7 +43,15 @@ Reason admit(const Question &asked, const Outcome &outcome) noexcept {
   if (!accepted) {
     return Reason::not_accepted;
   }
-  return outcome.principal->no_access ? Reason::no_access : Reason::none;
+  const Principal &principal = *outcome.principal;
+  if (principal.entry == Entry::open) {
+    return Reason::none;
+  }
+  // Of a remembered principal, too: its address is that of the request.
+  if (principal.entry == Entry::by_address) {
+    return hold_address(principal.allow_from, asked.address) ? Reason::none : Reason::address_not_allowed;
+  }
+  return Reason::no_access;
 }
 
 // May they do what is asked here, and what do they pay for it?

@@ -56,8 +56,12 @@ struct Question {
   Accepted accepted;
   Credential credential;      // as classify() left it; without text: nothing was presented
   bool is_preflight = false;  // a CORS preflight, where these are accepted
-  // Who an address is, for counting: IPv4 whole, IPv6 as /64.
+  // The client's, as base/networks.hpp has it: 4 or 16 bytes; without any: a local socket's.
   std::string_view address;
+  // Who that is, for counting: IPv4 whole, IPv6 as /64; all of a local socket's clients are one.
+  std::string_view counted_address() const noexcept {
+    return address.empty() ? std::string_view("unix") : address.substr(0, 8);
+  }
   std::int64_t now_s = 0;    // the wall clock
   std::uint64_t now_ms = 0;  // the clock of the windows (limit/windows.hpp)
 };

@@ -34,8 +34,8 @@ struct Who {
 Digest repeated_name(const Case &one) noexcept {
   const DigestKey &secret = *one.with.zone.secret;
   const Principal *principal = one.outcome.principal.get();
-  const Digest who =
-      principal != nullptr ? principal->counter_name : counted_name(secret, Counted::address, one.asked.address);
+  const Digest who = principal != nullptr ? principal->counter_name
+                                          : counted_name(secret, Counted::address, one.asked.counted_address());
   const Repeatable request = one.place.repeatable();
   return keyed_digest(counted_name(secret, Counted::repeat, view_of(who)), request.method, request.target);
 }
@@ -52,7 +52,7 @@ bool find_who(const Case &one, const LimitDemand &limit, Who *who) noexcept {
       who->name = counted_name(secret, Counted::variable, limit.who);
       return true;
     case CountBy::failures:
-      who->name = counted_name(secret, Counted::failures, one.asked.address);
+      who->name = counted_name(secret, Counted::failures, one.asked.counted_address());
       return true;
     case CountBy::repeat:
       who->name = repeated_name(one);
@@ -68,7 +68,7 @@ bool find_who(const Case &one, const LimitDemand &limit, Who *who) noexcept {
     case CountBy::address:
       break;
   }
-  who->name = counted_name(secret, Counted::address, one.asked.address);
+  who->name = counted_name(secret, Counted::address, one.asked.counted_address());
   return true;
 }
 

@@ -104,7 +104,7 @@ class TokenLookup {
       return conclude(accepted, jwt::verify_token(accepted, &token, now_s_, &checks));
     }
     const std::uint32_t cost_us = jwt::signature_cost_us(accepted, token);
-    if (cost_us != 0 && !one_.with.signatures.admits(cost_us, one_.asked.address, one_.asked.now_ms)) {
+    if (cost_us != 0 && !one_.with.signatures.admits(cost_us, one_.asked.counted_address(), one_.asked.now_ms)) {
       return check_elsewhere(std::move(accepted));
     }
     jwt::SignatureChecks checks;
@@ -134,7 +134,7 @@ class TokenLookup {
       run.key_sets.push_back(issuers_.keys(place));
     }
     run.now_s = now_s_;
-    run.suspect = one_.with.signatures.is_suspect(one_.asked.address, one_.asked.now_ms);
+    run.suspect = one_.with.signatures.is_suspect(one_.asked.counted_address(), one_.asked.now_ms);
     return one_.background.check_signature(std::move(run)) ? Conclusion(kWaits) : Reason::busy;
   }
 
@@ -154,7 +154,7 @@ class TokenLookup {
       outcome_.token = std::make_shared<VerifiedToken>(
           verified_token(place, issuers_.rules(place), one_.with.policy, std::move(verdict)));
     } else if (verdict.cause == jwt::Cause::bad_signature || verdict.cause == jwt::Cause::too_many_keys) {
-      one_.with.signatures.note_wrong(one_.asked.address, one_.asked.now_ms);
+      one_.with.signatures.note_wrong(one_.asked.counted_address(), one_.asked.now_ms);
       charge_failure(one_);
     } else if (!verdict.late.empty()) {
       charge_failure(one_);

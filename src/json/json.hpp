@@ -49,7 +49,7 @@ class Writer {
   Writer &key(std::string_view name);
   Writer &string(std::string_view text);  // invalid UTF-8 becomes U+FFFD
   Writer &number(std::int64_t value);
-  Writer &number_as_written(std::string_view number);  // of a parsed Value
+  Writer &as_written(std::string_view json);  // a whole value, or a number of a parsed Value
   Writer &boolean(bool value);
   Writer &null();
   Writer &value(const Value &value);  // all of it

@@ -174,9 +174,35 @@ Writer &Writer::number(std::int64_t value) {
   return *this;
 }
 
-Writer &Writer::number_as_written(std::string_view number) {
+Writer &Writer::as_written(std::string_view json) {
   separate();
-  out_ += number;
+  out_ += json;
+  return *this;
+}
+
+Writer &Writer::value(const Value &value) {
+  switch (value.type) {
+    case Value::Type::null:
+      return null();
+    case Value::Type::boolean:
+      return boolean(value.boolean);
+    case Value::Type::number:
+      return as_written(value.text);
+    case Value::Type::string:
+      return string(value.text);
+    case Value::Type::array:
+      begin_array();
+      for (const Value &item : value.items) {
+        this->value(item);
+      }
+      return end_array();
+    case Value::Type::object:
+      begin_object();
+      for (const auto &[name, member] : value.members) {
+        key(name).value(member);
+      }
+      return end_object();
+  }
   return *this;
 }
 
@@ -189,32 +215,6 @@ Writer &Writer::boolean(bool value) {
 Writer &Writer::null() {
   separate();
   out_ += "null";
-  return *this;
-}
-
-Writer &Writer::value(const Value &value) {
-  switch (value.type) {
-    case Value::Type::null:
-      return null();
-    case Value::Type::boolean:
-      return boolean(value.boolean);
-    case Value::Type::number:
-      return number_as_written(value.text);
-    case Value::Type::string:
-      return string(value.text);
-    case Value::Type::array:
-      begin_array();
-      for (const Value &item : value.items) {
-        this->value(item);
-      }
-      return end_array();
-    case Value::Type::object:
-      begin_object();
-      for (const Value::Member &member : value.members) {
-        key(member.first).value(member.second);
-      }
-      return end_object();
-  }
   return *this;
 }
 

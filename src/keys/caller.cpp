@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/networks.hpp"
 #include "keys/key_state.hpp"
 
 namespace keyward::keys {
@@ -13,7 +14,7 @@ const Policy &Caller::rules() const noexcept {
   return policy != nullptr ? *policy : kNone;
 }
 
-Excess excess_of(const Principal &result, const Principal &caller) noexcept {
+Excess excess_of(const Principal &result, const Principal &caller) {
   if (!result.grants.is_within(caller.grants)) {
     return Excess::scopes;
   }
@@ -23,6 +24,9 @@ Excess excess_of(const Principal &result, const Principal &caller) noexcept {
         })) {
       return Excess::limits;
     }
+  }
+  if (!caller.allow_from.empty() && (result.allow_from.empty() || !are_within(result.allow_from, caller.allow_from))) {
+    return Excess::addresses;
   }
   return caller.kind == Kind::key && result.stands_until_s > caller.stands_until_s ? Excess::expiry : Excess::none;
 }
@@ -61,7 +65,7 @@ Answer Bound::find(WriteTxn &txn, const Caller &caller, std::int64_t now_s) {
   }
   // A token whose subject is its issuer's own shares no more than a text with the keys of that name.
   const bool has_keys = caller.all_subjects || (!principal_.subject.empty() && !principal_.own_subject);
-  return has_keys && !principal_.no_access ? Result::done : Result::not_permitted;
+  return has_keys && principal_.entry != Entry::closed ? Result::done : Result::not_permitted;
 }
 
 bool Bound::reaches(const KeyRecord &key) const noexcept {

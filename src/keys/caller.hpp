@@ -20,9 +20,9 @@ struct Caller {
 };
 
 // In what `result` may do more than `caller`: a scope (implied ones included); a rate of the caller's that it has none
-// as small of, in the same window; and, where the caller is a key, its expiry: the end of a session isn't that of its
-// keys.
-Excess excess_of(const Principal &result, const Principal &caller) noexcept;
+// as small of, in the same window; an address, where the caller has a list of them; and, where the caller is a key, its
+// expiry: the end of a session isn't that of its keys.
+Excess excess_of(const Principal &result, const Principal &caller);
 
 // What the caller may do and hand on, as the transaction finds it. A key's own record is read again: one that was
 // revoked or replaced meanwhile changes nothing any more.

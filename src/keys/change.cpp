@@ -3,13 +3,14 @@
 
 #include <utility>
 
+#include "base/networks.hpp"
 #include "keys/create.hpp"
 #include "keys/key_state.hpp"
+#include "keys/predecessors.hpp"
 
 namespace keyward::keys {
 namespace {
 
-constexpr int kMostRotations = 10000;     // a chain of predecessors that is longer has been tampered with
 constexpr std::size_t kPurgePage = 5000;  // keys that are looked at in one snapshot
 
 Answer set_state(WriteTxn &txn, KeyState state, std::int64_t now_s, KeyRecord *key) {
@@ -18,31 +19,14 @@ Answer set_state(WriteTxn &txn, KeyState state, std::int64_t now_s, KeyRecord *k
   return txn.replace_key(*key);
 }
 
-// Visits what the key had replaced, newest first, until one isn't there any more. A purged one, or one that is refused
-// anyway as its record is damaged, is no reason to keep this one.
-template <typename Visit>
-Answer for_each_predecessor(WriteTxn &txn, const KeyRecord &key, Visit &&visit) {
-  std::string id = key.predecessor;
-  for (int i = 0; i < kMostRotations && !id.empty(); ++i) {
-    KeyRecord old;
-    if (StoreStatus status = txn.get_key(id, &old); !status.ok()) {
-      const bool is_gone = status.code == StoreCode::not_found || status.code == StoreCode::damaged;
-      return is_gone ? Answer() : Answer(std::move(status));
-    }
-    id = old.predecessor;
-    if (Answer answer = visit(&old); !answer.ok()) {
-      return answer;
-    }
-  }
-  return {};
-}
-
 KeyRecord changed_by(const ChangeRequest &request, KeyRecord key) {
   key.name = request.name.value_or(key.name);
   key.plan = request.plan.value_or(key.plan);
   key.scopes = request.scopes.value_or(key.scopes);
   key.limits = request.limits.value_or(key.limits);
   key.expires_at_s = request.expires_at_s.value_or(key.expires_at_s);
+  key.allow_from = request.allow_from.value_or(key.allow_from);
+  key.meta = request.meta.value_or(key.meta);
   return key;
 }
 
@@ -51,7 +35,10 @@ Answer check_self(WriteTxn &txn, const Caller &caller, const ChangeRequest &requ
   const bool longer =
       request.expires_at_s && before.expires_at_s != *request.expires_at_s &&
       (*request.expires_at_s == 0 || (before.expires_at_s != 0 && *request.expires_at_s > before.expires_at_s));
-  if (request.plan || request.limits || longer || (request.scopes && !request.scopes->present)) {
+  const bool from_elsewhere = request.allow_from && request.allow_from != before.allow_from &&
+                              (request.allow_from->empty() ||
+                               (!before.allow_from.empty() && !are_within(*request.allow_from, before.allow_from)));
+  if (request.plan || request.limits || longer || from_elsewhere || (request.scopes && !request.scopes->present)) {
     return Result::not_permitted;
   }
   if (!request.scopes) {
@@ -61,31 +48,6 @@ Answer check_self(WriteTxn &txn, const Caller &caller, const ChangeRequest &requ
   Answer answer = find_terms(txn, before, caller.rules(), &terms);
   const Grants wanted(join(request.scopes->items, ' '), caller.rules().implications);
   return answer.ok() && !wanted.is_within(terms.principal.grants) ? Answer(Result::not_permitted) : answer;
-}
-
-// A predecessor in its overlap may have no more than its successor: it gets the same terms then.
-Answer narrow_predecessors(WriteTxn &txn, const Policy &policy, std::int64_t now_s, Changed *changed) {
-  const KeyRecord &key = changed->record;
-  KeyTerms terms;
-  if (Answer answer = find_terms(txn, key, policy, &terms); !answer.ok()) {
-    return answer;
-  }
-  return for_each_predecessor(txn, key, [&](KeyRecord *old) -> Answer {
-    KeyTerms old_terms;
-    Answer answer = find_terms(txn, *old, policy, &old_terms);
-    if (!answer.ok() || old->state == KeyState::revoked || has_ended(*old, now_s) ||
-        excess_of(old_terms.principal, terms.principal) == Excess::none) {
-      return answer;
-    }
-    old->plan = key.plan;
-    old->scopes = key.scopes;
-    old->limits = key.limits;
-    if (key.expires_at_s != 0 && (old->expires_at_s == 0 || old->expires_at_s > key.expires_at_s)) {
-      old->expires_at_s = key.expires_at_s;
-    }
-    changed->also.push_back(old->id);
-    return txn.replace_key(*old);
-  });
 }
 
 // One state for another, of a key that the caller may know of.
@@ -131,21 +93,24 @@ Answer change(WriteTxn &txn, const Caller &caller, const ChangeRequest &request,
   if (encode(key) == encode(before) || !answer.ok()) {
     return answer.ok() ? Answer(Result::unchanged) : answer;
   }
-  // A name gives nobody more; all else is judged by what the key comes to.
-  const bool has_terms = request.plan || request.scopes || request.limits || request.expires_at_s;
+  key.changed_at_s = request.now_s;
+  // A name and meta give nobody more; all else is judged by what the key comes to.
+  const bool has_terms = request.plan || request.scopes || request.limits || request.expires_at_s || request.allow_from;
   if (has_terms) {
     answer = request.scopes ? bound.check_written(key.scopes) : answer;
     answer = answer.ok() ? bound.check(txn, key) : answer;
   }
-  if (answer.ok() && has_ended(before, request.now_s) && !has_ended(key, request.now_s)) {
+  const bool had_place = takes_a_place(before, request.now_s) && before.plan == key.plan;
+  if (answer.ok() && takes_a_place(key, request.now_s) && !had_place) {
     KeyTerms terms;
     answer = find_terms(txn, key, caller.rules(), &terms);
     changed->plan = terms.plan.name;
     changed->max_keys = terms.plan.max_keys;
-    answer = answer.ok() ? check_max_keys(txn, bound, key, terms.plan, request.now_s, &changed->keys) : answer;
+    answer = answer.ok() ? check_max_keys(txn, key, terms.plan, request.now_s, &changed->keys) : answer;
   }
   answer = answer.ok() ? Answer(txn.replace_key(key)) : answer;
-  return answer.ok() && has_terms ? narrow_predecessors(txn, caller.rules(), request.now_s, changed) : answer;
+  return answer.ok() && has_terms ? narrow_predecessors(txn, caller.rules(), request.now_s, key, &changed->also)
+                                  : answer;
 }
 
 Answer suspend(WriteTxn &txn, const Caller &caller, std::string_view id, std::int64_t now_s, KeyRecord *key) {
@@ -169,12 +134,12 @@ Answer resume(WriteTxn &txn, const Caller &caller, std::string_view id, std::int
   KeyRecord resumed = *key;
   resumed.state = KeyState::active;
   if (!bound.is_operator()) {
-    KeyTerms terms;
-    std::size_t count = 0;
     answer = bound.all_subjects() ? bound.check(txn, resumed) : Answer(Result::not_permitted);
-    answer = answer.ok() ? find_terms(txn, resumed, caller.rules(), &terms) : answer;
-    answer = answer.ok() ? check_max_keys(txn, bound, resumed, terms.plan, now_s, &count) : answer;
   }
+  KeyTerms terms;
+  std::size_t count = 0;
+  answer = answer.ok() ? find_terms(txn, resumed, caller.rules(), &terms) : answer;
+  answer = answer.ok() ? check_max_keys(txn, resumed, terms.plan, now_s, &count) : answer;
   return answer.ok() ? set_state(txn, KeyState::active, now_s, &resumed) : answer;
 }
 

@@ -19,16 +19,17 @@ struct ChangeRequest {
   std::optional<std::string> name, plan;  // an empty plan takes it away
   std::optional<OptionalList<std::string>> scopes;
   std::optional<OptionalList<Rate>> limits;
-  std::optional<std::int64_t> expires_at_s;  // 0: never
+  std::optional<std::int64_t> expires_at_s;     // 0: never
+  std::optional<std::string> allow_from, meta;  // packed networks, JSON; an empty text takes them away
   std::int64_t now_s = 0;
 };
 struct Changed {
   KeyRecord before, record;
-  std::vector<std::string> also;       // predecessors in their overlap, which may not have more than their successor
+  std::vector<std::string> also;       // predecessors in their overlap that had more than is left of their successor
   std::string plan;                    // of too_many_keys
   std::size_t keys = 0, max_keys = 0;  // likewise: how many other keys there are, and how many there may be
 };
-// Who isn't an administrator may give another name, fewer scopes and less time, and nothing else.
+// Who isn't an administrator may give another name and meta, fewer scopes and addresses and less time, and nothing else.
 Answer change(WriteTxn &txn, const Caller &caller, const ChangeRequest &request, Changed *changed);
 
 // An active key is refused until it is resumed. `key` is what it was before.

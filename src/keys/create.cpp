@@ -33,6 +33,9 @@ Answer take_own_terms(WriteTxn &txn, const Bound &bound, const CreateRequest &re
       own.stands_until_s != std::numeric_limits<std::int64_t>::max()) {
     key->expires_at_s = own.stands_until_s;
   }
+  if (key->allow_from.empty()) {
+    key->allow_from = own.allow_from;
+  }
   const auto own_limits = [&] {
     key->limits.present = true;
     key->limits.items = own.limits;
@@ -52,22 +55,6 @@ Answer take_own_terms(WriteTxn &txn, const Bound &bound, const CreateRequest &re
   return answer.result == Result::exceeds_caller ? Answer() : answer;
 }
 
-// A key in its overlap has left its place to its successor. The operator's command doesn't count suspended ones, as its
-// documentation says; whoever else makes keys would get beyond any number by suspending some, and having them resumed.
-bool takes_a_place(const KeyRecord &key, bool counts_suspended, std::int64_t now_s) {
-  switch (key.state) {
-    case KeyState::active:
-      return key.overlap_until_s == 0 && !has_ended(key, now_s);
-    case KeyState::suspended:
-      return counts_suspended && key.overlap_until_s == 0 && !has_ended(key, now_s);
-    case KeyState::pending:
-      return !has_ended(key, now_s);
-    case KeyState::revoked:
-      break;
-  }
-  return false;
-}
-
 Result rotatable(const KeyRecord &key, std::int64_t now_s) {
   return !key.successor.empty() ? Result::rotated_already : is_active(key, now_s) ? Result::done : Result::wrong_state;
 }
@@ -80,6 +67,8 @@ KeyRecord successor_of(const KeyRecord &old, KeyRecord key, std::int64_t now_s) 
   key.scopes = old.scopes;
   key.limits = old.limits;
   key.expires_at_s = old.expires_at_s;
+  key.allow_from = old.allow_from;
+  key.meta = old.meta;
   key.created_at_s = key.changed_at_s = now_s;
   key.predecessor = old.id;
   key.counter_id = old.counter_id.empty() ? old.id : old.counter_id;
@@ -88,14 +77,17 @@ KeyRecord successor_of(const KeyRecord &old, KeyRecord key, std::int64_t now_s) 
 
 }  // namespace
 
-Answer check_max_keys(WriteTxn &txn, const Bound &bound, const KeyRecord &key, const Plan &plan, std::int64_t now_s,
-                      std::size_t *count) {
+bool takes_a_place(const KeyRecord &key, std::int64_t now_s) noexcept {
+  return key.state != KeyState::revoked && key.overlap_until_s == 0 && !has_ended(key, now_s);
+}
+
+Answer check_max_keys(WriteTxn &txn, const KeyRecord &key, const Plan &plan, std::int64_t now_s, std::size_t *count) {
   *count = 0;
   if (key.subject.empty() || !plan.has_max_keys) {
     return {};
   }
   Answer answer = for_each_key_of(txn, key.subject, [&](const KeyRecord &other) -> Answer {
-    *count += other.id != key.id && takes_a_place(other, !bound.is_operator(), now_s) ? 1U : 0U;
+    *count += other.id != key.id && takes_a_place(other, now_s) ? 1U : 0U;
     return {};
   });
   return answer.ok() && *count >= plan.max_keys ? Answer(Result::too_many_keys) : answer;
@@ -117,6 +109,8 @@ Answer create(WriteTxn &txn, const Caller &caller, const CreateRequest &request,
   key.scopes = request.scopes;
   key.limits = request.limits;
   key.expires_at_s = request.expires_at_s;
+  key.allow_from = request.allow_from;
+  key.meta = request.meta;
   key.created_at_s = key.changed_at_s = request.now_s;
   if (!is_permitted(bound, request)) {
     return Result::not_permitted;
@@ -146,7 +140,7 @@ Answer create(WriteTxn &txn, const Caller &caller, const CreateRequest &request,
       !key.scopes.present && terms.plan.name.empty() && !(terms.has_subject && terms.subject.scopes.present);
   created->plan = terms.plan.name;
   created->max_keys = terms.plan.max_keys;
-  answer = check_max_keys(txn, bound, key, terms.plan, request.now_s, &created->keys);
+  answer = check_max_keys(txn, key, terms.plan, request.now_s, &created->keys);
   return answer.ok() ? Answer(txn.add_key(key)) : answer;
 }
 

@@ -18,6 +18,7 @@ struct CreateRequest {
   OptionalList<std::string> scopes;
   OptionalList<Rate> limits;
   std::int64_t expires_at_s = 0;
+  std::string allow_from, meta;  // packed networks, JSON
   std::int64_t now_s = 0;
 };
 struct Created {
@@ -33,9 +34,11 @@ struct Created {
 Answer create(WriteTxn &txn, const Caller &caller, const CreateRequest &request, const MintedKey &minted,
               Created *created);
 
+// Whether a key counts among those that its plan's max_keys bounds: active, pending and suspended ones. One whose time is
+// over doesn't, and one in its overlap has left its place to its successor.
+bool takes_a_place(const KeyRecord &key, std::int64_t now_s) noexcept;
 // Whether the key's subject has room for one more such key; `key` itself isn't counted.
-Answer check_max_keys(WriteTxn &txn, const Bound &bound, const KeyRecord &key, const Plan &plan, std::int64_t now_s,
-                      std::size_t *count);
+Answer check_max_keys(WriteTxn &txn, const KeyRecord &key, const Plan &plan, std::int64_t now_s, std::size_t *count);
 
 inline constexpr std::int64_t kDefaultOverlapSeconds = 86400;
 

@@ -14,7 +14,9 @@
 #include "base/digest.hpp"
 #include "key/key_strength.hpp"
 #include "key/verifier.hpp"
+#include "keys/create.hpp"
 #include "keys/mint.hpp"
+#include "keys/subjects.hpp"
 #include "store/environment/layout.hpp"
 
 namespace keyward::keys {
@@ -35,6 +37,12 @@ bool is_damage(StoreCode code) noexcept { return code != StoreCode::ok && code !
 Answer damage() { return StoreStatus{StoreCode::damaged, {}}; }
 
 }  // namespace
+
+void date_new_key(const ImportRules &rules, ImportedKey *key) {
+  KeyRecord &record = key->record;
+  record.created_at_s = record.created_at_s == 0 ? rules.now_s : record.created_at_s;
+  record.changed_at_s = record.changed_at_s == 0 ? record.created_at_s : record.changed_at_s;
+}
 
 PlainKey take_plain_key(std::string_view text, const ImportRules &rules, ImportedKey *key) {
   if (text.empty() || !std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; })) {
@@ -225,8 +233,60 @@ Answer ImportBatch::check(CredentialReader &reader, std::size_t candidates, cons
   if (newer && stats.version < kJournalVersion) {
     return StoreStatus{StoreCode::other_version, kNeedsUpgrade};
   }
-  const Answer answer = stats.keys > 0 ? check_store(reader, tell) : Answer();
+  Answer answer = look_for_bounds(reader);
+  answer = answer.ok() && stats.keys > 0 ? check_store(reader, tell) : answer;
   return answer.ok() ? check_prefixes(reader, candidates, tell) : answer;
+}
+
+Answer ImportBatch::look_for_bounds(CredentialReader &reader) {
+  Snapshot snapshot(reader);
+  if (!snapshot.status().ok()) {
+    return snapshot.status();
+  }
+  // A damaged plan is told of where a key has it.
+  reader.for_each_plan(
+      [this](std::string_view, const PlanView &plan) {
+        has_bounds_ = has_bounds_ || plan.has_max_keys;
+        return !has_bounds_;
+      },
+      [](std::string_view) {});
+  return {};
+}
+
+// With all of them in the store. Of plans that only the configuration has nothing is known here.
+Answer ImportBatch::check_max_keys(WriteTxn &txn) {
+  std::map<std::string, std::size_t, std::less<>> counts;
+  crowded_.clear();
+  for (const Entry &entry : entries_) {
+    KeyView view;
+    if (!decode(entry.content, &view) || view.subject.empty()) {
+      continue;
+    }
+    const KeyRecord key = to_record(entry.id, view);
+    if (!takes_a_place(key, now_s_)) {
+      continue;
+    }
+    KeyTerms terms;
+    if (Answer answer = find_terms(txn, key, Policy(), &terms); !answer.ok()) {
+      return answer;
+    }
+    if (!terms.plan.has_max_keys) {
+      continue;
+    }
+    const auto [known, is_new] = counts.emplace(key.subject, 0);
+    std::size_t &count = known->second;
+    Answer answer = !is_new ? Answer() : for_each_key_of(txn, key.subject, [&](const KeyRecord &other) -> Answer {
+      count += takes_a_place(other, now_s_) ? 1U : 0U;
+      return {};
+    });
+    if (!answer.ok()) {
+      return answer;
+    }
+    if (count > terms.plan.max_keys) {
+      crowded_.push_back({entry.line, count, terms.plan.max_keys, key.subject, terms.plan.name});
+    }
+  }
+  return crowded_.empty() ? Answer() : Answer(Result::too_many_keys);
 }
 
 bool ImportBatch::hash(int cost, const std::function<void(std::size_t done)> &progress) {
@@ -288,7 +348,8 @@ Answer ImportBatch::write(WriteTxn &txn, std::size_t candidates,
     const auto &entry = entries_[by_id_[i]];
     return NewKey{entry.id, entry.content};
   };
-  return txn.add_keys({by_id_.size(), at}, progress);
+  const Answer answer = txn.add_keys({by_id_.size(), at}, progress);
+  return answer.ok() && has_bounds_ ? check_max_keys(txn) : answer;
 }
 
 std::vector<UsageDelta> ImportBatch::usage(const Seal &seal) const {

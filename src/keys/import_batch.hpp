@@ -23,8 +23,32 @@ struct ImportRules {
   bool weak = false;               // plain keys of less than 128 bits are fine
   std::vector<KeyFormat> formats;  // that plain keys may have
   VerifierChoice verifier;         // how plain keys are stored
+  bool update = false;             // a line needs no verifier: it may be about a key that is there
   std::int64_t now_s = 0;
   std::string_view pepper;  // of the HMACs; empty: none is known
+};
+
+// Members of a line that an update tells from those that it doesn't name.
+enum class LineMember : std::uint8_t {
+  name,
+  subject,
+  plan,
+  scopes,
+  limits,
+  allow_from,
+  meta,
+  state,
+  created_at,
+  expires_at,
+  preview,
+  changed_at,
+  overlap_until,
+  predecessor,
+  successor,
+  counter_id,
+  pkce_challenge,
+  pkce_tries,
+  verifier,
 };
 
 struct ImportedKey {
@@ -32,8 +56,11 @@ struct ImportedKey {
   Secret key;        // a plain key that waits for bcrypt
   std::int64_t last_used_s = 0;
   std::uint64_t uses = 0;
-  std::string content;  // the record as it will be stored, once that is known
-  KeyShape shape;       // what nginx has to be told of its form
+  std::string content;      // the record as it will be stored, once that is known
+  KeyShape shape;           // what nginx has to be told of its form
+  std::uint32_t named = 0;  // LineMember, bit by bit: also those that are null
+
+  bool names(LineMember member) const noexcept { return (named >> static_cast<unsigned>(member) & 1U) != 0; }
 };
 
 // Why a plain key isn't taken.
@@ -43,6 +70,8 @@ enum class PlainKey : std::uint8_t {
   too_long,      // for bcrypt
   weak,          // of no format that is known, and it seems to have less than 128 random bits
 };
+// The times of a new key whose line has none. (A line that changes a key has none where that has its own.)
+void date_new_key(const ImportRules &rules, ImportedKey *key);
 // Fills in what follows from the key's text.
 PlainKey take_plain_key(std::string_view text, const ImportRules &rules, ImportedKey *key);
 
@@ -83,6 +112,9 @@ class ImportBatch {
  public:
   // Gives a key its id, and its stored form unless that waits for bcrypt. Thread-safe: the costly part of add().
   static void prepare(ImportedKey *key);
+  ImportBatch() = default;
+  // now_s: whose keys have ended by then, which take no place among their subjects'.
+  explicit ImportBatch(std::int64_t now_s) : now_s_(now_s) {}
   // A prepared key.
   void add(std::uint32_t line, ImportedKey &&key);
 
@@ -93,8 +125,16 @@ class ImportBatch {
   // Hashes the plain keys, on all processors. false: bcrypt could not run, as memory is exhausted.
   bool hash(int cost, const std::function<void(std::size_t done)> &progress);
   // Inside a write transaction; may be run again from the start. An id or hash that came into the store meanwhile ends
-  // it.
+  // it, and so do subjects that would have more keys than their plans' max_keys: crowded() says which lines those are.
   Answer write(WriteTxn &txn, std::size_t candidates, const std::function<void(std::size_t done)> &progress);
+
+  // A new key whose subject would have `keys`, and whose plan allows `max_keys`.
+  struct Crowded {
+    std::uint32_t line = 0;
+    std::size_t keys = 0, max_keys = 0;
+    std::string subject, plan;
+  };
+  const std::vector<Crowded> &crowded() const noexcept { return crowded_; }
 
   // Uses and last uses for the usage environment.
   std::vector<UsageDelta> usage(const Seal &seal) const;
@@ -133,6 +173,8 @@ class ImportBatch {
   void check_hashes_twice(const TellProblem &tell) const;
   Answer check_store(CredentialReader &reader, const TellProblem &tell) const;
   Answer check_prefixes(CredentialReader &reader, std::size_t candidates, const TellProblem &tell) const;
+  Answer look_for_bounds(CredentialReader &reader);
+  Answer check_max_keys(WriteTxn &txn);
 
   Texts texts_;
   std::deque<Entry> entries_;         // which doesn't move while it grows
@@ -143,6 +185,9 @@ class ImportBatch {
   std::set<std::string> plans_;
   NeededFormats needed_formats_;
   bool needs_pepper_ = false;
+  std::int64_t now_s_ = 0;
+  bool has_bounds_ = false;  // a plan of the store has max_keys
+  std::vector<Crowded> crowded_;
 };
 
 }  // namespace keyward::keys

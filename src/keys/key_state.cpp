@@ -7,8 +7,4 @@ bool is_active(const KeyRecord &key, std::int64_t now_s) noexcept {
   return key.state == KeyState::active && !has_ended(key, now_s);
 }
 
-std::string_view effective_state(const KeyRecord &key, std::int64_t now_s) noexcept {
-  return key.state == KeyState::active && has_ended(key, now_s) ? "expired" : to_text(key.state);
-}
-
 }  // namespace keyward::keys

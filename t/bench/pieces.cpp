@@ -15,6 +15,7 @@
 #include "base/base62.hpp"
 #include "base/digest.hpp"
 #include "base/digits.hpp"
+#include "base/networks.hpp"
 #include "key/key_format.hpp"
 #include "limit/held_places.hpp"
 #include "limit/zone.hpp"
@@ -364,6 +365,32 @@ void scope_is_covered(benchmark::State &state) {
   }
 }
 BENCHMARK(scope_is_covered);
+
+// A key with allow_from, of as many networks.
+void address_is_looked_up(benchmark::State &state) {
+  std::vector<Network> networks;
+  std::string error, packed, address;
+  const bool is_ipv6 = state.range(0) == 6;
+  for (int i = 0; i < 100; ++i) {
+    const std::string number = std::to_string(2 * i + 1);
+    parse_network(is_ipv6 ? "2001:db8:" + number + "::/48" : "10." + number + ".0.0/16", &networks.emplace_back(),
+                  &error);
+  }
+  if (!pack_networks(networks, &packed)) {
+    give_up(error);
+  }
+  std::vector<std::string> addresses(256);
+  for (int i = 0; i < 256; ++i) {
+    const std::string number = std::to_string(i);
+    parse_address(is_ipv6 ? "2001:db8:" + number + "::7" : "10." + number + ".0.7",
+                  &addresses[static_cast<std::size_t>(i)]);
+  }
+  std::size_t at = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(hold_address(packed, addresses[at++ % 256]));
+  }
+}
+BENCHMARK(address_is_looked_up)->Arg(4)->Arg(6);
 
 }  // namespace
 }  // namespace keyward

@@ -26,6 +26,7 @@ TABLE = {
     "expired_key": (401, "unauthorized", "API key expired"),
     "invalid_token": (401, "unauthorized", "invalid token"),
     "no_access": (403, "forbidden", "access denied"),
+    "address_not_allowed": (403, "forbidden", "access denied"),
     "blocked_subject": (403, "forbidden", "access denied"),
     "not_accepted": (403, "forbidden", "access denied"),
     "insufficient_scope": (403, "forbidden", "insufficient scope"),
@@ -84,6 +85,8 @@ def make_keys(store):
     good, revoked, suspended = key(), key(), key()
     kw("key", "revoke", revoked["id"])
     kw("key", "suspend", suspended["id"])
+    elsewhere = key()
+    kw("key", "set", elsewhere["id"], "--allow-from", "192.0.2.0/24")
     kw("plan", "set", "nothing", "--no-access")
     kw("subject", "set", "bad-company", "--state", "blocked")
     expired = "sk_live_" + "0123456789abcdef" * 2
@@ -105,6 +108,7 @@ def make_keys(store):
         "expired_key": {"Authorization": f"Bearer {expired}"},
         "invalid_token": {"Authorization": "Bearer eyJh.eyJz.c2ln"},
         "no_access": bearer(key(plan="nothing")),
+        "address_not_allowed": bearer(elsewhere),
         "blocked_subject": bearer(key(subject="bad-company")),
         "busy": {"Authorization": "Bearer sk_live_ffff" + "1" * 28},  # an 11th failure within a minute
     }

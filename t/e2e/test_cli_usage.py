@@ -19,6 +19,7 @@ COMMANDS = [
             "create",
             "list",
             "show",
+            "set",
             "rotate",
             "revoke",
             "suspend",

@@ -148,11 +148,33 @@ OF_REDIRECTS = [
 ]  # fmt: skip
 
 
+# And for keys that change while they live, and that may be used from some addresses only.
+def from_all(*keys):
+    return ask(
+        [
+            ["/key", "GET", "key", key, address, False]
+            for key in keys
+            for address in ("192.0.2.7", "192.0.2.8", "2001:db8::7")
+        ]
+    )
+
+
+OF_CHANGES = [
+    create("home", scopes=["posts:read"], allow_from=["192.0.2.7", "2001:db8::/32"]), create("four", allow_from=["0.0.0.0/0"]),
+    create("plain", scopes=["posts:read"]), from_all("home", "four", "plain"),
+    {"do": "set", "key": "plain", "scopes": ["media:read"], "allow_from": ["192.0.2.8"]}, {"do": "set", "key": "home", "allow_from": None},
+    from_all("home", "four", "plain"), ask([["/read", "GET", "key", key, address, False] for key in ("plain", "home") for address in ("192.0.2.7", "192.0.2.8")]),
+    {"do": "rotate", "key": "plain", "successor": "next", "overlap": 3600, "verifier": "sha256"}, {"do": "set", "key": "plain", "scopes": None},
+    {"do": "set", "key": "four", "expires": 1}, {"do": "outlive", "count": 20}, from_all("four", "next", "plain"),
+    {"do": "set", "key": "four", "expires": 0}, from_all("four"),
+]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def played(build):
     """Sites on which all of that has happened."""
     sites = []
-    for journal in (EVERYTHING, OF_TOKENS, OF_REDIRECTS):
+    for journal in (EVERYTHING, OF_TOKENS, OF_REDIRECTS, OF_CHANGES):
         problems, site = play(build, journal)
         assert problems == []
         sites.append(site)

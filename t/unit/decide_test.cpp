@@ -1,5 +1,6 @@
 // Decisions, reason by reason, without a server.
 #include "decide/decide.hpp"
+#include "base/networks.hpp"
 
 #include <gtest/gtest.h>
 
@@ -117,6 +118,56 @@ TEST_F(DecideTest, ABlockedSubjectsKeyIsRefused) {
   put(subject);
   EXPECT_EQ(ask(key), Reason::blocked_subject);
   EXPECT_EQ(outcome_.recognised_key_id(), "key_a");
+}
+
+TEST(Question, CountsWhoHasAnIpv6NetworkAsOne) {
+  Question asked;
+  std::string address;
+  ASSERT_TRUE(parse_address("2001:db8:1:2:3:4:5:6", &address));
+  asked.address = address;
+  EXPECT_EQ(asked.counted_address(), address.substr(0, 8));
+  ASSERT_TRUE(parse_address("192.0.2.7", &address));
+  asked.address = address;
+  EXPECT_EQ(asked.counted_address(), address);
+  asked.address = {};
+  EXPECT_EQ(asked.counted_address(), "unix");
+}
+
+TEST_F(DecideTest, AKeyIsUsedFromItsAddressesOnly) {
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  std::vector<Network> networks(2);
+  std::string error;
+  ASSERT_TRUE(parse_network("10.0.0.0/8", &networks[0], &error) &&
+              parse_network("2001:db8::/32", &networks[1], &error));
+  ASSERT_TRUE(pack_networks(networks, &record.allow_from));
+  put(record);
+  const auto from = [&](const char *address) {
+    EXPECT_TRUE(parse_address(address, &address_));
+    return ask_anew(key);
+  };
+  EXPECT_EQ(from("10.1.2.3"), Reason::none);
+  // It is remembered now, and the address is another's each time.
+  EXPECT_EQ(from("11.1.2.3"), Reason::address_not_allowed);
+  ASSERT_TRUE(outcome_.principal) << "it is known who it is";
+  EXPECT_EQ(outcome_.named(), nullptr);
+  EXPECT_EQ(from("::ffff:10.1.2.3"), Reason::none);
+  EXPECT_EQ(from("2001:db8::1"), Reason::none);
+  EXPECT_EQ(from("2001:db9::1"), Reason::address_not_allowed);
+  address_.clear();
+  EXPECT_EQ(ask_anew(key), Reason::address_not_allowed);
+  // A location that takes no keys says so first; a plan without access, too.
+  accepted_.key = false;
+  EXPECT_EQ(ask_anew(key), Reason::not_accepted);
+  accepted_.key = true;
+  record.plan = "gone";
+  put(record);
+  EXPECT_EQ(from("10.1.2.3"), Reason::no_access);
+  record.plan.clear();
+  record.allow_from.clear();
+  put(record);
+  address_.clear();
+  EXPECT_EQ(ask_anew(key), Reason::none);
 }
 
 TEST_F(DecideTest, APlanThatIsNowhereGivesNoAccess) {

@@ -130,7 +130,7 @@ TEST(JournalEntry, EachOperationAndFieldHasItsName) {
   EXPECT_EQ("subject_denied", to_text(Operation::subject_denied));
   EXPECT_EQ("journal_trimmed", to_text(kLastOperation));
   EXPECT_EQ("state", to_text(Field::state));
-  EXPECT_EQ("before", to_text(kLastField));
+  EXPECT_EQ("meta", to_text(kLastField));
   EXPECT_TRUE(to_text(Operation{}).empty());
 }
 
@@ -146,7 +146,7 @@ TEST(JournalEntry, WhatIsNotValidIsNotWritten) {
   EXPECT_FALSE(decodes_with([](JournalEntry &e) { e.changes[0].after = "a\x01"; }));
   EXPECT_FALSE(decodes_with([](JournalEntry &e) { e.changes[0].before = e.changes[0].after; }));
   EXPECT_FALSE(decodes_with([](JournalEntry &e) { std::swap(e.changes[0], e.changes[1]); }));
-  EXPECT_FALSE(decodes_with([](JournalEntry &e) { e.changes[0].after->assign(5000, 'a'); }));
+  EXPECT_FALSE(decodes_with([](JournalEntry &e) { e.changes[0].after->assign(9000, 'a'); }));
   EXPECT_FALSE(decodes_with([](JournalEntry &e) { e.ids = {"a"}; }));
   EXPECT_FALSE(decodes_with([](JournalEntry &e) { e.operation = Operation::subject_changed; })) << "it has an owner";
   EXPECT_FALSE(decodes_with([](JournalEntry &e) { e.ids.clear(); }, import_entry()));

@@ -62,6 +62,17 @@ TEST(ExcessOf, Limits) {
   EXPECT_EQ(Excess::limits, in({minute}, {minute, hour}));
 }
 
+TEST(ExcessOf, Addresses) {
+  Principal caller = may("a"), result = may("a");
+  result.allow_from = networks({"192.0.2.0/24"});
+  EXPECT_EQ(Excess::none, keys::excess_of(result, caller));
+  caller.allow_from = networks({"192.0.0.0/16"});
+  EXPECT_EQ(Excess::none, keys::excess_of(result, caller));
+  EXPECT_EQ(Excess::addresses, keys::excess_of(caller, result));
+  result.allow_from.clear();
+  EXPECT_EQ(Excess::addresses, keys::excess_of(result, caller));
+}
+
 TEST(ExcessOf, Expiry) {
   Principal caller = may("a", {}, 1000);
   EXPECT_EQ(Excess::none, keys::excess_of(may("a", {}, 1000), caller));
@@ -84,6 +95,19 @@ TEST_F(KeysBound, ACallersOwnRecordIsReadAgain) {
   Principal unknown = *caller.principal;
   unknown.key_id = "key_gone";
   EXPECT_EQ(Result::caller_ended, create({&unknown, false, &policy_}, request()).result);
+}
+
+TEST_F(KeysBound, ACallersAddressesAreItsKeys) {
+  auto asked = request("alice");
+  asked.allow_from = networks({"192.0.0.0/16"});
+  const Caller caller = key_caller(make(asked));
+  EXPECT_EQ(Result::done, create(caller, request()).result);
+  EXPECT_EQ(asked.allow_from, created_.record.allow_from);
+  auto narrower = request();
+  narrower.allow_from = networks({"192.0.2.7"});
+  EXPECT_EQ(Result::done, create(caller, narrower).result);
+  narrower.allow_from = networks({"192.0.2.7", "198.51.100.1"});
+  EXPECT_EQ(Excess::addresses, create(caller, narrower).excess);
 }
 
 TEST_F(KeysBound, ACallerThatHasEnded) {
@@ -115,7 +139,7 @@ TEST_F(KeysBound, WhoMayNothing) {
   who.own_subject = true;  // another's alice
   EXPECT_EQ(Result::not_permitted, create({&who, false, &policy_}, request()).result);
   who = *token_caller("alice", "*").principal;
-  who.no_access = true;
+  who.entry = Entry::closed;
   EXPECT_EQ(Result::not_permitted, create({&who, true, &policy_}, request()).result);
   for (const Kind kind : {Kind::none, Kind::anonymous}) {
     who = *token_caller("alice", "*").principal;
@@ -312,9 +336,11 @@ TEST_F(KeysBound, NobodyGetsBeyondMaxKeysBySuspending) {
   EXPECT_EQ(Result::too_many_keys, create(admin, request("alice")).result);
   EXPECT_EQ(1U, created_.keys);
   EXPECT_EQ(1U, created_.max_keys);
-  make(request("alice"));  // the command doesn't count it
+  EXPECT_EQ(Result::too_many_keys, create({}, request("alice")).result);
+  // There were two before the plan allowed one only.
+  make_record([](KeyRecord *key) { key->subject = "alice"; });
   EXPECT_EQ(Result::too_many_keys, result([&](WriteTxn &txn) { return keys::resume(txn, admin, id, kNow, &record); }));
-  EXPECT_EQ(Result::done, result([&](WriteTxn &txn) { return keys::resume(txn, {}, id, kNow, &record); }));
+  EXPECT_EQ(Result::too_many_keys, result([&](WriteTxn &txn) { return keys::resume(txn, {}, id, kNow, &record); }));
 }
 
 TEST_F(KeysBound, PlansOfTheConfigurationCount) {

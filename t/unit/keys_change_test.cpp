@@ -128,6 +128,84 @@ TEST_F(KeysChange, NarrowingASuccessorNarrowsItsPredecessors) {
   EXPECT_EQ(limits({{1, 60}}).items, key(second).limits.items);
 }
 
+TEST_F(KeysChange, AddressesAndMeta) {
+  const auto id = make(request("alice"));
+  EXPECT_EQ(Result::done, change(id, [](auto *of) { of->allow_from = networks({"192.0.2.0/24"}); }).result);
+  EXPECT_EQ(networks({"192.0.2.0/24"}), key(id).allow_from);
+  EXPECT_EQ(Result::done, change(id, [](auto *of) { of->meta = R"({"a":1})"; }).result);
+  EXPECT_EQ(Result::unchanged, change(id, [](auto *of) { of->meta = R"({"a":1})"; }).result);
+  EXPECT_EQ(R"({"a":1})", key(id).meta);
+  EXPECT_EQ(Result::invalid, change(id, [](auto *of) { of->meta = "[]"; }).result);
+  EXPECT_EQ(Result::invalid, change(id, [](auto *of) { of->allow_from = "x"; }).result);
+  EXPECT_EQ(Result::done, change(id, [](auto *of) { of->allow_from = of->meta = ""; }).result);
+  EXPECT_TRUE(key(id).allow_from.empty() && key(id).meta.empty());
+}
+
+TEST_F(KeysChange, AChangeIsDated) {
+  const auto id = make_record([](KeyRecord *key) { key->name = "old"; });
+  EXPECT_EQ(kNow - 100, key(id).changed_at_s);
+  EXPECT_EQ(Result::unchanged, change(id, [](auto *of) { of->name = "old"; }).result);
+  EXPECT_EQ(kNow - 100, key(id).changed_at_s);
+  EXPECT_EQ(Result::done, change(id, [](auto *of) { of->name = "new"; }).result);
+  EXPECT_EQ(kNow, key(id).changed_at_s);
+}
+
+TEST_F(KeysChange, ANarrowerPlanMustHaveRoom) {
+  plan("one", [](keys::PlanRequest *asked) { asked->max_keys.emplace(1U); });
+  const auto id = make(request("alice"));
+  make(request("alice"));
+  EXPECT_EQ(Result::too_many_keys, change(id, [](auto *of) { of->plan = "one"; }).result);
+  EXPECT_TRUE(key(id).plan.empty());
+  EXPECT_EQ(Result::done, suspend(id));
+  EXPECT_EQ(Result::too_many_keys, change(id, [](auto *of) { of->plan = "one"; }).result);
+}
+
+// What a predecessor has beyond its successor is taken from it; nothing is given to it, whatever else the two differ in.
+TEST_F(KeysChange, NarrowingGivesPredecessorsNothing) {
+  auto asked = request("alice");
+  asked.scopes = scopes({"a"});
+  asked.limits = limits({{10, 60}, {100, 3600}});
+  const auto old = make(asked), id = rotate(old);
+  EXPECT_EQ(Result::done, change(id, [](auto *of) {
+                            of->scopes = scopes({"a", "admin"});
+                            of->limits = limits({{1000, 60}});
+                          }).result);
+  EXPECT_TRUE(changed_.also.empty());
+  EXPECT_EQ(Result::done, change(id, [](auto *of) { of->expires_at_s = kNow + 5; }).result);
+  EXPECT_EQ(std::vector<std::string>{old}, changed_.also);
+  EXPECT_EQ(kNow + 5, key(old).expires_at_s);
+  EXPECT_EQ(scopes({"a"}).items, key(old).scopes.items);
+  EXPECT_EQ(limits({{10, 60}, {100, 3600}}).items, key(old).limits.items);
+  EXPECT_EQ(Result::done, change(id, [](auto *of) { of->limits = limits({{5, 60}}); }).result);
+  EXPECT_EQ(limits({{5, 60}, {100, 3600}}).items, key(old).limits.items);
+  EXPECT_EQ(scopes({"a"}).items, key(old).scopes.items);
+  EXPECT_EQ(Result::done, change(id, [](auto *of) { of->scopes = scopes({"admin"}); }).result);
+  EXPECT_TRUE(key(old).scopes.present && key(old).scopes.items.empty());
+}
+
+TEST_F(KeysChange, NarrowingByAddress) {
+  const auto old = make(request("alice")), id = rotate(old);
+  EXPECT_EQ(Result::done, change(id, [](auto *of) { of->allow_from = networks({"10.0.0.0/8"}); }).result);
+  EXPECT_EQ(networks({"10.0.0.0/8"}), key(old).allow_from);
+  EXPECT_EQ(Result::done, change(id, [](auto *of) { of->allow_from = networks({"10.1.0.0/16", "::1"}); }).result);
+  EXPECT_EQ(networks({"10.1.0.0/16"}), key(old).allow_from);
+  EXPECT_EQ(Result::done, change(id, [](auto *of) { of->allow_from = ""; }).result);
+  EXPECT_EQ(networks({"10.1.0.0/16"}), key(old).allow_from);
+  // Nothing is left of it, and no list would mean everywhere.
+  EXPECT_EQ(Result::done, change(id, [](auto *of) { of->allow_from = networks({"::1"}); }).result);
+  EXPECT_EQ(std::vector<std::string>{old}, changed_.also);
+  EXPECT_TRUE(has_ended(key(old), kNow));
+}
+
+TEST_F(KeysChange, APlanWithoutAccessIsOneForPredecessorsToo) {
+  plan("closed", [](keys::PlanRequest *asked) { asked->no_access = true; });
+  auto asked = request("alice");
+  asked.limits = limits({{10, 60}});
+  const auto old = make(asked), id = rotate(old);
+  EXPECT_EQ(Result::done, change(id, [](auto *of) { of->plan = "closed"; }).result);
+  EXPECT_EQ("closed", key(old).plan);
+}
+
 TEST_F(KeysChange, WhatASubjectMayChangeOfItsKeys) {
   auto asked = request("alice");
   asked.scopes = scopes({"a", "b"});
@@ -139,6 +217,11 @@ TEST_F(KeysChange, WhatASubjectMayChangeOfItsKeys) {
     return change(id, fill, self).result;
   };
   EXPECT_EQ(Result::done, of_self([](auto *of) { of->name = "mine"; }));
+  EXPECT_EQ(Result::done, of_self([](auto *of) { of->meta = R"({"a":1})"; }));
+  EXPECT_EQ(Result::done, of_self([](auto *of) { of->allow_from = networks({"10.0.0.0/8"}); }));
+  EXPECT_EQ(Result::done, of_self([](auto *of) { of->allow_from = networks({"10.1.0.0/16"}); }));
+  EXPECT_EQ(Result::not_permitted, of_self([](auto *of) { of->allow_from = networks({"10.0.0.0/8"}); }));
+  EXPECT_EQ(Result::not_permitted, of_self([](auto *of) { of->allow_from = ""; }));
   EXPECT_EQ(Result::not_permitted, of_self([](auto *of) { of->plan = "pro"; }));
   EXPECT_EQ(Result::not_permitted, of_self([](auto *of) { of->limits = limits({{1, 60}}); }));
   EXPECT_EQ(Result::not_permitted, of_self([](auto *of) { of->scopes.emplace(); }));

@@ -173,7 +173,7 @@ TEST_F(KeysCreate, WhichKeysAreCounted) {
   EXPECT_FALSE(leaves_room([](KeyRecord *) {}));
   EXPECT_FALSE(leaves_room([](KeyRecord *key) { key->state = KeyState::pending; }));
   EXPECT_FALSE(leaves_room([](KeyRecord *key) { key->expires_at_s = kNow + 1; }));
-  EXPECT_TRUE(leaves_room([](KeyRecord *key) { key->state = KeyState::suspended; }));
+  EXPECT_FALSE(leaves_room([](KeyRecord *key) { key->state = KeyState::suspended; }));
   EXPECT_TRUE(leaves_room([](KeyRecord *key) { key->state = KeyState::revoked; }));
   EXPECT_TRUE(leaves_room([](KeyRecord *key) { key->expires_at_s = kNow; }));
   EXPECT_TRUE(leaves_room([](KeyRecord *key) { key->overlap_until_s = kNow + 100; }));
@@ -195,6 +195,21 @@ TEST_F(KeysCreate, AStoreThatFails) {
   EXPECT_EQ(Result::store_failed, answer.result);
   EXPECT_EQ(StoreCode::io, answer.status.code);
   EXPECT_FALSE(answer.status.text.empty());
+}
+
+TEST_F(KeysCreate, AddressesAndMetaAreInherited) {
+  auto asked = request("alice");
+  asked.allow_from = networks({"192.0.2.0/24"});
+  asked.meta = R"({"a":1})";
+  const auto id = make(asked);
+  EXPECT_EQ(asked.allow_from, key(id).allow_from);
+  keys::Rotated rotated;
+  const auto successor = minted();
+  EXPECT_EQ(Result::done, result([&](WriteTxn &txn) {
+              return keys::rotate(txn, {}, {id, 100, kNow}, successor, &rotated);
+            }));
+  EXPECT_EQ(asked.allow_from, key(rotated.record.id).allow_from);
+  EXPECT_EQ(asked.meta, key(rotated.record.id).meta);
 }
 
 TEST_F(KeysCreate, ASuccessorHasTheSameTerms) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/networks.hpp"
 #include "keys/caller.hpp"
 #include "keys/change.hpp"
 #include "keys/create.hpp"
@@ -23,6 +24,16 @@ using keys::Result;
 
 inline OptionalList<std::string> scopes(std::vector<std::string> items) { return {true, std::move(items)}; }
 inline OptionalList<Rate> limits(std::vector<Rate> items) { return {true, std::move(items)}; }
+
+inline std::string networks(const std::vector<std::string> &texts) {
+  std::vector<Network> list;
+  std::string error, packed;
+  for (const auto &text : texts) {
+    EXPECT_TRUE(parse_network(text, &list.emplace_back(), &error)) << error;
+  }
+  EXPECT_TRUE(pack_networks(std::move(list), &packed));
+  return packed;
+}
 
 class KeysTest : public StoreTest {
  protected:

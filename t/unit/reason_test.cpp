@@ -77,6 +77,7 @@ const Expected kTable[] = {
     {Reason::requirement_failed, "requirement_failed", 403, "forbidden", "access denied", "", 403, 7, kClient},
     {Reason::too_many_concurrent, "too_many_concurrent", 429, "rate_limited", "rate limit exceeded", "", 429, 8,
      kClient},
+    {Reason::address_not_allowed, "address_not_allowed", 403, "forbidden", "access denied", "", 403, 7, kClient},
 };
 
 TEST(ReasonTable, IsWhatClientsRelyOn) {

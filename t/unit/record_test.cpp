@@ -6,6 +6,7 @@
 #include <random>
 
 #include "base/digest.hpp"
+#include "base/networks.hpp"
 #include "base/text_rules.hpp"
 
 namespace keyward {
@@ -59,6 +60,18 @@ KeyRecord digest_key(VerifierKind kind, LocatorKind own, std::size_t bytes) {
   return record;
 }
 
+// Used from two networks only, and with meta.
+KeyRecord bound_key() {
+  KeyRecord record = full_key();
+  std::vector<Network> networks(2);
+  std::string error;
+  EXPECT_TRUE(parse_network("192.0.2.0/24", &networks[0], &error) &&
+              parse_network("2001:db8::7", &networks[1], &error));
+  EXPECT_TRUE(pack_networks(networks, &record.allow_from));
+  record.meta = R"({"team":"a","n":[1,{}]})";
+  return record;
+}
+
 void expect_equal(const KeyRecord &a, const KeyRecord &b) {
   EXPECT_EQ(encode(a), encode(b));
   EXPECT_EQ(a.scopes.present, b.scopes.present);
@@ -69,6 +82,8 @@ void expect_equal(const KeyRecord &a, const KeyRecord &b) {
   EXPECT_EQ(a.preview, b.preview);
   EXPECT_EQ(a.verifier, b.verifier);
   EXPECT_EQ(a.locator_kind, b.locator_kind);
+  EXPECT_EQ(a.allow_from, b.allow_from);
+  EXPECT_EQ(a.meta, b.meta);
 }
 
 bool decodes(const KeyRecord &record) {
@@ -130,6 +145,25 @@ TEST(KeyRecord, OfTheSecondVersionIsReadBack) {
   EXPECT_TRUE(decodes(digest_key(VerifierKind::hmac_sha256, LocatorKind::hmac_sha256, 32)));
 }
 
+TEST(KeyRecord, WithAddressesAndMetaIsReadBack) {
+  EXPECT_TRUE(decodes(bound_key()));
+  EXPECT_EQ(2, encode(bound_key())[0]);
+  KeyRecord record = bound_key();
+  record.meta.clear();
+  EXPECT_TRUE(decodes(record));
+  record = bound_key();
+  record.allow_from.clear();
+  EXPECT_TRUE(decodes(record));
+  for (const std::string &meta : {std::string("[]"), std::string("{"), std::string("{\n}"), std::string("x"),
+                                  "{\"a\":\"" + std::string(kMaxMetaBytes, 'x') + "\"}"}) {
+    record.meta = meta;
+    EXPECT_FALSE(decodes(record)) << meta.substr(0, 9);
+  }
+  record = bound_key();
+  record.allow_from.pop_back();
+  EXPECT_FALSE(decodes(record));
+}
+
 // Records that need nothing new are written as they always were, so that older programs go on reading them.
 TEST(KeyRecord, IsOfTheFirstVersionWhereThatHasRoom) {
   EXPECT_EQ(1, encode(full_key())[0]);
@@ -187,7 +221,10 @@ TEST(KeyRecord, LeavesNothingInAViewThatIsUsedAgain) {
   KeyView view;
   const std::string first = encode(hash_key()), second = encode(full_key());
   ASSERT_TRUE(decode(first, &view));
+  ASSERT_TRUE(decode(encode(bound_key()), &view));
   ASSERT_TRUE(decode(second, &view));
+  EXPECT_TRUE(view.allow_from.empty());
+  EXPECT_TRUE(view.meta.empty());
   EXPECT_EQ(LocatorKind::sha256, view.locator_kind);
   EXPECT_EQ(kHash, view.verifier);
 }
@@ -287,7 +324,9 @@ TEST(KeyRecord, RefusesEveryTruncationAndWhatFollows) {
   KeyView view;
   KeyRecord by_sha256 = hash_key();
   by_sha256.locator_kind = LocatorKind::sha256;
-  for (const std::string &content : {encode(full_key()), encode(by_sha256)}) {
+  KeyRecord by_address = bound_key();
+  by_address.meta.clear();
+  for (const std::string &content : {encode(full_key()), encode(by_sha256), encode(by_address)}) {
     for (std::size_t length = 0; length < content.size(); ++length) {
       // In a buffer of just that length, so that a sanitizer sees a read behind it.
       const std::vector<char> cut(content.begin(), content.begin() + static_cast<std::ptrdiff_t>(length));
@@ -303,6 +342,7 @@ void expect_refused_or_canonical(const std::string &content);
 TEST(KeyRecord, EveryChangedByteIsRefusedOrCanonical) {
   expect_refused_or_canonical(encode(full_key()));
   expect_refused_or_canonical(encode(hash_key()));
+  expect_refused_or_canonical(encode(bound_key()));
   expect_refused_or_canonical(encode(digest_key(VerifierKind::hmac_sha256, LocatorKind::hmac_sha256, 32)));
 }
 

@@ -32,7 +32,8 @@ bool is_preflight(ngx_http_request_t *r) noexcept {
   return origin && method;
 }
 
-// IPv4 whole, IPv6 as /64, an IPv4 address that is written as IPv6 (::ffff:192.0.2.1) as IPv4.
+// What nginx has as $remote_addr, in bytes: realip has put it there. An IPv4 address that is written as IPv6
+// (::ffff:192.0.2.1) is IPv4.
 std::string_view address_of(ngx_connection_t *c) noexcept {
   switch (c->sockaddr->sa_family) {
     case AF_INET: {
@@ -46,11 +47,11 @@ std::string_view address_of(ngx_connection_t *c) noexcept {
       if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
         return {bytes + 12, 4};
       }
-      return {bytes, 8};
+      return {bytes, sizeof(in6->sin6_addr)};
     }
 #endif
     default:
-      return "unix";  // all of a local socket's clients are one
+      return {};
   }
 }
 

@@ -21,7 +21,7 @@ using namespace codec;
 namespace {
 
 constexpr std::uint8_t kHasBefore = 1, kHasAfter = 2;
-constexpr std::size_t kMaxChangeBytes = kMaxScopeListBytes;
+constexpr std::size_t kMaxChangeBytes = 8192;  // a list of scopes, or of networks
 
 bool is_author_text(std::string_view text) noexcept { return text.size() <= kMaxAuthorBytes && is_plain_text(text); }
 

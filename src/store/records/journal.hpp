@@ -94,8 +94,10 @@ enum class Field : std::uint8_t {
   version,  // the store's format
   before,   // the number of the oldest entry that was kept
   concurrency,
+  allow_from,
+  meta,  // that there is one, and that it changed
 };
-inline constexpr Field kLastField = Field::concurrency;
+inline constexpr Field kLastField = Field::meta;
 std::string_view to_text(Field field) noexcept;  // "expires_at"
 
 // In the form in which people read it; nullopt: there is none (no list of scopes, no expiry, no record).

@@ -10,6 +10,7 @@
 // take_field(): a program that doesn't know it takes the record for damaged, as it can't tell whom the field keeps out.
 #include <utility>
 
+#include "base/networks.hpp"
 #include "base/text_rules.hpp"
 #include "key/hash_form.hpp"
 #include "store/records/record.hpp"
@@ -28,6 +29,8 @@ constexpr std::size_t kMaxVerifierBytes = 60;
 enum class Tag : std::uint8_t {
   verifier = 1,      // of the kinds from `hash` on; the place of the older ones is empty then
   locator_kind = 2,  // u8, where it isn't sha256
+  allow_from = 3,    // packed networks
+  meta = 4,          // JSON
 };
 
 struct Name {
@@ -57,6 +60,18 @@ void put_fields(std::string *out, const KeyRecord &record) {
     const char kind = static_cast<char>(record.locator_kind);
     put(Tag::locator_kind, {&kind, 1});
   }
+  if (!record.allow_from.empty()) {
+    put(Tag::allow_from, record.allow_from);
+  }
+  if (!record.meta.empty()) {
+    put(Tag::meta, record.meta);
+  }
+}
+
+// Whoever writes one has parsed it; this sees that it is in one line, and no end of it is missing.
+bool is_object(std::string_view text) noexcept {
+  return text.size() >= 2 && text.size() <= kMaxMetaBytes && text.front() == '{' && text.back() == '}' &&
+         is_plain_text(text);
 }
 
 // What is written for "none" is no field: it isn't written.
@@ -72,6 +87,12 @@ bool take_field(Tag tag, std::string_view content, KeyView *view) noexcept {
       view->locator_kind = static_cast<LocatorKind>(kind);
       return known;
     }
+    case Tag::allow_from:
+      view->allow_from = content;
+      return are_networks(content);
+    case Tag::meta:
+      view->meta = content;
+      return is_object(content);
   }
   return false;
 }
@@ -80,6 +101,7 @@ bool take_field(Tag tag, std::string_view content, KeyView *view) noexcept {
 // used before: what has no field is "none".
 bool take_fields(std::uint8_t version, std::string_view *in, KeyView *view) noexcept {
   view->locator_kind = LocatorKind::sha256;
+  view->allow_from = view->meta = {};
   const bool has_fields = version == kTaggedRecordVersion;
   if (has_fields == in->empty() || (has_tagged_verifier(view->verifier_kind) && !view->verifier.empty())) {
     return false;
@@ -259,6 +281,8 @@ KeyRecord to_record(std::string_view id, const KeyView &view) {
   record.pkce_tries = view.pkce_tries;
   record.name = view.name;
   record.preview = view.preview;
+  record.allow_from = view.allow_from;
+  record.meta = view.meta;
   return record;
 }
 

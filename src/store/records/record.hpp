@@ -21,6 +21,7 @@ inline constexpr std::uint8_t kRecordVersion = 1, kTaggedRecordVersion = 2;
 // In bytes; base/text_rules.hpp has the other texts' longest.
 inline constexpr std::size_t kMaxPreviewBytes = 64;
 inline constexpr std::size_t kMaxLimits = 8;
+inline constexpr std::size_t kMaxMetaBytes = 4096;
 
 enum class KeyState : std::uint8_t { active = 1, suspended = 2, pending = 3, revoked = 4 };
 std::string_view to_text(KeyState state) noexcept;
@@ -48,13 +49,15 @@ struct KeyRecord {
   OptionalList<Rate> limits;
   std::int64_t created_at_s = 0;
   std::int64_t expires_at_s = 0;
-  std::int64_t changed_at_s = 0;       // when `state` last changed
+  std::int64_t changed_at_s = 0;       // when its state or its terms last changed
   std::int64_t overlap_until_s = 0;    // rotated: lives until then
   std::string predecessor, successor;  // ids, by rotation
   std::string counter_id;              // whose counters it shares (the first of its rotations); empty: its own
   std::string pkce_challenge;          // pending keys
   std::uint8_t pkce_tries = 0;
   std::string name, preview;
+  std::string allow_from;  // from where it may be used, packed (base/networks.hpp); empty: from everywhere
+  std::string meta;        // a JSON object of its owner's, which is shown and decides nothing; empty: none
 };
 
 // The same as it lies in the store: views into the transaction's snapshot. Nothing is copied.
@@ -72,6 +75,7 @@ struct KeyView {
   std::string_view scopes;  // separated by single spaces
   std::string_view limits;  // count u32, window_s u32, repeated
   std::string_view name, preview, legacy_prefix, predecessor, successor, counter_id, pkce_challenge;
+  std::string_view allow_from, meta;
 };
 
 // Whether a key's time is over: past its expiry, or, rotated, past its overlap. Of a KeyRecord or a KeyView.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/networks.hpp"
 #include "base/time_text.hpp"
 #include "store/records/journal.hpp"
 
@@ -71,9 +72,9 @@ constexpr OperationName kOperations[] = {
 static_assert(std::size(kOperations) == static_cast<std::size_t>(kLastOperation));
 
 constexpr std::string_view kFields[] = {
-    "state",       "name",      "subject",  "plan",    "scopes",   "limits",     "expires_at", "overlap_until",
-    "predecessor", "successor", "verifier", "credits", "max_keys", "no_access",  "is_default", "issuer",
-    "not_before",  "until",     "count",    "version", "before",   "concurrency"};
+    "state",       "name",      "subject",  "plan",    "scopes",   "limits",      "expires_at", "overlap_until",
+    "predecessor", "successor", "verifier", "credits", "max_keys", "no_access",   "is_default", "issuer",
+    "not_before",  "until",     "count",    "version", "before",   "concurrency", "allow_from", "meta"};
 static_assert(std::size(kFields) == static_cast<std::size_t>(kLastField));
 
 }  // namespace
@@ -118,6 +119,14 @@ std::vector<FieldChange> changes_between(const KeyRecord *before, const KeyRecor
   fields.look(Field::predecessor, [](const KeyRecord &key) { return text_or_none(key.predecessor); });
   fields.look(Field::successor, [](const KeyRecord &key) { return text_or_none(key.successor); });
   fields.look(Field::verifier, [](const KeyRecord &key) { return Text(to_text(key.verifier_kind)); });
+  fields.look(Field::allow_from, [](const KeyRecord &key) { return text_or_none(networks_text(key.allow_from)); });
+  // Not what it says: that may be about people, and an entry is kept for long.
+  const std::string_view meta_before = before != nullptr ? std::string_view(before->meta) : std::string_view();
+  fields.look(Field::meta, [&](const KeyRecord &key) {
+    return key.meta.empty()                                                   ? Text()
+           : &key == after && !meta_before.empty() && key.meta != meta_before ? Text("changed")
+                                                                              : Text("set");
+  });
   return fields.take();
 }
 

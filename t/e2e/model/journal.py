@@ -33,6 +33,16 @@ SERVICES = ("",) * 7 + ("same", "another", "another")
 BASICS = ("",) * 6 + ("good", "good", "bad")
 METHODS = {"GET": 60, "POST": 25, "PUT": 5, "DELETE": 5, "HEAD": 5}
 ADDRESSES = ("192.0.2.7", "192.0.2.8", "2001:db8::7", FRIEND)
+NETWORKS = (
+    "192.0.2.0/24",
+    "192.0.2.7",
+    "192.0.2.8",
+    "2001:db8::/32",
+    "2001:db8::7",
+    "::/0",
+    "0.0.0.0/0",
+    "198.51.100.0/24",
+)
 FEW = 12  # keys made at the start
 JTIS = ("j0", "j1", "j2")  # that tokens have in common
 # How a token may differ from a good one: (what it changes, to one of these).
@@ -293,12 +303,24 @@ class Maker:
             (5, 10, 20, 40), self.rng.choice((0, 1, 1, 2))
         )  # of two that are the same the command keeps one
 
+    def allow_from(self):
+        return sorted(self.rng.sample(NETWORKS, self.rng.choice((1, 1, 2, 3))))
+
+    def setting(self):
+        """What changes of a key that lives: one thing or several, for good or back again."""
+        rng = self.rng
+        every = {"plan": lambda: rng.choice(("", "", *NAMED)), "scopes": self.scopes, "limits": lambda: self.limits() or None,
+                 "expires": lambda: rng.choice((0, 0, 0, 2, 3600)), "allow_from": lambda: None if rng.random() < 0.7 else self.allow_from()}  # fmt: skip
+        named = rng.sample(list(every), rng.choice((1, 1, 2, 3)))
+        return {"do": "set", "key": self.key(), **{name: every[name]() for name in named}}
+
     def create(self, expires=None):
         rng = self.rng
         return {"do": "create", "key": self.new(), "verifier": rng.choice(("sha256", "sha256", "bcrypt:4")),
                 "subject": rng.choice(("", *SUBJECTS)), "plan": rng.choice(("", "", "", "", *NAMED)), "scopes": self.scopes(),
                 "limits": None if rng.random() < 0.7 else self.limits() or None,
-                "expires": expires or rng.choice((0, 0, 0, 0, 0, 0, 0, 1, 3, 3600))}  # fmt: skip
+                "expires": expires or rng.choice((0, 0, 0, 0, 0, 0, 0, 1, 3, 3600)),
+                "allow_from": None if rng.random() < 0.85 else self.allow_from()}  # fmt: skip
 
     def imported(self):
         keys = []
@@ -374,7 +396,7 @@ class Maker:
         return {"do": "kill", "worker": self.rng.randrange(2)}
 
 
-CHANGES = {"create": 15, "imported": 5, "race": 6, "revoke": 5, "revoke_many": 1, "suspend": 5, "resume": 11, "rotate": 10,
+CHANGES = {"create": 15, "imported": 5, "race": 6, "revoke": 5, "revoke_many": 1, "suspend": 5, "resume": 11, "rotate": 10, "setting": 12,
            "subject": 14, "plan": 6, "unplan": 2, "backup": 4, "restore": 3, "compact": 2, "reload": 4, "kill": 3, "deny": 7,
            "new_keys": 6, "server": 3}  # fmt: skip
 

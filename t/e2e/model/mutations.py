@@ -68,6 +68,14 @@ def subjects_are_never_blocked(world, scene, now_s, ask):
     return replace(world, subjects=subjects), scene, now_s
 
 
+def changes_are_forgotten(world, scene, now_s, ask):
+    keys = {
+        name: replace(key.was, state=key.state, overlap_s=key.overlap_s) if key.was else key
+        for name, key in world.keys.items()
+    }
+    return replace(world, keys=keys), scene, now_s
+
+
 def limit_of(place, change):
     """Takes the limits of one location for others."""
 
@@ -262,6 +270,10 @@ MUTATIONS = {
         rules, holds=lambda holds, what, principal: holds(what, principal) or principal is None
     ),
     "never-blocked": everywhere(subjects_are_never_blocked),
+    "addresses-say-nothing": with_(rules, is_from=lambda is_from, *given: True),
+    "addresses-are-of-one-kind": with_(rules, is_from=lambda is_from, principal, address: is_from(principal, address) or (
+        principal.allow_from is not None and ":" in address)),  # fmt: skip
+    "changes-are-forgotten": everywhere(changes_are_forgotten),
     "old-configuration": everywhere(lambda world, scene, now_s, ask: (world, scene._replace(variant=0), now_s)),
     "lower-limit": limit_of("/key", lambda limit: limit - 1),
     "higher-limit": limit_of("/key", lambda limit: limit + 1),

@@ -68,6 +68,7 @@ class Principal:
         self.limits = plan.limits if plan else None
 
     claims = {}
+    allow_from = None  # networks
 
     @property
     def id(self):
@@ -89,6 +90,7 @@ def of_key(world, variant, key):
         world, variant, key.scopes, key.plan or (record.plan if record else ""), record, counter, by_subject, "key"
     )
     principal.limits = key.limits if key.limits is not None else principal.limits
+    principal.allow_from = key.allow_from
     principal.identity = (key.id, key.subject, principal.plan_name, "key", "", held(*principal.lists))
     return principal
 

@@ -3,6 +3,7 @@ route.py's."""
 
 from collections import namedtuple
 from dataclasses import replace
+from ipaddress import ip_address, ip_network
 
 from . import tokens
 from .asks import COOKIE, FOREIGN, NOBODYS_TOKEN
@@ -14,7 +15,8 @@ from .world import ACTIVE, SUSPENDED
 STATUS = {"": 200, "missing_credential": 401, "invalid_request": 400, "invalid_key": 401, "invalid_token": 401, "expired_token": 401,
           "revoked_token": 401, "unprovisioned": 401, "keys_unavailable": 503, "cross_site": 403, "revoked_key": 401,
           "suspended_key": 401, "expired_key": 401, "blocked_subject": 403, "no_access": 403, "not_accepted": 403,
-          "insufficient_scope": 403, "method_not_covered": 403, "requirement_failed": 403, "rate_limited": 429, "busy": 503}  # fmt: skip
+          "insufficient_scope": 403, "method_not_covered": 403, "requirement_failed": 403, "rate_limited": 429, "busy": 503,
+          "address_not_allowed": 403}  # fmt: skip
 
 # variant: of the configuration. sets: {source: the names of the keys in its set, None: there is none}. tokens: {name: Token}, all that were ever minted.
 Scene = namedtuple("Scene", "variant sets tokens")
@@ -182,6 +184,13 @@ def is_accepted(principal, accepted, scene):
     return "key" in accepted if principal.kind == "key" else issuers_for(accepted, scene.variant)
 
 
+def is_from(principal, address):
+    """Whether the address is one from which it may come."""
+    if principal.allow_from is None:
+        return True
+    return any(ip_address(address) in ip_network(network) for network in principal.allow_from)
+
+
 def judge(found, scene, method, ask, location):
     """(reason, charges) of what was found."""
     accepted, principal = location.accepts(method), found.principal
@@ -191,6 +200,8 @@ def judge(found, scene, method, ask, location):
         return "not_accepted", ()
     if principal is not None and principal.no_access:
         return "no_access", ()
+    if principal is not None and not is_from(principal, ask.address):
+        return "address_not_allowed", ()
     if reason := scope_reason(location, principal, method):
         return reason, ()
     if reason := requirement_reason(location, principal):

@@ -24,9 +24,16 @@ class Key:
     expires_s: float = None  # Unix time
     overlap_s: float = None  # Unix time at which a key that was rotated ends
     predecessor: str = ""
+    allow_from: tuple = None  # networks; None: everywhere
+    was: "Key" = None  # before it was changed last
 
     def succeeded_by(self, name, id, secret, verifier):
-        return replace(self, name=name, id=id, secret=secret, verifier=verifier, overlap_s=None, predecessor=self.name)
+        return replace(
+            self, name=name, id=id, secret=secret, verifier=verifier, overlap_s=None, predecessor=self.name, was=None
+        )
+
+    def changed(self, **changes):
+        return replace(self, was=replace(self, was=None), **changes)
 
     @property
     def end_s(self):
@@ -140,6 +147,8 @@ def expects(world, op, now_s):
             return key is not None
         case "suspend" | "resume":
             return key is not None and key.state != REVOKED
+        case "set":
+            return key is not None and key.state != REVOKED and key.overlap_s is None
         case "rotate":
             if key is None or key.state != ACTIVE or key.overlap_s is not None:
                 return False
