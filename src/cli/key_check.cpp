@@ -132,6 +132,15 @@ Outcome decide_about(CredentialReader &reader, std::string_view key, std::int64_
 // nginx looks at a key's form before it asks the store.
 void note_form(std::string_view key, const CheckRules &by, CheckResult *result) {
   const KeyFormats &formats = by.configured.formats;
+  const IssuerList issuers(by.configured.has_issuer ? 1 : 0);
+  Accepted accepted;
+  accepted.key = true;
+  if (by.has_configuration && classify(key, {&formats, &issuers, true}, accepted).kind == Kind::token) {
+    result->reason = Reason::invalid_token;
+    result->remarks.emplace_back(
+        "it has the form of a token, and the configuration has a keyward_issuer: nginx takes it for a token");
+    return;
+  }
   const std::string why = formats.why_not(key);
   if (why.empty()) {
     return;

@@ -16,6 +16,7 @@ class PolicyReader : public NginxReader {
   bool wants(std::string_view text) const override { return text.find("keyward_") != std::string_view::npos; }
 
   Wrong on_directive(const Words &words, bool opens) override {
+    configured_->has_issuer = configured_->has_issuer || (opens && words[0] == "keyward_issuer");
     if (opens || words.size() < 2) {
       return kGood;
     }

@@ -14,6 +14,7 @@ namespace keyward::cli {
 struct ConfiguredPolicy {
   Policy policy;
   KeyFormats formats;              // never empty once read
+  bool has_issuer = false;         // there is a keyward_issuer, whichever
   std::size_t max_credential = 0;  // bytes, where it is largest; 0: it is nowhere said
   std::string store;               // of keyward_store, as it is written there; empty: there is none
 };

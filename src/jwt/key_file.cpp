@@ -62,6 +62,33 @@ bool looks_like_jwk(std::string_view text) {
   return has_members;
 }
 
+// What a document that is no secret is; nullptr: it may be one. Such a document is often public (a key, a certificate,
+// metadata), or a half of what should be there: taken as it is, whoever has read it could sign tokens.
+const char *name_of_document(std::string_view text) noexcept {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  const bool has_mark = text.substr(0, kMark.size()) == kMark;
+  text.remove_prefix(has_mark ? kMark.size() : 0);
+  const auto is_of_text = [](char c) { return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\r' || c == '\t'; };
+  if (!has_mark && !std::all_of(text.begin(), text.end(), is_of_text)) {
+    return nullptr;  // bytes, which may begin like anything
+  }
+  text.remove_prefix(std::min(text.size(), text.find_first_not_of(" \t\r\n")));
+  const auto begins_with = [text](std::string_view begin) { return text.substr(0, begin.size()) == begin; };
+  if (begins_with("-----BEGIN ")) {
+    return "PEM: a public key is named by \"public_key\"";
+  }
+  if (begins_with("ssh-") || begins_with("ecdsa-") || begins_with("sk-ssh-") || begins_with("sk-ecdsa-")) {
+    return "a key of SSH";
+  }
+  if (begins_with("{") || begins_with("[")) {
+    return "JSON, and no JWK of kind \"oct\" nor a set of such";
+  }
+  if (begins_with("<")) {
+    return "HTML or XML";
+  }
+  return has_mark ? "a text with a byte order mark in front: save it without" : nullptr;
+}
+
 bool parse_secret_jwk(std::string_view text, KeySet *set, KeyFile *file) {
   std::vector<KeyRefusal> refusals;
   if (!parse_key_set(text, KeySource::file, set, &refusals, &file->error)) {
@@ -151,11 +178,16 @@ KeyFile parse_key_file(std::string_view text, KeyFileKind kind, crypto::Algorith
   KeyFile file;
   auto set = std::make_shared<KeySet>();
   const bool fetched = kind == KeyFileKind::fetched_set;
+  const bool is_jwk = kind == KeyFileKind::secret && looks_like_jwk(text);
+  if (const char *document = kind == KeyFileKind::secret && !is_jwk ? name_of_document(text) : nullptr) {
+    file.error =
+        std::string("it looks like ") + document + "; a secret that begins so has to be written as base64url or hex";
+    return file;
+  }
   const bool parsed = fetched || kind == KeyFileKind::key_set
                           ? parse_set(text, fetched ? KeySource::fetched : KeySource::file, set.get(), &file)
-                      : kind == KeyFileKind::secret && looks_like_jwk(text)
-                          ? parse_secret_jwk(text, set.get(), &file)
-                          : parse_single(text, kind, set.get(), &file.error);
+                      : is_jwk ? parse_secret_jwk(text, set.get(), &file)
+                               : parse_single(text, kind, set.get(), &file.error);
   if (parsed && !fetched && !has_key_for(*set, allowed)) {
     file.error = "none of its keys can be used with the issuer's \"algorithms\"";
   } else if (parsed) {

@@ -69,6 +69,14 @@ bool leaves_to_later(const std::vector<AcceptedIssuer> &issuers, std::size_t pla
       [&](const AcceptedIssuer &later) { return leaves_to(*issuers[place].issuer, *later.issuer, claims); });
 }
 
+// Whether its audience makes it another one's, whoever has signed it.
+bool is_left_to_another(const std::vector<AcceptedIssuer> &issuers, std::size_t place, const json::Value &claims) {
+  return std::any_of(issuers.begin(), issuers.end(), [&](const AcceptedIssuer &other) {
+    return leaves_to(*issuers[place].issuer, *other.issuer, claims) &&
+           check_names(*other.issuer, claims) == Cause::none;
+  });
+}
+
 // Whether one that is awaited, and comes first, may have the key that this one's verified with: then the token would be
 // its own, and what it asks for must not be passed by. A place of its own and nothing that it asks of its tokens: then
 // nothing says so, and another issuer's outage is none of this one's.
@@ -206,6 +214,10 @@ std::optional<Verdict> refuse_unseen(const std::vector<AcceptedIssuer> &issuers,
       continue;
     }
     const Finding one = refuses_unseen(issuer, token.claims, now_s);
+    if (is_left_to_another(issuers, i, token.claims)) {
+      elsewhere = further(elsewhere, one);
+      continue;
+    }
     // Only its signature tells whose answer it gets.
     const bool differs = refusal != Cause::none && outcome_of(one) != outcome_of(refusal);
     if (one == Cause::none || differs) {

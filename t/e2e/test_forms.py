@@ -58,11 +58,8 @@ def test_report_S15_what_an_import_says_lets_its_keys_in(name, kw, edge, store, 
     key, own = FOREIGN[name], store.key(verifier="sha256")["key"]
     e = edge(server=PLAIN)
     answer = imported(kw, [key])
-    if name == "with two dots":
-        assert asked(e, key) == (401, "invalid_token"), "it was taken for a token"
-    else:
-        assert asked(e, key) == (401, "invalid_key"), "no format has it"
-        assert why(e.log)[0].endswith('neither the form of a configured key nor that of a token: keys begin with "kw_"')
+    assert asked(e, key) == (401, "invalid_key"), "no format has it"
+    assert why(e.log)[0].endswith('neither the form of a configured key nor that of a token: keys begin with "kw_"')
     e.reload(http=directives(answer))
     assert asked(e, key) == (200, None)
     assert asked(e, own) == (200, None), "the default one is among those that were named"
@@ -113,6 +110,17 @@ def test_report_S15_key_check(kw, edge, folder, store):
         'it has 43 characters, and keys have 16 to 20 characters; write "keyward_key_format any min=43 max=43;"'
         in answer["remark"]
     )
+
+
+def test_report_S15_a_key_with_the_form_of_a_token(kw, folder, store):
+    key = "aaaa1111.bbbb2222.cccc3333"
+    imported(kw, [key])
+    conf = folder / "nginx.conf"
+    for issuer, expected in (("", (True, "")), ("keyward_issuer a { public_key a.pem; }", (False, "invalid_token"))):
+        conf.write_text(f"http {{\nkeyward_key_format any;\nkeyward_store {store.path};\n{issuer}\n}}\n")
+        answer = kw.run("key", "check", "--json", "--conf", conf, input=key).json()
+        assert (answer["valid"], answer["reason"] or "") == expected
+    assert "nginx takes it for a token" in answer["remark"]
 
 
 @pytest.fixture

@@ -732,7 +732,7 @@ TEST_F(DecideTest, WhatBeginsWithAPrefixIsAKeyAndTheRestMayBeOneThatOthersMade) 
 
 TEST_F(DecideTest, AFormlessCredentialIsToldByWhatIsAccepted) {
   EXPECT_EQ(ask("nonsense"), Reason::invalid_key);
-  EXPECT_EQ(ask("abc.def.ghi"), Reason::invalid_token) << "it was meant for one, though there is no issuer";
+  EXPECT_EQ(ask("abc.def.ghi"), Reason::invalid_key) << "no issuer: nothing is a token";
   accepted_.key = false;
   EXPECT_EQ(ask("nonsense"), Reason::invalid_token);
   accepted_.key_names = 2;
@@ -859,6 +859,26 @@ TEST_F(SignatureTest, WhatNobodyWouldTakeIsRefusedUnseen) {
   EXPECT_FALSE(outcome_.principal);
   EXPECT_TRUE(background_.signature_runs.empty());
   EXPECT_FALSE(signatures_.is_suspect(address_, now_ms_)) << "nobody has looked at a signature";
+}
+
+TEST_F(SignatureTest, OfIssuersThatAudiencesTellApartItIsTheOneThatItNames) {
+  use_up();
+  issuers_.all[0].rules.audiences = {"api"};
+  issuers_.all.push_back(issuers_.all[0]);
+  issuers_.all[1].rules.name = "other";
+  issuers_.all[1].rules.audiences = {"web"};
+  every_issuer_ = {0, 1};
+  const auto token = [](const std::string &audience, const char *expiry) {
+    return test::Signer::make(test::KeyType::ed25519)
+        .token(crypto::Algorithm::eddsa, R"({"sub":"alice","aud":")" + audience + R"(","exp":)" + expiry + "}");
+  };
+  for (const std::size_t place : {0U, 1U}) {
+    EXPECT_EQ(ask_anew(token(place == 0 ? "api" : "web", "1699999000")), Reason::expired_token);
+    EXPECT_EQ(outcome_.issuer, &issuers_.all[place].rules);
+  }
+  EXPECT_EQ(ask_anew(token("neither", "1699999000")), Reason::invalid_token);
+  EXPECT_TRUE(background_.signature_runs.empty());
+  EXPECT_EQ(ask_anew(token("api", "1700003600")), kWaits) << "its signature decides";
 }
 
 TEST_F(SignatureTest, WhatCannotBeLookedAtIsNoPassAndNo401) {

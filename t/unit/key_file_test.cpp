@@ -87,9 +87,25 @@ TEST(ParseKeyFile, TakesASecretAsAJwk) {
   EXPECT_EQ(parse(jwks({Signer::shared(KeyType::ed25519).jwk(), jwk}), KeyFileKind::secret).keys, nullptr);
   EXPECT_EQ(parse(Signer::secret("short").jwk(), KeyFileKind::secret).keys, nullptr);
   EXPECT_EQ(parse(jwk, KeyFileKind::secret_base64url).keys, nullptr);
-  // What only begins like one is a secret as it is.
-  EXPECT_NE(parse("{" + std::string(40, 'x'), KeyFileKind::secret).keys, nullptr);
-  EXPECT_NE(parse(R"({"not a key":"but long enough for one"})", KeyFileKind::secret).keys, nullptr);
+}
+
+// It would be a secret that everybody can read, or half of one.
+TEST(ParseKeyFile, TakesNoDocumentForASecret) {
+  const std::string jwk = Signer::shared(KeyType::secret).jwk(R"("kid":"s")");
+  const std::string filling(40, 'x');
+  for (const std::string &text :
+       {std::string("-----BEGIN PUBLIC KEY-----\n") + filling, "\n-----BEGIN CERTIFICATE-----\n" + filling,
+        "ssh-ed25519 " + filling, "{" + filling, jwk.substr(0, jwk.size() - 3), "[" + jwk + "]", "\xef\xbb\xbf" + jwk,
+        "\xef\xbb\xbf" + filling, "<html>" + filling,
+        std::string(R"({"issuer":"https://a","jwks_uri":"https://a/keys"})")}) {
+    const KeyFile file = parse(text, KeyFileKind::secret);
+    EXPECT_EQ(file.keys, nullptr) << text;
+    EXPECT_NE(file.error.find("it looks like "), std::string::npos) << file.error;
+    EXPECT_EQ(file.error.find("xxx"), std::string::npos) << "nothing of it is shown";
+  }
+  // Bytes begin like anything.
+  EXPECT_NE(parse("{" + std::string(40, '\x01'), KeyFileKind::secret).keys, nullptr);
+  EXPECT_NE(parse(filling, KeyFileKind::secret).keys, nullptr);
 }
 
 TEST(ParseKeyFile, HasAKeyForWhatTheIssuerAllows) {

@@ -62,7 +62,8 @@ std::string cause_by_form(const Worker &worker, const RequestContext *ctx) {
     return {};
   }
   const std::string missing = why_formless(ctx->credential.text, worker.configuration.forms);
-  return outcome.kind == Kind::none ? "it has neither the form of a configured key nor that of a token: " + missing
+  return outcome.kind == Kind::none ? "it has neither the form of a configured key nor that of a token" +
+                                          (missing.empty() ? missing : ": " + missing)
                                     : missing;
 }
 
