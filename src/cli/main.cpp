@@ -50,7 +50,7 @@ void report_json(const Outcome &outcome, std::size_t shown) {
     for (std::size_t i = 0; i < shown; ++i) {
       const auto &bad = outcome.bad_lines[i];
       writer.begin_object()
-          .key("line")
+          .key(outcome.bad_unit)
           .number(static_cast<std::int64_t>(bad.line))
           .member("error", bad.text)
           .end_object();
@@ -72,10 +72,12 @@ void report(const Outcome &outcome, bool json) {
   }
   for (std::size_t i = 0; i < shown; ++i) {
     const auto &bad = outcome.bad_lines[i];
-    write_error_line("keyward: line " + std::to_string(bad.line) + ": " + printable(bad.text));
+    write_error_line(std::string("keyward: ") + outcome.bad_unit + " " + std::to_string(bad.line) + ": " +
+                     printable(bad.text));
   }
   if (outcome.bad_line_count > shown) {
-    write_error_line("keyward: and " + counted(outcome.bad_line_count - shown, "more bad line"));
+    write_error_line("keyward: and " +
+                     counted(outcome.bad_line_count - shown, std::string("more bad ") + outcome.bad_unit));
   }
   write_error_line("keyward: " + printable(outcome.error));
 }
