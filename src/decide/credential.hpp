@@ -115,6 +115,26 @@ struct Forms {
 // token.
 Credential classify(std::string_view text, const Forms &forms, const Accepted &accepted) noexcept;
 
+// What a search came to. is_cross_site(source) is asked only where it matters: whether another site's page may have sent
+// what browsers send unasked.
+template <typename IsCrossSite>
+Credential present(Reason fault, const Source *source, std::string_view text, const Forms &forms,
+                   const Accepted &accepted, IsCrossSite &&is_cross_site) noexcept {
+  if (fault == Reason::none && source == nullptr) {
+    return {};
+  }
+  if (fault == Reason::none && source->is_ambient() && !source->cross_site && is_cross_site(*source)) {
+    fault = Reason::cross_site;
+  }
+  if (fault == Reason::none) {
+    return classify(text, forms, accepted);
+  }
+  Credential credential;
+  credential.kind = Kind::none;
+  credential.fault = fault;
+  return credential;
+}
+
 // Which form a credential has not, for people; empty: it has one. Shows nothing of it but its length and a prefix that
 // is configured.
 std::string why_formless(std::string_view text, const Forms &forms);

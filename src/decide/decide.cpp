@@ -81,6 +81,10 @@ Conclusion decide(const Case &one) {
   return conclusion;
 }
 
+Reason judge_subrequest(const Outcome *main) noexcept {
+  return main != nullptr && main->decision == Decision::allowed ? Reason::none : Reason::not_accepted;
+}
+
 void count_decision(const Case &one) noexcept {
   Outcome &outcome = one.outcome;
   Zone &zone = one.with.zone;

@@ -11,6 +11,10 @@ namespace keyward {
 // std::bad_alloc, and then nothing may pass.
 Conclusion decide(const Case &one);
 
+// Whether a place that demands something may be read for another request (SSI, auth_request, add_before_body): only for
+// one that was admitted itself, as no credential is looked at and nothing is charged. main: its outcome; nullptr: none.
+Reason judge_subrequest(const Outcome *main) noexcept;
+
 // Once for each decision that doesn't wait: counts it, for metrics, and the use of a key or its refusal, on the way to
 // the store.
 void count_decision(const Case &one) noexcept;

@@ -379,6 +379,43 @@ TEST_F(DecideTest, UsesAreCountedOnceForARequest) {
 
 // --- tokens ----------------------------------------------------------------------------------------------------
 
+TEST_F(DecideTest, ASubrequestPassesWithItsMainRequestOnly) {
+  EXPECT_EQ(judge_subrequest(nullptr), Reason::not_accepted);
+  Outcome outcome;
+  for (const Decision decision : {Decision::none, Decision::refused, Decision::shadow, Decision::off}) {
+    outcome.decision = decision;
+    EXPECT_EQ(judge_subrequest(&outcome), Reason::not_accepted);
+  }
+  outcome.decision = Decision::allowed;
+  EXPECT_EQ(judge_subrequest(&outcome), Reason::none);
+}
+
+TEST(Present, WhatBrowsersSendUnaskedMayBeAnotherSites) {
+  const KeyFormats formats;
+  const IssuerList none;
+  const Forms forms{&formats, &none, true};
+  const auto of = [&](SourceKind kind, bool any_site, bool cross) {
+    Source source{};
+    source.kind = kind;
+    source.cross_site = any_site;
+    int asked = 0;
+    const Credential credential = present(Reason::none, &source, "x", forms, Accepted(), [&](const Source &) {
+      ++asked;
+      return cross;
+    });
+    EXPECT_EQ(asked, source.is_ambient() && !any_site ? 1 : 0);
+    return credential.fault;
+  };
+  EXPECT_EQ(of(SourceKind::cookie, false, true), Reason::cross_site);
+  EXPECT_EQ(of(SourceKind::basic, false, true), Reason::cross_site);
+  EXPECT_NE(of(SourceKind::cookie, true, true), Reason::cross_site) << "csrf=off";
+  EXPECT_NE(of(SourceKind::cookie, false, false), Reason::cross_site);
+  EXPECT_NE(of(SourceKind::bearer, false, true), Reason::cross_site) << "sent by intent";
+  const auto never = [](const Source &) { return true; };
+  EXPECT_EQ(present(Reason::none, nullptr, "", forms, Accepted(), never).kind, Kind::anonymous);
+  EXPECT_EQ(present(Reason::invalid_request, nullptr, "", forms, Accepted(), never).fault, Reason::invalid_request);
+}
+
 class DecideTokenTest : public DecideTest {
  protected:
   DecideTokenTest() {

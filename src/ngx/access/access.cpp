@@ -1,6 +1,7 @@
 // The access phase: one decision for each location that a request comes to.
 #include "ngx/access/access.hpp"
 
+#include "decide/decide.hpp"
 #include "ngx/access/decision.hpp"
 #include "ngx/access/refusal_log.hpp"
 #include "ngx/nginx/header_list.hpp"
@@ -261,14 +262,15 @@ ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
     return NGX_DECLINED;
   }
   const RequestContext *ctx = current_context(r->main);
-  if (ctx != nullptr && ctx->outcome.decision == Decision::allowed) {
+  const Reason reason = judge_subrequest(ctx != nullptr ? &ctx->outcome : nullptr);
+  if (reason == Reason::none) {
     return NGX_DECLINED;
   }
-  const ngx_str_t name = borrow(info(Reason::not_accepted).name);
+  const ngx_str_t name = borrow(info(reason).name);
   ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                 "keyward refused: %V, a subrequest of a request that was not admitted", &name);
   r->error_page = 1;  // final: an error page would show or change the refused file, or be auth_request's yes
-  return NGX_HTTP_FORBIDDEN;
+  return info(reason).status;
 }
 
 ngx_int_t on_content(ngx_http_request_t *r) noexcept {

@@ -191,24 +191,12 @@ class WorkerBackground final : public Background {
 };
 
 // What the request presents here.
-Credential present(Worker &worker, RequestContext *ctx, const LocationConfiguration &location,
-                   const Accepted &accepted) noexcept {
-  Credential credential;
-  credential.fault = find_credential(ctx, location);
-  if (credential.fault == Reason::none && ctx->credential.source == nullptr) {
-    return credential;
-  }
-  const Source *source = ctx->credential.source;
-  if (credential.fault == Reason::none && source->is_ambient() && !source->cross_site &&
-      may_be_cross_site(ctx->r, *source)) {
-    credential.fault = Reason::cross_site;
-  }
-  if (credential.fault != Reason::none) {
-    credential.kind = Kind::none;
-    return credential;
-  }
+Credential find_presented(Worker &worker, RequestContext *ctx, const LocationConfiguration &location,
+                          const Accepted &accepted) noexcept {
   const MainConfiguration &main = worker.configuration;
-  credential = classify(ctx->credential.text, main.forms, accepted);
+  const Reason fault = find_credential(ctx, location);
+  Credential credential = present(fault, ctx->credential.source, ctx->credential.text, main.forms, accepted,
+                                  [ctx](const Source &source) { return may_be_cross_site(ctx->r, source); });
   // Without worker processes a connection may outlive its configuration, and with it what its locations mean by an
   // issuer.
   if (credential.kind == Kind::token && &main_configuration(ctx->r) != &main) {
@@ -243,7 +231,7 @@ Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationCon
   }
   const Acceptance &accepted = acceptance_for(location.acceptances, r->method);
   const Question asked{accepted,
-                       present(worker, ctx, location, accepted),
+                       find_presented(worker, ctx, location, accepted),
                        accepted.preflight && ctx->credential.source == nullptr && is_preflight(r),
                        address_of(r->connection),
                        ngx_time(),
