@@ -350,7 +350,7 @@ def test_csv_names_each_bad_line(kw):
                 f'd,x"y,{sha256("d")}',
                 f'"e" ,,{sha256("e")}',
                 f"f,,{sha256('f')[1:]}",
-                f'g,"two\nlines',
+                'g,"two\nlines',
             ]
         ),
     )
