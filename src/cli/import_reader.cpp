@@ -1,6 +1,9 @@
 // Blocks of lines, parsed in threads and added in order.
 #include "cli/import_reader.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -10,6 +13,8 @@
 #include <thread>
 #include <utility>
 
+#include "base/secret.hpp"
+#include "base/text_rules.hpp"
 #include "cli/output.hpp"
 
 namespace keyward::cli {
@@ -17,6 +22,9 @@ namespace {
 
 constexpr std::size_t kBlockLines = 8192;
 constexpr std::size_t kBlockBytes = std::size_t{4} << 20;
+constexpr std::size_t kMaxExportBytes = std::size_t{1} << 30;
+
+std::string too_long() { return "longer than " + std::to_string(kMaxImportLineBytes) + " bytes"; }
 
 }  // namespace
 
@@ -59,21 +67,14 @@ Outcome ImportReader::read(const InputFile &file, bool with_progress) {
     return no("can't open " + name + ": " + std::strerror(errno));
   }
   Progress progress("reading", source.size(), with_progress);
-  text_.reserve(kBlockBytes + kMaxImportLineBytes);
   std::string_view text;
   for (std::uint32_t number = 1; source.next(&text); ++number) {
     if (source.too_long()) {
-      bad_->add(number, "longer than " + std::to_string(kMaxImportLineBytes) + " bytes");
+      refuse(number, {}, too_long());
     } else if (text.find_first_not_of(" \t\r") != std::string_view::npos) {
-      Line line;
-      line.number = number;
-      line.begin = text_.size();
-      line.size = text.size();
-      text_.append(text);
-      lines_.push_back(std::move(line));
+      add(number, {}, text);
     }
-    if (lines_.size() == kBlockLines || text_.size() >= kBlockBytes) {
-      finish_block();
+    if (lines_.empty()) {
       progress.at(source.taken());
     }
   }
@@ -82,6 +83,50 @@ Outcome ImportReader::read(const InputFile &file, bool with_progress) {
     return from_store(status_);
   }
   return source.error() == 0 ? done() : no("can't read " + name + ": " + std::strerror(source.error()));
+}
+
+Outcome ImportReader::read_export(const InputFile &file, ExportForm form, std::vector<std::string> *notes) {
+  const auto name = file.is_standard_input() ? std::string("standard input") : file.value;
+  const int fd = file.is_standard_input() ? STDIN_FILENO : file.file.get();
+  struct stat about = {};
+  if (fd < 0 || fstat(fd, &about) != 0) {
+    return no("can't open " + name + ": " + std::strerror(fd < 0 ? file.error : errno));
+  }
+  std::string text;
+  const bool read = read_whole(fd, kMaxExportBytes, &text);
+  const int error = errno;
+  const Secret kept(std::move(text));
+  if (!read) {
+    return no("can't read " + name + ": " + std::strerror(error));
+  }
+  if (kept.view().size() > kMaxExportBytes) {
+    return no(name + " is larger than 1 GiB; import it in parts");
+  }
+  const auto made_at_s = S_ISREG(about.st_mode) ? std::min<std::int64_t>(about.st_mtime, rules_.now_s) : rules_.now_s;
+  auto outcome = convert_export(form, {kept.view(), made_at_s}, this, notes);
+  finish_block();
+  return outcome.ok() ? done() : no(name + ": " + outcome.error);
+}
+
+void ImportReader::add(std::uint32_t number, std::string_view name, std::string_view line) {
+  if (line.size() > kMaxImportLineBytes) {
+    refuse(number, name, too_long());
+    return;
+  }
+  text_.reserve(kBlockBytes + kMaxImportLineBytes);  // so that it never moves
+  auto &added = lines_.emplace_back();
+  added.number = number;
+  added.begin = text_.size();
+  added.size = line.size();
+  added.name = name;
+  text_.append(line);
+  if (lines_.size() == kBlockLines || text_.size() >= kBlockBytes) {
+    finish_block();
+  }
+}
+
+void ImportReader::refuse(std::uint32_t number, std::string_view name, std::string problem) {
+  bad_->add(number, is_new_id(name) ? std::string(name) + ": " + problem : std::move(problem));
 }
 
 void ImportReader::parse_slice(std::size_t begin, std::size_t end) {
@@ -153,7 +198,7 @@ void ImportReader::finish_block() {
     if (line.good) {
       add(line);
     } else {
-      bad_->add(line.number, std::move(line.error));
+      refuse(line.number, line.name, std::move(line.error));
     }
   }
   lines_.clear();

@@ -16,7 +16,7 @@ constexpr std::uint64_t kMostCandidates = 64;
 
 struct Options {
   InputFile file, pepper;
-  Text candidates, verifier;
+  Text from, candidates, verifier;
   TextList formats;
   bool weak = false;
   bool dry_run = false, update = false;
@@ -26,9 +26,13 @@ struct Request {
   keys::ImportRules rules;
   std::uint64_t candidates = kDefaultCandidates;
   ImportPepper pepper;
+  ExportForm form = ExportForm::lines;
 };
 
 Outcome read_request(const Options &options, std::int64_t now_s, Request *request) {
+  if (options.from.given && !parse_export_form(options.from.value, &request->form)) {
+    return wrong_usage("--from " + quote(options.from.value) + ": there are kong, apisix, unkey and csv");
+  }
   if (options.candidates.given) {
     if (auto outcome = parse_number("--candidates", options.candidates.value, 1, kMostCandidates, &request->candidates);
         !outcome.ok()) {
@@ -57,9 +61,9 @@ Outcome read_request(const Options &options, std::int64_t now_s, Request *reques
 
 using keys::ImportBatch;
 
-std::string as_line(std::uint32_t line) { return "line " + std::to_string(line); }
-
-std::string text_of(const keys::ImportProblem &problem, std::uint64_t candidates) {
+std::string text_of(const keys::ImportProblem &problem, const Request &request) {
+  const auto as_line = [&](std::uint32_t line) { return unit_of(request.form) + (" " + std::to_string(line)); };
+  const auto candidates = request.candidates;
   using Kind = keys::ImportProblem::Kind;
   const std::string revoked = problem.is_revoked ? " (revoked)" : "";
   switch (problem.kind) {
@@ -85,10 +89,10 @@ std::string text_of(const keys::ImportProblem &problem, std::uint64_t candidates
   return {};
 }
 
-Outcome check_batch(CredentialReader &reader, std::uint64_t candidates, ImportBatch *batch, BadLines *bad) {
+Outcome check_batch(CredentialReader &reader, const Request &request, ImportBatch *batch, BadLines *bad) {
   std::string last;
-  const auto answer = batch->check(reader, candidates, [&](const keys::ImportProblem &problem) {
-    last = text_of(problem, candidates);
+  const auto answer = batch->check(reader, request.candidates, [&](const keys::ImportProblem &problem) {
+    last = text_of(problem, request);
     bad->add(problem.line, last);
   });
   if (!answer.ok()) {
@@ -98,7 +102,8 @@ Outcome check_batch(CredentialReader &reader, std::uint64_t candidates, ImportBa
   if (bad->count() == 0) {
     return done();
   }
-  auto outcome = no("nothing was imported: " + counted(bad->count(), "bad line"));
+  auto outcome = no("nothing was imported: " + counted(bad->count(), std::string("bad ") + unit_of(request.form)));
+  outcome.bad_unit = unit_of(request.form);
   outcome.bad_line_count = bad->count();
   outcome.bad_lines = bad->take();
   return outcome;
@@ -240,22 +245,25 @@ Outcome import_keys(Context &context, const Options &options) {
   request.rules.pepper = request.pepper.view();
   ImportBatch batch(context.now_s);
   BadLines bad;
+  std::vector<std::string> warnings;
   keys::UpdateBatch updates;
   ImportReader reader(request.rules, &batch, &bad);
   if (options.update) {
     reader.update(&writer.reader(), &updates);
   }
-  if (auto outcome = reader.read(options.file, !context.json); !outcome.ok()) {
+  if (auto outcome = request.form == ExportForm::lines ? reader.read(options.file, !context.json)
+                                                       : reader.read_export(options.file, request.form, &warnings);
+      !outcome.ok()) {
     return outcome;
   }
-  if (auto outcome = check_batch(writer.reader(), request.candidates, &batch, &bad); !outcome.ok()) {
+  if (auto outcome = check_batch(writer.reader(), request, &batch, &bad); !outcome.ok()) {
     return outcome;
   }
-  std::vector<std::string> warnings;
   if (options.pepper.given && !batch.needs_pepper()) {
-    const std::string unused = "no line has hmac_sha256, so the pepper isn't kept";
-    context.warn(unused);
-    warnings.push_back(unused);
+    warnings.emplace_back("no line has hmac_sha256, so the pepper isn't kept");
+  }
+  for (const auto &note : warnings) {
+    context.warn(note);
   }
   auto plans = batch.plans();
   plans.insert(updates.plans().begin(), updates.plans().end());
@@ -286,6 +294,8 @@ void add_key_import(CommandLine &line) {
                "imported or none.",
                "keyward key import old-keys.jsonl --dry-run")
       .input("FILE", &options->file, "a file, or - for standard input")
+      .option("--from", "kong|apisix|unkey|csv", &options->from,
+              "the file is another system's export; see docs/migrate")
       .option("--candidates", "N", &options->candidates,
               "keys that may share a prefix, 1 to 64 (default 8): each costs a run of its verifier")
       .input_option("--pepper-file", "F", &options->pepper, "the secret of hmac_sha256, which the store keeps")

@@ -51,7 +51,7 @@ void report_json(const Outcome &outcome, std::size_t shown) {
       const auto &bad = outcome.bad_lines[i];
       writer.begin_object();
       if (bad.line != 0) {
-        writer.key("line").number(static_cast<std::int64_t>(bad.line));
+        writer.key(outcome.bad_unit).number(static_cast<std::int64_t>(bad.line));
       }
       writer.member("error", bad.text).end_object();
     }
@@ -72,11 +72,12 @@ void report(const Outcome &outcome, bool json) {
   }
   for (std::size_t i = 0; i < shown; ++i) {
     const auto &bad = outcome.bad_lines[i];
-    const auto where = bad.line == 0 ? std::string() : "line " + std::to_string(bad.line) + ": ";
+    const auto where = bad.line == 0 ? std::string() : outcome.bad_unit + (" " + std::to_string(bad.line)) + ": ";
     write_error_line("keyward: " + where + printable(bad.text));
   }
   if (outcome.bad_line_count > shown) {
-    write_error_line("keyward: and " + counted(outcome.bad_line_count - shown, "more bad line"));
+    write_error_line("keyward: and " +
+                     counted(outcome.bad_line_count - shown, std::string("more bad ") + outcome.bad_unit));
   }
   write_error_line("keyward: " + printable(outcome.error));
 }

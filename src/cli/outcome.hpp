@@ -29,15 +29,17 @@ struct Outcome {
   std::vector<BadLine> bad_lines;  // shown before it, in the order of the lines; not all, where there are very many
   std::size_t bad_line_count = 0;  // of all lines that are bad
 
+  const char *bad_unit = "line";  // or what else they are
+
   bool reader_left = false;  // nothing is wrong but that nobody reads the output any more
 
   bool ok() const noexcept { return status == kDone; }
 };
 
 inline Outcome done() { return {}; }
-inline Outcome no(std::string error) { return {kNo, std::move(error), {}, 0, false}; }
-inline Outcome wrong_usage(std::string error) { return {kUsage, std::move(error), {}, 0, false}; }
-inline Outcome store_failed(std::string error) { return {kStoreFailed, std::move(error), {}, 0, false}; }
+inline Outcome no(std::string error) { return {kNo, std::move(error), {}, 0}; }
+inline Outcome wrong_usage(std::string error) { return {kUsage, std::move(error), {}, 0}; }
+inline Outcome store_failed(std::string error) { return {kStoreFailed, std::move(error), {}, 0}; }
 
 // What the store answered, as the command's end: found nothing and "exists" are a no, all else has failed.
 Outcome from_store(const StoreStatus &status);
