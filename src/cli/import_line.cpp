@@ -1,17 +1,15 @@
-// The members of an import's line.
+// The members of an import's line, but for those of its verifier (import_verifier.hpp).
 //
-// id, name, subject, plan, scopes, limits, created_at, expires_at, last_used_at, preview, state; one of sha256, sha256
-// and bcrypt, bcrypt and prefix, key. An export adds what else a record holds: locator (in place of sha256, beside
-// bcrypt: all that is kept of the hash of a bcrypt key), changed_at, overlap_until, predecessor, successor, counter_id,
-// pkce_challenge, pkce_tries, uses.
+// id, name, subject, plan, scopes, limits, created_at, expires_at, last_used_at, preview, state. An export adds what else
+// a record holds: changed_at, overlap_until, predecessor, successor, counter_id, pkce_challenge, pkce_tries, uses.
 #include "cli/import_line.hpp"
 
 #include <algorithm>
 
-#include "base/hex.hpp"
 #include "base/quote.hpp"
 #include "base/time_text.hpp"
 #include "cli/arguments.hpp"
+#include "cli/import_verifier.hpp"
 #include "json/json.hpp"
 
 namespace keyward::cli {
@@ -20,17 +18,13 @@ namespace {
 using Type = json::Value::Type;
 using keys::ImportedKey;
 using keys::ImportRules;
-using keys::PlainKey;
 
 constexpr std::int64_t kLastTime = 253402300799;  // the end of the year 9999
 
-// What is gathered before it is clear which kind of verifier the line has.
+// What is gathered of a line.
 struct Draft {
   ImportedKey *key;
-  Sha256 sha = {};
-  Locator locator = {};
-  std::string_view bcrypt, prefix, plain;
-  bool has_sha256 = false, has_bcrypt = false, has_prefix = false, has_plain = false, has_locator = false;
+  VerifierMembers verifier;
   std::string *error;
 
   bool fail(std::string text) const {
@@ -85,13 +79,6 @@ bool take_list(const json::Value &value, const char *name,
     if (!add(item.text, list, &problem)) {
       return draft->fail(std::string(name) + ": " + problem);
     }
-  }
-  return true;
-}
-
-bool take_hex(const json::Value &value, const char *name, Draft *draft, std::uint8_t *out, std::size_t size) {
-  if (value.type != Type::string || !from_hex(value.text, out, size)) {
-    return draft->fail(std::string(name) + " has to be " + std::to_string(2 * size) + " hexadecimal digits");
   }
   return true;
 }
@@ -152,31 +139,6 @@ constexpr MemberRule kMembers[] = {
      [](const json::Value &v, Draft *d) { return take_time(v, "last_used_at", d, &d->key->last_used_s); }},
     {"preview",
      [](const json::Value &v, Draft *d) { return take_text(v, "preview", is_preview, d, &d->key->record.preview); }},
-    {"sha256",
-     [](const json::Value &v, Draft *d) {
-       d->has_sha256 = true;
-       return take_hex(v, "sha256", d, d->sha.data(), d->sha.size());
-     }},
-    {"locator",
-     [](const json::Value &v, Draft *d) {
-       d->has_locator = true;
-       return take_hex(v, "locator", d, d->locator.data(), d->locator.size());
-     }},
-    {"bcrypt",
-     [](const json::Value &v, Draft *d) {
-       d->has_bcrypt = true;
-       return text_of_member(v, "bcrypt", d, &d->bcrypt);
-     }},
-    {"prefix",
-     [](const json::Value &v, Draft *d) {
-       d->has_prefix = true;
-       return text_of_member(v, "prefix", d, &d->prefix);
-     }},
-    {"key",
-     [](const json::Value &v, Draft *d) {
-       d->has_plain = true;
-       return text_of_member(v, "key", d, &d->plain);
-     }},
     {"changed_at",
      [](const json::Value &v, Draft *d) { return take_time(v, "changed_at", d, &d->key->record.changed_at_s); }},
     {"overlap_until",
@@ -218,13 +180,21 @@ std::string names_of_members() {
   for (const MemberRule &rule : kMembers) {
     names.append(names.empty() ? "" : ", ").append(rule.name);
   }
-  return names;
+  return names + ", " + names_of_verifier_members();
 }
 
 bool take_members(const json::Value &object, Draft *draft) {
   for (const auto &[name, value] : object.members) {
     const auto rule = std::find_if(std::begin(kMembers), std::end(kMembers),
                                    [&member = name](const auto &each) { return each.name == member; });
+    bool of_verifier = false;
+    if (rule == std::end(kMembers) &&
+        !take_verifier_member(name, value, &draft->verifier, &of_verifier, draft->error)) {
+      return false;
+    }
+    if (of_verifier) {
+      continue;
+    }
     if (rule == std::end(kMembers)) {
       return draft->fail((may_be_shown(name) ? "unknown member " + quote(name)
                                              : "a member is unknown; its name isn't shown, as it may be a key") +
@@ -235,87 +205,6 @@ bool take_members(const json::Value &object, Draft *draft) {
     }
   }
   return true;
-}
-
-bool index_by(const Locator &locator, KeyRecord *record) {
-  record->indexed = true;
-  record->locator = locator;
-  return true;
-}
-
-bool take_bcrypt(Draft *draft) {
-  if (!is_bcrypt_hash(draft->bcrypt)) {
-    return draft->fail("bcrypt is not a bcrypt hash that can be verified: 60 characters, $2a$, $2b$ or $2y$, cost " +
-                       std::to_string(kMinBcryptCost) + " to " + std::to_string(kMaxBcryptCost));
-  }
-  draft->key->record.verifier = draft->bcrypt;
-  draft->key->record.verifier_kind = draft->has_prefix ? VerifierKind::legacy_prefix : VerifierKind::bcrypt;
-  return true;
-}
-
-bool take_prefix(Draft *draft) {
-  const auto prefix = draft->prefix;
-  if (prefix.size() < kMinImportPrefixBytes || prefix.size() > kMaxImportPrefixBytes ||
-      !std::all_of(prefix.begin(), prefix.end(), [](char c) { return c > ' ' && c <= '~'; })) {
-    return draft->fail("prefix has to be the key's first " + std::to_string(kMinImportPrefixBytes) + " to " +
-                       std::to_string(kMaxImportPrefixBytes) + " characters, printable ASCII without blanks");
-  }
-  draft->key->record.legacy_prefix = prefix;
-  if (draft->key->record.preview.empty()) {
-    draft->key->record.preview = std::string(prefix) + "...";
-  }
-  return true;
-}
-
-bool take_plain(const ImportRules &rules, Draft *draft) {
-  switch (keys::take_plain_key(draft->plain, rules, draft->key)) {
-    case PlainKey::taken:
-      break;
-    case PlainKey::not_sendable:
-      return draft->fail("key has to be printable ASCII without blanks, as it is sent in a header field");
-    case PlainKey::too_long:
-      return draft->fail("key is longer than " + std::to_string(kMaxBcryptKeyBytes) +
-                         " bytes, and bcrypt reads no further; use --verifier sha256");
-    case PlainKey::weak:
-      return draft->fail(
-          "key seems to have less than 128 random bits; replace it, name its form with --format, or use --weak");
-  }
-  return true;
-}
-
-bool take_sha256(Draft *draft) {
-  draft->key->record.verifier_kind = VerifierKind::sha256;
-  draft->key->record.verifier = view_of(draft->sha);
-  return index_by(locator_of(draft->sha), &draft->key->record);
-}
-
-bool take_verifier(const ImportRules &rules, Draft *draft) {
-  const bool hashed = draft->has_sha256 || draft->has_bcrypt || draft->has_prefix || draft->has_locator;
-  if (draft->has_plain && !hashed) {
-    return take_plain(rules, draft);
-  }
-  if (draft->has_plain || !hashed || (draft->has_sha256 && (draft->has_prefix || draft->has_locator)) ||
-      (!draft->has_bcrypt && !draft->has_sha256) ||
-      (draft->has_bcrypt && !draft->has_sha256 && !draft->has_prefix && !draft->has_locator)) {
-    return draft->fail("needs exactly one of sha256, sha256 and bcrypt, bcrypt and prefix, or key");
-  }
-  if (!draft->has_bcrypt) {
-    return take_sha256(draft);
-  }
-  if (!take_bcrypt(draft) || (draft->has_prefix && !take_prefix(draft))) {
-    return false;
-  }
-  return (!draft->has_sha256 && !draft->has_locator) ||
-         index_by(draft->has_sha256 ? locator_of(draft->sha) : draft->locator, &draft->key->record);
-}
-
-// What is shown of a key must not be all of it. Of a bcrypt hash and a plain prefix alone nobody can tell.
-bool hides_key(const Draft &draft) {
-  const auto &record = draft.key->record;
-  const std::string_view preview = record.preview;
-  const bool shown = (draft.has_plain && preview.find(draft.plain) != std::string_view::npos) ||
-                     (record.indexed && locator_of(sha256(preview)) == record.locator);
-  return !shown || draft.fail("preview holds the key itself, which is never stored; leave it out, or shorten it");
 }
 
 }  // namespace
@@ -333,8 +222,8 @@ bool parse_import_line(std::string_view line, const ImportRules &rules, Imported
   Draft draft{};
   draft.key = key;
   draft.error = error;
-  const bool taken = take_members(object, &draft) && take_verifier(rules, &draft) && hides_key(draft);
-  if (draft.has_plain) {
+  const bool taken = take_members(object, &draft) && take_verifier(draft.verifier, rules, key, error);
+  if (draft.verifier.has_plain) {
     for (auto &[name, value] : object.members) {
       wipe(value.text.data(), value.text.size());
     }
@@ -343,7 +232,7 @@ bool parse_import_line(std::string_view line, const ImportRules &rules, Imported
     return false;
   }
   auto &record = key->record;
-  if (!draft.has_plain) {
+  if (!draft.verifier.has_plain) {
     key->shape = shape_by_preview(record.preview);
   }
   if (record.state == KeyState::pending) {

@@ -115,7 +115,7 @@ Outcome decide_about(CredentialReader &reader, std::string_view key, std::int64_
   LoneDecision decision({by.configured.policy, form.formats(), issuers, issuers.accepted()}, &reader);
   const auto answer = decision.ask(key, accepted, now_s);
   if (decision.verifier_failed()) {
-    return store_failed("bcrypt could not run: memory is exhausted");
+    return store_failed("the key's verifier could not run: memory is exhausted");
   }
   if (answer.reason == Reason::store_error) {
     return decision.store_trouble().ok() ? store_failed(kDamaged) : from_store(decision.store_trouble());

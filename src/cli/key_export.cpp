@@ -9,6 +9,42 @@
 namespace keyward::cli {
 namespace {
 
+// How it is recognised, and by what it is found where the verifier doesn't say it.
+void put_verifier(json::Writer *writer, const KeyRecord &record) {
+  bool by_itself = false;
+  switch (record.verifier_kind) {
+    case VerifierKind::sha256:
+      writer->member("sha256", to_hex(record.verifier));
+      by_itself = true;
+      break;
+    case VerifierKind::sha512:
+      writer->member("sha512", to_hex(record.verifier));
+      by_itself = record.locator_kind == LocatorKind::sha512;
+      break;
+    case VerifierKind::hmac_sha256:
+      writer->member("hmac_sha256", to_hex(record.verifier));
+      by_itself = record.locator_kind == LocatorKind::hmac_sha256;
+      break;
+    case VerifierKind::bcrypt:
+    case VerifierKind::legacy_prefix:
+    case VerifierKind::hash:
+      break;
+  }
+  if (record.indexed && !by_itself) {
+    writer->member("locator", to_hex(view_of(record.locator)));
+    if (record.locator_kind != LocatorKind::sha256) {
+      writer->member("locator_kind", to_text(record.locator_kind));
+    }
+  }
+  const bool is_hash = record.verifier_kind == VerifierKind::hash;
+  if (is_hash || record.verifier_kind == VerifierKind::bcrypt || record.verifier_kind == VerifierKind::legacy_prefix) {
+    writer->member(is_hash ? "hash" : "bcrypt", record.verifier);
+  }
+  if (!record.legacy_prefix.empty()) {
+    writer->member("prefix", record.legacy_prefix);
+  }
+}
+
 // The line that parse_import_line() makes the same record of.
 std::string export_line(const KeyRecord &record, const UsageRecord &usage) {
   json::Writer writer;
@@ -37,15 +73,7 @@ std::string export_line(const KeyRecord &record, const UsageRecord &usage) {
   time("expires_at", record.expires_at_s);
   time("last_used_at", usage.last_used_s);
   text("preview", record.preview);
-  if (record.verifier_kind == VerifierKind::sha256) {
-    writer.member("sha256", to_hex(record.verifier));
-  } else {
-    if (record.indexed) {
-      writer.member("locator", to_hex(view_of(record.locator)));
-    }
-    writer.member("bcrypt", record.verifier);
-    text("prefix", record.legacy_prefix);
-  }
+  put_verifier(&writer, record);
   time("changed_at", record.changed_at_s);
   time("overlap_until", record.overlap_until_s);
   text("predecessor", record.predecessor);

@@ -5,6 +5,7 @@
 #include "cli/arguments.hpp"
 #include "cli/author.hpp"
 #include "cli/command_line.hpp"
+#include "cli/import_pepper.hpp"
 #include "cli/import_reader.hpp"
 
 namespace keyward::cli {
@@ -14,7 +15,7 @@ constexpr std::uint64_t kDefaultCandidates = 8;
 constexpr std::uint64_t kMostCandidates = 64;
 
 struct Options {
-  InputFile file;
+  InputFile file, pepper;
   Text from, candidates, verifier;
   TextList formats;
   bool weak = false;
@@ -25,6 +26,7 @@ struct Request {
   keys::ImportRules rules;
   std::uint64_t candidates = kDefaultCandidates;
   ExportForm form = ExportForm::lines;
+  ImportPepper pepper;
 };
 
 Outcome read_request(const Options &options, std::int64_t now_s, Request *request) {
@@ -73,10 +75,10 @@ std::string text_of(const keys::ImportProblem &problem, const Request &request) 
     case Kind::key_taken:
       return "its key is in the store already, as " + std::string(problem.id) + revoked;
     case Kind::hash_twice:
-      return "its bcrypt hash is in the file or the store already";
+      return std::string(problem.is_bcrypt ? "its bcrypt hash" : "its hash") + " is in the file or the store already";
     case Kind::prefix_full:
       return "its prefix has more than " + std::to_string(candidates) + " keys, " + std::to_string(problem.stored) +
-             " of them in the store; --candidates allows more, at one bcrypt run each";
+             " of them in the store; --candidates allows more, at one run of a verifier each";
     case Kind::store_damaged:
       return "a record of the store that " + as_line(problem.line) +
              " was compared with is damaged; `keyward store check` names it";
@@ -129,8 +131,10 @@ Outcome write_batch(const Context &context, ImportBatch *batch, CredentialWriter
   }
   {
     Progress progress("writing", batch->size(), !context.json);
-    const auto answer = keys::in_transaction(writer, author(), kWaitMs, [&](WriteTxn &txn) {
-      return batch->write(txn, request.candidates, [&](std::size_t count) { progress.at(count); });
+    const auto answer = keys::in_transaction(writer, author(), kWaitMs, [&](WriteTxn &txn) -> keys::Answer {
+      StoreStatus status = batch->needs_pepper() ? request.pepper.write(txn, context.store) : StoreStatus();
+      return status.ok() ? batch->write(txn, request.candidates, [&](std::size_t count) { progress.at(count); })
+                         : keys::Answer(std::move(status));
     });
     if (!answer.ok()) {
       return from_answer(answer);
@@ -197,6 +201,10 @@ Outcome import_keys(Context &context, const Options &options) {
   if (const auto status = writer.open(context.store); !status.ok()) {
     return from_store(status);
   }
+  if (auto outcome = request.pepper.read(options.pepper, writer.reader(), context.store); !outcome.ok()) {
+    return outcome;
+  }
+  request.rules.pepper = request.pepper.view();
   ImportBatch batch;
   BadLines bad;
   std::vector<std::string> warnings;
@@ -211,6 +219,11 @@ Outcome import_keys(Context &context, const Options &options) {
   }
   for (const auto &note : warnings) {
     context.warn(note);
+  }
+  if (options.pepper.given && !batch.needs_pepper()) {
+    const std::string unused = "no line has hmac_sha256, so the pepper isn't kept";
+    context.warn(unused);
+    warnings.push_back(unused);
   }
   if (auto outcome = check_plans(context, writer.reader(), batch.plans(), context.json ? &warnings : nullptr);
       !outcome.ok()) {
@@ -233,15 +246,18 @@ void add_key_import(CommandLine &line) {
                "One object in each line: {\"id\"?, \"name\"?, \"subject\"?, \"plan\"?, \"scopes\"?, \"limits\"?, "
                "\"created_at\"?, \"expires_at\"?,\n"
                "\"last_used_at\"?, \"preview\"?, \"state\"?} and exactly one of {\"sha256\",\"bcrypt\"}, {\"sha256\"}, "
-               "{\"bcrypt\",\"prefix\"}, {\"key\"}.\n"
-               "sha256 is that of the whole key, 64 hexadecimal digits. All lines are checked first; either all are "
-               "imported or none.",
+               "{\"bcrypt\",\"prefix\"}, {\"key\"},\n"
+               "{\"hash\",\"sha256\"|\"sha512\"|\"hmac_sha256\"|\"prefix\"}, {\"sha512\"}, {\"hmac_sha256\"}. Digests "
+               "are of the "
+               "whole key, in hexadecimal or base64.\n"
+               "All lines are checked first; either all are imported or none.",
                "keyward key import old-keys.jsonl --dry-run")
       .input("FILE", &options->file, "a file, or - for standard input")
       .option("--from", "kong|apisix|unkey|csv", &options->from,
               "the file is another system's export; see docs/migrate")
       .option("--candidates", "N", &options->candidates,
-              "keys that may share a prefix, 1 to 64 (default 8): each costs a bcrypt run")
+              "keys that may share a prefix, 1 to 64 (default 8): each costs a run of its verifier")
+      .input_option("--pepper-file", "F", &options->pepper, "the secret of hmac_sha256, which the store keeps")
       .list("--format", "FORMAT", &options->formats, "what plain keys look like, as for key create; repeatable")
       .option("--verifier", "bcrypt[:COST]|sha256", &options->verifier,
               "how plain keys are stored (default: the first format's)")

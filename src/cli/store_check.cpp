@@ -27,6 +27,7 @@ class Check {
     walk_keys();
     check_subject_keys();
     check_prefixes();
+    check_locators();
     find_strays();
     walk_denials();
     walk_journal();
@@ -115,6 +116,11 @@ class Check {
     note_plan(found.key.plan);
     if (!found.key.subject.empty()) {
       ++keys_of_[std::string(found.key.subject)];
+    }
+    needs_pepper_ = needs_pepper_ || found.key.verifier_kind == VerifierKind::hmac_sha256 ||
+                    found.key.locator_kind == LocatorKind::hmac_sha256;
+    if (found.key.locator_kind != LocatorKind::sha256) {
+      ++locators_[static_cast<std::size_t>(found.key.locator_kind) - 1];
     }
     if (found.key.indexed) {
       ++report_->indexed;
@@ -259,6 +265,18 @@ class Check {
     }
   }
 
+  // Keys that another digest names are found only where their number says that there are any.
+  void check_locators() {
+    CredentialReader::LocatorCounts counts;
+    if (broken_keys_.empty() && (reader_.count_locators(&counts) != StoreCode::ok || counts != locators_)) {
+      add("index", "", "how many keys are found by another digest than SHA-256 is recorded wrongly");
+    }
+    Sha256 digest;
+    if (const auto status = needs_pepper_ ? reader_.hmac("x", &digest) : StoreStatus(); !status.ok()) {
+      add("pepper", "", status.text);
+    }
+  }
+
   // A branch that leads elsewhere takes all that was under it away, and no checksum tells: what was counted is fewer
   // then.
   void check_reach() {
@@ -310,6 +328,8 @@ class Check {
   std::set<std::pair<keyward::Table, std::string>> told_entries_;
   std::set<std::string, std::less<>> plans_, missing_plans_;
   std::map<std::string, std::uint64_t> keys_of_, keys_under_;
+  CredentialReader::LocatorCounts locators_ = {};
+  bool needs_pepper_ = false;
 };
 
 }  // namespace

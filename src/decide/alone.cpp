@@ -7,7 +7,7 @@
 #include <string>
 
 #include "decide/decide.hpp"
-#include "key/verifier.hpp"
+#include "key/hash_verifier.hpp"
 
 namespace keyward {
 namespace {
@@ -25,6 +25,7 @@ class AtOnce final : public Background {
   // Kept until the decision has let go of its snapshot of the store: bcrypt takes its time.
   bool verify(const VerifierRun &run) override {
     key = run.key;
+    kind = run.kind;
     hash = run.hash;
     tag = run.tag;
     return true;
@@ -37,6 +38,7 @@ class AtOnce final : public Background {
   void note_overflow(std::string_view) noexcept override {}
 
   std::string_view key;
+  VerifierKind kind = VerifierKind::bcrypt;
   std::string hash;
   Digest tag = {};
   StoreStatus store;
@@ -95,7 +97,7 @@ Outcome LoneDecision::ask(std::string_view text, const Accepted &accepted, std::
     if (decide({with, asked, place, my.background, state, outcome})) {
       return outcome;
     }
-    const Match match = bcrypt_matches(my.background.key, my.background.hash);
+    const Match match = slow_matches(my.background.kind, my.background.key, my.background.hash);
     state.wait_failed = my.verifier_failed = match == Match::failed;
     if (match != Match::failed) {
       state.verifying->add(my.background.tag, match == Match::yes);

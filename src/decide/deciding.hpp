@@ -66,12 +66,13 @@ struct Question {
 struct VerifierRun {
   std::string_view key;  // the whole credential
   Sha256 sha = {};
-  std::string_view hash;   // the record's bcrypt hash
+  VerifierKind kind = VerifierKind::bcrypt;
+  std::string_view hash;   // the record's verifier, a slow one
   Digest tag = {};         // the record's seal
   Digest usage_name = {};  // the record's, for the shared proof
-  // Runs of one name are one run. For legacy prefixes the name is the prefix's, so that there is one at a time.
+  // Runs of one name are one run. For plain prefixes the name is the prefix's, so that there is one at a time.
   Digest name = {};
-  // One of those that a legacy prefix names, which anybody can have run: it has a small queue of its own and a small
+  // One of those that a plain prefix names, which anybody can have run: it has a small queue of its own and a small
   // share of the gate, and under one name only the same key may wait for a run; another is busy.
   bool candidate = false;
 };
@@ -103,7 +104,8 @@ class Background {
   // Looks at signatures; what comes of it goes to RequestState::checked. true: the request waits for it. false: too many
   // do.
   virtual bool check_signature(SignatureRun run) = 0;
-  // Files a legacy-prefix key under its SHA-256, where its record is still the one with this seal.
+  // Files a key under its SHA-256 that was found by its plain prefix or another digest, where its record is still the
+  // one with this seal.
   virtual void refile(std::string_view id, const Digest &usage_name, const Digest &tag, const Sha256 &sha) = 0;
   // For a token that may be good by the next sets of these issuers (jwt::Verdict::awaited).
   virtual KeysAwaited await_keys(const std::vector<std::size_t> &issuers) = 0;

@@ -3,19 +3,13 @@
 
 #include <algorithm>
 
+#include "decide/candidate_failures.hpp"
+#include "decide/key_digests.hpp"
 #include "decide/limits.hpp"
-#include "key/verifier.hpp"
+#include "key/hash_verifier.hpp"
 
 namespace keyward {
 namespace {
-
-// Failed verifiers of one plain prefix of legacy keys that are run for in a minute.
-constexpr Rate kLegacyFailures = {10, 60};
-constexpr std::uint64_t kLegacyFailuresName = 0x6c65676163790001;
-// And of all prefixes together, as there may be thousands: more than two runs a second are more than one place of the
-// gate has time for, beside others.
-constexpr Rate kAllLegacyFailures = {120, 60};
-constexpr std::uint64_t kAllLegacyFailuresName = 0x6c65676163790002;
 
 // Looks up the principal of one key. Holds what that needs, so that its steps can be small.
 class KeyLookup {
@@ -26,7 +20,9 @@ class KeyLookup {
         zone_(one.with.zone),
         outcome_(one.outcome),
         key_(one.asked.credential.text),
-        now_s_(one.asked.now_s) {}
+        now_s_(one.asked.now_s),
+        digests_(key_, store_),
+        failures_(one) {}
 
   Conclusion run() {
     PrincipalCache &principals = one_.with.principals;
@@ -65,6 +61,8 @@ class KeyLookup {
   }
 
  private:
+  enum class Proof { matched, not_matched, unknown };
+
   bool is_well_formed() const noexcept { return one_.asked.credential.format->has_characters(key_); }
 
   Conclusion find() {
@@ -73,7 +71,11 @@ class KeyLookup {
     exhausted_s_ = failures_exhausted(one_);
     sha_ = sha256(key_);
     CredentialReader::FoundKey found;
-    switch (store_.find_key(locator_of(sha_), &found)) {
+    StoreCode code = store_.find_key(locator_of(sha_), &found);
+    if (code == StoreCode::not_found) {
+      code = find_by_other_digest(&found);
+    }
+    switch (code) {
       case StoreCode::ok:
         return admit_found(found);
       case StoreCode::not_found:
@@ -83,8 +85,29 @@ class KeyLookup {
     }
   }
 
-  // A key that was found under its SHA-256: nobody gets here without having the whole key, so its state may be told,
-  // and is looked at first: a revoked key costs no bcrypt.
+  // Keys that are known by another system's digest, until their first success.
+  StoreCode find_by_other_digest(CredentialReader::FoundKey *found) {
+    const unsigned kinds = store_.other_locators();
+    StoreCode code = StoreCode::not_found;
+    for (const LocatorKind kind : {LocatorKind::sha512, LocatorKind::hmac_sha256}) {
+      if ((kinds >> static_cast<unsigned>(kind) & 1) != 0 && code == StoreCode::not_found) {
+        std::string_view digest;
+        code = compute(kind, &digest) ? store_.find_key(locator_of(kind, digest), found) : StoreCode::no_secret;
+      }
+    }
+    return code;
+  }
+
+  bool compute(LocatorKind kind, std::string_view *digest) {
+    const StoreStatus status = digests_.find(kind, digest);
+    if (!status.ok()) {
+      one_.background.note_store(status);
+    }
+    return status.ok();
+  }
+
+  // A key that was found by a digest: nobody gets here without having the whole key, so its state may be told, and is
+  // looked at first: a revoked key costs no bcrypt.
   Conclusion admit_found(const CredentialReader::FoundKey &found) {
     recognise(found);
     const Proof proof = proof_of(found);
@@ -94,19 +117,25 @@ class KeyLookup {
     if (const Reason reason = reason_of_state(found.key, now_s_); reason != Reason::none) {
       return reason;
     }
-    if (found.key.verifier_kind == VerifierKind::sha256) {
-      if (!sha256_matches(sha_, found.key.verifier)) {
-        return Reason::invalid_key;
+    switch (found.key.verifier_kind) {
+      case VerifierKind::sha256:
+        return admit_digest(found, proof, view_of(sha_));
+      case VerifierKind::sha512:
+      case VerifierKind::hmac_sha256: {
+        std::string_view digest;
+        const bool is_hmac = found.key.verifier_kind == VerifierKind::hmac_sha256;
+        return compute(is_hmac ? LocatorKind::hmac_sha256 : LocatorKind::sha512, &digest)
+                   ? admit_digest(found, proof, digest)
+                   : Reason::store_error;
       }
-      if (proof != Proof::matched) {
-        // Costs nothing to prove again, but a key that was proved is not held up by others' failures.
-        zone_.keys->remember(found.usage_name, sha_, found.tag);
-      }
-      return build(found);
+      case VerifierKind::bcrypt:
+      case VerifierKind::legacy_prefix:
+      case VerifierKind::hash:
+        break;
     }
     switch (proof) {
       case Proof::matched:
-        return build(found);
+        return build_and_refile(found);
       case Proof::not_matched:
         return Reason::invalid_key;
       case Proof::unknown:
@@ -115,12 +144,23 @@ class KeyLookup {
     return verify(found, keyed_digest(*zone_.secret, view_of(sha_), view_of(found.tag)), false);
   }
 
+  Reason admit_digest(const CredentialReader::FoundKey &found, Proof proof, std::string_view digest) {
+    if (!digest_matches(digest, found.key.verifier)) {
+      return Reason::invalid_key;
+    }
+    if (proof != Proof::matched) {
+      // Costs nothing to prove again, but a key that was proved is not held up by others' failures.
+      zone_.keys->remember(found.usage_name, sha_, found.tag);
+    }
+    return build_and_refile(found);
+  }
+
   Reason refuse_failing() const noexcept {
     outcome_.retry_after_s = exhausted_s_;
     return Reason::too_many_failures;
   }
 
-  // Keys that are known by a plain prefix only, until their first success. Each candidate is a bcrypt run, so they are
+  // Keys that are known by a plain prefix only, until their first success. Each candidate is a slow run, so they are
   // few, one at a time, and failures are counted.
   Conclusion try_candidates() {
     Conclusion conclusion = Reason::invalid_key;
@@ -132,7 +172,7 @@ class KeyLookup {
       }
     }
     if (conclusion == Reason::busy) {
-      outcome_.retry_after_s = used_up_s_;
+      outcome_.retry_after_s = failures_.used_up_s();
     }
     return conclusion;
   }
@@ -140,29 +180,31 @@ class KeyLookup {
   // Leaves the conclusion as it is where no candidate decides.
   void try_prefix(std::string_view prefix, Conclusion *conclusion) {
     const StoreCode code = store_.for_each_candidate(prefix, [&](const CredentialReader::FoundKey &found) {
+      if (!fits_slow(found.key.verifier_kind, key_, found.key.verifier)) {
+        return true;
+      }
       switch (proof_of(found)) {
         case Proof::not_matched:
           return true;
         case Proof::matched:
           // Only now may its state be told.
-          forgive_failure();
+          failures_.forgive();
           recognise(found);
           *conclusion = reason_of_state(found.key, now_s_);
           if (*conclusion == Reason::none) {
-            *conclusion = build(found);
-            one_.background.refile(found.id, found.usage_name, found.tag, sha_);
+            *conclusion = build_and_refile(found);
           }
           return false;
         case Proof::unknown:
           break;
       }
-      if (!count_failure(prefix)) {
+      if (!failures_.count(prefix)) {
         *conclusion = Reason::busy;
         return false;
       }
       *conclusion = verify(found, keyed_digest(*zone_.secret, "legacy-prefix run", prefix), true);
       if (*conclusion == Reason::busy) {
-        forgive_failure();
+        failures_.forgive();
       }
       return false;
     });
@@ -172,64 +214,11 @@ class KeyLookup {
     }
   }
 
-  // A failure is counted before the run, so that requests of several workers at once can't fail more often than that,
-  // and forgiven when there was none. false: there were enough, of this prefix or of all.
-  bool count_failure(std::string_view prefix) {
-    Charge own, all;
-    own.name = keyed_digest(*zone_.secret, "legacy-prefix failures", prefix);
-    own.limit_name = kLegacyFailuresName;
-    own.rate = kLegacyFailures;
-    all.name = keyed_digest(*zone_.secret, "all legacy-prefix failures");
-    all.limit_name = kAllLegacyFailuresName;
-    all.rate = kAllLegacyFailures;
-    if (count(own, &obtain_verifying().legacy_failure) && count(all, &obtain_verifying().any_legacy_failure)) {
-      return true;
-    }
-    forgive_failure();
-    return false;
-  }
-
-  // Once for a request and a window: a key may begin with several prefixes.
-  bool count(const Charge &charge, CountedFailure *counted) noexcept {
-    if (counted->charged_ms != 0 && counted->charge.name == charge.name) {
-      return true;
-    }
-    counted->charge = charge;
-    const WindowState state = zone_.addresses->charge(charge, one_.asked.now_ms);
-    counted->charged_ms = state.admitted ? std::max<std::uint64_t>(state.charged_ms, 1) : 0;
-    if (!state.admitted) {
-      used_up_s_ = std::max(used_up_s_, static_cast<std::uint32_t>(seconds_up(state.retry_ms)));
-    }
-    return state.admitted;
-  }
-
-  void forgive_failure() const noexcept {
-    Verifying *verifying = one_.state.verifying.get();
-    if (verifying == nullptr) {
-      return;
-    }
-    for (CountedFailure *counted : {&verifying->legacy_failure, &verifying->any_legacy_failure}) {
-      if (counted->charged_ms != 0) {
-        zone_.addresses->give_back(counted->charge, counted->charged_ms, one_.asked.now_ms);
-        counted->charged_ms = 0;
-      }
-    }
-  }
-
-  Verifying &obtain_verifying() {
-    if (!one_.state.verifying) {
-      one_.state.verifying = std::make_unique<Verifying>();
-    }
-    return *one_.state.verifying;
-  }
-
   void recognise(const CredentialReader::FoundKey &found) noexcept {
     outcome_.usage_name = found.usage_name;
     outcome_.has_usage_name = true;
     found_id_ = found.id;
   }
-
-  enum class Proof { matched, not_matched, unknown };
 
   // What is known about this key and this record's verifier: proved by any worker at any time, or found out by a run of
   // this request.
@@ -247,12 +236,12 @@ class KeyLookup {
   }
 
   Conclusion verify(const CredentialReader::FoundKey &found, const Digest &name, bool candidate) {
-    if (!fits_bcrypt(key_)) {
+    if (!fits_slow(found.key.verifier_kind, key_, found.key.verifier)) {
       return Reason::invalid_key;
     }
     RequestState &state = one_.state;
     // A run that failed to run, one that took too long, or a record that changes faster than bcrypt runs.
-    Verifying &verifying = obtain_verifying();
+    Verifying &verifying = obtain_verifying(state);
     if (state.wait_failed || state.wait_expired || verifying.count == Verifying::kMaxAnswers) {
       return Reason::busy;
     }
@@ -263,12 +252,21 @@ class KeyLookup {
     VerifierRun run;
     run.key = key_;
     run.sha = sha_;
+    run.kind = found.key.verifier_kind;
     run.hash = found.key.verifier;
     run.tag = found.tag;
     run.usage_name = found.usage_name;
     run.name = name;
     run.candidate = candidate;
     return one_.background.verify(run) ? Conclusion(kWaits) : Reason::busy;
+  }
+
+  Reason build_and_refile(const CredentialReader::FoundKey &found) {
+    const Reason reason = build(found);
+    if (reason == Reason::none && (!found.key.indexed || found.key.locator_kind != LocatorKind::sha256)) {
+      one_.background.refile(found.id, found.usage_name, found.tag, sha_);
+    }
+    return reason;
   }
 
   Reason build(const CredentialReader::FoundKey &found) {
@@ -292,10 +290,11 @@ class KeyLookup {
   Outcome &outcome_;
   std::string_view key_;
   std::int64_t now_s_;
+  KeyDigests digests_;
+  CandidateFailures failures_;
   std::uint32_t exhausted_s_ = 0;  // by=failures: the address may try again in so many seconds
   Sha256 sha_ = {};
-  std::uint32_t used_up_s_ = 0;  // the failures of legacy keys are used up for so many seconds
-  std::string_view found_id_;    // in the snapshot
+  std::string_view found_id_;  // in the snapshot
 };
 
 }  // namespace

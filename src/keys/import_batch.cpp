@@ -15,6 +15,7 @@
 #include "key/key_strength.hpp"
 #include "key/verifier.hpp"
 #include "keys/mint.hpp"
+#include "store/environment/layout.hpp"
 
 namespace keyward::keys {
 namespace {
@@ -99,7 +100,9 @@ void ImportBatch::add(std::uint32_t line, ImportedKey &&key) {
   if (key.uses != 0 || key.last_used_s != 0) {
     used_.push_back({index, key.uses, key.last_used_s});
   }
-  if (record.verifier_kind == VerifierKind::legacy_prefix) {
+  needs_pepper_ = needs_pepper_ || record.verifier_kind == VerifierKind::hmac_sha256 ||
+                  record.locator_kind == LocatorKind::hmac_sha256;
+  if (!record.indexed) {
     prefixes_[record.legacy_prefix].push_back({index, record.verifier});
   }
   Entry entry;
@@ -197,7 +200,9 @@ Answer ImportBatch::check_prefixes(CredentialReader &reader, std::size_t candida
     for (const auto &key : keys) {
       const auto line = entries_[key.entry].line;
       if (!hashes.insert(key.hash).second) {
-        tell(problem(Kind::hash_twice, line));
+        ImportProblem twice = problem(Kind::hash_twice, line);
+        twice.is_bcrypt = is_bcrypt_hash(key.hash);
+        tell(twice);
       } else if (hashes.size() > candidates) {
         ImportProblem full = problem(Kind::prefix_full, line);
         full.stored = stored;
@@ -214,6 +219,11 @@ Answer ImportBatch::check(CredentialReader &reader, std::size_t candidates, cons
   CredentialReader::Stats stats;
   if (StoreStatus status = reader.stats(&stats); !status.ok()) {
     return status;
+  }
+  const bool newer =
+      std::any_of(entries_.begin(), entries_.end(), [](const Entry &entry) { return is_tagged_record(entry.content); });
+  if (newer && stats.version < kJournalVersion) {
+    return StoreStatus{StoreCode::other_version, kNeedsUpgrade};
   }
   const Answer answer = stats.keys > 0 ? check_store(reader, tell) : Answer();
   return answer.ok() ? check_prefixes(reader, candidates, tell) : answer;

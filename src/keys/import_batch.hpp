@@ -24,6 +24,7 @@ struct ImportRules {
   std::vector<KeyFormat> formats;  // that plain keys may have
   VerifierChoice verifier;         // how plain keys are stored
   std::int64_t now_s = 0;
+  std::string_view pepper;  // of the HMACs; empty: none is known
 };
 
 struct ImportedKey {
@@ -52,7 +53,7 @@ struct ImportProblem {
     key_twice,       // likewise
     id_taken,        // the store has it
     key_taken,       // the store has it, as `id`
-    hash_twice,      // its bcrypt hash is in the import or in the store already
+    hash_twice,      // its slow hash is in the import or in the store already
     prefix_full,     // more keys under its plain prefix than may be; `stored` of them are in the store
     store_damaged,   // where this key would go
     prefix_damaged,  // the store, under this key's plain prefix
@@ -62,6 +63,7 @@ struct ImportProblem {
   std::string_view id;
   bool is_revoked = false;  // what the store has
   std::size_t stored = 0;
+  bool is_bcrypt = false;  // of hash_twice
 };
 using TellProblem = std::function<void(const ImportProblem &)>;
 
@@ -101,6 +103,7 @@ class ImportBatch {
   std::size_t plain_keys() const noexcept { return waiting_.size(); }
   const std::set<std::string> &plans() const noexcept { return plans_; }
   const NeededFormats &needed_formats() const noexcept { return needed_formats_; }
+  bool needs_pepper() const noexcept { return needs_pepper_; }
 
  private:
   // As it will lie in the store, in texts_: a tenth of what a KeyRecord takes.
@@ -139,6 +142,7 @@ class ImportBatch {
   std::map<std::string, std::vector<Prefixed>> prefixes_;
   std::set<std::string> plans_;
   NeededFormats needed_formats_;
+  bool needs_pepper_ = false;
 };
 
 }  // namespace keyward::keys

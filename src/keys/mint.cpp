@@ -17,7 +17,8 @@ bool is_possible(const Minting &minting) noexcept {
 }
 
 void follow(const KeyRecord &old, Minting *minting) noexcept {
-  if (old.verifier_kind == VerifierKind::sha256) {
+  const VerifierKind kind = old.verifier_kind;
+  if (kind == VerifierKind::sha256 || kind == VerifierKind::sha512 || kind == VerifierKind::hmac_sha256) {
     minting->verifier.kind = VerifierKind::sha256;
   }
 }

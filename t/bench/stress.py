@@ -12,28 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from harness.tokens import Issuers, Signer
-from lab import CLIENT_CPU, GUARDED, PLAN, QUIET, SERVER_CPU, Site, Spread, Target, compare, find_build, start_edge, wrk
+from hash_flood import hash_flood
+from lab import CLIENT_CPU, GUARDED, PLAN, SERVER_CPU, Site, Spread, Target, compare, find_build, start_edge, wrk
 from made_keys import import_keys, make_keys, wrk_script
+from proven import BCRYPT_THREADS, PACE_MS, PROVEN, bcrypt_edge, on_cpu, with_proven_clients
 from report import Row, Section
 from sender import SKIP, percentile, request_for, send, send_each
 from speed import TOKEN_RULES
 
-BCRYPT_THREADS = 2
 NEW_KEYS_RATE = 200  # a second
 COMMIT_RATE = 500  # a second
-PROVEN = 16  # clients whose keys are remembered
-PACE_MS = 5  # after each answer, so that they leave the worker time, as clients do
-
-
-@contextlib.contextmanager
-def on_cpu(cpu):
-    """This thread, which sends, on one processor; not what is started meanwhile by others."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {cpu})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 @contextlib.contextmanager
@@ -53,24 +41,6 @@ def statuses(answers):
 
 
 # --- 200 new keys a second ---------------------------------------------------------------------------------------------
-
-
-def with_proven_clients(edge, script, seconds, send_beside):
-    """wrk as PROVEN clients at their pace while send_beside() sends; (its Run, what send_beside answered)."""
-    with ThreadPoolExecutor(1) as threads:
-        running = threads.submit(wrk, edge.url("/guarded"), {}, seconds, PROVEN, script)
-        with on_cpu(CLIENT_CPU):
-            answers = send_beside()
-        return running.result(), answers
-
-
-def bcrypt_edge(site):
-    """The event loop and its bcrypt threads may run on any processor, as they would; wrk and the sender keep to one."""
-    return site.start(
-        http=f"{QUIET}\nkeyward_bcrypt_concurrency {BCRYPT_THREADS};",
-        server=GUARDED,
-        log_level="error",
-    )
 
 
 def new_keys(options, tell):
@@ -467,6 +437,7 @@ SCENARIOS = {
     "new_keys": new_keys,
     "random_keys": random_keys,
     "forged_tokens": forged_tokens,
+    "hash_flood": hash_flood,
     "commits": commits,
     "cold_start": cold_start,
     "reloads": reloads,

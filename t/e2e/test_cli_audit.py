@@ -252,6 +252,15 @@ def test_an_older_store_is_served_and_changed_as_it_is(edge, kw, old_store):
     assert "upgrade" in kw("store", "stats", json=False)
 
 
+def test_an_older_store_takes_no_keys_that_older_workers_can_not_read(kw, old_store):
+    line = lines({"id": "newer", "sha512": "00" * 64})
+    for arguments in ([], ["--dry-run"]):
+        refuses(kw, "key", "import", "-", *arguments, input=line, status=3, says="run `keyward store upgrade`")
+    assert kw("store", "stats")["keys"] == 2
+    kw("store", "upgrade")
+    assert kw("key", "import", "-", input=line)["imported"] == 1
+
+
 def test_upgrade_while_newer_workers_read_it(edge, kw, old_store):
     e = edge(location="keyward on;", workers=2)
     headers = {"X-API-Key": FORMAT_1_KEY["key"]}

@@ -39,11 +39,13 @@ class CredentialStore::RefileJob final : public Job {
     KeyRecord record;
     const StoreStatus found = txn.get_key(id_, &record);
     // Another worker was first, or the key is gone.
-    if (!found.ok() || record.indexed || seal.tag(Table::keys, id_, encode(record)) != tag_) {
+    const bool is_filed = record.indexed && record.locator_kind == LocatorKind::sha256;
+    if (!found.ok() || is_filed || seal.tag(Table::keys, id_, encode(record)) != tag_) {
       return {StoreCode::not_found, {}};
     }
     record.indexed = true;
     record.locator = locator_of(sha_);
+    record.locator_kind = LocatorKind::sha256;
     StoreStatus replaced = txn.replace_key(record);
     *filed_tag = seal.tag(Table::keys, id_, encode(record));
     return replaced;
@@ -63,15 +65,23 @@ void CredentialStore::open() { note(reader_.open(folder_)); }
 
 void CredentialStore::refresh() {
   StoreStatus status = reader().refresh();
-  if (status.ok() && !writer_) {
-    status = reader_.begin();
-    if (status.ok()) {
-      const bool legacy = reader_.legacy_prefix_lengths() != 0;
-      reader_.end();
-      status = legacy && !writer_refused_ ? open_for_changes() : status;
-    }
+  bool unfiled = false;
+  status = status.ok() ? look(&unfiled) : status;
+  if (status.ok() && unfiled && !writer_ && !writer_refused_) {
+    status = open_for_changes();
   }
   note(status);
+}
+
+// So that requests find the pepper read, and the log says for as long as it can't be.
+StoreStatus CredentialStore::look(bool *unfiled) {
+  CredentialReader &store = reader();
+  const Snapshot snapshot(store);
+  if (!snapshot.status().ok()) {
+    return writer_ ? StoreStatus() : snapshot.status();  // a write that is under way is no trouble
+  }
+  *unfiled = store.has_keys_to_refile();
+  return store.prepare_pepper();
 }
 
 // What reading comes to: where it can't be opened for changes, it is open for reading again.
@@ -90,8 +100,8 @@ StoreStatus CredentialStore::open_for_changes() {
   changes_.stop();
   writer_refused_ = true;
   ngx_log_error(NGX_LOG_WARN, log_, 0,
-                "keyward: legacy-prefix keys can't be indexed by their SHA-256, so each look-up "
-                "of them stays slow: %s",
+                "keyward: keys known by a plain prefix or another digest can't be indexed by their SHA-256, so each "
+                "look-up of them stays slow: %s",
                 opened.text.c_str());
   return reader_.is_open() ? StoreStatus() : reader_.open(folder_);
 }

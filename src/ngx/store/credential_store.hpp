@@ -15,7 +15,7 @@
 
 namespace keyward {
 
-// Read-only, unless keys of the legacy-prefix kind have to be filed anew: then this process writes as well, in a thread
+// Read-only, unless keys that are known by a plain prefix or another digest have to be filed anew: then this process writes as well, in a thread
 // that does nothing but change credentials, so that no change waits behind what usage there is to store.
 class CredentialStore {
  public:
@@ -27,7 +27,7 @@ class CredentialStore {
 
   CredentialReader &reader() noexcept { return writer_ ? writer_->reader() : reader_; }
 
-  // Files a legacy-prefix key under its SHA-256, where its record is still the one with this seal.
+  // Files a key under its SHA-256, where its record is still the one with this seal.
   void refile(std::string_view id, const Digest &usage_name, const Digest &tag, const Sha256 &sha);
   // Waits for the change that is under way, and drops those that are queued.
   void stop() noexcept { changes_.stop(); }
@@ -39,6 +39,7 @@ class CredentialStore {
   class RefileJob;
   void note(const StoreStatus &status) noexcept;
   StoreStatus open_for_changes();
+  StoreStatus look(bool *unfiled);
 
   const std::string folder_;
   Zone *zone_;

@@ -1,20 +1,21 @@
-// Starting bcrypt runs, and waking those that wait for them.
+// Starting runs of slow verifiers, and waking those that wait for them.
 #include "ngx/worker/verification.hpp"
 
-#include "key/verifier.hpp"
+#include "key/hash_verifier.hpp"
 #include "ngx/worker/worker.hpp"
 
 namespace keyward {
 namespace {
 
-// The longest that a request waits for bcrypt. The queue is bounded so that this is far off; the timer is also what
+// The longest that a request waits for one. The queue is bounded so that this is far off; the timer is also what
 // keeps a worker that shuts down from leaving while a request waits.
 constexpr ngx_msec_t kMaxWaitMs = 30000;
 
-class BcryptJob final : public Job {
+class VerifierJob final : public Job {
  public:
-  BcryptJob(Worker &worker, const VerifierRun &request)
+  VerifierJob(Worker &worker, const VerifierRun &request)
       : worker_(worker),
+        kind_(request.kind),
         key_(request.key),
         hash_(request.hash),
         sha_(request.sha),
@@ -25,7 +26,7 @@ class BcryptJob final : public Job {
         candidate_(request.candidate),
         until_ms_(now_ms() + kMaxWaitMs) {}
 
-  ~BcryptJob() override { wipe(key_.data(), key_.size()); }
+  ~VerifierJob() override { wipe(key_.data(), key_.size()); }
 
   void run() noexcept override {
     // Whoever held a place under the same name may have proved this very key, in whatever worker.
@@ -41,7 +42,7 @@ class BcryptJob final : public Job {
       match_ = Match::yes;
       return;
     }
-    match_ = bcrypt_matches(key_, hash_);
+    match_ = slow_matches(kind_, key_, hash_);
     if (match_ == Match::yes) {
       // Before the place is given up, so that a thread of another worker that waits for it finds the proof.
       worker_.zone.keys->remember(usage_name_, sha_, tag_);
@@ -67,7 +68,7 @@ class BcryptJob final : public Job {
  private:
   // A candidate may never have its turn: then nobody waits for it any more at some time.
   static bool is_in_vain(void *context) noexcept {
-    const auto *job = static_cast<const BcryptJob *>(context);
+    const auto *job = static_cast<const VerifierJob *>(context);
     return job->worker_.closing.load() || (job->candidate_ && now_ms() >= job->until_ms_);
   }
 
@@ -78,6 +79,7 @@ class BcryptJob final : public Job {
   }
 
   Worker &worker_;
+  const VerifierKind kind_;
   std::string key_, hash_;
   Sha256 sha_;
   Digest tag_, usage_name_, name_, work_;
@@ -104,7 +106,7 @@ bool start_verification(Worker &worker, RequestContext *ctx, const VerifierRun &
   const auto entry = worker.verifications.runs.emplace(request.name, std::move(run)).first;
   std::unique_ptr<Job> job;
   try {
-    job = std::make_unique<BcryptJob>(worker, request);
+    job = std::make_unique<VerifierJob>(worker, request);
   } catch (...) {
     worker.verifications.runs.erase(entry);
     throw;

@@ -1,4 +1,4 @@
-// bcrypt off the event loop: one run for all requests of this worker that bring the same key, any number of which may
+// bcrypt and all that is as slow, off the event loop: one run for all requests of this worker that bring the same key, any number of which may
 // leave.
 #pragma once
 

@@ -71,7 +71,7 @@ ThreadPool *Worker::candidate_pool() noexcept {
   const std::size_t queue = bcrypt_concurrency * kQueuePerThread / kCandidatesPart;
   if (!candidate_pool_.start(threads, queue, "keyward old", cycle->log, kBcryptNiceness) && may_log_trouble()) {
     ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
-                  "keyward: can't start threads; legacy-prefix keys are refused with 503");
+                  "keyward: can't start threads; keys known by a plain prefix are refused with 503");
   }
   return candidate_pool_.get();
 }

@@ -47,6 +47,10 @@ StoreStatus read_secret(const std::string &path, Bytes<kSecretBytes> *secret, Se
 }
 
 StoreStatus write_secret(const std::string &path, const Bytes<kSecretBytes> &secret) {
+  return write_private_file(path, view_of(secret));
+}
+
+StoreStatus write_private_file(const std::string &path, std::string_view content) {
   const std::string made = path + ".making";
   unlink(made.c_str());
   StoreStatus status = create_if_missing(made, nullptr);
@@ -55,7 +59,7 @@ StoreStatus write_secret(const std::string &path, const Bytes<kSecretBytes> &sec
   }
   const File file(open(made.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
   errno = ENOSPC;  // what a short write means
-  if (!file || write(file.get(), secret.data(), secret.size()) != static_cast<ssize_t>(secret.size()) ||
+  if (!file || write(file.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size()) ||
       fsync(file.get()) != 0 || rename(made.c_str(), path.c_str()) != 0) {
     status = failure_of(errno, "write " + path);
     unlink(made.c_str());

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.hpp"
 #include "store/environment/seal.hpp"
@@ -42,6 +43,7 @@ SecretStamp stamp_of(const struct stat &st) noexcept;
 StoreStatus read_secret(const std::string &path, Bytes<kSecretBytes> *secret, SecretStamp *stamp);
 
 // Makes a file of mode 0600 with this content, on the disk when it returns, in the place of one that is there.
+StoreStatus write_private_file(const std::string &path, std::string_view content);
 StoreStatus write_secret(const std::string &path, const Bytes<kSecretBytes> &secret);
 
 // Whether nothing can be written there, whoever asks.

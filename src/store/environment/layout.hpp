@@ -3,6 +3,7 @@
 //   FOLDER/credentials/{data.mdb,lock.mdb}   keys, plans, subjects; workers read it
 //   FOLDER/usage/{data.mdb,lock.mdb}         use counts and limits' windows: what may be lost by a second
 //   FOLDER/secret                            32 bytes, mode 0600: the checksums' key
+//   FOLDER/pepper                            another system's secret, mode 0600, where keys were imported with one
 //   FOLDER/lock                              our writers' lock (fcntl): byte 0 credentials, byte 1 usage, byte 2 moves;
 //                                            far behind these, who reads which format (lock_file.hpp)
 //
@@ -41,6 +42,7 @@ inline constexpr const char kNextSuffix[] = ".next";
 inline constexpr const char kRetiringSuffix[] = ".retiring";
 
 inline std::string secret_file(const std::string &store) { return store + "/secret"; }
+inline std::string pepper_file(const std::string &store) { return store + "/pepper"; }
 inline std::string lock_file(const std::string &store) { return store + "/lock"; }
 
 }  // namespace keyward

@@ -15,8 +15,9 @@ Rights look_at_rights(const std::string &store) {
     return rights;
   }
   const std::string credentials = credentials_folder(store), usage = usage_folder(store);
-  for (const std::string &path : {store, secret_file(store), lock_file(store), credentials, credentials + "/data.mdb",
-                                  credentials + "/lock.mdb", usage, usage + "/data.mdb", usage + "/lock.mdb"}) {
+  for (const std::string &path :
+       {store, secret_file(store), pepper_file(store), lock_file(store), credentials, credentials + "/data.mdb",
+        credentials + "/lock.mdb", usage, usage + "/data.mdb", usage + "/lock.mdb"}) {
     struct stat st = {};
     if (stat(path.c_str(), &st) != 0) {
       continue;

@@ -17,6 +17,12 @@ inline constexpr std::string_view kDefaultPlanKey = "default_plan";
 // How many entries of `prefixes` have each length: u64, 64 times.
 inline constexpr std::string_view kPrefixLengthsKey = "prefix_lengths";
 inline constexpr std::size_t kPrefixLengths = 64;
+// How many keys the index finds by each digest other than SHA-256: u64 for each LocatorKind but the first. A store that
+// never had such a key has no such record.
+inline constexpr std::string_view kLocatorKindsKey = "locator_kinds";
+inline constexpr std::size_t kOtherLocators = 2;
+// A digest of the pepper (pepper.hpp), where keys were imported with one.
+inline constexpr std::string_view kPepperKey = "pepper";
 // How many entries `denials` has: u64. A store in which no token was ever denied has no such record, and an older one
 // not even the table.
 inline constexpr std::string_view kDenialsKey = "denials";

@@ -14,10 +14,10 @@
 namespace keyward {
 
 enum class Table : std::uint8_t {
-  meta = 1,      // credentials: "schema", "retired", "default_plan", "prefix_lengths", "denials", "journal"
+  meta = 1,      // credentials: names in schema.hpp
   keys,          // credentials: id -> key record
-  index,         // credentials: first 16 bytes of SHA-256(key) -> id
-  prefixes,      // credentials: plain prefix \0 id -> nothing (legacy-prefix)
+  index,         // credentials: locator, mostly the first 16 bytes of SHA-256(key) -> id
+  prefixes,      // credentials: plain prefix \0 id -> nothing (keys that have no locator yet)
   subject_keys,  // credentials: subject \0 id -> nothing
   subjects,      // credentials: subject -> record
   plans,         // credentials: name -> record

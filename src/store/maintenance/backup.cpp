@@ -14,6 +14,7 @@
 #include "base/digest.hpp"
 #include "base/file.hpp"
 #include "store/environment/failure.hpp"
+#include "store/environment/pepper.hpp"
 #include "store/environment/snapshot.hpp"
 #include "store/maintenance/maintenance.hpp"
 
@@ -54,7 +55,7 @@ std::string resolved(std::string path) {
 }
 
 // What lies in a backup's folder: what `keyward --store BACKUP` may have left there, too.
-constexpr const char *kParts[] = {".", "..", "secret", "lock", "credentials", "usage"};
+constexpr const char *kParts[] = {".", "..", "secret", "pepper", "lock", "credentials", "usage"};
 constexpr const char kReplacing[] = "replacing";
 
 // Whether everything in it is a backup's; `any`: whether there is anything. Else the text names what isn't.
@@ -92,6 +93,7 @@ namespace {
 
 void remove_parts(const std::string &folder) {
   unlink(secret_file(folder).c_str());
+  unlink(pepper_file(folder).c_str());
   for (const EnvironmentKind kind : {EnvironmentKind::credentials, EnvironmentKind::usage}) {
     const std::string part = environment_folder(folder, kind);
     unlink((part + "/data.mdb").c_str());
@@ -159,6 +161,16 @@ StoreStatus copy_environment(const std::string &folder, EnvironmentKind kind, co
   return status.ok() ? sync_folder(into) : status;
 }
 
+// Where the store has one.
+StoreStatus copy_pepper(const std::string &folder, const std::string &target) {
+  Secret pepper;
+  SecretStamp stamp;
+  const StoreStatus status = read_pepper(pepper_file(folder), &pepper, &stamp);
+  return status.code == StoreCode::not_found ? StoreStatus()
+         : status.ok()                       ? write_pepper(pepper_file(target), pepper.view())
+                                             : status;
+}
+
 StoreStatus copy_all(const std::string &folder, const std::string &target) {
   unlink(secret_file(target).c_str());  // of a try before this one: what is copied now isn't whole yet
   StoreStatus status = copy_environment(folder, EnvironmentKind::usage, target);
@@ -166,6 +178,8 @@ StoreStatus copy_all(const std::string &folder, const std::string &target) {
     status = {};  // use counts may be lost
   }
   status = status.ok() ? copy_environment(folder, EnvironmentKind::credentials, target) : status;
+  // Behind the keys that need it, whose import wrote it before them.
+  status = status.ok() ? copy_pepper(folder, target) : status;
   Bytes<kSecretBytes> secret = {};
   SecretStamp stamp;
   status = status.ok() ? read_secret(secret_file(folder), &secret, &stamp) : status;
@@ -244,6 +258,10 @@ StoreStatus replace(const std::string &folder, const std::string &target, Backup
   remove_parts(making);
   rmdir(making.c_str());
   status = copy_into(folder, making, report);
+  // A store has one pepper, so the older credentials are whole with it, too.
+  if (status.ok() && rename(pepper_file(making).c_str(), pepper_file(target).c_str()) != 0 && errno != ENOENT) {
+    status = failure_of(errno, "write " + pepper_file(target));
+  }
   for (const EnvironmentKind kind : {EnvironmentKind::usage, EnvironmentKind::credentials}) {
     status = status.ok() ? exchange_data(making, kind, target) : status;
   }

@@ -82,8 +82,8 @@ StoreStatus make_environment(const std::string &store, EnvironmentKind kind, std
 
 // Any part of a store, a broken one too: its records may be all that somebody has.
 StoreStatus look_for_store(const std::string &folder) {
-  for (const std::string &part :
-       {credentials_folder(folder), usage_folder(folder), secret_file(folder), lock_file(folder)}) {
+  for (const std::string &part : {credentials_folder(folder), usage_folder(folder), secret_file(folder),
+                                  pepper_file(folder), lock_file(folder)}) {
     struct stat st = {};
     if (lstat(part.c_str(), &st) == 0) {
       std::string text("there is a store at ");

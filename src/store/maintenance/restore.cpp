@@ -10,6 +10,7 @@
 #include "base/digest.hpp"
 #include "store/environment/failure.hpp"
 #include "store/environment/lock_file.hpp"
+#include "store/environment/pepper.hpp"
 #include "store/environment/snapshot.hpp"
 #include "store/environment/table_copy.hpp"
 #include "store/maintenance/maintenance.hpp"
@@ -34,6 +35,8 @@ class Restore {
   StoreStatus prepare_folder();
   StoreStatus open_present();
   StoreStatus prepare_secret();
+  StoreStatus compare_peppers();
+  StoreStatus prepare_pepper();
   StoreStatus copy_backup();
   StoreStatus copy_journal();
   StoreStatus finish_journal();
@@ -51,7 +54,8 @@ class Restore {
   EnvironmentSnapshot backup_snapshot_;
   std::shared_ptr<LockFile> lock_;
   LockFile::Held moving_, writing_;
-  NextEnvironment next_;  // goes before the locks do
+  NextEnvironment next_;                        // goes before the locks do
+  std::string backup_pepper_, present_pepper_;  // digests
 };
 
 StoreStatus Restore::open_backup() {
@@ -106,6 +110,57 @@ StoreStatus Restore::prepare_secret() {
   }
   wipe(secret.data(), secret.size());
   return status;
+}
+
+// What `meta` says of it; empty: there is none. It is resealed, so its digest may be compared.
+StoreStatus pepper_of(const Environment &environment, MDB_txn *snapshot, std::string *digest) {
+  std::string_view stored, content;
+  const int rc = lmdb::get(snapshot, environment.handle(Table::meta), kPepperKey, &stored);
+  if (rc != 0) {
+    return rc == MDB_NOTFOUND ? StoreStatus() : failure_of(rc, "read " + environment.data_path());
+  }
+  if (!environment.seal().open(Table::meta, kPepperKey, stored, &content)) {
+    return failure(StoreCode::damaged, "which pepper " + environment.data_path() + " has can't be read");
+  }
+  *digest = content;
+  return {};
+}
+
+// The keys that come from the backup, and the ends that are kept of the present ones, have to be of one pepper.
+StoreStatus Restore::compare_peppers() {
+  StoreStatus status = pepper_of(backup_, backup_snapshot_.get(), &backup_pepper_);
+  EnvironmentSnapshot snapshot;
+  if (status.ok() && present_.is_open() && (status = snapshot.begin(&present_)).ok()) {
+    status = pepper_of(present_, snapshot.get(), &present_pepper_);
+  }
+  if (status.code == StoreCode::damaged && options_.present != Present::whole) {
+    status = {};
+  }
+  const bool differ = !backup_pepper_.empty() && !present_pepper_.empty() && backup_pepper_ != present_pepper_;
+  return status.ok() && differ && options_.present == Present::whole
+             ? failure(StoreCode::exists, from_ + " has another pepper than " + folder_ +
+                                              ", and a store has one: restore it into a folder of its own")
+             : status;
+}
+
+StoreStatus Restore::prepare_pepper() {
+  if (backup_pepper_.empty()) {
+    return {};
+  }
+  Secret pepper;
+  SecretStamp stamp;
+  const auto is_there = [&](const std::string &folder) {
+    return read_pepper(pepper_file(folder), &pepper, &stamp).ok() &&
+           view_of(digest_of_pepper(pepper.view())) == backup_pepper_;
+  };
+  if (is_there(folder_)) {
+    return {};
+  }
+  if (!is_there(from_)) {
+    report_->damaged.push_back("the backup's pepper, " + pepper_file(from_));
+    return {};
+  }
+  return write_pepper(pepper_file(folder_), pepper.view());
 }
 
 StoreStatus Restore::copy_backup() {
@@ -176,7 +231,11 @@ StoreStatus Restore::carry_over(Environment *to) {
   }
   EnvironmentSnapshot snapshot;
   StoreStatus status = snapshot.begin(&present_);
-  return status.ok() ? RestoredKeys(backup_, backup_snapshot_, present_, snapshot, to, report_).run() : status;
+  status = status.ok() ? RestoredKeys(backup_, backup_snapshot_, present_, snapshot, to, report_).run() : status;
+  const bool keeps_pepper = backup_pepper_.empty() && !present_pepper_.empty();
+  bool stale = false;
+  const auto keep = [this](WriteScope &scope) { return scope.put(Table::meta, kPepperKey, present_pepper_); };
+  return status.ok() && keeps_pepper && to != nullptr ? to->write(keep, nullptr, &stale) : status;
 }
 
 StoreStatus Restore::refuse_damage() {
@@ -225,12 +284,15 @@ StoreStatus Restore::run() {
   StoreStatus status = open_backup();
   if (options_.dry_run) {
     status = status.ok() ? open_present() : status;
+    status = status.ok() ? compare_peppers() : status;
     status = status.ok() ? carry_over(nullptr) : status;
     return status.ok() ? refuse_damage() : status;
   }
   status = status.ok() ? prepare_folder() : status;
   status = status.ok() ? open_present() : status;
+  status = status.ok() ? compare_peppers() : status;
   status = status.ok() ? prepare_secret() : status;
+  status = status.ok() ? prepare_pepper() : status;
   status = status.ok() ? copy_backup() : status;
   status = status.ok() ? take_place() : status;
   return status;

@@ -214,7 +214,8 @@ StoreStatus WriteTxn::add_keys(const NewKeys &keys, const Progress &progress) {
   status = status.ok() ? import.fill_entries(Table::prefixes, candidate_prefix) : status;
   status = status.ok() ? import.for_each([this](const KeyView &view, std::uint32_t) {
     const std::string_view prefix = candidate_prefix(view);
-    return prefix.empty() ? StoreStatus() : state_->count_prefix(prefix, true);
+    const StoreStatus counted = prefix.empty() ? StoreStatus() : state_->count_prefix(prefix, true);
+    return counted.ok() ? state_->count_locator(view.locator_kind, true) : counted;
   })
                        : status;
   status =

@@ -169,9 +169,9 @@ Operation operation_of(const KeyRecord &before, const KeyRecord &after) noexcept
            : before.state == KeyState::suspended ? Operation::key_resumed
                                                  : Operation::key_changed;
   }
-  return before.successor != after.successor ? Operation::key_rotated
-         : !before.indexed && after.indexed  ? Operation::key_refiled
-                                             : Operation::key_changed;
+  return before.successor != after.successor                                  ? Operation::key_rotated
+         : before.indexed != after.indexed || before.locator != after.locator ? Operation::key_refiled
+                                                                              : Operation::key_changed;
 }
 
 }  // namespace keyward

@@ -40,7 +40,8 @@ void CredentialReader::State::close() noexcept {
   txn.abort();
   environment.close();
   in_snapshot = false;
-  clean_txn_id = denials_txn_id = 0;
+  clean_txn_id = denials_txn_id = locators_txn_id = 0;
+  pepper.clear();
 }
 
 StoreStatus CredentialReader::State::reopen() {
@@ -193,6 +194,7 @@ StoreStatus CredentialReader::refresh() {
   StoreStatus status;
   if (state.is_open()) {
     status = state.environment.compare_with_disk(&replaced);
+    replaced = replaced || state.has_pepper_changed();
     if (status.ok() && !replaced) {
       if (++state.refreshes % kRefreshesPerCleaning == 0) {
         state.environment.clear_stale_readers();
@@ -333,6 +335,11 @@ StoreStatus probe_store(const std::string &folder, std::vector<std::string> *war
   }
   if (!status.ok() || credentials.unlisted()) {
     return status;
+  }
+  const std::string pepper = pepper_file(folder);
+  if (faccessat(AT_FDCWD, pepper.c_str(), F_OK, AT_EACCESS) == 0 &&
+      faccessat(AT_FDCWD, pepper.c_str(), R_OK, AT_EACCESS) != 0) {
+    return failure_of(errno, "read " + pepper);
   }
   const std::string lock = lock_file(folder);
   const bool has_lock = faccessat(AT_FDCWD, lock.c_str(), F_OK, AT_EACCESS) == 0;

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,6 +13,8 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "store/environment/pepper.hpp"
+#include "store/environment/schema.hpp"
 #include "store/environment/seal.hpp"
 #include "store/environment/status.hpp"
 #include "store/records/denial.hpp"
@@ -98,8 +101,22 @@ class CredentialReader {
   // damaged (may be empty) gets the id of an entry that is, or whose key is.
   StoreCode for_each_candidate(std::string_view prefix, const std::function<bool(const FoundKey &)> &visit,
                                const std::function<void(std::string_view id)> &damaged = {});
-  // Whether any legacy-prefix entry exists; and how long their plain prefixes are: bit i set for length i (up to 63).
+  // Whether any candidate exists; and how long their plain prefixes are: bit i set for length i (up to 63).
   std::uint64_t legacy_prefix_lengths() noexcept;
+  // By which digests other than SHA-256 keys are found: bit 1 << LocatorKind for each. None in most stores, which costs
+  // one comparison while nothing is committed. In doubt all.
+  unsigned other_locators() noexcept;
+  // How many there are of each, in the order of LocatorKind.
+  using LocatorCounts = std::array<std::uint64_t, kOtherLocators>;
+  StoreCode count_locators(LocatorCounts *counts) noexcept;
+  // Whether there are keys that are filed anew at their first success.
+  bool has_keys_to_refile() noexcept { return legacy_prefix_lengths() != 0 || other_locators() != 0; }
+  // Which pepper the store has; not_found: none.
+  StoreCode find_pepper(PepperDigest *digest) noexcept;
+  // Reads the pepper, where the store has one and it wasn't read yet.
+  StoreStatus prepare_pepper();
+  // The HMAC of a key under the store's pepper, which is read from its file when it is first needed.
+  StoreStatus hmac(std::string_view key, Sha256 *digest);
 
   // Walks a whole table in order; stops when visit answers false. A record that is damaged is reported by its id to
   // `damaged` (may be empty) and skipped; returns damaged if there was any. `after`: begins behind this id (for

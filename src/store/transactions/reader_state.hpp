@@ -14,6 +14,7 @@
 
 #include "store/environment/environment.hpp"
 #include "store/environment/lmdb.hpp"
+#include "store/environment/pepper.hpp"
 #include "store/environment/walk.hpp"
 #include "store/transactions/reader.hpp"
 
@@ -25,9 +26,13 @@ struct CredentialReader::State {
   Environment environment;
   lmdb::Txn txn;  // reset between snapshots
   bool in_snapshot = false;
-  std::uint64_t clean_txn_id = 0;    // no `retired` record in this one
-  std::uint64_t denials_txn_id = 0;  // of which the following is known
-  std::uint64_t denials = 0;         // how many entries the denylist has
+  std::uint64_t clean_txn_id = 0;     // no `retired` record in this one
+  std::uint64_t denials_txn_id = 0;   // of which the following is known
+  std::uint64_t denials = 0;          // how many entries the denylist has
+  std::uint64_t locators_txn_id = 0;  // of which the following is known
+  unsigned other_locators = 0;
+  Secret pepper;  // empty: it wasn't needed yet
+  SecretStamp pepper_stamp;
   Generation generation;
   unsigned refreshes = 0;
   mutable std::deque<std::string> copies;  // of what this snapshot has read on a read-only mount
@@ -73,6 +78,9 @@ struct CredentialReader::State {
   StoreCode confirm_absence(Table table, std::string_view key) const noexcept;
   StoreCode key_by_id(std::string_view id, FoundKey *found) const noexcept;
   StoreCode count_denials() noexcept;
+  StoreStatus load_pepper();
+  // Whether the file is still the one that was read.
+  bool has_pepper_changed() const noexcept;
   StoreCode apply_denial(DenialKind kind, std::string_view name, std::string_view issuer, std::int64_t now_s,
                          TokenDenial *denial) const noexcept;
 };

@@ -63,6 +63,27 @@ StoreStatus WriteTxn::State::count_prefix(std::string_view prefix, bool added) {
   return {};
 }
 
+StoreStatus WriteTxn::State::count_locator(LocatorKind kind, bool added) {
+  if (kind == LocatorKind::sha256) {
+    return {};
+  }
+  if (!locators_known) {
+    std::string_view content;
+    const StoreStatus status = scope.get(Table::meta, kLocatorKindsKey, &content);
+    if (status.code != StoreCode::ok && status.code != StoreCode::not_found) {
+      return about(status, kLocatorKindsKey);
+    }
+    for (std::uint64_t &count : locators) {
+      take_int(&content, &count);
+    }
+    locators_known = true;
+  }
+  std::uint64_t &count = locators[static_cast<std::size_t>(kind) - 1];
+  count = added ? count + 1 : count - (count != 0 ? 1 : 0);
+  locators_changed = true;
+  return {};
+}
+
 StoreStatus WriteTxn::State::finish() {
   StoreStatus status;
   if (lengths_changed) {
@@ -71,6 +92,13 @@ StoreStatus WriteTxn::State::finish() {
       put_int(&content, count);
     }
     status = scope.put(Table::meta, kPrefixLengthsKey, content);
+  }
+  if (status.ok() && locators_changed) {
+    std::string content;
+    for (const std::uint64_t count : locators) {
+      put_int(&content, count);
+    }
+    status = scope.put(Table::meta, kLocatorKindsKey, content);
   }
   if (status.ok() && denials_changed) {
     std::string content;
@@ -88,6 +116,9 @@ StoreStatus WriteTxn::State::add_entries(const KeyRecord &record) {
       const bool known = status.code == StoreCode::exists && scope.get(Table::index, view_of(record.locator), &id).ok();
       return about(std::move(status),
                    "a key with the hash of " + record.id + (known ? " (" + std::string(id) + ")" : ""));
+    }
+    if (status = count_locator(record.locator_kind, true); !status.ok()) {
+      return status;
     }
   }
   if (is_candidate(record)) {
@@ -109,6 +140,7 @@ StoreStatus WriteTxn::State::remove_entries(const KeyRecord &record) {
     status = scope.get(Table::index, view_of(record.locator), &id);
     if (status.ok() && id == record.id) {
       status = scope.remove(Table::index, view_of(record.locator));
+      status = status.ok() ? count_locator(record.locator_kind, false) : status;
     }
   }
   const auto go_on = [&status] { return status.ok() || status.code == StoreCode::not_found; };
@@ -143,6 +175,17 @@ StoreStatus WriteTxn::State::key(std::string_view id, KeyRecord *record) {
 
 StoreStatus WriteTxn::get_key(std::string_view id, KeyRecord *record) { return state_->key(id, record); }
 
+StoreStatus WriteTxn::use_pepper(const PepperDigest &pepper) {
+  std::string_view content;
+  StoreStatus status = state_->scope.get(Table::meta, kPepperKey, &content);
+  if (status.code == StoreCode::not_found) {
+    return state_->scope.put(Table::meta, kPepperKey, view_of(pepper));
+  }
+  return status.ok() && content != view_of(pepper)
+             ? failure(StoreCode::exists, "the store has another pepper already, and a store has one")
+             : about(std::move(status), kPepperKey);
+}
+
 StoreStatus WriteTxn::find_id(const Locator &locator, std::string *id) {
   std::string_view content;
   StoreStatus status = state_->scope.get(Table::index, view_of(locator), &content);
@@ -176,8 +219,8 @@ StoreStatus WriteTxn::replace_key(const KeyRecord &record) {
     return failure(StoreCode::exists, "key " + record.id + " is revoked, and that is final");
   }
   const bool same_entries = old.indexed == record.indexed && old.locator == record.locator &&
-                            old.subject == record.subject && is_candidate(old) == is_candidate(record) &&
-                            old.legacy_prefix == record.legacy_prefix;
+                            old.locator_kind == record.locator_kind && old.subject == record.subject &&
+                            is_candidate(old) == is_candidate(record) && old.legacy_prefix == record.legacy_prefix;
   if (!same_entries) {
     status = state_->remove_entries(old);
     status = status.ok() ? state_->add_entries(record) : status;

@@ -26,6 +26,10 @@ struct WriteTxn::State {
   bool lengths_known = false, lengths_changed = false;
   std::array<std::uint64_t, kPrefixLengths> lengths = {};
 
+  // The same of keys that are found by another digest than SHA-256.
+  bool locators_known = false, locators_changed = false;
+  std::array<std::uint64_t, kOtherLocators> locators = {};
+
   // The same of `denials`.
   bool denials_known = false, denials_changed = false;
   std::uint64_t denials = 0;
@@ -55,6 +59,7 @@ struct WriteTxn::State {
   // Removes entries that have ended from a few records behind this key.
   StoreStatus sweep_denials(std::string_view after, std::int64_t now_s);
   StoreStatus count_prefix(std::string_view prefix, bool added);
+  StoreStatus count_locator(LocatorKind kind, bool added);
   // The changes to the records about the whole store, before the commit.
   StoreStatus finish();
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/environment/pepper.hpp"
 #include "store/environment/status.hpp"
 #include "store/records/denial.hpp"
 #include "store/records/journal.hpp"
@@ -79,6 +80,8 @@ class WriteTxn {
   StoreStatus add_keys(const NewKeys &keys, const std::function<void(std::size_t done)> &progress);
   // Removes the journal's oldest entries that were made before this time, at most so many; and says so in an entry.
   StoreStatus trim_journal(std::int64_t before_s, std::size_t most, std::size_t *trimmed);
+  // Keeps which pepper keys are imported with; exists: it is another one. Its file has been written by then.
+  StoreStatus use_pepper(const PepperDigest &pepper);
   // The last thing ever written here (compact, restore): whoever meets it opens the path anew.
   StoreStatus retire();
 
