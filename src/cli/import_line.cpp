@@ -250,16 +250,13 @@ bool take_members(const json::Value &object, Draft *draft) {
         !take_verifier_member(name, value, &draft->verifier, &of_verifier, draft->error)) {
       return false;
     }
-    if (of_verifier) {
-      continue;
-    }
-    if (rule == std::end(kMembers)) {
+    if (rule == std::end(kMembers) && !of_verifier) {
       return draft->fail((may_be_shown(name) ? "unknown member " + quote(name)
                                              : "a member is unknown; its name isn't shown, as it may be a key") +
                          "; there are " + names_of_members());
     }
     draft->key->named |= bit_of(name, value.type == Type::null);
-    if (value.type != Type::null && !rule->take(value, draft)) {
+    if (!of_verifier && value.type != Type::null && !rule->take(value, draft)) {
       return false;
     }
   }
