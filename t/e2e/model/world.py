@@ -116,6 +116,15 @@ class World:
         plans = {other: plan for other, plan in self.plans.items() if other != name}
         return replace(self, plans=plans, default="" if self.default == name else self.default)
 
+    def settled(self):
+        """Without what nobody can ask any more: what a key that is revoked could do."""
+        ended = {"plan": "", "scopes": None, "limits": None, "expires_s": None, "overlap_s": None, "allow_from": None}
+        keys = {
+            name: replace(key, was=None, **ended) if key and key.state == REVOKED else key
+            for name, key in self.keys.items()
+        }
+        return replace(self, keys=keys)
+
     def restored(self, backup):
         """The backup's content, and every end that a key or a subject has met since."""
         keys = {}
