@@ -33,11 +33,10 @@ bool has_two_dots(std::string_view text) noexcept {
   return second != std::string_view::npos && text.find('.', second + 1) == std::string_view::npos;
 }
 
-// There are tokens only where there is an issuer. Where others have made keys, these may have dots, too: then a token has
-// to have its parts in every character. Else what has two dots was meant for one, and its parts are left to whoever
-// doesn't remember it.
+// Where others have made keys, these may have dots, too: then a token has to have its parts in every character, and an
+// issuer. Else what has two dots was meant for one, and its parts are left to whoever doesn't remember it.
 bool may_be_token(std::string_view text, const Forms &forms) noexcept {
-  return has_two_dots(text) && !forms.every_issuer->empty() && (!forms.keys->has_any() || has_token_form(text));
+  return has_two_dots(text) && (!forms.keys->has_any() || (!forms.every_issuer->empty() && has_token_form(text)));
 }
 
 }  // namespace

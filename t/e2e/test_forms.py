@@ -58,8 +58,11 @@ def test_report_S15_what_an_import_says_lets_its_keys_in(name, kw, edge, store, 
     key, own = FOREIGN[name], store.key(verifier="sha256")["key"]
     e = edge(server=PLAIN)
     answer = imported(kw, [key])
-    assert asked(e, key) == (401, "invalid_key"), "no format has it"
-    assert why(e.log)[0].endswith('neither the form of a configured key nor that of a token: keys begin with "kw_"')
+    if name == "with two dots":
+        assert asked(e, key) == (401, "invalid_token"), "it was taken for a token"
+    else:
+        assert asked(e, key) == (401, "invalid_key"), "no format has it"
+        assert why(e.log)[0].endswith('neither the form of a configured key nor that of a token: keys begin with "kw_"')
     e.reload(http=directives(answer))
     assert asked(e, key) == (200, None)
     assert asked(e, own) == (200, None), "the default one is among those that were named"

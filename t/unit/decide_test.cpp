@@ -732,7 +732,7 @@ TEST_F(DecideTest, WhatBeginsWithAPrefixIsAKeyAndTheRestMayBeOneThatOthersMade) 
 
 TEST_F(DecideTest, AFormlessCredentialIsToldByWhatIsAccepted) {
   EXPECT_EQ(ask("nonsense"), Reason::invalid_key);
-  EXPECT_EQ(ask("abc.def.ghi"), Reason::invalid_key) << "no issuer: nothing is a token";
+  EXPECT_EQ(ask("abc.def.ghi"), Reason::invalid_token) << "it was meant for one, though there is no issuer";
   accepted_.key = false;
   EXPECT_EQ(ask("nonsense"), Reason::invalid_token);
   accepted_.key_names = 2;
