@@ -1,8 +1,6 @@
 // Finding where each document ends, and copying members.
 #include "cli/export_documents.hpp"
 
-#include "base/digest.hpp"
-
 namespace keyward::cli {
 namespace {
 
@@ -11,16 +9,6 @@ using Type = json::Value::Type;
 constexpr std::size_t kDepth = 32;
 constexpr std::size_t kValues = std::size_t{1} << 24;
 constexpr std::string_view kSpace = " \t\r\n";
-
-void wipe_value(json::Value *value) noexcept {
-  wipe(value->text.data(), value->text.size());
-  for (auto &item : value->items) {
-    wipe_value(&item);
-  }
-  for (auto &[name, member] : value->members) {
-    wipe_value(&member);
-  }
-}
 
 // Where the object or array that text begins with ends; whether it is one is the parser's business.
 std::size_t end_of_document(std::string_view text) noexcept {
@@ -42,43 +30,11 @@ std::size_t end_of_document(std::string_view text) noexcept {
   return text.size();
 }
 
-void put_value(json::Writer *writer, const json::Value &value) {
-  switch (value.type) {
-    case Type::null:
-      writer->null();
-      return;
-    case Type::boolean:
-      writer->boolean(value.boolean);
-      return;
-    case Type::number:
-      writer->as_written(value.text);
-      return;
-    case Type::string:
-      writer->string(value.text);
-      return;
-    case Type::array:
-      writer->begin_array();
-      for (const auto &item : value.items) {
-        put_value(writer, item);
-      }
-      writer->end_array();
-      return;
-    case Type::object:
-      writer->begin_object();
-      for (const auto &[name, member] : value.members) {
-        writer->key(name);
-        put_value(writer, member);
-      }
-      writer->end_object();
-      return;
-  }
-}
-
 }  // namespace
 
 Documents::~Documents() {
   for (auto &value : all_) {
-    wipe_value(&value);
+    json::wipe_texts(&value);
   }
 }
 
@@ -124,8 +80,7 @@ bool is_true(const json::Value *value) noexcept {
 
 void put_member(json::Writer *line, std::string_view name, const json::Value *value) {
   if (value != nullptr && value->type != Type::null) {
-    line->key(name);
-    put_value(line, *value);
+    line->key(name).value(*value);
   }
 }
 

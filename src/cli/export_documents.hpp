@@ -29,6 +29,21 @@ class Documents {
   std::vector<json::Value> all_;
 };
 
+// The way of a form whose documents are converted one after the other: document(value, index), then end(notes).
+template <typename Conversion>
+Outcome convert_documents(std::string_view text, Conversion conversion, std::vector<std::string> *notes) {
+  Documents documents;  // what the conversion keeps are views into them
+  if (auto outcome = documents.parse(text); !outcome.ok()) {
+    return outcome;
+  }
+  for (std::size_t i = 0; i < documents.all().size(); ++i) {
+    if (auto outcome = conversion.document(documents.all()[i], i); !outcome.ok()) {
+      return outcome;
+    }
+  }
+  return conversion.end(notes);
+}
+
 // "document 2": what is wrong is said of it.
 std::string document(std::size_t index);
 

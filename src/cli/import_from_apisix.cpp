@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/ascii.hpp"
 #include "base/text_rules.hpp"
 #include "cli/export_documents.hpp"
 #include "cli/import_forms.hpp"
@@ -40,11 +41,7 @@ bool read_place(std::string_view path, Place *place) noexcept {
 
 // Both are secrets elsewhere, which APISIX fetches: the key itself isn't in the export.
 bool is_reference(std::string_view key) noexcept {
-  const auto begins = [key](std::string_view prefix) {
-    return key.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), key.begin(), [](char a, char b) {
-             return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b);
-           });
-  };
+  const auto begins = [key](std::string_view prefix) { return equal_caseless(key.substr(0, prefix.size()), prefix); };
   return begins("$secret://") || begins("$env://");
 }
 
@@ -142,17 +139,7 @@ class Conversion {
 }  // namespace
 
 Outcome convert_apisix(const Export &from, ImportLines *to, std::vector<std::string> *notes) {
-  Documents documents;
-  if (auto outcome = documents.parse(from.text); !outcome.ok()) {
-    return outcome;
-  }
-  Conversion conversion(to);
-  for (std::size_t i = 0; i < documents.all().size(); ++i) {
-    if (auto outcome = conversion.document(documents.all()[i], i); !outcome.ok()) {
-      return outcome;
-    }
-  }
-  return conversion.end(notes);
+  return convert_documents(from.text, Conversion(to), notes);
 }
 
 }  // namespace keyward::cli

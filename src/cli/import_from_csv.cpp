@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/ascii.hpp"
 #include "cli/csv_reader.hpp"
 #include "cli/import_forms.hpp"
 #include "cli/output.hpp"
@@ -23,8 +24,7 @@ Kind kind_of_column(std::string_view name) noexcept {
 }
 
 bool is_number(std::string_view text) noexcept {
-  return text.size() < 19 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
-         (text == "0" || text.front() != '0');
+  return text.size() < 19 && std::all_of(text.begin(), text.end(), is_digit) && (text == "0" || text.front() != '0');
 }
 
 void put_list(json::Writer *line, std::string_view text) {

@@ -153,17 +153,7 @@ class Conversion {
 }  // namespace
 
 Outcome convert_unkey(const Export &from, ImportLines *to, std::vector<std::string> *notes) {
-  Documents documents;
-  if (auto outcome = documents.parse(from.text); !outcome.ok()) {
-    return outcome;
-  }
-  Conversion conversion(to);
-  for (std::size_t i = 0; i < documents.all().size(); ++i) {
-    if (auto outcome = conversion.document(documents.all()[i], i); !outcome.ok()) {
-      return outcome;
-    }
-  }
-  return conversion.end(notes);
+  return convert_documents(from.text, Conversion(to), notes);
 }
 
 }  // namespace keyward::cli

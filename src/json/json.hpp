@@ -38,6 +38,9 @@ struct Limits {
 // invalid UTF-8, form feeds between tokens, an empty text, trailing content, more than limits allow.
 bool parse(std::string_view text, const Limits &limits, Value *value, std::string *error);
 
+// Of a tree that may hold secrets: overwrites all its texts, but for members' names.
+void wipe_texts(Value *value) noexcept;
+
 // Writes JSON without a tree: commas and escapes are its business, nesting the caller's.
 class Writer {
  public:

@@ -201,16 +201,6 @@ KeyProblem parse_jwk(const json::Value &jwk, Key *key) {
   return key->material == nullptr ? problem : narrow(jwk, key);
 }
 
-void wipe_texts(json::Value *value) noexcept {
-  wipe(value->text.data(), value->text.size());
-  for (json::Value &item : value->items) {
-    wipe_texts(&item);
-  }
-  for (json::Value::Member &member : value->members) {
-    wipe_texts(&member.second);
-  }
-}
-
 bool is_secret_jwk(const json::Value &jwk) noexcept {
   const json::Value *type = find_string(jwk, "kty");
   return type != nullptr && type->text == "oct";

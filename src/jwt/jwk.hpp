@@ -16,7 +16,4 @@ bool is_secret_jwk(const json::Value &jwk) noexcept;
 // Whether it holds what only the signer may know: d, or the parts of an RSA key's.
 bool has_private_part(const json::Value &jwk) noexcept;
 
-// Of a tree that may hold secrets or private parts.
-void wipe_texts(json::Value *value) noexcept;
-
 }  // namespace keyward::jwt
