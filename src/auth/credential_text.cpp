@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/ascii.hpp"
+#include "base/base64.hpp"
 #include "base/base64url.hpp"
 #include "base/hex.hpp"
 
@@ -80,19 +81,12 @@ BasicText read_basic(std::string_view field, char *out) noexcept {
   BasicText text;
   std::string_view encoded = scheme_value(field, "basic");
   text.is_basic = !encoded.empty();
-  // base64 (RFC 4648, section 4), with its padding or without: as base64url, whose own characters are bad here.
-  const std::size_t padding = encoded.size() - std::min(encoded.size(), encoded.find_last_not_of('=') + 1);
-  if (padding > 2 || (padding != 0 && encoded.size() % 4 != 0)) {
+  const Base64 form = encoded.find('=') == std::string_view::npos ? Base64::unpadded : Base64::padded;
+  std::size_t size = 0;
+  if (!from_base64(form, encoded, reinterpret_cast<std::uint8_t *>(out), encoded.size(), &size)) {
     return text;
   }
-  encoded.remove_suffix(padding);
-  std::transform(encoded.begin(), encoded.end(), out, [](char c) {
-    return c == '+' ? '-' : c == '/' ? '_' : c == '-' || c == '_' ? '=' : c;
-  });
-  if (!from_base64url({out, encoded.size()}, reinterpret_cast<std::uint8_t *>(out))) {
-    return text;
-  }
-  const std::string_view decoded(out, base64url_capacity(encoded.size()));
+  const std::string_view decoded(out, size);
   const std::size_t colon = decoded.find(':');
   if (colon != std::string_view::npos) {
     text.is_readable = true;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/ascii.hpp"
 #include "base/base62.hpp"
 #include "base/digits.hpp"
 #include "base/quote.hpp"
@@ -63,7 +64,7 @@ bool is_hyphen_place(std::size_t at) noexcept { return at == 8 || at == 13 || at
 bool is_uuid(std::string_view text) noexcept {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    const bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    const bool digit = is_hex_digit(c);
     if (is_hyphen_place(i) ? c != '-' : !digit) {
       return false;
     }

@@ -3,7 +3,14 @@
 
 #include <cstddef>
 
+#include "base/ascii.hpp"
+
 namespace keyward {
+namespace {
+
+bool is_word(char c) noexcept { return is_alphanumeric(c) || c == '-' || c == '_'; }
+
+}  // namespace
 
 std::string_view kind_of(std::string_view key) noexcept {
   std::size_t end = 0;
@@ -26,10 +33,9 @@ bool looks_strong(std::string_view key) noexcept {
   bool seen[256] = {};
   std::size_t distinct = 0;
   for (const char c : secret) {
-    const bool digit = c >= '0' && c <= '9';
-    digits = digits && digit;
-    hex = hex && (digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'));
-    word = word && (digit || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_');
+    digits = digits && is_digit(c);
+    hex = hex && is_hex_digit(c);
+    word = word && is_word(c);
     auto &known = seen[static_cast<unsigned char>(c)];
     distinct += known ? 0 : 1;
     known = true;
@@ -39,9 +45,6 @@ bool looks_strong(std::string_view key) noexcept {
 }
 
 bool has_strong_part(std::string_view text) noexcept {
-  const auto is_word = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
-  };
   for (std::size_t begin = 0; begin < text.size();) {
     std::size_t end = begin;
     while (end < text.size() && is_word(text[end])) {

@@ -4,6 +4,7 @@
 #include "auth/origin.hpp"
 #include "auth/policy_rules.hpp"
 #include "auth/scope.hpp"
+#include "base/ascii.hpp"
 #include "ngx/configuration/directive.hpp"
 #include "ngx/configuration/reading.hpp"
 
@@ -60,7 +61,7 @@ bool read_fixed_source(std::string_view word, Source *source) {
 Wrong set_scheme_source(const Given &given, Source *source) {
   *source = {SourceKind::scheme, std::string(kAuthorization)};
   for (const char c : given.value) {
-    source->word += static_cast<char>(ngx_tolower(c));
+    source->word += to_lower(c);
   }
   if (!is_cookie_name(given.value)) {
     return quoted(given.word) + " names no scheme; write one word, such as scheme=ApiKey";

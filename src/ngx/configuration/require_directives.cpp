@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "auth/issuer_rules.hpp"
+#include "base/ascii.hpp"
 #include "ngx/configuration/directive.hpp"
 #include "ngx/configuration/reading.hpp"
 
@@ -56,9 +57,8 @@ Wrong add_value(ngx_conf_t *cf, std::string_view word, RequireRule *rule) {
 // --- keyward_claim ---------------------------------------------------------------------------------------------
 
 bool is_variable_name(std::string_view word) noexcept {
-  return word.size() > 1 && word.front() == '$' && std::all_of(word.begin() + 1, word.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-         });
+  return word.size() > 1 && word.front() == '$' &&
+         std::all_of(word.begin() + 1, word.end(), [](char c) { return is_alphanumeric(c) || c == '_'; });
 }
 
 }  // namespace
@@ -92,7 +92,7 @@ Wrong set_claim(ngx_conf_t *cf, const Words &words, MainConfiguration *conf) {
     return quoted(words[1]) + " is no variable; write its name with \"$\", such as $roles";
   }
   std::string name(words[1].substr(1));
-  std::transform(name.begin(), name.end(), name.begin(), [](char c) { return static_cast<char>(ngx_tolower(c)); });
+  std::transform(name.begin(), name.end(), name.begin(), to_lower);
   if (name.compare(0, 8, "keyward_") == 0) {
     return quoted(words[1]) + " is a name that keyward keeps for itself; write another one, such as $roles";
   }
