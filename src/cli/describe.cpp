@@ -129,6 +129,16 @@ void Description::meta(std::string_view json) {
   }
 }
 
+void Description::terms(const KeyRecord &key) {
+  text("name", "name", key.name);
+  text("subject", "subject", key.subject);
+  text("plan", "plan", key.plan);
+  scopes(key.scopes);
+  limits(key.limits);
+  allow_from(key.allow_from);
+  meta(key.meta);
+}
+
 void Description::text_as(std::string_view member, std::string_view label, std::string_view value, Cell cell) {
   for_people(label, std::move(cell));
   if (json_ != nullptr) {

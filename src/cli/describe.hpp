@@ -30,6 +30,8 @@ class Description {
   // For people only where there is something.
   void allow_from(std::string_view packed);
   void meta(std::string_view json);
+  // Whose a key is and what it may do: name, subject, plan, scopes, limits, allow_from, meta.
+  void terms(const KeyRecord &key);
   // A text that people see in a form of its own.
   void text_as(std::string_view member, std::string_view label, std::string_view value, Cell cell);
   void for_people(std::string_view label, Cell cell);

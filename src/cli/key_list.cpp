@@ -21,13 +21,7 @@ struct Options {
 // What a list's elements have, and a table of one key.
 void describe(Description *to, const KeyRecord &key, const UsageRecord &usage, std::int64_t now_s) {
   to->text("id", "id", key.id);
-  to->text("name", "name", key.name);
-  to->text("subject", "subject", key.subject);
-  to->text("plan", "plan", key.plan);
-  to->scopes(key.scopes);
-  to->limits(key.limits);
-  to->allow_from(key.allow_from);
-  to->meta(key.meta);
+  to->terms(key);
   to->text_as("state", "state", to_text(key.state), state_cell(key, now_s));
   to->flag("expired", {}, has_ended(key, now_s));
   to->flag("is_active", {}, keys::is_active(key, now_s));

@@ -152,13 +152,7 @@ void note_changes(const Context &context, const keys::Changed &changed) {
 void describe(Description *to, const keys::Changed &changed, bool is_changed, std::int64_t now_s) {
   const auto &key = changed.record;
   to->text("id", "id", key.id);
-  to->text("name", "name", key.name);
-  to->text("subject", "subject", key.subject);
-  to->text("plan", "plan", key.plan);
-  to->scopes(key.scopes);
-  to->limits(key.limits);
-  to->allow_from(key.allow_from);
-  to->meta(key.meta);
+  to->terms(key);
   to->text_as("state", "state", to_text(key.state), state_cell(key, now_s));
   to->time("changed_at", "changed", key.changed_at_s);
   to->time("expires_at", "expires", key.expires_at_s);

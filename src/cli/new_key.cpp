@@ -16,13 +16,7 @@ void describe(Description *to, const KeyRecord &record, std::string_view key, co
     to->for_people("key", {std::string(key), Colour::bold});
   }
   to->text("preview", {}, record.preview);
-  to->text("name", "name", record.name);
-  to->text("subject", "subject", record.subject);
-  to->text("plan", "plan", record.plan);
-  to->scopes(record.scopes);
-  to->limits(record.limits);
-  to->allow_from(record.allow_from);
-  to->meta(record.meta);
+  to->terms(record);
   to->text_as("state", "state", to_text(record.state), state_cell(record, record.created_at_s));
   to->time("created_at", "created", record.created_at_s);
   to->time("expires_at", "expires", record.expires_at_s);
