@@ -214,7 +214,7 @@ std::optional<Verdict> refuse_unseen(const std::vector<AcceptedIssuer> &issuers,
       continue;
     }
     const Finding one = refuses_unseen(issuer, token.claims, now_s);
-    if (is_left_to_another(issuers, i, token.claims)) {
+    if (one == Cause::wrong_audience && is_left_to_another(issuers, i, token.claims)) {
       elsewhere = further(elsewhere, one);
       continue;
     }
