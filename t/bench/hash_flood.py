@@ -3,14 +3,13 @@
 import json
 import os
 import re
-import threading
 from collections import Counter
 from pathlib import Path
 
 from harness.hashes import argon2
 from lab import PLAN, Site, Spread, Target, find_build
 from made_keys import import_keys, make_keys, with_checksum, wrk_script
-from proven import BCRYPT_THREADS, PACE_MS, PROVEN, bcrypt_edge, with_proven_clients
+from proven import BCRYPT_THREADS, PACE_MS, PROVEN, Every, bcrypt_edge, with_proven_clients
 from report import Row
 from sender import send_each
 
@@ -29,26 +28,16 @@ def resident(pids):
     return total
 
 
-class Peak:
+class Peak(Every):
     """The most that these processes had at once, looked at often."""
 
     def __init__(self, pids):
+        super().__init__(0.01, self._look)
         self._pids = pids
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
         self.bytes = 0
 
-    def _run(self):
-        while not self._stop.wait(0.01):
-            self.bytes = max(self.bytes, resident(self._pids))
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
+    def _look(self):
+        self.bytes = max(self.bytes, resident(self._pids))
 
 
 def records(keys, memory, passes):

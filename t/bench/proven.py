@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from lab import CLIENT_CPU, GUARDED, QUIET, wrk
@@ -9,6 +10,27 @@ from lab import CLIENT_CPU, GUARDED, QUIET, wrk
 BCRYPT_THREADS = 2
 PROVEN = 16  # clients whose keys are remembered
 PACE_MS = 5  # after each answer, so that they leave the worker time, as clients do
+
+
+class Every:
+    """Calls what it is given again and again, in the background."""
+
+    def __init__(self, seconds, call):
+        self._seconds, self._call = seconds, call
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._stop.wait(self._seconds):
+            self._call()
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ import json
 import os
 import random
 import subprocess
-import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from harness.tokens import Issuers, Signer
 from hash_flood import hash_flood
 from lab import CLIENT_CPU, GUARDED, PLAN, SERVER_CPU, Site, Spread, Target, compare, find_build, start_edge, wrk
 from made_keys import import_keys, make_keys, wrk_script
-from proven import BCRYPT_THREADS, PACE_MS, PROVEN, bcrypt_edge, on_cpu, with_proven_clients
+from proven import BCRYPT_THREADS, PACE_MS, PROVEN, Every, bcrypt_edge, on_cpu, with_proven_clients
 from report import Row, Section
 from sender import SKIP, percentile, request_for, send, send_each
 from speed import TOKEN_RULES
@@ -364,27 +363,17 @@ def cold_start(options, tell):
 # --- a reload every second ---------------------------------------------------------------------------------------------
 
 
-class Reloads:
+class Reloads(Every):
     """SIGHUP once a second, in the background."""
 
     def __init__(self, edge):
+        super().__init__(1, self._reload)
         self._edge = edge
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
         self.count = 0
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self):
-        while not self._stop.wait(1):
-            self._edge.reload()
-            self.count += 1
+    def _reload(self):
+        self._edge.reload()
+        self.count += 1
 
 
 def reloads(options, tell):

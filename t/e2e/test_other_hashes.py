@@ -36,6 +36,12 @@ def pepper(folder):
 
 
 @pytest.fixture
+def tried(kw, pepper):
+    """tried(object, ...): what the import of these says, whatever becomes of it."""
+    return lambda *objects: kw.run("key", "import", "-", "--pepper-file", pepper, "--json", input=lines(*objects))
+
+
+@pytest.fixture
 def take(kw, pepper):
     return lambda *objects: kw("key", "import", "-", "--pepper-file", pepper, input=lines(*objects))["imported"]
 
@@ -240,16 +246,8 @@ def test_peppers_that_are_none(kw, folder):
     assert run.rc == 1 and "--pepper-file FILE" in run.stderr
 
 
-def test_a_pepper_that_nothing_needs_is_not_kept(take, kw, store, pepper):
-    run = kw.run(
-        "key",
-        "import",
-        "-",
-        "--pepper-file",
-        pepper,
-        "--json",
-        input=lines({"sha512": "00" * 64}),
-    )
+def test_a_pepper_that_nothing_needs_is_not_kept(tried, store):
+    run = tried({"sha512": "00" * 64})
     assert run.json()["warnings"] == ["no line has hmac_sha256, so the pepper isn't kept"]
     assert not (store.path / "pepper").exists()
 
@@ -371,19 +369,11 @@ def test_digests_in_base64(take, kw):
         assert kw("key", "check", input=key)["id"] == line["id"]
 
 
-def test_hashes_and_digests_that_are_there_already(take, kw, pepper):
+def test_hashes_and_digests_that_are_there_already(take, tried):
     line = {"id": "a", "sha512": digest_of("sha512", "x")}
     candidate = {"hash": HASH, "prefix": "abcdef"}
     take(line, candidate)
-    run = kw.run(
-        "key",
-        "import",
-        "-",
-        "--pepper-file",
-        pepper,
-        "--json",
-        input=lines({**line, "id": "b"}, candidate, candidate),
-    )
+    run = tried({**line, "id": "b"}, candidate, candidate)
     assert [bad["error"] for bad in json.loads(run.stderr)["lines"]] == [
         "its key is in the store already, as a",
         "its hash is in the file or the store already",
