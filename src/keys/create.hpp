@@ -18,7 +18,8 @@ struct CreateRequest {
   OptionalList<std::string> scopes;
   OptionalList<Rate> limits;
   std::int64_t expires_at_s = 0;
-  std::string allow_from, meta;  // packed networks, JSON
+  std::string allow_from, meta;   // packed networks, JSON
+  std::uint32_t concurrency = 0;  // 0: its plan's
   std::int64_t now_s = 0;
 };
 struct Created {
@@ -30,7 +31,7 @@ struct Created {
   std::size_t keys = 0, max_keys = 0;  // of too_many_keys: how many there are, and may be
 };
 // A new key. Of a caller that isn't the operator: what isn't asked for is the caller's own, where its subject has more;
-// `plan`, `limits` and another's `subject` are for administrators.
+// `plan`, `limits`, `concurrency` and another's `subject` are for administrators.
 Answer create(WriteTxn &txn, const Caller &caller, const CreateRequest &request, const MintedKey &minted,
               Created *created);
 
