@@ -732,7 +732,6 @@ TEST_F(DecideTest, WhatBeginsWithAPrefixIsAKeyAndTheRestMayBeOneThatOthersMade) 
 
 TEST_F(DecideTest, AFormlessCredentialIsToldByWhatIsAccepted) {
   EXPECT_EQ(ask("nonsense"), Reason::invalid_key);
-  EXPECT_EQ(ask("abc.def.ghi"), Reason::invalid_token) << "it was meant for one, though there is no issuer";
   accepted_.key = false;
   EXPECT_EQ(ask("nonsense"), Reason::invalid_token);
   accepted_.key_names = 2;
@@ -761,6 +760,19 @@ TEST_F(DecideTest, KeysAreAcceptedByTheNameOfTheirFormat) {
   EXPECT_EQ(ask_anew("test_" + std::string(32, 'b')), Reason::invalid_key) << "only a good key is told so";
   accepted_.key_names |= formats_.bit_of("test_");
   EXPECT_EQ(ask_anew(test), Reason::none);
+}
+
+TEST_F(DecideTest, NothingIsATokenWhereNobodyIssuesAny) {
+  const std::string text = "eyJh.eyJz.c2ln";
+  const Forms forms{&formats_, &every_issuer_, true};
+  EXPECT_EQ(Kind::none, classify(text, forms, accepted_).kind);
+  EXPECT_EQ(ask(text), Reason::invalid_key);
+  EXPECT_NE(std::string::npos, why_formless(text, forms).find("no keyward_issuer is configured"));
+  EXPECT_EQ(std::string::npos, why_formless("a word", forms).find("keyward_issuer"));
+  accepted_.key = false;
+  EXPECT_EQ(ask(text), Reason::invalid_token);
+  every_issuer_ = {0};
+  EXPECT_EQ(Kind::token, classify(text, forms, accepted_).kind);
 }
 
 TEST_F(DecideTest, ANameThatMayBeACredentialIsKnown) {
