@@ -127,7 +127,7 @@ char *directive(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
 
 // --- the setters -----------------------------------------------------------------------------------------------
 
-// Where credentials come from, and which are accepted (credential_directives.cpp).
+// Where credentials come from (credential_directives.cpp), and which are accepted (accept_directives.cpp).
 Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_max_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_accept(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);

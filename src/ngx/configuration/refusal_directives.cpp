@@ -24,7 +24,11 @@ constexpr Choice<ErrorField> kFields[] = {
 
 // fields=NAME[:AS],...
 Wrong parse_fields(std::string_view list, ErrorStyle *style) {
-  for (const std::string_view field : split_list(list, ',')) {
+  std::vector<std::string_view> fields;
+  if (Wrong wrong = split_elements(list, &fields)) {
+    return wrong;
+  }
+  for (const std::string_view field : fields) {
     const std::size_t colon = field.find(':');
     const std::string_view name = field.substr(0, colon);
     const std::string_view as = colon == std::string_view::npos ? name : field.substr(colon + 1);
