@@ -88,8 +88,12 @@ Wrong compile_value(ngx_conf_t *cf, std::string_view word, ngx_http_complex_valu
 // --- lists of rules --------------------------------------------------------------------------------------------
 
 // A list that begins with its first directive here, or is "none". *done: there is nothing more to read.
-template <typename Rule>
-Wrong begin_rule(const Words &words, const char *none, std::optional<std::vector<Rule>> *rules, bool *done) {
+template <typename Rule, std::size_t Count>
+Wrong begin_rule(const Parameter<Rule> (&known)[Count], const Words &words, const char *none,
+                 std::optional<std::vector<Rule>> *rules, bool *done) {
+  if (Wrong wrong = check_once(words, names_of(known))) {
+    return wrong;
+  }
   const bool first = !*rules;
   if (first) {
     rules->emplace();
@@ -99,6 +103,19 @@ Wrong begin_rule(const Words &words, const char *none, std::optional<std::vector
     return words.size() == 2 && first ? kGood : Wrong("\"none\" must stand alone");
   }
   return !first && (*rules)->empty() ? Wrong("can't follow \"" + std::string(none) + "\"; remove one of them") : kGood;
+}
+
+// Its words from the i-th on: parameters, and others for add(word), which answers what is wrong with one.
+template <typename Rule, std::size_t Count, typename Add>
+Wrong read_rule(const Parameter<Rule> (&known)[Count], ngx_conf_t *cf, const Words &words, std::size_t i, Rule *rule,
+                Add &&add) {
+  Wrong wrong;
+  for (; i < words.size() && !wrong; ++i) {
+    if (!read_parameter(known, cf, words[i], rule, &wrong)) {
+      wrong = add(words[i]);
+    }
+  }
+  return wrong;
 }
 
 // --- from nginx to a setter, and back --------------------------------------------------------------------------

@@ -89,7 +89,7 @@ Worker::~Worker() {
   bcrypt_pool.stop();
   candidate_pool_.stop();
   signature_runs.stop();
-  abandon_runs(&verifications);
+  verifications.abandon();
   credentials_.stop();
   usage_.stop();
   usage_.store_the_rest();
