@@ -82,6 +82,8 @@ constexpr std::array<Row, kReasonCount> kRows = {{
     {Reason::origin_refused, {"origin_refused", 403, kForbidden, kDenied, "", 403, 7, Fault::client}},
     {Reason::list_unreadable,
      {"list_unreadable", 502, "bad_gateway", "upstream answer can't be filtered", "", -32603, 14, Fault::ours}},
+    {Reason::method_not_allowed,
+     {"method_not_allowed", 405, "method_not_allowed", "method not allowed", "", -32600, 12, Fault::client}},
 }};
 
 constexpr bool in_order() {
