@@ -16,7 +16,7 @@ namespace keyward::mcp {
 // For whom a list is filtered. All of it outlives the filter.
 struct ListReader {
   const RuleList *rules = nullptr;
-  const Grants *grants = nullptr;  // nullptr: an anonymous caller, who loses only what is refused to all
+  const Grants *grants = nullptr;  // of an anonymous caller, who loses only what is refused to all: Grants::all()
   Era era = Era::legacy;           // modern: results say cacheScope "private"
   std::size_t bound = 1 << 20;     // list=: of an answer, or of one event
   std::string_view id;             // of the request, as written; empty: a GET stream, on which any response may come
