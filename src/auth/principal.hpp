@@ -87,7 +87,8 @@ enum class Counted : char {
   address = 'a',
   failures = 'f',
   variable = 'v',
-  repeat = 'r'
+  repeat = 'r',
+  tool = 'o'
 };
 Digest counted_name(const DigestKey &zone_secret, Counted kind, std::string_view who) noexcept;
 // For a principal that will be counted in the zone of this secret.

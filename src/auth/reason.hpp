@@ -44,8 +44,11 @@ enum class Reason : std::uint8_t {
   requirement_failed,
   too_many_concurrent,
   address_not_allowed,
+  origin_refused,
+  list_unreadable,
+  method_not_allowed,
 };
-inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::address_not_allowed) + 1;
+inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::method_not_allowed) + 1;
 
 // Whose fault it is: decides the log level (info for a client's, error for our dependency's).
 enum class Fault : std::uint8_t { client, ours };

@@ -19,8 +19,8 @@ struct Due {
 };
 
 // Bounds of the configuration's lists and of a plan's, so that this is enough for all.
-constexpr std::size_t kMaxDue = 32;
-static_assert(kMaxLimitRules - 2 + 2 * kMaxLimits <= kMaxDue);
+constexpr std::size_t kMaxDue = 32 + kMaxMessageLimits;
+static_assert(kMaxLimitRules - 2 + 2 * kMaxLimits + kMaxMessageLimits <= kMaxDue);
 using DueList = InlineList<Due, kMaxDue>;
 
 // Whom a limit counts.
@@ -30,14 +30,18 @@ struct Who {
   bool known = false;
 };
 
+Digest name_of_whoever_asks(const Case &one) noexcept {
+  const Principal *principal = one.outcome.principal.get();
+  return principal != nullptr ? principal->counter_name
+                              : counted_name(*one.with.zone.secret, Counted::address, one.asked.counted_address());
+}
+
 // Anybody can make up targets, so that this isn't known, whoever asks.
 Digest repeated_name(const Case &one) noexcept {
-  const DigestKey &secret = *one.with.zone.secret;
-  const Principal *principal = one.outcome.principal.get();
-  const Digest who = principal != nullptr ? principal->counter_name
-                                          : counted_name(secret, Counted::address, one.asked.counted_address());
+  const DigestKey who = counted_name(*one.with.zone.secret, Counted::repeat, view_of(name_of_whoever_asks(one)));
   const Repeatable request = one.place.repeatable();
-  return keyed_digest(counted_name(secret, Counted::repeat, view_of(who)), request.method, request.target);
+  const Digest name = keyed_digest(who, request.method, request.target);
+  return request.content.empty() ? name : keyed_digest(name, request.content);
 }
 
 // false: nobody. As limit_req does, what has no name isn't counted.
@@ -56,6 +60,14 @@ bool find_who(const Case &one, const LimitDemand &limit, Who *who) noexcept {
       return true;
     case CountBy::repeat:
       who->name = repeated_name(one);
+      return true;
+    case CountBy::tool:
+      if (limit.who.empty()) {
+        return false;
+      }
+      // The configuration has made up the rule.
+      who->known = principal != nullptr;
+      who->name = keyed_digest(counted_name(secret, Counted::tool, view_of(name_of_whoever_asks(one))), limit.who);
       return true;
     case CountBy::key:
     case CountBy::subject:

@@ -78,6 +78,11 @@ const Expected kTable[] = {
     {Reason::too_many_concurrent, "too_many_concurrent", 429, "rate_limited", "rate limit exceeded", "", 429, 8,
      kClient},
     {Reason::address_not_allowed, "address_not_allowed", 403, "forbidden", "access denied", "", 403, 7, kClient},
+    {Reason::origin_refused, "origin_refused", 403, "forbidden", "access denied", "", 403, 7, kClient},
+    {Reason::list_unreadable, "list_unreadable", 502, "bad_gateway", "upstream answer can't be filtered", "", -32603,
+     14, kOurs},
+    {Reason::method_not_allowed, "method_not_allowed", 405, "method_not_allowed", "method not allowed", "", -32600, 12,
+     kClient},
 };
 
 TEST(ReasonTable, IsWhatClientsRelyOn) {
@@ -133,8 +138,9 @@ TEST(ReasonTable, IsFoundByName) {
 }
 
 TEST(ReasonTable, KnowsItsCodes) {
-  for (const char *code : {"unauthorized", "invalid_request", "payment_required", "forbidden", "rate_limited",
-                           "unavailable", "not_found", "conflict", "payload_too_large", "internal_error"}) {
+  for (const char *code :
+       {"unauthorized", "invalid_request", "payment_required", "forbidden", "rate_limited", "unavailable", "not_found",
+        "conflict", "payload_too_large", "internal_error", "bad_gateway", "method_not_allowed"}) {
     EXPECT_TRUE(is_reason_code(code)) << code;
   }
   for (const char *code : {"", "busy", "Unauthorized", "forbidden "}) {

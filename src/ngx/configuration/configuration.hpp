@@ -19,6 +19,7 @@
 #include "ngx/configuration/acceptance.hpp"
 #include "ngx/configuration/issuers.hpp"
 #include "ngx/configuration/key_zones.hpp"
+#include "ngx/configuration/mcp_terms.hpp"
 #include "ngx/configuration/watched_fields.hpp"
 #include "ngx/nginx/ngx.hpp"
 
@@ -108,6 +109,8 @@ struct LocationConfiguration {
   std::optional<std::string> realm;
   std::optional<bool> forward_credential;
   std::optional<std::size_t> max_credential;  // bytes; always there once merged
+  std::optional<McpSettings> mcp;
+  std::optional<std::vector<RpcRule>> rpc_rules;
 
   // Derived when the locations are merged.
   std::vector<Acceptance> acceptances;  // never empty
@@ -118,7 +121,10 @@ struct LocationConfiguration {
   bool has_query = false;          // the server cuts a credential out of the query
   bool has_methods = false;        // a rule looks at the method: overrides of it are removed
   bool reads_variables = false;    // a rule that decides has a variable in it
+  bool is_plain = true;            // neither that nor `mcp_terms`
   bool partly_guarded = false;     // limit_except or an `if` in here makes keyward on for some requests only
+
+  std::shared_ptr<const McpTerms> mcp_terms;  // nullptr: no MCP location
 
   // Of an `if` or limit_except: the location that it is in; else this one.
   const LocationConfiguration *whole = nullptr;
@@ -171,6 +177,8 @@ struct MainConfiguration {
   ngx_int_t notes_variable = NGX_ERROR;        // see request_start.cpp
   bool hides_users = false;                    // some location takes a user's name of Basic for a credential
   bool has_concurrency = false;                // some keyward_concurrency is there
+  bool has_mcp = false;                        // keyward_mcp is on somewhere
+  bool has_repeat = false;                     // some limit counts by=repeat
   bool any_on = false;                         // some location is on or in shadow
   bool configured = false;                     // any directive of ours at all
 

@@ -185,28 +185,6 @@ constexpr Choice<SourceKind> kSingleSources[] = {
     {"one word for WebSockets; write one websocket=", SourceKind::websocket},
 };
 
-Wrong add_origins(std::string_view list, std::vector<std::string> *origins) {
-  std::vector<std::string_view> written;
-  if (Wrong wrong = split_elements(list, &written)) {
-    return wrong;
-  }
-  for (const std::string_view origin : written) {
-    if (!is_origin(origin)) {
-      return quoted(origin) +
-             " is not an origin as browsers write it; write its scheme, host and, if it isn't the usual one, port, in "
-             "small letters and without a path, such as origins=https://app.example.com";
-    }
-    if (std::find(origins->begin(), origins->end(), origin) != origins->end()) {
-      return quoted(origin) + " is there twice in \"origins=\"";
-    }
-    origins->emplace_back(origin);
-  }
-  return origins->empty() ? Wrong(
-                                "\"origins=\" needs origins, separated by commas, such as "
-                                "origins=https://app.example.com")
-                          : kGood;
-}
-
 Wrong add_source(Source source, std::string_view word, std::vector<Source> *sources) {
   if (std::find(sources->begin(), sources->end(), source) != sources->end()) {
     return quoted(word) + " is there twice";
@@ -248,7 +226,7 @@ Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *
       if (origins) {
         return "\"origins=\" is there twice";
       }
-      wrong = add_origins(*list, &origins.emplace());
+      wrong = parse_origins(*list, &origins.emplace());
     } else {
       Source source;
       wrong = parse_source(cf, words[i], &source);

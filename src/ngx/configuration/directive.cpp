@@ -1,6 +1,7 @@
 // Reading the words of directives.
 #include "ngx/configuration/directive.hpp"
 
+#include "auth/origin.hpp"
 #include "auth/scope.hpp"
 #include "ngx/configuration/reading.hpp"
 
@@ -56,6 +57,28 @@ Wrong parse_size(std::string_view word, std::size_t *bytes) {
   }
   *bytes = static_cast<std::size_t>(size);
   return kGood;
+}
+
+Wrong parse_origins(std::string_view list, std::vector<std::string> *origins) {
+  std::vector<std::string_view> written;
+  if (Wrong wrong = split_elements(list, &written)) {
+    return wrong;
+  }
+  for (const std::string_view origin : written) {
+    if (!is_origin(origin)) {
+      return quoted(origin) +
+             " is not an origin as browsers write it; write its scheme, host and, if it isn't the usual one, port, in "
+             "small letters and without a path, such as origins=https://app.example.com";
+    }
+    if (std::find(origins->begin(), origins->end(), origin) != origins->end()) {
+      return quoted(origin) + " is there twice in \"origins=\"";
+    }
+    origins->emplace_back(origin);
+  }
+  return origins->empty() ? Wrong(
+                                "\"origins=\" needs origins, separated by commas, such as "
+                                "origins=https://app.example.com")
+                          : kGood;
 }
 
 std::string full_path(ngx_conf_t *cf, std::string_view word) {

@@ -79,11 +79,10 @@ Wrong parse_size(std::string_view word, std::size_t *bytes);
 bool are_methods(std::string_view list);
 // A text with variables, which lies in the cycle's pool.
 Wrong compile_value(ngx_conf_t *cf, std::string_view word, ngx_http_complex_value_t **value);
+// Origins, separated by commas, as browsers write them; added to the list.
+Wrong parse_origins(std::string_view list, std::vector<std::string> *origins);
 // A path as nginx has it: absolute, or relative to its configuration.
 std::string full_path(ngx_conf_t *cf, std::string_view word);
-
-// A text with variables, into the cycle's pool.
-Wrong compile_value(ngx_conf_t *cf, std::string_view word, ngx_http_complex_value_t **value);
 
 // --- lists of rules --------------------------------------------------------------------------------------------
 
@@ -159,6 +158,11 @@ Wrong set_limit_headers(ngx_conf_t *cf, const Words &words, LocationConfiguratio
 // What else has to hold, and claims as variables (require_directives.cpp).
 Wrong set_require(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_claim(ngx_conf_t *cf, const Words &words, MainConfiguration *conf);
+
+// MCP (message_directives.cpp).
+Wrong set_mcp(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_rpc(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_tool(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 
 // What a refusal says (refusal_directives.cpp).
 Wrong set_errors(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);

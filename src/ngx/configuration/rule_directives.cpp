@@ -77,7 +77,7 @@ Wrong set_limit_name(const Given &given, LimitRule *rule) {
 
 constexpr Choice<CountBy> kCountBy[] = {
     {"key", CountBy::key},           {"subject", CountBy::subject}, {"address", CountBy::address},
-    {"failures", CountBy::failures}, {"repeat", CountBy::repeat},
+    {"failures", CountBy::failures}, {"repeat", CountBy::repeat},   {"tool", CountBy::tool},
 };
 
 Wrong set_limit_by(const Given &given, LimitRule *rule);
@@ -139,7 +139,7 @@ Wrong set_limit_by(const Given &given, LimitRule *rule) {
   }
   if (given.value.empty() || given.value.front() != '$') {
     return "invalid value " + quoted(given.word) +
-           "; it must be by=key, by=subject, by=address, by=failures, by=repeat or by=$variable";
+           "; it must be by=key, by=subject, by=address, by=failures, by=repeat, by=tool or by=$variable";
   }
   for (const std::string_view part : split_list(given.value, ',')) {
     if (const auto meant = meant_parameter(part, names_of(kLimitParameters))) {
@@ -245,6 +245,7 @@ Wrong set_limit(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf)
   wrong = wrong ? wrong : check_shared_window(cf, rule, words[1]);
   wrong = wrong ? wrong : check_twins(rule, *conf->limits);
   if (!wrong) {
+    main_configuration(cf)->has_repeat = main_configuration(cf)->has_repeat || rule.by == CountBy::repeat;
     conf->limits->push_back(std::move(rule));
   }
   return wrong;
