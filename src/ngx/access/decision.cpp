@@ -295,6 +295,9 @@ Conclusion decide_at(Worker &worker, RequestContext *ctx, const LocationConfigur
 
 Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Mode mode) {
   ctx->begin_decision(location, mode == Mode::shadow);
+  if (location.tells_limits) {
+    ctx->outcome.every_limit = std::make_unique<std::vector<SeenLimit>>();
+  }
   ngx_http_request_t *r = ctx->r;
   const Deciding deciding(&ctx->outcome);
   if (!location.reads_variables) {

@@ -11,6 +11,6 @@ bool add_answer_fields(RequestContext *ctx) noexcept;
 
 // When the window of the limit closes, or, where the limit doesn't admit, when it will: as a Unix time, rounded up, so
 // that whoever comes back then isn't too early.
-std::uint64_t reset_at_s(const TightestLimit &limit) noexcept;
+std::uint64_t reset_at_s(const SeenLimit &limit) noexcept;
 
 }  // namespace keyward

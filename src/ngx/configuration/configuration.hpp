@@ -71,6 +71,8 @@ struct ClaimVariable {
 
 enum class LimitHeaders : std::uint8_t { x, ietf, both, off };
 struct LimitHeaderStyle {
+  bool tells_every_limit() const noexcept { return names == LimitHeaders::ietf || names == LimitHeaders::both; }
+
   LimitHeaders names = LimitHeaders::x;
   bool reset_is_delta = false;
 };
@@ -118,6 +120,7 @@ struct LocationConfiguration {
   bool has_query = false;          // the server cuts a credential out of the query
   bool has_methods = false;        // a rule looks at the method: overrides of it are removed
   bool reads_variables = false;    // a rule that decides has a variable in it
+  bool tells_limits = false;       // answers tell of every limit
   bool partly_guarded = false;     // limit_except or an `if` in here makes keyward on for some requests only
 
   // Of an `if` or limit_except: the location that it is in; else this one.

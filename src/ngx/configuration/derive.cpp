@@ -196,6 +196,7 @@ void derive_location(Reading *reading, MainConfiguration *main, ServerConfigurat
   location->has_methods = core.limit_except != 0 || core.lmt_excpt || names_methods(location->scopes) ||
                           names_methods(location->accept) || names_methods(location->limits);
   location->reads_variables = has_variables(*location);
+  location->tells_limits = location->limit_headers && location->limit_headers->tells_every_limit();
   server->guarded = server->guarded || is_on || !block.first_place.empty();
   main->any_on = main->any_on || is_on;
   if (core.noname && location->enforcement->ends_on() != block.parent->enforcement->ends_on()) {
