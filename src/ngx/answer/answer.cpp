@@ -105,7 +105,7 @@ bool add_refusal_fields(RequestContext *ctx) {
     return false;
   }
   // error_page may have made it another status, to which the refusal's fields don't belong.
-  if (r->headers_out.status != refusal.status) {
+  if (r->headers_out.status != refusal.status && !is_refusal_page(ctx)) {
     return true;
   }
   // Basic asks behind Bearer, and not where auth_basic asks already.
@@ -151,6 +151,12 @@ bool confirm_websocket(RequestContext *ctx) noexcept {
 }
 
 }  // namespace
+
+bool is_refusal_page(const RequestContext *ctx) noexcept {
+  const Refused &refused = ctx->refused;
+  const bool is_answer = refused.refusal.is_final || ctx->r->headers_out.status == refused.refusal.status;
+  return ctx->refused_for_good() && !refused.answered_elsewhere && current_context(ctx->r) == ctx && is_answer;
+}
 
 bool add_answer_fields(RequestContext *ctx) noexcept {
   return guarded(false, [&] {

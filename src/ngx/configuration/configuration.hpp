@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "answer/refusal.hpp"
+#include "answer/resource.hpp"
 #include "auth/principal.hpp"
 #include "auth/reason.hpp"
 #include "base/rate.hpp"
@@ -77,12 +78,18 @@ struct LimitHeaderStyle {
   bool reset_is_delta = false;
 };
 
+// keyward_errors
+struct ErrorRule : ErrorStyle {
+  ngx_http_complex_value_t *variable = nullptr;  // names the format; in the cycle's pool; nullptr: format is it
+};
+
 struct MessageRule {
   std::vector<Reason> reasons;  // named one by one
   std::vector<std::string> codes;
   std::string text;
   std::optional<std::uint16_t> status;
   std::optional<std::string> code;
+  std::optional<std::int32_t> rpc;
 };
 
 // Which lengths some names have, so that most others are told apart at a glance.
@@ -105,9 +112,11 @@ struct LocationConfiguration {
   std::optional<std::vector<LimitRule>> limits;
   std::optional<std::vector<LimitRule>> concurrency;
   std::optional<LimitHeaderStyle> limit_headers;
-  std::optional<ErrorStyle> errors;
+  std::optional<ErrorRule> errors;
   std::optional<std::vector<MessageRule>> messages;
   std::optional<std::string> realm;
+  std::shared_ptr<const ProtectedResource> resource;  // nullptr: none is named
+  std::optional<std::vector<std::string>> authorization_servers;
   std::optional<bool> forward_credential;
   std::optional<std::size_t> max_credential;  // bytes; always there once merged
 

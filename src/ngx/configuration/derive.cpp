@@ -14,7 +14,7 @@ std::shared_ptr<RefusalTexts> default_answers() {
   auto table = std::make_shared<RefusalTexts>();
   for (std::size_t i = 0; i < kReasonCount; ++i) {
     const ReasonInfo &row = info(static_cast<Reason>(i));
-    (*table)[i] = {row.status, std::string(row.code), std::string(row.message)};
+    (*table)[i] = {row.status, std::string(row.code), std::string(row.message), std::nullopt};
   }
   return table;
 }
@@ -27,6 +27,7 @@ std::shared_ptr<const RefusalTexts> answers_with(const std::vector<MessageRule> 
     answer.message = rule.text;
     answer.status = rule.status.value_or(answer.status);
     answer.code = rule.code.value_or(answer.code);
+    answer.rpc = rule.rpc ? rule.rpc : answer.rpc;
   };
   for (const MessageRule &rule : rules) {
     for (const std::string &code : rule.codes) {
