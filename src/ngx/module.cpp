@@ -3,6 +3,7 @@
 #include "base/version.hpp"
 #include "ngx/access/access.hpp"
 #include "ngx/answer/filters.hpp"
+#include "ngx/answer/metadata.hpp"
 #include "ngx/answer/variables.hpp"
 #include "ngx/configuration/concurrency_zone.hpp"
 #include "ngx/configuration/configuration.hpp"
@@ -143,6 +144,9 @@ ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
     main->shm_zone->init = on_init_zone;
     main->shm_zone->data = main;
     if (!add_key_zones(cf, main) || !add_concurrency_zone(cf, main)) {
+      return NGX_ERROR;
+    }
+    if (!serve_metadata(cf, *reading)) {
       return NGX_ERROR;
     }
     serve_claim_variables(cf);

@@ -14,9 +14,23 @@ void add_once(std::size_t issuer, IssuerList *list) {
   }
 }
 
+// Issuers without an audience have the resource's here.
+void bind_to_resource(const MainConfiguration &main, const ProtectedResource &resource, IssuerList *list) {
+  for (const std::size_t place : *list) {
+    const jwt::Issuer &rules = main.issuers[place]->rules;
+    list->bound.push_back(nullptr);
+    if (rules.audiences.empty()) {
+      auto bound = std::make_shared<jwt::Issuer>(rules);
+      bound->audiences = resource.audiences;
+      list->bound.back() = std::move(bound);
+      list->audiences = resource.audiences;
+    }
+  }
+}
+
 const IssuerList *keep(MainConfiguration *main, IssuerList list) {
   for (const auto &known : main->issuer_lists) {
-    if (*known == list) {
+    if (known->is_same(list)) {
       return known.get();
     }
   }
@@ -26,7 +40,8 @@ const IssuerList *keep(MainConfiguration *main, IssuerList list) {
 
 // What the rules whose methods satisfy `counts` accept together.
 template <typename Counts>
-Acceptance sum(MainConfiguration *main, const std::vector<AcceptRule> &rules, Counts &&counts) {
+Acceptance sum(MainConfiguration *main, const std::vector<AcceptRule> &rules, const ProtectedResource *resource,
+               Counts &&counts) {
   Acceptance total;
   IssuerList list;
   bool tokens = false;
@@ -51,6 +66,9 @@ Acceptance sum(MainConfiguration *main, const std::vector<AcceptRule> &rules, Co
     }
   }
   total.key_names = total.key ? 0 : total.key_names;
+  if (resource != nullptr) {
+    bind_to_resource(*main, *resource, &list);
+  }
   total.issuers = tokens ? keep(main, std::move(list)) : nullptr;
   return total;
 }
@@ -62,7 +80,8 @@ bool is_same(const Acceptance &a, const Acceptance &b) noexcept {
 
 }  // namespace
 
-std::vector<Acceptance> work_out(MainConfiguration *main, const std::vector<AcceptRule> &rules) {
+std::vector<Acceptance> work_out(MainConfiguration *main, const std::vector<AcceptRule> &rules,
+                                 const ProtectedResource *resource) {
   Methods named = 0;
   for (const AcceptRule &rule : rules) {
     named |= rule.methods;
@@ -72,7 +91,7 @@ std::vector<Acceptance> work_out(MainConfiguration *main, const std::vector<Acce
     if ((named & method) == 0) {
       continue;
     }
-    Acceptance one = sum(main, rules, [method](Methods methods) { return (methods & method) != 0; });
+    Acceptance one = sum(main, rules, resource, [method](Methods methods) { return (methods & method) != 0; });
     const auto same = std::find_if(all.begin(), all.end(), [&one](const Acceptance &a) { return is_same(a, one); });
     if (same != all.end()) {
       same->methods |= method;
@@ -81,7 +100,7 @@ std::vector<Acceptance> work_out(MainConfiguration *main, const std::vector<Acce
       all.push_back(one);
     }
   }
-  all.push_back(sum(main, rules, [](Methods methods) { return methods == 0; }));
+  all.push_back(sum(main, rules, resource, [](Methods methods) { return methods == 0; }));
   return all;
 }
 

@@ -83,6 +83,11 @@ struct ErrorRule : ErrorStyle {
   ngx_http_complex_value_t *variable = nullptr;  // names the format; in the cycle's pool; nullptr: format is it
 };
 
+// What a keyward_metadata location serves, by the path of a request.
+struct MetadataDocument {
+  std::string path, body;
+};
+
 struct MessageRule {
   std::vector<Reason> reasons;  // named one by one
   std::vector<std::string> codes;
@@ -117,24 +122,27 @@ struct LocationConfiguration {
   std::optional<std::string> realm;
   std::shared_ptr<const ProtectedResource> resource;  // nullptr: none is named
   std::optional<std::vector<std::string>> authorization_servers;
+  bool serves_metadata = false;  // keyward_metadata: public by itself
   std::optional<bool> forward_credential;
   std::optional<std::size_t> max_credential;  // bytes; always there once merged
 
   // Derived when the locations are merged.
   std::vector<Acceptance> acceptances;  // never empty
   std::shared_ptr<const RefusalTexts> answers;
-  NameLengths source_lengths;      // of the fields that `sources` name
-  const Source *cookie = nullptr;  // of `sources`
-  const Source *basic = nullptr;   // likewise
-  bool has_query = false;          // the server cuts a credential out of the query
-  bool has_methods = false;        // a rule looks at the method: overrides of it are removed
-  bool reads_variables = false;    // a rule that decides has a variable in it
-  bool tells_limits = false;       // answers tell of every limit
-  bool partly_guarded = false;     // limit_except or an `if` in here makes keyward on for some requests only
+  NameLengths source_lengths;                      // of the fields that `sources` name
+  const Source *cookie = nullptr;                  // of `sources`
+  const Source *basic = nullptr;                   // likewise
+  bool has_query = false;                          // the server cuts a credential out of the query
+  bool has_methods = false;                        // a rule looks at the method: overrides of it are removed
+  bool reads_variables = false;                    // a rule that decides has a variable in it
+  bool tells_limits = false;                       // answers tell of every limit
+  std::vector<MetadataDocument> metadata;          // of keyward_metadata; once all is read
+  const MetadataDocument *own_metadata = nullptr;  // for any other path; nullptr: there is none
+  bool partly_guarded = false;  // limit_except or an `if` in here makes keyward on for some requests only
 
   // Of an `if` or limit_except: the location that it is in; else this one.
   const LocationConfiguration *whole = nullptr;
-  bool effective = false;  // keyward is on or in shadow here, or somewhere inside
+  bool effective = false;  // keyward is on or in shadow here, or somewhere inside, or metadata is served
 };
 
 enum IdentityField : std::size_t { kSubject, kKeyId, kPlan, kScopes, kKind, kIssuer, kAssertion, kIdentityFields };
