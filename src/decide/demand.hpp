@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,29 +11,10 @@
 #include "auth/reason.hpp"
 #include "base/inline_list.hpp"
 #include "base/rate.hpp"
-#include "jwt/issuer.hpp"
+#include "decide/issuer_list.hpp"
 #include "limit/held_places.hpp"
 
 namespace keyward {
-
-// Issuers in the order in which they are asked, each once, by their places among the configured ones. Equal lists are
-// one object, whose address is what a remembered token is bound to.
-struct IssuerList : std::vector<std::size_t> {
-  using std::vector<std::size_t>::vector;
-
-  // What tokens may have as audience whose issuer names none: the resource's, where one is named. Empty: any.
-  std::vector<std::string> audiences;
-  // The rules of such issuers with these audiences, by their places in the list; others have none. Empty where there
-  // are no audiences.
-  std::vector<std::shared_ptr<const jwt::Issuer>> bound;
-
-  bool is_same(const IssuerList &other) const noexcept {
-    return static_cast<const std::vector<std::size_t> &>(*this) == other && audiences == other.audiences;
-  }
-  const jwt::Issuer &rules_of(std::size_t i, const jwt::Issuer &configured) const noexcept {
-    return i < bound.size() && bound[i] != nullptr ? *bound[i] : configured;
-  }
-};
 
 // Which credentials are accepted.
 struct Accepted {

@@ -14,23 +14,17 @@ void add_once(std::size_t issuer, IssuerList *list) {
   }
 }
 
-// Issuers without an audience have the resource's here.
-void bind_to_resource(const MainConfiguration &main, const ProtectedResource &resource, IssuerList *list) {
-  for (const std::size_t place : *list) {
-    const jwt::Issuer &rules = main.issuers[place]->rules;
-    list->bound.push_back(nullptr);
-    if (rules.audiences.empty()) {
-      auto bound = std::make_shared<jwt::Issuer>(rules);
-      bound->audiences = resource.audiences;
-      list->bound.back() = std::move(bound);
-      list->audiences = resource.audiences;
-    }
+std::vector<const jwt::Issuer *> rules_of(const MainConfiguration &main) {
+  std::vector<const jwt::Issuer *> rules;
+  for (const auto &issuer : main.issuers) {
+    rules.push_back(&issuer->rules);
   }
+  return rules;
 }
 
 const IssuerList *keep(MainConfiguration *main, IssuerList list) {
   for (const auto &known : main->issuer_lists) {
-    if (known->is_same(list)) {
+    if (*known == list) {
       return known.get();
     }
   }
@@ -67,7 +61,7 @@ Acceptance sum(MainConfiguration *main, const std::vector<AcceptRule> &rules, co
   }
   total.key_names = total.key ? 0 : total.key_names;
   if (resource != nullptr) {
-    bind_to_resource(*main, *resource, &list);
+    list.bind_to(resource->audiences, rules_of(*main));
   }
   total.issuers = tokens ? keep(main, std::move(list)) : nullptr;
   return total;
