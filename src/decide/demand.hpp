@@ -11,13 +11,10 @@
 #include "auth/reason.hpp"
 #include "base/inline_list.hpp"
 #include "base/rate.hpp"
+#include "decide/issuer_list.hpp"
 #include "limit/held_places.hpp"
 
 namespace keyward {
-
-// Issuers in the order in which they are asked, each once, by their places among the configured ones. Equal lists are
-// one object, whose address is what a remembered token is bound to.
-using IssuerList = std::vector<std::size_t>;
 
 // Which credentials are accepted.
 struct Accepted {

@@ -2,6 +2,8 @@
 #include "decide/limits.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <vector>
 
 #include "base/calendar.hpp"
 #include "limit/window_name.hpp"
@@ -227,16 +229,37 @@ bool is_tighter(const WindowState &state, const WindowState &other) noexcept {
   return state.remaining < other.remaining || (state.remaining == other.remaining && state.reset_ms > other.reset_ms);
 }
 
+SeenLimit seen(const Case &one, const Due &due, const WindowState &state) noexcept {
+  SeenLimit limit;
+  limit.known = true;
+  limit.state = state;
+  limit.seen_ms = one.asked.now_ms;
+  limit.window_s = due.charge.rate.window_s;
+  limit.name = due.name;
+  return limit;
+}
+
 // The tightest of those that were looked at.
 void note_tightest(const Case &one, const Due &due, const WindowState &state) noexcept {
-  TightestLimit &limit = one.outcome.limit;
+  SeenLimit &limit = one.outcome.limit;
   if (!limit.known || is_tighter(state, limit.state)) {
-    limit.known = true;
-    limit.state = state;
-    limit.seen_ms = one.asked.now_ms;
-    limit.window_s = due.charge.rate.window_s;
-    limit.name = due.name;
+    limit = seen(one, due, state);
   }
+}
+
+void note(const Case &one, const Due &due, const WindowState &state) {
+  note_tightest(one, due, state);
+  if (one.outcome.every_limit) {
+    one.outcome.every_limit->push_back(seen(one, due, state));
+  }
+}
+
+// For a refusal, which names those that don't admit.
+std::vector<SeenLimit> &list_every_limit(const Case &one) {
+  if (!one.outcome.every_limit) {
+    one.outcome.every_limit = std::make_unique<std::vector<SeenLimit>>();
+  }
+  return *one.outcome.every_limit;
 }
 
 // Of Retry-After: at least 1.
@@ -298,11 +321,12 @@ void for_each_failure_window(const Case &one, Visit &&visit) noexcept {
 }
 
 // Nobody can say when one of those that are served will end; but a window may be longer.
-Reason refuse_places(const Case &one, DueList *list) noexcept {
+Reason refuse_places(const Case &one, DueList *list) {
+  list_every_limit(one);
   for (Due &due : *list) {
-    note_tightest(one, due, look(one, &due));
+    note(one, due, look(one, &due));
   }
-  const TightestLimit &limit = one.outcome.limit;
+  const SeenLimit &limit = one.outcome.limit;
   one.outcome.retry_after_s = limit.known && !limit.state.admitted ? wait_s(limit.state.retry_ms) : 1;
   return Reason::too_many_concurrent;
 }
@@ -321,14 +345,19 @@ Reason charge_limits(const Case &one, const LimitDemands &limits) {
     return reason == Reason::too_many_concurrent ? refuse_places(one, &list) : reason;
   }
   one.state.paid.reserve(list.size());
+  if (one.outcome.every_limit) {
+    one.outcome.every_limit->reserve(list.size());  // nothing fails once something is charged
+  }
   std::size_t refused = list.size();
+  WindowState refusing;
   for (std::size_t i = 0; i < list.size() && refused == list.size(); ++i) {
     const WindowState state = charge(one, &list[i]);
     if (!state.admitted) {
       refused = i;
+      refusing = state;
       one.outcome.limit.known = false;
     }
-    note_tightest(one, list[i], state);
+    note(one, list[i], state);
   }
   if (refused == list.size()) {
     if (one.outcome.in_shadow) {
@@ -339,8 +368,14 @@ Reason charge_limits(const Case &one, const LimitDemands &limits) {
   forget(one, &list, refused);
   give_back(one, &list, refused);
   // A client that waits for the one that refused may meet another: it is told the longest.
-  for (std::size_t i = refused + 1; i < list.size(); ++i) {
-    note_tightest(one, list[i], look(one, &list[i]));
+  std::vector<SeenLimit> &every = list_every_limit(one);
+  every.clear();  // those before it have been given back what they took
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const WindowState state = i == refused ? refusing : look(one, &list[i]);
+    every.push_back(seen(one, list[i], state));
+    if (i > refused) {
+      note_tightest(one, list[i], state);
+    }
   }
   one.outcome.retry_after_s = wait_s(one.outcome.limit.state.retry_ms);
   give_back_places(one, limits);
@@ -353,7 +388,7 @@ void look_at_limits(const Case &one, const LimitDemands &limits) {
     return;
   }
   for (Due &due : list) {
-    note_tightest(one, due, look(one, &due));
+    note(one, due, look(one, &due));
   }
 }
 

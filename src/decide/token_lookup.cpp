@@ -82,9 +82,10 @@ class TokenLookup {
     }
     std::vector<jwt::AcceptedIssuer> accepted;
     accepted.reserve(list_.size());
-    for (const std::size_t place : list_) {
-      accepted.push_back({&issuers_.rules(place), issuers_.keys(place).get(), issuers_.fetched_from(place),
-                          issuers_.fetched_at_s(place, now_s_)});
+    for (std::size_t i = 0; i < list_.size(); ++i) {
+      const std::size_t place = list_[i];
+      accepted.push_back({&list_.rules_of(i, issuers_.rules(place)), issuers_.keys(place).get(),
+                          issuers_.fetched_from(place), issuers_.fetched_at_s(place, now_s_)});
     }
     jwt::ParsedToken token = jwt::parse_token(one_.asked.credential.text);
     std::optional<jwt::Verdict> unseen = jwt::refuse_unseen(accepted, token, now_s_);

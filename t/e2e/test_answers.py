@@ -240,7 +240,8 @@ def test_problem_details(site, reason, protocol):
     assert response.header("Content-Type") == "application/problem+json"
     assert response.header("Content-Length") == str(len(response.body))
     problem = response.json()
-    assert problem["type"].endswith(reason)
+    quota = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    assert problem["type"] == (quota if reason == "rate_limited" else f"urn:keyward:problem:{reason}")
     assert problem["status"] == status
     assert message in (problem.get("title"), problem.get("detail"))
 

@@ -188,6 +188,9 @@ Conclusion decide_message(Worker &worker, RequestContext *ctx, const LocationCon
 
 Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Mode mode) {
   ctx->begin_decision(location, mode == Mode::shadow);
+  if (location.tells_limits) {
+    ctx->outcome.every_limit = std::make_unique<std::vector<SeenLimit>>();
+  }
   ngx_http_request_t *r = ctx->r;
   if (location.is_plain) {
     const Deciding deciding(&ctx->outcome);

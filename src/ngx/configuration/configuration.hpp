@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "answer/refusal.hpp"
+#include "answer/resource.hpp"
 #include "auth/principal.hpp"
 #include "auth/reason.hpp"
 #include "base/rate.hpp"
@@ -72,8 +73,20 @@ struct ClaimVariable {
 
 enum class LimitHeaders : std::uint8_t { x, ietf, both, off };
 struct LimitHeaderStyle {
+  bool tells_every_limit() const noexcept { return names == LimitHeaders::ietf || names == LimitHeaders::both; }
+
   LimitHeaders names = LimitHeaders::x;
   bool reset_is_delta = false;
+};
+
+// keyward_errors
+struct ErrorRule : ErrorStyle {
+  ngx_http_complex_value_t *variable = nullptr;  // names the format; in the cycle's pool; nullptr: format is it
+};
+
+// What a keyward_metadata location serves, by the path of a request.
+struct MetadataDocument {
+  std::string path, body;
 };
 
 struct MessageRule {
@@ -82,6 +95,7 @@ struct MessageRule {
   std::string text;
   std::optional<std::uint16_t> status;
   std::optional<std::string> code;
+  std::optional<std::int32_t> rpc;
 };
 
 // Which lengths some names have, so that most others are told apart at a glance.
@@ -104,9 +118,12 @@ struct LocationConfiguration {
   std::optional<std::vector<LimitRule>> limits;
   std::optional<std::vector<LimitRule>> concurrency;
   std::optional<LimitHeaderStyle> limit_headers;
-  std::optional<ErrorStyle> errors;
+  std::optional<ErrorRule> errors;
   std::optional<std::vector<MessageRule>> messages;
   std::optional<std::string> realm;
+  std::shared_ptr<const ProtectedResource> resource;  // nullptr: none is named
+  std::optional<std::vector<std::string>> authorization_servers;
+  bool serves_metadata = false;  // keyward_metadata: public by itself
   std::optional<bool> forward_credential;
   std::optional<std::size_t> max_credential;  // bytes; always there once merged
   std::optional<McpSettings> mcp;
@@ -115,20 +132,23 @@ struct LocationConfiguration {
   // Derived when the locations are merged.
   std::vector<Acceptance> acceptances;  // never empty
   std::shared_ptr<const RefusalTexts> answers;
-  NameLengths source_lengths;      // of the fields that `sources` name
-  const Source *cookie = nullptr;  // of `sources`
-  const Source *basic = nullptr;   // likewise
-  bool has_query = false;          // the server cuts a credential out of the query
-  bool has_methods = false;        // a rule looks at the method: overrides of it are removed
-  bool reads_variables = false;    // a rule that decides has a variable in it
-  bool is_plain = true;            // neither that nor `mcp_terms`
-  bool partly_guarded = false;     // limit_except or an `if` in here makes keyward on for some requests only
+  NameLengths source_lengths;                      // of the fields that `sources` name
+  const Source *cookie = nullptr;                  // of `sources`
+  const Source *basic = nullptr;                   // likewise
+  bool has_query = false;                          // the server cuts a credential out of the query
+  bool has_methods = false;                        // a rule looks at the method: overrides of it are removed
+  bool reads_variables = false;                    // a rule that decides has a variable in it
+  bool is_plain = true;                            // neither that nor `mcp_terms`
+  bool tells_limits = false;                       // answers tell of every limit
+  std::vector<MetadataDocument> metadata;          // of keyward_metadata; once all is read
+  const MetadataDocument *own_metadata = nullptr;  // for any other path; nullptr: there is none
+  bool partly_guarded = false;  // limit_except or an `if` in here makes keyward on for some requests only
 
   std::shared_ptr<const McpTerms> mcp_terms;  // nullptr: no MCP location
 
   // Of an `if` or limit_except: the location that it is in; else this one.
   const LocationConfiguration *whole = nullptr;
-  bool effective = false;  // keyward is on or in shadow here, or somewhere inside
+  bool effective = false;  // keyward is on or in shadow here, or somewhere inside, or metadata is served
 };
 
 enum IdentityField : std::size_t { kSubject, kKeyId, kPlan, kScopes, kKind, kIssuer, kAssertion, kIdentityFields };

@@ -14,7 +14,7 @@ std::shared_ptr<RefusalTexts> default_answers() {
   auto table = std::make_shared<RefusalTexts>();
   for (std::size_t i = 0; i < kReasonCount; ++i) {
     const ReasonInfo &row = info(static_cast<Reason>(i));
-    (*table)[i] = {row.status, std::string(row.code), std::string(row.message)};
+    (*table)[i] = {row.status, std::string(row.code), std::string(row.message), std::nullopt};
   }
   return table;
 }
@@ -27,6 +27,7 @@ std::shared_ptr<const RefusalTexts> answers_with(const std::vector<MessageRule> 
     answer.message = rule.text;
     answer.status = rule.status.value_or(answer.status);
     answer.code = rule.code.value_or(answer.code);
+    answer.rpc = rule.rpc ? rule.rpc : answer.rpc;
   };
   for (const MessageRule &rule : rules) {
     for (const std::string &code : rule.codes) {
@@ -185,6 +186,16 @@ void watch_basic(ngx_conf_t *cf) {
   }
 }
 
+// Clients read it before they have a credential.
+void open_metadata(const ReadBlock &block, Reading *reading, LocationConfiguration *location) {
+  if (!block.enforcement_place.empty() && location->enforcement->mode != Mode::off) {
+    reading->problems.push_back("keyward_metadata " + block.metadata_place +
+                                " is public by itself; remove \"keyward\" " + block.enforcement_place);
+  }
+  location->enforcement = Enforcement();
+  location->enforcement->written = true;
+}
+
 }  // namespace
 
 void derive_http(Reading *reading, LocationConfiguration *http) {
@@ -224,10 +235,13 @@ void derive_server(ServerConfiguration *server) {
 void derive_location(Reading *reading, MainConfiguration *main, ServerConfiguration *server,
                      LocationConfiguration *location, const ngx_http_core_loc_conf_t &core) {
   const ReadBlock &block = reading->block(location);
+  if (location->serves_metadata) {
+    open_metadata(block, reading, location);
+  }
   const bool is_on = location->enforcement->mode != Mode::off;
   location->whole = core.noname && block.parent->whole != nullptr ? block.parent->whole : location;
   derive_answers(location);
-  location->acceptances = work_out(main, *location->accept);
+  location->acceptances = work_out(main, *location->accept, location->resource.get());
   derive_sources(main, location);
   // limit_except tells methods apart, too.
   location->has_methods = core.limit_except != 0 || core.lmt_excpt || names_methods(location->scopes) ||
@@ -236,12 +250,15 @@ void derive_location(Reading *reading, MainConfiguration *main, ServerConfigurat
   location->reads_variables = has_variables(*location);
   derive_mcp(main, location);
   location->is_plain = !location->reads_variables && location->mcp_terms == nullptr;
+  location->tells_limits = location->limit_headers && location->limit_headers->tells_every_limit();
   server->guarded = server->guarded || is_on || !block.first_place.empty();
   main->any_on = main->any_on || is_on;
   if (core.noname && location->enforcement->ends_on() != block.parent->enforcement->ends_on()) {
     block.parent->partly_guarded = true;
   }
-  for (LocationConfiguration *around = location; is_on && around != nullptr; around = reading->block(around).parent) {
+  const bool has_effect = is_on || location->serves_metadata;
+  for (LocationConfiguration *around = location; has_effect && around != nullptr;
+       around = reading->block(around).parent) {
     around->effective = true;
   }
 }

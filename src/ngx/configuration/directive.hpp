@@ -169,6 +169,11 @@ Wrong set_errors(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf
 Wrong set_message(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_realm(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 
+// What is protected, and who says so to clients (resource_directives.cpp).
+Wrong set_resource(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_authorization_server(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_metadata(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+
 // Of http and server (http_directives.cpp).
 Wrong set_identity(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf);
 Wrong set_upgrade(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf);
