@@ -60,6 +60,8 @@ LOCATION = {
     "keyward_accept key=,a;": ['",a"', "a comma too many"],
     "keyward_scope methods=GET,,POST a;": ['"GET,,POST"', "a comma too many"],
     "keyward_limit 1r/s methods=GET,;": ['"GET,"', "a comma too many"],
+    "keyward_mcp on public=ping,;": ['"ping,"', "a comma too many"],
+    "keyward_rpc tools/list scope=a,,b;": ['"a,,b"', "a comma too many"],
     "keyward_errors json fields=error,;": ['"error,"', "a comma too many"],
     "keyward_credential bearer bearer;": ["bearer", "twice"],
     "keyward_credential header=X-A header=x-a;": ["x-a", "twice"],
