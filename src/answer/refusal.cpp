@@ -16,7 +16,17 @@ struct Facts {
   const Outcome &outcome;
   const RefusalText &answer;
   const ErrorStyle &style;
+  const RefusalDetail &detail;
 };
+
+void put_detail(json::Writer *out, const RefusalDetail &detail) {
+  if (!detail.text.empty()) {
+    out->member("detail", detail.text);
+  }
+  if (!detail.id.empty()) {
+    out->member("id", detail.id);
+  }
+}
 
 std::string json_body(const Facts &facts) {
   static const std::vector<std::pair<ErrorField, std::string>> kUsual = {
@@ -53,6 +63,9 @@ std::string json_body(const Facts &facts) {
         break;
     }
   }
+  if (facts.style.fields.empty()) {
+    put_detail(&out, facts.detail);
+  }
   return out.end_object().text();
 }
 
@@ -69,6 +82,7 @@ std::string problem_body(const Facts &facts) {
   if (facts.outcome.retry_after_s != 0) {
     out.key("retry_after").number(facts.outcome.retry_after_s);
   }
+  put_detail(&out, facts.detail);
   return out.end_object().text();
 }
 
@@ -160,7 +174,8 @@ bool names_type(std::string_view accept, std::string_view type) noexcept {
   return false;
 }
 
-Refusal make_refusal(const Outcome &outcome, const RefusalStyle &style, std::string_view accept) {
+Refusal make_refusal(const Outcome &outcome, const RefusalStyle &style, std::string_view accept,
+                     const RefusalDetail &detail) {
   const RefusalText &answer = answer_to(style, outcome.reason);
   Refusal refusal;
   refusal.status = answer.status;
@@ -175,7 +190,7 @@ Refusal make_refusal(const Outcome &outcome, const RefusalStyle &style, std::str
   }
   if (const Format *format = choose_format(style.errors.format, accept)) {
     refusal.content_type = format->content_type;
-    refusal.body = format->body({outcome, answer, style.errors});
+    refusal.body = format->body({outcome, answer, style.errors, detail});
   }
   return refusal;
 }

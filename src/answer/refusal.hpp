@@ -25,6 +25,7 @@ enum class ErrorField : std::uint8_t { error, code, reason, status, required_sco
 
 // keyward_errors
 struct ErrorStyle {
+  bool written = false;  // there or around it; else it is the default
   ErrorFormat format = ErrorFormat::automatic;
   // Which members a json body has, and under which names; empty: the usual ones.
   std::vector<std::pair<ErrorField, std::string>> fields;
@@ -54,9 +55,16 @@ struct Refusal {
   std::string body;
 };
 
+// What the keys API says besides: a sentence, and the key that is in the way. In problem details, and in JSON of the usual
+// members.
+struct RefusalDetail {
+  std::string_view text, id;
+};
+
 // Of an outcome that has a reason. accept: the request's Accept field, or several joined by commas; it chooses where
 // the format is automatic. Throws std::bad_alloc.
-Refusal make_refusal(const Outcome &outcome, const RefusalStyle &style, std::string_view accept);
+Refusal make_refusal(const Outcome &outcome, const RefusalStyle &style, std::string_view accept,
+                     const RefusalDetail &detail = {});
 
 // Whether Accept (RFC 9110, section 12.5.1) names this type, with a weight other than 0. Wildcards don't name it.
 bool names_type(std::string_view accept, std::string_view type) noexcept;

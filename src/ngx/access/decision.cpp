@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/route.hpp"
 #include "decide/decide.hpp"
 #include "ngx/nginx/header_list.hpp"
 #include "ngx/request/cookie.hpp"
@@ -268,15 +269,22 @@ class Deciding {
   Outcome *outcome_;
 };
 
+// Whether it asks the keys API to activate the key that it brings.
+bool activates(const ApiRules &api, ngx_http_request_t *r) noexcept {
+  const api::Route route = api::find_route(view(r->method_name), path_below(api, view(r->uri)), api.shape.is_admin);
+  return route.operation == api::Operation::activate;
+}
+
 Conclusion decide_at(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Place &place) {
   ngx_http_request_t *r = ctx->r;
   const Acceptance &accepted = acceptance_for(location.acceptances, r->method);
-  const Question asked{accepted,
-                       find_presented(worker, ctx, location, accepted),
-                       accepted.preflight && ctx->credential.source == nullptr && is_preflight(r),
-                       address_of(r->connection),
-                       ngx_time(),
-                       ngx_current_msec};
+  Question asked{accepted,
+                 find_presented(worker, ctx, location, accepted),
+                 accepted.preflight && ctx->credential.source == nullptr && is_preflight(r),
+                 address_of(r->connection),
+                 ngx_time(),
+                 ngx_current_msec};
+  asked.accepted.pending = location.api != nullptr && activates(*location.api, r);
   const MainConfiguration &main = worker.configuration;
   const WorkerIssuers issuers(worker);
   const Resources with{main.policy,       main.formats,      main.store.empty() ? nullptr : &worker.store(),

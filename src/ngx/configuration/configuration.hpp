@@ -1,6 +1,7 @@
 // What nginx.conf says about keyward. Written while the configuration is read, const at request time.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "answer/refusal.hpp"
+#include "api/shape.hpp"
 #include "auth/principal.hpp"
 #include "auth/reason.hpp"
 #include "base/rate.hpp"
@@ -93,6 +95,18 @@ class NameLengths {
   std::uint64_t bits_ = 0;
 };
 
+// keyward_api
+struct ApiRules {
+  api::Shape shape;
+  const KeyFormat *format = nullptr;  // of its keys; once all is read
+  std::string place;                  // the location's name, without a slash at its end
+  std::string written_at;
+};
+// What stands behind the location's name in the path of a request there.
+inline std::string_view path_below(const ApiRules &api, std::string_view uri) noexcept {
+  return uri.substr(std::min(api.place.size(), uri.size()));
+}
+
 struct LocationConfiguration {
   std::optional<Enforcement> enforcement;
   std::optional<std::vector<Source>> sources;
@@ -108,6 +122,7 @@ struct LocationConfiguration {
   std::optional<std::string> realm;
   std::optional<bool> forward_credential;
   std::optional<std::size_t> max_credential;  // bytes; always there once merged
+  std::shared_ptr<ApiRules> api;              // of this very location; nullptr: there is none
 
   // Derived when the locations are merged.
   std::vector<Acceptance> acceptances;  // never empty
@@ -172,6 +187,7 @@ struct MainConfiguration {
   bool hides_users = false;                    // some location takes a user's name of Basic for a credential
   bool has_concurrency = false;                // some keyward_concurrency is there
   bool any_on = false;                         // some location is on or in shadow
+  bool has_api = false;                        // workers change the store
   bool configured = false;                     // any directive of ours at all
 
   std::unique_ptr<Reading> reading;  // while nginx reads it (reading.hpp)
@@ -204,6 +220,9 @@ char *merge_location(ngx_conf_t *cf, void *parent, void *child) noexcept;
 
 // Once all is read: works out what follows, and judges it. false after having logged an error.
 bool finish_configuration(ngx_conf_t *cf, Reading *reading) noexcept;
+
+// Answers a request to the keys API (keys_api/handler.cpp).
+ngx_int_t on_keys_api(ngx_http_request_t *r) noexcept;
 
 // All directives (directives.cpp), ended by ngx_null_command.
 extern ngx_command_t directives[];

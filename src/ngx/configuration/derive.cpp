@@ -154,6 +154,10 @@ void watch_basic(ngx_conf_t *cf) {
   }
 }
 
+const ngx_http_core_loc_conf_t *core_of(const MergedLocation &merged) noexcept {
+  return static_cast<ngx_http_core_loc_conf_t *>(merged.loc_conf[ngx_http_core_module.ctx_index]);
+}
+
 }  // namespace
 
 void derive_http(Reading *reading, LocationConfiguration *http) {
@@ -212,6 +216,17 @@ void join_limits(const Reading &reading) {
     if (location.concurrency && !location.concurrency->empty()) {
       location.limits = location.limits.value_or(std::vector<LimitRule>());
       location.limits->insert(location.limits->end(), location.concurrency->begin(), location.concurrency->end());
+    }
+  }
+}
+
+void derive_apis(const MainConfiguration &main, const Reading &reading) {
+  for (const MergedLocation &merged : reading.merged) {
+    const auto block = reading.blocks.find(merged.location);
+    if (merged.location->api && block != reading.blocks.end() && !core_of(merged)->noname) {
+      ApiRules &api = *merged.location->api;
+      api.format = api::minted_format(api.shape, main.formats);
+      api.shape.limits_writes = block->second.limits_place.empty();
     }
   }
 }

@@ -148,6 +148,9 @@ Wrong set_errors(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf
 Wrong set_message(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_realm(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 
+// Handlers (handler_directives.cpp).
+Wrong set_api(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+
 // Of http and server (http_directives.cpp).
 Wrong set_identity(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf);
 Wrong set_upgrade(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf);

@@ -118,6 +118,7 @@ Wrong set_errors(ngx_conf_t *, const Words &words, LocationConfiguration *conf) 
   if (format == nullptr) {
     return "invalid value " + quoted(words[1]) + "; it must be \"auto\", \"json\", \"problem\" or \"off\"";
   }
+  style.written = true;
   style.format = *format;
   for (std::size_t i = 2; i < words.size(); ++i) {
     const auto fields = option(words[i], "fields");
