@@ -59,6 +59,7 @@ struct Principal {
   bool own_subject =
       false;  // the subject is the issuer's own: no key, no record and no other issuer has it (shared_subjects.hpp)
   bool provisioned = true;        // of a token: its subject is in the store
+  bool pending = false;           // of a key: it can be activated, and nothing else may be asked of it
   Grants grants;                  // effective: own, within the plan's, within the subject's
   bool grants_are_roles = false;  // jwt::Identity::scopes_are_roles
   Entry entry = Entry::open;

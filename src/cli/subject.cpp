@@ -154,6 +154,7 @@ Outcome list_subjects(Context &context) {
   std::string damaged;
   const char *separator = "[\n";
   look.reader().for_each_subject(
+      {},
       [&](std::string_view name, const SubjectView &view) {
         const auto subject = to_record(name, view);
         if (context.json) {

@@ -19,6 +19,7 @@ namespace keyward {
 // Which credentials are accepted.
 struct Accepted {
   bool key = false, anonymous = false, preflight = false, unprovisioned = false;
+  bool pending = false;                 // keys that wait for their code verifier, too: where they are activated
   std::uint64_t key_names = 0;          // without `key`: of these formats only (KeyFormat::name_bit)
   const IssuerList *issuers = nullptr;  // nullptr: no token is accepted
 

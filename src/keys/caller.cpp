@@ -14,6 +14,10 @@ const Policy &Caller::rules() const noexcept {
   return policy != nullptr ? *policy : kNone;
 }
 
+bool reaches(const Caller &caller, std::string_view subject) noexcept {
+  return caller.is_operator() || caller.all_subjects || subject == caller.principal->subject;
+}
+
 Excess excess_of(const Principal &result, const Principal &caller) {
   if (!result.grants.is_within(caller.grants)) {
     return Excess::scopes;
@@ -73,9 +77,7 @@ Answer Bound::find(WriteTxn &txn, const Caller &caller, std::int64_t now_s) {
   return has_keys && principal_.entry != Entry::closed ? Result::done : Result::not_permitted;
 }
 
-bool Bound::reaches(const KeyRecord &key) const noexcept {
-  return is_operator() || caller_.all_subjects || key.subject == principal_.subject;
-}
+bool Bound::reaches(const KeyRecord &key) const noexcept { return keys::reaches(caller_, key.subject); }
 
 bool Bound::rules_subject(std::string_view subject) const noexcept {
   return is_operator() || (caller_.all_subjects && subject != principal_.subject);

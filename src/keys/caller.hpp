@@ -19,6 +19,9 @@ struct Caller {
   const Policy &rules() const noexcept;
 };
 
+// Whether it may know of this subject's keys.
+bool reaches(const Caller &caller, std::string_view subject) noexcept;
+
 // In what `result` may do more than `caller`: a scope (implied ones included); a rate of the caller's that it has none
 // as small of, in the same window; more requests at once; an address, where the caller has a list of them; and, where the caller is a key, its
 // expiry: the end of a session isn't that of its keys.

@@ -6,6 +6,7 @@
 
 #include "auth/scope.hpp"
 #include "base/text_rules.hpp"
+#include "keys/activate.hpp"
 #include "keys/change.hpp"
 #include "keys/key_state.hpp"
 #include "keys/subjects.hpp"
@@ -86,7 +87,8 @@ KeyRecord successor_of(const KeyRecord &old, KeyRecord key, std::int64_t now_s) 
 }  // namespace
 
 bool takes_a_place(const KeyRecord &key, std::int64_t now_s) noexcept {
-  return key.state != KeyState::revoked && key.overlap_until_s == 0 && !has_ended(key, now_s);
+  return key.state != KeyState::revoked && key.overlap_until_s == 0 && !has_ended(key, now_s) &&
+         !has_lapsed(key, now_s);
 }
 
 Answer check_max_keys(WriteTxn &txn, const KeyRecord &key, const Plan &plan, std::int64_t now_s, std::size_t *count) {
@@ -110,7 +112,9 @@ Answer create(WriteTxn &txn, const Caller &caller, const CreateRequest &request,
   }
   KeyRecord &key = created->record;
   key = minted.record;
-  key.state = KeyState::active;
+  key.id = request.id.empty() ? key.id : request.id;
+  key.state = request.pkce_challenge.empty() ? KeyState::active : KeyState::pending;
+  key.pkce_challenge = request.pkce_challenge;
   key.name = request.name;
   key.subject = request.subject;
   key.plan = request.plan;
@@ -127,7 +131,8 @@ Answer create(WriteTxn &txn, const Caller &caller, const CreateRequest &request,
   if (!bound.is_operator() && !bound.all_subjects()) {
     key.subject = bound.principal().subject;
   }
-  if (key.name.empty() || !has_valid_terms(key)) {
+  if (key.name.empty() || !has_valid_terms(key) ||
+      (!request.pkce_challenge.empty() && !is_s256_challenge(request.pkce_challenge))) {
     return Result::invalid;
   }
   if (key.expires_at_s != 0 && key.expires_at_s <= request.now_s) {
@@ -150,6 +155,9 @@ Answer create(WriteTxn &txn, const Caller &caller, const CreateRequest &request,
   created->plan = terms.plan.name;
   created->max_keys = terms.plan.max_keys;
   answer = check_max_keys(txn, key, terms.plan, request.now_s, &created->keys);
+  if (answer.ok() && key.state == KeyState::pending && !key.subject.empty()) {
+    answer = end_lapsed(txn, key.subject, request.now_s);
+  }
   return answer.ok() ? Answer(txn.add_key(key)) : answer;
 }
 

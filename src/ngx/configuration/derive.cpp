@@ -196,6 +196,10 @@ void open_metadata(const ReadBlock &block, Reading *reading, LocationConfigurati
   location->enforcement->written = true;
 }
 
+const ngx_http_core_loc_conf_t *core_of(const MergedLocation &merged) noexcept {
+  return static_cast<ngx_http_core_loc_conf_t *>(merged.loc_conf[ngx_http_core_module.ctx_index]);
+}
+
 }  // namespace
 
 void derive_http(Reading *reading, LocationConfiguration *http) {
@@ -249,7 +253,7 @@ void derive_location(Reading *reading, MainConfiguration *main, ServerConfigurat
                           (location->mcp && location->mcp->on);
   location->reads_variables = has_variables(*location);
   derive_mcp(main, location);
-  location->is_plain = !location->reads_variables && location->mcp_terms == nullptr;
+  location->is_plain = !location->reads_variables && location->mcp_terms == nullptr && location->api == nullptr;
   location->tells_limits = location->limit_headers && location->limit_headers->tells_every_limit();
   server->guarded = server->guarded || is_on || !block.first_place.empty();
   main->any_on = main->any_on || is_on;
@@ -269,6 +273,17 @@ void join_limits(const Reading &reading) {
     if (location.concurrency && !location.concurrency->empty()) {
       location.limits = location.limits.value_or(std::vector<LimitRule>());
       location.limits->insert(location.limits->end(), location.concurrency->begin(), location.concurrency->end());
+    }
+  }
+}
+
+void derive_apis(const MainConfiguration &main, const Reading &reading) {
+  for (const MergedLocation &merged : reading.merged) {
+    const auto block = reading.blocks.find(merged.location);
+    if (merged.location->api && block != reading.blocks.end() && !core_of(merged)->noname) {
+      ApiRules &api = *merged.location->api;
+      api.format = api::minted_format(api.shape, main.formats);
+      api.shape.limits_writes = block->second.limits_place.empty();
     }
   }
 }

@@ -174,6 +174,9 @@ Wrong set_resource(ngx_conf_t *cf, const Words &words, LocationConfiguration *co
 Wrong set_authorization_server(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_metadata(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 
+// Handlers (handler_directives.cpp).
+Wrong set_api(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+
 // Of http and server (http_directives.cpp).
 Wrong set_identity(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf);
 Wrong set_upgrade(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf);

@@ -163,6 +163,7 @@ Wrong set_errors(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf
     return "is duplicate";
   }
   ErrorRule rule;
+  rule.written = true;
   if (words[1].find('$') != std::string_view::npos) {
     if (Wrong wrong = compile_value(cf, words[1], &rule.variable)) {
       return wrong;

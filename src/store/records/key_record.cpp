@@ -32,6 +32,7 @@ enum class Tag : std::uint8_t {
   allow_from = 3,    // packed networks
   meta = 4,          // JSON
   concurrency = 5,   // u32, where it isn't 0
+  suspended_by = 6,  // u8 1: the subject itself; of suspended keys only
 };
 
 struct Name {
@@ -72,6 +73,9 @@ void put_fields(std::string *out, const KeyRecord &record) {
     put_int(&number, record.concurrency);
     put(Tag::concurrency, number);
   }
+  if (record.state == KeyState::suspended && record.suspended_by_subject) {
+    put(Tag::suspended_by, {"\1", 1});
+  }
 }
 
 // Whoever writes one has parsed it; this sees that it is in one line, and no end of it is missing.
@@ -102,6 +106,9 @@ bool take_field(Tag tag, std::string_view content, KeyView *view) noexcept {
     case Tag::concurrency:
       return take_int(&content, &view->concurrency) && content.empty() && view->concurrency != 0 &&
              view->concurrency <= kMaxConcurrency;
+    case Tag::suspended_by:
+      view->suspended_by_subject = true;
+      return view->state == KeyState::suspended && content == std::string_view("\1", 1);
   }
   return false;
 }
@@ -112,6 +119,7 @@ bool take_fields(std::uint8_t version, std::string_view *in, KeyView *view) noex
   view->locator_kind = LocatorKind::sha256;
   view->allow_from = view->meta = {};
   view->concurrency = 0;
+  view->suspended_by_subject = false;
   const bool has_fields = version == kTaggedRecordVersion;
   if (has_fields == in->empty() || (has_tagged_verifier(view->verifier_kind) && !view->verifier.empty())) {
     return false;
@@ -294,6 +302,7 @@ KeyRecord to_record(std::string_view id, const KeyView &view) {
   record.allow_from = view.allow_from;
   record.meta = view.meta;
   record.concurrency = view.concurrency;
+  record.suspended_by_subject = view.suspended_by_subject;
   return record;
 }
 

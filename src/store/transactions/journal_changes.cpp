@@ -69,6 +69,7 @@ constexpr OperationName kOperations[] = {
     {"subject_removed", "subject"}, {"plan_created", "plan"},       {"plan_changed", "plan"},
     {"plan_removed", "plan"},       {"token_denied", "jti"},        {"subject_denied", "subject"},
     {"store_restored", ""},         {"store_upgraded", ""},         {"journal_trimmed", ""},
+    {"limits_reset", "key"},
 };
 static_assert(std::size(kOperations) == static_cast<std::size_t>(kLastOperation));
 
