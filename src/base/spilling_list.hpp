@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <type_traits>
+#include <utility>
 
 namespace keyward {
 
@@ -23,6 +24,18 @@ class SpillingList {
       return false;
     }
     begin()[size_++] = value;
+    return true;
+  }
+  // false: there is no room for all of them, and none was added. Throws std::bad_alloc.
+  bool append(const T *values, std::size_t count) {
+    if (count > Max - size_) {
+      return false;
+    }
+    while (capacity_ - size_ < count) {
+      grow();
+    }
+    std::copy(values, values + count, end());
+    size_ += count;
     return true;
   }
   // Takes elements off the end.

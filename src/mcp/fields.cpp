@@ -83,14 +83,8 @@ bool names_other_charset(std::string_view content_type) noexcept {
   return false;
 }
 
-bool differs(const Field &field, std::string_view text) noexcept { return field.count > 1 || field.value != text; }
-bool is_there_and_differs(const Field &field, std::string_view text) noexcept {
-  return field.count > 0 && differs(field, text);
-}
-
-bool name_differs(const Field &field, std::string_view name) noexcept {
-  return field.count > 1 || !says(field.value, name);
-}
+// demanded: it has to be there.
+bool is_there(const Field &field, bool demanded) noexcept { return field.count > 0 || demanded; }
 
 // The table of the modern era: tasks/result is of the legacy one alone, and so are subscriptions to one resource.
 bool must_have_name(Method method) noexcept {
@@ -107,17 +101,14 @@ bool must_have_name(Method method) noexcept {
   }
 }
 
-// Whether the fields that say what the message is about say it wrongly. demanded: they have to be there.
+// Whether the fields that say what the message is about say it wrongly.
 bool lie(const Message &message, const Fields &fields, bool demanded) noexcept {
-  if (fields.method.count > 0 || demanded ? differs(fields.method, message.method_text()) : false) {
+  if (is_there(fields.method, demanded) && (fields.method.count != 1 || fields.method.value != message.method_text())) {
     return true;
   }
-  if (name_kind(message.method()) == NameKind::none) {
-    return false;
-  }
-  const bool name_demanded = demanded && must_have_name(message.method());
-  return (fields.name.count > 0 || name_demanded) &&
-         (fields.name.count == 0 || name_differs(fields.name, message.name()));
+  return name_kind(message.method()) != NameKind::none &&
+         is_there(fields.name, demanded && must_have_name(message.method())) &&
+         (fields.name.count != 1 || !says(fields.name.value, message.name()));
 }
 
 Fault fault_of(const Message &message, const Fields &fields, Era era) noexcept {
@@ -138,12 +129,9 @@ Fault fault_of(const Message &message, const Fields &fields, Era era) noexcept {
     if (era_of(fields.version.value) == Era::modern && !message.has_version()) {
       return Fault::no_version;
     }
-    if (fields.version.count == 0 || differs(fields.version, message.version())) {
-      return Fault::field_differs;
-    }
   }
-  if (is_request && era == Era::legacy && message.has_version() &&
-      is_there_and_differs(fields.version, message.version())) {
+  if (is_request && message.has_version() && is_there(fields.version, era == Era::modern) &&
+      fields.version.value != message.version()) {
     return Fault::field_differs;
   }
   return lie(message, fields, is_request && era == Era::modern) ? Fault::field_differs : Fault::none;

@@ -63,6 +63,7 @@ class Message {
  private:
   friend class MessageReader;
 
+  static constexpr std::size_t kUsualTexts = 512;
   // Members of which the text is kept.
   enum Kept : std::uint8_t { kMethod, kId, kName, kUri, kTaskId, kVersion, kRefName, kRefUri, kKeptCount };
   enum class Seen : std::uint8_t { absent, text, other };  // other: what it must not be
@@ -89,7 +90,7 @@ class Message {
   std::array<KeptText, kKeptCount> kept_ = {};
   Sha256 params_digest_ = {};
   SpillingList<Listed, 4, kMaxListed> listed_;
-  SpillingList<char, 512, kMaxKeptTexts> texts_;
+  SpillingList<char, kUsualTexts, kMaxKeptTexts> texts_;
 };
 
 }  // namespace keyward::mcp
