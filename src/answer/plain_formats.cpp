@@ -15,6 +15,15 @@ void write_scope_and_wait(const RefusalFacts &facts, json::Writer *out) {
   }
 }
 
+void write_detail(const RefusalDetail &detail, json::Writer *out) {
+  if (!detail.text.empty()) {
+    out->member("detail", detail.text);
+  }
+  if (!detail.id.empty()) {
+    out->member("id", detail.id);
+  }
+}
+
 // The problem types of draft-ietf-httpapi-ratelimit-headers-11, section 5, for what limits refuse; nullptr: our own.
 const char *quota_problem(Reason reason) noexcept {
   switch (reason) {
@@ -81,6 +90,9 @@ void write_json(const RefusalFacts &facts, Refusal *refusal) {
         break;
     }
   }
+  if (chosen.empty()) {
+    write_detail(facts.detail, &out);
+  }
   refusal->content_type = "application/json";
   refusal->body = out.end_object().text();
 }
@@ -99,6 +111,7 @@ void write_problem(const RefusalFacts &facts, Refusal *refusal) {
     write_violated(facts.outcome, &out);
   }
   write_scope_and_wait(facts, &out);
+  write_detail(facts.detail, &out);
   refusal->content_type = "application/problem+json";
   refusal->body = out.end_object().text();
 }

@@ -75,8 +75,15 @@ struct Refusal {
   std::string body;
 };
 
+// What the keys API says besides: a sentence, and the key that is in the way. In problem details, and in JSON of the usual
+// members.
+struct RefusalDetail {
+  std::string_view text, id;
+};
+
 // Of an outcome that has a reason. Throws std::bad_alloc.
-Refusal make_refusal(const Outcome &outcome, const RefusalStyle &style, const Reader &reader);
+Refusal make_refusal(const Outcome &outcome, const RefusalStyle &style, const Reader &reader,
+                     const RefusalDetail &detail = {});
 
 // What nginx is asked for where there is no memory for more.
 std::uint16_t status_of(const Outcome &outcome, const RefusalStyle &style, const Reader &reader) noexcept;

@@ -10,6 +10,7 @@ struct RefusalFacts {
   const RefusalText &answer;
   const RefusalStyle &style;
   const Reader &reader;
+  const RefusalDetail &detail;
   std::uint16_t status;  // the answer's, as the reader has to have it
 };
 

@@ -44,9 +44,6 @@ class TokenLookup {
         now_s_(one.asked.now_s) {}
 
   Conclusion run() {
-    if (list_.empty()) {
-      return is_token() ? Reason::invalid_token : formless();
-    }
     TokenCache &cache = one_.with.tokens;
     name_ = cache.name_of(one_.asked.credential.text);
     TokenCache::Entry *entry = cache.find(name_, &list_, issuers_.changes(), now_s_);

@@ -38,7 +38,7 @@ bool check_store(ngx_cycle_t *cycle, const MainConfiguration &main) {
     return true;
   }
   std::vector<std::string> warnings;
-  const StoreStatus status = check_store_as_worker(cycle, main.store, &warnings);
+  const StoreStatus status = check_store_as_worker(cycle, main.store, main.has_api, &warnings);
   for (const std::string &warning : warnings) {
     ngx_log_error(NGX_LOG_WARN, cycle->log, 0, "keyward_store %s: %s", main.store_place.c_str(), warning.c_str());
   }

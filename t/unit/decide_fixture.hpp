@@ -17,6 +17,8 @@ class FakePlace final : public Place {
  public:
   bool collect(Demand *demand) override {
     demand->has_scope_rules = has_scope_rules;
+    demand->uncovered = uncovered;
+    demand->tells_all_scopes = tells_all_scopes;
     demand->scopes = scopes.data();
     demand->scope_count = scopes.size();
     demand->requirements = requirements.data();
@@ -35,9 +37,10 @@ class FakePlace final : public Place {
   HeldPlaces *held_places() noexcept override { return held.get(); }
   Repeatable repeatable() noexcept override { return request; }
 
-  bool has_scope_rules = false, fails = false;
+  bool has_scope_rules = false, fails = false, tells_all_scopes = false;
+  Reason uncovered = Reason::method_not_covered;
   std::unique_ptr<HeldPlaces> held = std::make_unique<HeldPlaces>();
-  Repeatable request{"GET", "/"};
+  Repeatable request{"GET", "/", {}};
   std::vector<ScopeDemand> scopes;
   std::vector<RequirementDemand> requirements;
   std::vector<ConfiguredLimit> limits, failure_limits;

@@ -6,6 +6,7 @@
 #include "ngx/access/refusal_log.hpp"
 #include "ngx/access/refuse.hpp"
 #include "ngx/nginx/header_list.hpp"
+#include "ngx/request/body.hpp"
 #include "ngx/request/identity.hpp"
 #include "ngx/request/overrides.hpp"
 #include "ngx/request/query_credential.hpp"
@@ -206,6 +207,25 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
     return NGX_DONE;
   }
   return rc;
+}
+
+ngx_int_t refuse_while_reading(RequestContext *ctx) noexcept {
+  ctx->outcome.reason = Reason::body_too_large;
+  end_connection_after(ctx->r);
+  if (Worker *own = worker()) {
+    own->zone.count_decision(static_cast<std::uint8_t>(ctx->outcome.reason));
+    log_refusal(*own, ctx, "refused");
+  }
+  return refuse(ctx, ctx->outcome.reason);
+}
+
+void answer_preflight(RequestContext *ctx) noexcept {
+  if (Worker *own = worker()) {
+    own->zone.count_decision(static_cast<std::uint8_t>(Reason::none));
+  }
+  ctx->outcome.decision = Decision::allowed;
+  ctx->outcome.kind = Kind::anonymous;
+  ngx_http_finalize_request(ctx->r, NGX_HTTP_NO_CONTENT);
 }
 
 ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {

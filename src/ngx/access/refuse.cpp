@@ -50,12 +50,12 @@ std::string accept_of(ngx_http_request_t *r) {
   return all;
 }
 
-Refusal refusal_of(RequestContext *ctx) noexcept {
+Refusal refusal_of(RequestContext *ctx, const ErrorRule &errors, const RefusalDetail &detail) noexcept {
   ngx_http_request_t *r = ctx->r;
   const LocationConfiguration &location = *ctx->location;
   const RefusalStyle style{*location.answers,
-                           *location.errors,
-                           format_of(r, *location.errors),
+                           errors,
+                           format_of(r, errors),
                            location.realm ? *location.realm : std::string_view(),
                            location.basic != nullptr,
                            location.resource.get()};
@@ -71,24 +71,28 @@ Refusal refusal_of(RequestContext *ctx) noexcept {
       accept = accept_of(r);
       reader.accept = accept;
     }
-    return make_refusal(ctx->outcome, style, reader);
+    return make_refusal(ctx->outcome, style, reader, detail);
   });
 }
 
 }  // namespace
 
-ngx_int_t refuse(RequestContext *ctx, Reason reason) noexcept {
+ngx_int_t refuse(RequestContext *ctx, Reason reason, const ErrorRule &errors, const RefusalDetail &detail) noexcept {
   ngx_http_request_t *r = ctx->r;
   ctx->outcome.decision = Decision::refused;
   ctx->outcome.reason = reason;
   ctx->refused = Refused();
-  ctx->refused.refusal = refusal_of(ctx);
+  ctx->refused.refusal = refusal_of(ctx, errors, detail);
   ctx->refused.uri_changes = r->uri_changes;
   ctx->refused.uri = r->uri;
   ctx->refused.literal_page = has_literal_page(r, ctx->refused.refusal.status);
   ctx->refused.had_error_page = r->error_page != 0;
   r->error_page = r->error_page | static_cast<unsigned>(ctx->refused.refusal.is_final);
   return ctx->refused.refusal.status;
+}
+
+ngx_int_t refuse(RequestContext *ctx, Reason reason) noexcept {
+  return refuse(ctx, reason, *ctx->location->errors, {});
 }
 
 void pass_otherwise(RequestContext *ctx) noexcept {

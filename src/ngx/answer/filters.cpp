@@ -3,6 +3,8 @@
 #include "ngx/answer/filters.hpp"
 
 #include "ngx/answer/answer.hpp"
+#include "ngx/answer/cors.hpp"
+#include "ngx/request/body.hpp"
 #include "ngx/request/request.hpp"
 
 namespace keyward {
@@ -96,7 +98,11 @@ ngx_int_t on_body(ngx_http_request_t *r, ngx_chain_t *in) noexcept {
 
 }  // namespace
 
-ngx_int_t install_filters(ngx_conf_t * /*cf*/) noexcept {
+ngx_int_t install_filters(ngx_conf_t *cf) noexcept {
+  if (main_configuration(cf)->has_mcp) {
+    install_body_filter();
+    install_cors_filter();
+  }
   next_header_filter = ngx_http_top_header_filter;
   ngx_http_top_header_filter = on_header;
   next_body_filter = ngx_http_top_body_filter;

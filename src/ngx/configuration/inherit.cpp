@@ -48,6 +48,10 @@ void inherit_location(const LocationConfiguration &parent, LocationConfiguration
   }
   inherit(child->forward_credential, parent.forward_credential);
   inherit(child->max_credential, parent.max_credential);
+  // Where nothing about them is written, those of the block around it are shared.
+  child->mcp_terms = child->mcp || child->rpc_rules ? nullptr : parent.mcp_terms;
+  inherit(child->mcp, parent.mcp);
+  inherit(child->rpc_rules, parent.rpc_rules);
   // Those who have no messages of their own have one table.
   child->answers = child->messages ? nullptr : parent.answers;
   inherit(child->messages, parent.messages);

@@ -19,7 +19,11 @@ constexpr Choice<ErrorField> kFields[] = {
 
 // fields=NAME[:AS],...
 Wrong parse_fields(std::string_view list, ErrorStyle *style) {
-  for (const std::string_view field : split_list(list, ',')) {
+  std::vector<std::string_view> fields;
+  if (Wrong wrong = split_elements(list, &fields)) {
+    return wrong;
+  }
+  for (const std::string_view field : fields) {
     const std::size_t colon = field.find(':');
     const std::string_view name = field.substr(0, colon);
     const std::string_view as = colon == std::string_view::npos ? name : field.substr(colon + 1);
@@ -159,6 +163,7 @@ Wrong set_errors(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf
     return "is duplicate";
   }
   ErrorRule rule;
+  rule.written = true;
   if (words[1].find('$') != std::string_view::npos) {
     if (Wrong wrong = compile_value(cf, words[1], &rule.variable)) {
       return wrong;

@@ -17,6 +17,7 @@
 
 namespace keyward {
 
+struct MessageState;
 struct WaitList;
 
 // A request's place among those that wait for one thing (waiting.hpp). Unlinked when the request ends, however it ends.
@@ -98,6 +99,7 @@ struct RequestContext {
   QueryCredential query;
   const TakenCredential *taken = nullptr;
   InlineList<TakenCredential, 1> first_taken;  // nearly every request has one, and no more
+  MessageState *message = nullptr;             // of a request that came to an MCP location
   bool identity_set = false;                   // the identity fields are there
   bool destination_is_within = false;          // a location that admitted the request has its Destination, too
 
