@@ -148,7 +148,6 @@ LOCATION = {
     # keyward_errors
     "keyward_errors;": ["keyward_errors"],
     "keyward_errors xml;": ["xml", "json", "problem", "jsonrpc", "mcp", "grpc", "variable"],
-    "keyward_errors $;": ["$"],
     "keyward_errors json id=null;": ["id=null", "JSON-RPC"],
     "keyward_errors jsonrpc id=0;": ["id=0", "id=null"],
     "keyward_errors mcp id=null id=null;": ["id=", "twice"],

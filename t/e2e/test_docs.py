@@ -83,12 +83,17 @@ def test_each_variable_is_there():
 def reasons_in_the_source():
     text = read("src/auth/reason.cpp")
     constants = dict(re.findall(r'string_view (k\w+) = "([^"]*)";', text))
-    rows = re.findall(r'\{Reason::\w+,\s*\{"(\w+)",\s*(\d+),\s*("[^"]*"|k\w+),\s*("[^"]*"|k\w+),', text)
-    return [(name, status, *(constants.get(word, word.strip('"')) for word in words)) for name, status, *words in rows]
+    text_of = r'("[^"]*"|k\w+),\s*'
+    row = rf'\{{Reason::\w+,\s*\{{"(\w+)",\s*(\d+),\s*{text_of}{text_of}(?:"[^"]*"|k\w+),\s*(-?\d+),\s*(\d+),'
+    return [
+        (name, status, *(constants.get(word, word.strip('"')) for word in (code, message)), *numbers)
+        for name, status, code, message, *numbers in re.findall(row, text)
+    ]
 
 
 def test_the_table_of_answers_is_that_of_the_source():
-    listed = re.findall(r"^\| (\w+)(?: \*)? \| (\d+) \| (\w+) \| (.*?) \|$", section(REFERENCE, "## Answers"), re.M)
+    row = r"^\| (\w+)(?: \*)? \| (\d+) \| (\w+) \| (.*?) \| (-?\d+) \| (\d+) \|$"
+    listed = re.findall(row, section(REFERENCE, "## Answers"), re.M)
     assert len(listed) > 20
     assert listed == reasons_in_the_source()
 
