@@ -142,6 +142,7 @@ struct ServerConfiguration {
   // The fields that tell the backend who it is; also those that clients may not send.
   std::array<IdentityName, kIdentityFields> identity;
   bool identity_on = true;
+  std::vector<std::string> hosts;                    // that stand literally in server_name, in small letters
   std::optional<std::vector<std::string>> upgrades;  // protocols that a client may ask for, in lower case
   bool passes_h2c = false;                           // one of them is h2c
   WatchedFields watched;

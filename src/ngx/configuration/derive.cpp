@@ -166,6 +166,17 @@ void name_identity(ServerConfiguration *server) {
   }
 }
 
+// nginx itself keeps its names only while it reads the configuration. ".example.com" and patterns name many.
+void find_hosts(const ngx_http_core_srv_conf_t &core, ServerConfiguration *server) {
+  const auto *names = static_cast<ngx_http_server_name_t *>(core.server_names.elts);
+  for (ngx_uint_t i = 0; i < core.server_names.nelts; ++i) {
+    const std::string_view name = view(names[i].name);
+    if (!name.empty() && name.front() != '.' && name.find_first_of("*~") == std::string_view::npos) {
+      server->hosts.emplace_back(name);
+    }
+  }
+}
+
 // WebSocket is what browsers ask for; whatever else may pass is named.
 void admit_upgrades(ServerConfiguration *server) {
   std::vector<std::string> &tokens = *server->upgrades;
@@ -215,8 +226,9 @@ void name_limits(Reading *reading, LocationConfiguration *block, const ngx_http_
   }
 }
 
-void derive_server(ServerConfiguration *server) {
+void derive_server(const ngx_http_core_srv_conf_t &core, ServerConfiguration *server) {
   name_identity(server);
+  find_hosts(core, server);
   watch_usual_fields(&server->watched);
   admit_upgrades(server);
 }

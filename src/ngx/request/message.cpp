@@ -1,6 +1,8 @@
 // The header fields that MCP knows, and the state of a message.
 #include "ngx/request/message.hpp"
 
+#include <algorithm>
+
 #include "base/ascii.hpp"
 #include "ngx/nginx/header_list.hpp"
 
@@ -19,19 +21,10 @@ void see_origin(const ngx_table_elt_t *header, FieldSeen *origin) noexcept {
   origin->well_spelled = origin->well_spelled && equal_caseless(view(header->key), kOrigin);
 }
 
-// Whether the name in the Host field stands literally in the configuration.
+// Whether the name in the Host field stands literally in the configuration. nginx's has small letters and no port.
 bool is_host_configured(ngx_http_request_t *r) noexcept {
-  const auto *server = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
-  const auto *names = static_cast<ngx_http_server_name_t *>(server->server_names.elts);
-  const std::string_view host = view(r->headers_in.server);  // nginx's: in small letters, without a port
-  for (ngx_uint_t i = 0; i < server->server_names.nelts && !host.empty(); ++i) {
-    const std::string_view name = view(names[i].name);
-    // ".example.com" and patterns name many.
-    if (name == host && name.front() != '.' && name.find_first_of("*~") == std::string_view::npos) {
-      return true;
-    }
-  }
-  return false;
+  const std::vector<std::string> &hosts = server_configuration(r).hosts;
+  return std::find(hosts.begin(), hosts.end(), view(r->headers_in.server)) != hosts.end();
 }
 
 // Most fields are told apart by their lengths.
