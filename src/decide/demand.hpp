@@ -11,17 +11,15 @@
 #include "auth/reason.hpp"
 #include "base/inline_list.hpp"
 #include "base/rate.hpp"
+#include "decide/issuer_list.hpp"
 #include "limit/held_places.hpp"
 
 namespace keyward {
 
-// Issuers in the order in which they are asked, each once, by their places among the configured ones. Equal lists are
-// one object, whose address is what a remembered token is bound to.
-using IssuerList = std::vector<std::size_t>;
-
 // Which credentials are accepted.
 struct Accepted {
   bool key = false, anonymous = false, preflight = false, unprovisioned = false;
+  bool pending = false;                 // keys that wait for their code verifier, too: where they are activated
   std::uint64_t key_names = 0;          // without `key`: of these formats only (KeyFormat::name_bit)
   const IssuerList *issuers = nullptr;  // nullptr: no token is accepted
 

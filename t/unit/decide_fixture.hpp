@@ -165,6 +165,7 @@ class DecideTest : public StoreTest {
     const bool shadow = outcome_.in_shadow;
     outcome_ = Outcome();
     outcome_.in_shadow = shadow;
+    outcome_.every_limit = tells_limits_ ? std::make_unique<std::vector<SeenLimit>>() : nullptr;
     const Resources with{policy_, formats_, reader_, zone_, principals_, tokens_, signatures_, issuers_, every_issuer_};
     const Case one{with, asked, place_, background_, *state_, outcome_};
     const Conclusion conclusion = decide(one);
@@ -201,6 +202,7 @@ class DecideTest : public StoreTest {
   Accepted accepted_;
   std::string address_ = "here", text_;
   bool preflight_ = false;
+  bool tells_limits_ = false;
   std::uint64_t now_ms_ = 1'000'003;
   std::unique_ptr<RequestState> state_ = std::make_unique<RequestState>();
   Outcome outcome_;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "api/route.hpp"
 #include "decide/decide.hpp"
 #include "ngx/access/message_step.hpp"
 #include "ngx/access/place.hpp"
@@ -161,6 +162,22 @@ Conclusion decide_at(Worker &worker, RequestContext *ctx, const LocationConfigur
   return decide_with(worker, ctx, accepted, presented, preflight, place);
 }
 
+// Whether it asks the keys API to activate the key that it brings.
+bool activates(const ApiRules &api, ngx_http_request_t *r) noexcept {
+  const api::Route route = api::find_route(view(r->method_name), path_below(api, view(r->uri)), api.shape.is_admin);
+  return route.operation == api::Operation::activate;
+}
+
+// Of a location that serves the keys API: the one place that takes a pending key.
+Conclusion decide_call(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Place &place) {
+  ngx_http_request_t *r = ctx->r;
+  Accepted accepted = acceptance_for(location.acceptances, r->method);
+  accepted.pending = activates(*location.api, r);
+  const Credential presented = find_presented(worker, ctx, location, accepted);
+  const bool preflight = accepted.preflight && ctx->credential.source == nullptr && is_preflight(r);
+  return decide_with(worker, ctx, accepted, presented, preflight, place);
+}
+
 // By its body, which is read first. Where the conclusion has no value, the request may be gone.
 Conclusion decide_message(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) {
   ngx_http_request_t *r = ctx->r;
@@ -188,6 +205,9 @@ Conclusion decide_message(Worker &worker, RequestContext *ctx, const LocationCon
 
 Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Mode mode) {
   ctx->begin_decision(location, mode == Mode::shadow);
+  if (location.tells_limits) {
+    ctx->outcome.every_limit = std::make_unique<std::vector<SeenLimit>>();
+  }
   ngx_http_request_t *r = ctx->r;
   if (location.is_plain) {
     const Deciding deciding(&ctx->outcome);
@@ -201,7 +221,8 @@ Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationCon
   // Of the request's own configuration, after which its array of variables was made.
   const DecisionReads reads(r, main_configuration(r).derived_variables);
   VariablePlace place(r, location);
-  return decide_at(worker, ctx, location, place);
+  return location.api != nullptr ? decide_call(worker, ctx, location, place)
+                                 : decide_at(worker, ctx, location, place);
 }
 
 }  // namespace keyward

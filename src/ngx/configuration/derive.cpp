@@ -14,7 +14,7 @@ std::shared_ptr<RefusalTexts> default_answers() {
   auto table = std::make_shared<RefusalTexts>();
   for (std::size_t i = 0; i < kReasonCount; ++i) {
     const ReasonInfo &row = info(static_cast<Reason>(i));
-    (*table)[i] = {row.status, std::string(row.code), std::string(row.message)};
+    (*table)[i] = {row.status, std::string(row.code), std::string(row.message), std::nullopt};
   }
   return table;
 }
@@ -27,6 +27,7 @@ std::shared_ptr<const RefusalTexts> answers_with(const std::vector<MessageRule> 
     answer.message = rule.text;
     answer.status = rule.status.value_or(answer.status);
     answer.code = rule.code.value_or(answer.code);
+    answer.rpc = rule.rpc ? rule.rpc : answer.rpc;
   };
   for (const MessageRule &rule : rules) {
     for (const std::string &code : rule.codes) {
@@ -196,6 +197,20 @@ void watch_basic(ngx_conf_t *cf) {
   }
 }
 
+// Clients read it before they have a credential.
+void open_metadata(const ReadBlock &block, Reading *reading, LocationConfiguration *location) {
+  if (!block.enforcement_place.empty() && location->enforcement->mode != Mode::off) {
+    reading->problems.push_back("keyward_metadata " + block.metadata_place +
+                                " is public by itself; remove \"keyward\" " + block.enforcement_place);
+  }
+  location->enforcement = Enforcement();
+  location->enforcement->written = true;
+}
+
+const ngx_http_core_loc_conf_t *core_of(const MergedLocation &merged) noexcept {
+  return static_cast<ngx_http_core_loc_conf_t *>(merged.loc_conf[ngx_http_core_module.ctx_index]);
+}
+
 }  // namespace
 
 void derive_http(Reading *reading, LocationConfiguration *http) {
@@ -236,10 +251,13 @@ void derive_server(const ngx_http_core_srv_conf_t &core, ServerConfiguration *se
 void derive_location(Reading *reading, MainConfiguration *main, ServerConfiguration *server,
                      LocationConfiguration *location, const ngx_http_core_loc_conf_t &core) {
   const ReadBlock &block = reading->block(location);
+  if (location->serves_metadata) {
+    open_metadata(block, reading, location);
+  }
   const bool is_on = location->enforcement->mode != Mode::off;
   location->whole = core.noname && block.parent->whole != nullptr ? block.parent->whole : location;
   derive_answers(location);
-  location->acceptances = work_out(main, *location->accept);
+  location->acceptances = work_out(main, *location->accept, location->resource.get());
   derive_sources(main, location);
   // limit_except tells methods apart, too.
   location->has_methods = core.limit_except != 0 || core.lmt_excpt || names_methods(location->scopes) ||
@@ -247,13 +265,16 @@ void derive_location(Reading *reading, MainConfiguration *main, ServerConfigurat
                           (location->mcp && location->mcp->on);
   location->reads_variables = has_variables(*location);
   derive_mcp(main, location);
-  location->is_plain = !location->reads_variables && location->mcp_terms == nullptr;
+  location->is_plain = !location->reads_variables && location->mcp_terms == nullptr && location->api == nullptr;
+  location->tells_limits = location->limit_headers && location->limit_headers->tells_every_limit();
   server->guarded = server->guarded || is_on || !block.first_place.empty();
   main->any_on = main->any_on || is_on;
   if (core.noname && location->enforcement->ends_on() != block.parent->enforcement->ends_on()) {
     block.parent->partly_guarded = true;
   }
-  for (LocationConfiguration *around = location; is_on && around != nullptr; around = reading->block(around).parent) {
+  const bool has_effect = is_on || location->serves_metadata;
+  for (LocationConfiguration *around = location; has_effect && around != nullptr;
+       around = reading->block(around).parent) {
     around->effective = true;
   }
 }
@@ -264,6 +285,17 @@ void join_limits(const Reading &reading) {
     if (location.concurrency && !location.concurrency->empty()) {
       location.limits = location.limits.value_or(std::vector<LimitRule>());
       location.limits->insert(location.limits->end(), location.concurrency->begin(), location.concurrency->end());
+    }
+  }
+}
+
+void derive_apis(const MainConfiguration &main, const Reading &reading) {
+  for (const MergedLocation &merged : reading.merged) {
+    const auto block = reading.blocks.find(merged.location);
+    if (merged.location->api && block != reading.blocks.end() && !core_of(merged)->noname) {
+      ApiRules &api = *merged.location->api;
+      api.format = api::minted_format(api.shape, main.formats);
+      api.shape.limits_writes = block->second.limits_place.empty();
     }
   }
 }

@@ -87,8 +87,12 @@ std::string full_path(ngx_conf_t *cf, std::string_view word);
 // --- lists of rules --------------------------------------------------------------------------------------------
 
 // A list that begins with its first directive here, or is "none". *done: there is nothing more to read.
-template <typename Rule>
-Wrong begin_rule(const Words &words, const char *none, std::optional<std::vector<Rule>> *rules, bool *done) {
+template <typename Rule, std::size_t Count>
+Wrong begin_rule(const Parameter<Rule> (&known)[Count], const Words &words, const char *none,
+                 std::optional<std::vector<Rule>> *rules, bool *done) {
+  if (Wrong wrong = check_once(words, names_of(known))) {
+    return wrong;
+  }
   const bool first = !*rules;
   if (first) {
     rules->emplace();
@@ -98,6 +102,19 @@ Wrong begin_rule(const Words &words, const char *none, std::optional<std::vector
     return words.size() == 2 && first ? kGood : Wrong("\"none\" must stand alone");
   }
   return !first && (*rules)->empty() ? Wrong("can't follow \"" + std::string(none) + "\"; remove one of them") : kGood;
+}
+
+// Its words from the i-th on: parameters, and others for add(word), which answers what is wrong with one.
+template <typename Rule, std::size_t Count, typename Add>
+Wrong read_rule(const Parameter<Rule> (&known)[Count], ngx_conf_t *cf, const Words &words, std::size_t i, Rule *rule,
+                Add &&add) {
+  Wrong wrong;
+  for (; i < words.size() && !wrong; ++i) {
+    if (!read_parameter(known, cf, words[i], rule, &wrong)) {
+      wrong = add(words[i]);
+    }
+  }
+  return wrong;
 }
 
 // --- from nginx to a setter, and back --------------------------------------------------------------------------
@@ -126,7 +143,7 @@ char *directive(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
 
 // --- the setters -----------------------------------------------------------------------------------------------
 
-// Where credentials come from, and which are accepted (credential_directives.cpp).
+// Where credentials come from (credential_directives.cpp), and which are accepted (accept_directives.cpp).
 Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_max_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_accept(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
@@ -151,6 +168,14 @@ Wrong set_tool(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_errors(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_message(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_realm(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+
+// What is protected, and who says so to clients (resource_directives.cpp).
+Wrong set_resource(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_authorization_server(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_metadata(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+
+// Handlers (handler_directives.cpp).
+Wrong set_api(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 
 // Of http and server (http_directives.cpp).
 Wrong set_identity(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf);

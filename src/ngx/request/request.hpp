@@ -74,6 +74,7 @@ struct Refused {
   bool passed_otherwise = false;    // `satisfy any` let another module admit the request
   bool answered_elsewhere = false;  // error_page took it to a guarded location, which answers for it
   bool literal_page = false;        // the URI of the error_page for it has no variables
+  bool had_error_page = false;      // nginx had led to an error page before
   ngx_uint_t uri_changes = 0;       // nginx's countdown of redirects, as it was then
   ngx_str_t uri = {};
 };
@@ -82,6 +83,7 @@ struct Refused {
 struct AnswerState {
   bool body_replaced = false;  // nginx's own page is replaced by the refusal's body
   bool body_sent = false;
+  std::uint16_t shown_status = 0;  // instead of the refusal's; 0: the same
 };
 
 struct RequestContext {
