@@ -140,7 +140,7 @@ MessageLook look_at_message(RequestContext *ctx, const LocationConfiguration &lo
   state->problem = nullptr;
   state->answers_preflight = false;
   state->call = mcp::make_call(state->fields);
-  const bool may_come = is_origin_allowed(r, terms.settings.origins, state->origin);
+  const bool may_come = is_origin_allowed(r, location, state->origin);
   state->may_answer_origin = may_come && state->origin.count != 0;
   if (!may_come) {
     return refused(Reason::origin_refused);

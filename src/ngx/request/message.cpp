@@ -22,9 +22,11 @@ void see_origin(const ngx_table_elt_t *header, FieldSeen *origin) noexcept {
 }
 
 // Whether the name in the Host field stands literally in the configuration. nginx's has small letters and no port.
-bool is_host_configured(ngx_http_request_t *r) noexcept {
+bool is_host_configured(ngx_http_request_t *r, const LocationConfiguration &location) noexcept {
   const std::vector<std::string> &hosts = server_configuration(r).hosts;
-  return std::find(hosts.begin(), hosts.end(), view(r->headers_in.server)) != hosts.end();
+  const std::string_view host = view(r->headers_in.server);
+  return std::find(hosts.begin(), hosts.end(), host) != hosts.end() ||
+         (location.resource != nullptr && location.resource->host == host);
 }
 
 // Most fields are told apart by their lengths.
@@ -109,9 +111,10 @@ FieldSeen find_origin(ngx_http_request_t *r) noexcept {
   return origin;
 }
 
-bool is_origin_allowed(ngx_http_request_t *r, const OriginRules &rules, const FieldSeen &origin) noexcept {
+bool is_origin_allowed(ngx_http_request_t *r, const LocationConfiguration &location, const FieldSeen &origin) noexcept {
   const std::string_view host = r->headers_in.host != nullptr ? view(r->headers_in.host->value) : std::string_view();
-  return origin.count == 0 || may_call(rules, origin, host, is_host_configured(r), is_over_tls(r));
+  return origin.count == 0 ||
+         may_call(location.mcp_terms->settings.origins, origin, host, is_host_configured(r, location), is_over_tls(r));
 }
 
 std::string_view version_of(const MessageState &state) noexcept {

@@ -36,9 +36,9 @@ struct MessageState {
 MessageState *obtain_message(RequestContext *ctx) noexcept;
 
 // The request's Origin, and whether it may come from there. A page's own server counts as such where its name stands
-// literally in server_name.
+// literally in server_name, or in the location's keyward_resource.
 FieldSeen find_origin(ngx_http_request_t *r) noexcept;
-bool is_origin_allowed(ngx_http_request_t *r, const OriginRules &rules, const FieldSeen &origin) noexcept;
+bool is_origin_allowed(ngx_http_request_t *r, const LocationConfiguration &location, const FieldSeen &origin) noexcept;
 
 // The version that the request says it is of; empty: none.
 std::string_view version_of(const MessageState &state) noexcept;
