@@ -130,7 +130,7 @@ def test_discovery_is_refused_in_few_ways(site):
     large = ask(headers=key, body=message("server/discover", {"x": "y" * 300}, version=MODERN))
     assert large.status == 503 and int(large.header("Retry-After")) >= 1
     assert ask(headers=[("X-API-Key", "a"), ("Authorization", "Bearer b")]).status == 401
-    assert ask("/refused", key).status == 403
+    assert ask("/refused", site.key).status == 403
     assert ask(headers=key, body="[]").status == 400
     assert ask(headers=key, fields=[("Mcp-Method", "ping")]).status == 400
 

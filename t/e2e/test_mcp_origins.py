@@ -24,7 +24,7 @@ def site(build):
                              proxy_pass @BACKEND@; }
                 location /any { keyward_mcp on origins=any; proxy_pass @BACKEND@; }
                 location /own { keyward_mcp on; proxy_pass @BACKEND@; }
-                location /named { keyward_mcp on; keyward_resource http://named.example:8080/named; proxy_pass @BACKEND@; }
+                location /named { keyward_mcp on; keyward_resource https://named.example:8080/named; proxy_pass @BACKEND@; }
                 location /shadow { keyward shadow; keyward_mcp on; proxy_pass @BACKEND@; }
                 location /page { keyward_mcp on origins=https://app.example.com; error_page 401 /401.html;
                                  keyward_errors off; proxy_pass @BACKEND@; }

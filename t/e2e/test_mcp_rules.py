@@ -9,6 +9,7 @@ SERVER = """
 add_header X-Reason $keyward_reason always;
 keyward on;
 keyward_limit_headers off;
+keyward_errors json;
 location / { keyward_mcp on; %s proxy_pass @BACKEND@; }
 """
 
