@@ -198,7 +198,17 @@ Conclusion decide_message(Worker &worker, RequestContext *ctx, const LocationCon
     reads.emplace(r, main_configuration(r).derived_variables);
   }
   MessagePlace place(r, location, *ctx->message, look.has_judgement ? &look.judgement : nullptr);
-  return decide_with(worker, ctx, accepted, presented, look.is_preflight, place);
+  Conclusion conclusion = decide_with(worker, ctx, accepted, presented, look.is_preflight, place);
+  if (conclusion == Reason::none && location.mcp_terms->settings.filters_lists && !ctx->outcome.in_shadow &&
+      may_bring_list(ctx)) {
+    // What is encoded can't be looked into.
+    ctx->message->filters_list = true;
+    if (!remove_request_headers(
+            r, [](const ngx_table_elt_t *header) { return is_same_name(header, "accept-encoding"); })) {
+      conclusion = ctx->outcome.reason = Reason::internal_error;
+    }
+  }
+  return conclusion;
 }
 
 }  // namespace
@@ -221,8 +231,7 @@ Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationCon
   // Of the request's own configuration, after which its array of variables was made.
   const DecisionReads reads(r, main_configuration(r).derived_variables);
   VariablePlace place(r, location);
-  return location.api != nullptr ? decide_call(worker, ctx, location, place)
-                                 : decide_at(worker, ctx, location, place);
+  return location.api != nullptr ? decide_call(worker, ctx, location, place) : decide_at(worker, ctx, location, place);
 }
 
 }  // namespace keyward

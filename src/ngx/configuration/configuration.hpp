@@ -215,6 +215,7 @@ struct MainConfiguration {
   bool hides_users = false;                    // some location takes a user's name of Basic for a credential
   bool has_concurrency = false;                // some keyward_concurrency is there
   bool has_mcp = false;                        // keyward_mcp is on somewhere
+  bool filters_lists = false;                  // with lists=filter
   bool has_repeat = false;                     // some limit counts by=repeat
   bool any_on = false;                         // some location is on or in shadow
   bool has_api = false;                        // workers change the store

@@ -141,6 +141,7 @@ void derive_mcp(MainConfiguration *main, LocationConfiguration *location) {
     return;
   }
   main->has_mcp = true;
+  main->filters_lists = main->filters_lists || location->mcp->filters_lists;
   if (location->mcp_terms == nullptr) {
     location->mcp_terms =
         std::make_shared<const McpTerms>(*location->mcp, location->rpc_rules.value_or(std::vector<RpcRule>()));

@@ -10,9 +10,14 @@ namespace {
 // --- keyward_mcp -----------------------------------------------------------------------------------------------
 
 Wrong set_body(const Given &given, McpSettings *settings) { return parse_size(given.value, &settings->body); }
-// Accepted in silence it would show lists to whom it should not.
-Wrong set_lists(const Given &given, McpSettings *) {
-  return quoted(given.word) + " is for lists, which this version of keyward doesn't filter; leave it out";
+Wrong set_list(const Given &given, McpSettings *settings) { return parse_size(given.value, &settings->list); }
+
+Wrong set_lists(const Given &given, McpSettings *settings) {
+  if (given.value != "filter") {
+    return "invalid value " + quoted(given.word) + "; it must be lists=filter";
+  }
+  settings->filters_lists = true;
+  return kGood;
 }
 
 Wrong set_public(const Given &given, McpSettings *settings) {
@@ -37,7 +42,7 @@ Wrong set_origins(const Given &given, McpSettings *settings) {
 }
 
 constexpr Parameter<McpSettings> kSettings[] = {
-    {"body", set_body}, {"public", set_public}, {"origins", set_origins}, {"lists", set_lists}, {"list", set_lists},
+    {"body", set_body}, {"public", set_public}, {"origins", set_origins}, {"lists", set_lists}, {"list", set_list},
 };
 
 // --- keyward_rpc, keyward_tool ---------------------------------------------------------------------------------
@@ -149,8 +154,12 @@ Wrong set_mcp(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
   }
   for (std::size_t i = 2; i < words.size() && !wrong; ++i) {
     if (!read_parameter(kSettings, cf, words[i], &settings, &wrong)) {
-      wrong = "unknown parameter " + quoted(words[i]) + "; it may be body=, public=, origins=";
+      wrong = "unknown parameter " + quoted(words[i]) + "; it may be body=, public=, origins=, lists=, list=";
     }
+  }
+  const auto is_list_bound = [](std::string_view word) { return option(word, "list").has_value(); };
+  if (!wrong && !settings.filters_lists && std::any_of(words.begin(), words.end(), is_list_bound)) {
+    wrong = "\"list=\" is a bound for \"lists=filter\"; write both, or neither";
   }
   if (!wrong) {
     conf->mcp = std::move(settings);

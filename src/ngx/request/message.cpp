@@ -117,6 +117,21 @@ bool is_origin_allowed(ngx_http_request_t *r, const LocationConfiguration &locat
          may_call(location.mcp_terms->settings.origins, origin, host, is_host_configured(r, location), is_over_tls(r));
 }
 
+bool may_bring_list(const RequestContext *ctx) noexcept {
+  if (ctx->message->call.kind != mcp::MessageKind::request) {
+    return ctx->r->method == NGX_HTTP_GET;  // on its stream any answer may come
+  }
+  switch (ctx->message->message.method()) {
+    case mcp::Method::tools_list:
+    case mcp::Method::prompts_list:
+    case mcp::Method::resources_list:
+    case mcp::Method::resources_templates_list:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::string_view version_of(const MessageState &state) noexcept {
   return state.fields.version.count != 0 ? state.fields.version.value : state.message.version();
 }
