@@ -10,6 +10,7 @@ import threading
 import pytest
 from harness.mcp import MODERN, call, tool
 from harness.site import Site
+from harness.wait import until
 
 SERVER = """
 add_header X-Reason $keyward_reason always;
@@ -269,7 +270,10 @@ class Streaming:
                     piece = self.pieces.pop(0) if self.pieces else None
                 if piece is None:
                     return
-                connection.sendall(piece)
+                try:
+                    connection.sendall(piece)
+                except ConnectionError:  # a test that failed
+                    return
 
     def stop(self):
         self.send(None)
@@ -312,6 +316,47 @@ def test_events_go_on_one_by_one(edge, store, buffering):
             while not received.endswith(b"\r\n0\r\n\r\n"):
                 received += connection.read_some(1)
             assert b"hidden" not in received.replace(NOTE.encode(), b"")
+    finally:
+        backend.stop()
+
+
+def own_memory(pid):
+    """Bytes that no other process has."""
+    with open(f"/proc/{pid}/status") as file:
+        return int(next(line for line in file if line.startswith("RssAnon")).split()[1]) * 1024
+
+
+@pytest.mark.parametrize("buffering", ["", "X-Accel-Buffering: no\r\n"])
+def test_a_client_that_reads_slowly_holds_up_the_backend_and_not_nginx(edge, store, buffering):
+    """All of it comes in the end, and is never in memory at once."""
+    backend = Streaming(buffering)
+    try:
+        e = edge(
+            server=f"""
+            keyward on;
+            location / {{
+                keyward_mcp on lists=filter; keyward_tool hidden refuse;
+                proxy_max_temp_file_size 0;
+                proxy_pass http://127.0.0.1:{backend.port};
+            }}
+            """
+        )
+        key = store.key(verifier="sha256")["key"]
+        count, piece = 4000, event(tools("hidden", "shown" * 1000)).encode()
+        with e.connect(60) as connection:
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            before = own_memory(e.workers()[0])
+            # HTTP/1.0: the answer has no chunks, and ends with the connection.
+            connection.send("GET / HTTP/1.0\r\nHost: localhost\r\nX-API-Key: " + key + "\r\n\r\n")
+            backend.send(*[piece] * count, None)
+            until(lambda: len(backend.pieces) < count - 20)
+            stuck = [len(backend.pieces)]
+            until(lambda: (stuck.append(len(backend.pieces)) or len(stuck) > 200) and stuck[-1] == stuck[-200])
+            assert stuck[-1] > count // 2, "the backend isn't held up"
+            assert own_memory(e.workers()[0]) - before < 4_000_000
+            received = connection.read_to_end().split(b"\r\n\r\n", 1)[1]
+            assert own_memory(e.workers()[0]) - before < 4_000_000
+        assert received.count(b"shown" * 1000) == count and b"hidden" not in received
     finally:
         backend.stop()
 

@@ -21,6 +21,10 @@ ngx_http_output_header_filter_pt next_header_filter;
 ngx_http_output_body_filter_pt next_body_filter;
 
 constexpr std::size_t kLeastBuffer = 8192;  // nginx can free what is larger than a pool's block
+// Of a stream whose client is slow: what is written and not sent yet. Above that nothing more is taken, so that nginx
+// stops reading from the backend.
+constexpr std::size_t kMostUnsent = 65536;
+constexpr unsigned kBuffered = 0x08;  // in nginx's connection: something is left to be taken
 
 }  // namespace
 
@@ -39,6 +43,7 @@ struct ListState {
   std::string held;
   std::optional<mcp::EventStreamFilter> events;
   ngx_chain_t *free = nullptr, *busy = nullptr;  // what was written
+  ngx_chain_t *in = nullptr;                     // what came, and wasn't taken yet
 };
 
 namespace {
@@ -262,30 +267,61 @@ ngx_int_t hold_json(ngx_http_request_t *r, RequestContext *ctx, ngx_chain_t *in)
   return NGX_OK;
 }
 
+std::size_t unsent(const ListState &list) noexcept {
+  off_t size = 0;
+  for (const ngx_chain_t *link = list.busy; link != nullptr; link = link->next) {
+    size += ngx_buf_size(link->buf);
+  }
+  return static_cast<std::size_t>(size);
+}
+
+// Takes what came, as far as it may go on. false: the stream has to be broken off.
+bool take_events(ngx_http_request_t *r, ListState *list, std::string *out, bool *last) {
+  while (list->in != nullptr && out->size() < kMostUnsent) {
+    ngx_chain_t *link = list->in;
+    list->in = link->next;
+    *last = link->buf->last_buf;
+    const bool good = list->events->read(take(link->buf), out);
+    ngx_free_chain(r->pool, link);
+    if (!good) {
+      return false;
+    }
+  }
+  if (*last) {
+    list->events->finish(out);
+  }
+  return true;
+}
+
 ngx_int_t pass_events(ngx_http_request_t *r, ListState *list, ngx_chain_t *in) {
-  std::string out;
-  bool good = true, last = false;
-  for (ngx_chain_t *link = in; link != nullptr; link = link->next) {
-    good = good && list->events->read(take(link->buf), &out);
-    last = last || link->buf->last_buf;
+  if (in != nullptr && ngx_chain_add_copy(r->pool, &list->in, in) != NGX_OK) {
+    return NGX_ERROR;
   }
-  if (good && last) {
-    list->events->finish(&out);
+  ngx_int_t rc = in == nullptr || list->in == nullptr ? send(r, list, {}, false, false) : NGX_OK;
+  while (rc != NGX_ERROR && list->in != nullptr && unsent(*list) < kMostUnsent) {
+    std::string out;
+    bool last = false;
+    const bool good = take_events(r, list, &out, &last);
+    rc = send(r, list, out, !out.empty(), good && last);
+    if (!good) {
+      ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                    "keyward: an event with a list can't be filtered, as it is larger than \"list=\" of keyward_mcp; "
+                    "its stream ends here");
+      return NGX_ERROR;
+    }
   }
-  const ngx_int_t rc = send(r, list, out, !out.empty(), good && last);
-  if (good) {
-    return rc;
+  if (list->in != nullptr) {
+    r->connection->buffered = static_cast<unsigned char>(r->connection->buffered | kBuffered);
+    return rc == NGX_ERROR ? rc : NGX_AGAIN;
   }
-  ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                "keyward: an event with a list can't be filtered, as it is larger than \"list=\" of keyward_mcp; its "
-                "stream ends here");
-  return NGX_ERROR;
+  r->connection->buffered = static_cast<unsigned char>(r->connection->buffered & ~kBuffered);
+  return rc;
 }
 
 ngx_int_t on_body(ngx_http_request_t *r, ngx_chain_t *in) noexcept {
   RequestContext *ctx = r == r->main ? current_context(r) : nullptr;
-  ListState *list = in != nullptr && is_filtered(ctx) ? ctx->message->list : nullptr;
-  if (list == nullptr || list->way == Way::pass) {
+  ListState *list = is_filtered(ctx) ? ctx->message->list : nullptr;
+  if (list == nullptr || list->way == Way::pass || (in == nullptr && list->way == Way::json)) {
     return next_body_filter(r, in);
   }
   return guarded(static_cast<ngx_int_t>(NGX_ERROR),
