@@ -219,6 +219,16 @@ ngx_int_t refuse_while_reading(RequestContext *ctx) noexcept {
   return refuse(ctx, ctx->outcome.reason);
 }
 
+ngx_int_t refuse_list(RequestContext *ctx) noexcept {
+  ctx->outcome.reason = Reason::list_unreadable;
+  if (Worker *own = worker()) {
+    own->zone.count_decision(static_cast<std::uint8_t>(ctx->outcome.reason));
+    log_refusal(*own, ctx, "refused the answer");
+  }
+  ctx->r->error_page = 1;  // in the middle of an answer there is no other way
+  return refuse(ctx, ctx->outcome.reason);
+}
+
 void answer_preflight(RequestContext *ctx) noexcept {
   if (Worker *own = worker()) {
     own->zone.count_decision(static_cast<std::uint8_t>(Reason::none));

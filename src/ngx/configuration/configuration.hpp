@@ -178,6 +178,7 @@ struct ServerConfiguration {
   // The fields that tell the backend who it is; also those that clients may not send.
   std::array<IdentityName, kIdentityFields> identity;
   bool identity_on = true;
+  std::vector<std::string> hosts;                    // that stand literally in server_name, in small letters
   std::optional<std::vector<std::string>> upgrades;  // protocols that a client may ask for, in lower case
   bool passes_h2c = false;                           // one of them is h2c
   WatchedFields watched;
@@ -214,6 +215,7 @@ struct MainConfiguration {
   bool hides_users = false;                    // some location takes a user's name of Basic for a credential
   bool has_concurrency = false;                // some keyward_concurrency is there
   bool has_mcp = false;                        // keyward_mcp is on somewhere
+  bool filters_lists = false;                  // with lists=filter
   bool has_repeat = false;                     // some limit counts by=repeat
   bool any_on = false;                         // some location is on or in shadow
   bool has_api = false;                        // workers change the store

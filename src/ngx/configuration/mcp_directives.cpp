@@ -163,6 +163,10 @@ Wrong set_mcp(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
   wrong = read_rule(kSettings, cf, words, 2, &settings, [](std::string_view word) {
     return Wrong("unknown parameter " + quoted(word) + "; it may be body=, public=, origins=, lists=, list=");
   });
+  const auto is_list_bound = [](std::string_view word) { return option(word, "list").has_value(); };
+  if (!wrong && !settings.filters_lists && std::any_of(words.begin(), words.end(), is_list_bound)) {
+    wrong = "\"list=\" is a bound for \"lists=filter\"; write both, or neither";
+  }
   if (!wrong) {
     conf->mcp = std::move(settings);
     reading_of(cf).block(conf).mcp_place = place_of(cf);
