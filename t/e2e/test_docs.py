@@ -6,6 +6,8 @@ import subprocess
 from collections import namedtuple
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from harness.build import PROJECT
 from harness.tokens import Signer, jwks
 
@@ -141,6 +143,8 @@ def keys(issuers):
     for name in ("accounts", "auth", "oauth"):
         issuers.write(f"{name}.pem", Signer().pem)
         issuers.write(f"{name}.json", jwks(Signer(kid="1")))
+    key = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    issuers.write("identity.pem", key, 0o600)
     issuers.write("internal.secret", b"0" * 64, 0o640)
     issuers.write("session.secret", b"1" * 64, 0o640)
     return issuers.folder
