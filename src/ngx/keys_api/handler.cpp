@@ -28,20 +28,13 @@ ApiRequest *api_request(ngx_http_request_t *r) noexcept {
   return static_cast<ApiRequest *>(ngx_http_get_module_ctx(r, ngx_http_keyward_filter_module));
 }
 
-// Problem details, unless keyward_errors says otherwise.
 ngx_int_t refuse_call(RequestContext *ctx, Reason reason, const RefusalDetail &detail) noexcept {
-  static const ErrorRule kProblem = [] {
-    ErrorRule rule;
-    rule.format = ErrorFormat::problem;
-    return rule;
-  }();
-  const ErrorRule &errors = ctx->location->errors->written ? *ctx->location->errors : kProblem;
   ctx->outcome.decision = Decision::refused;
   ctx->outcome.reason = reason;
   if (Worker *own = worker()) {
     log_refusal(*own, ctx, "refused");
   }
-  return refuse(ctx, reason, errors, detail);
+  return refuse(ctx, reason, errors_of_calls(*ctx->location), detail);
 }
 
 // nullptr, with the status to answer: the request was admitted by nobody, or by another module only (`satisfy any`), or
