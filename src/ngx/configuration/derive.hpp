@@ -13,11 +13,13 @@ void name_limits(Reading *reading, LocationConfiguration *block, const ngx_http_
                  const ngx_http_core_srv_conf_t &core_server);
 
 // Once it has inherited.
-void derive_server(ServerConfiguration *server);
+void derive_server(const ngx_http_core_srv_conf_t &core, ServerConfiguration *server);
 void derive_location(Reading *reading, MainConfiguration *main, ServerConfiguration *server,
                      LocationConfiguration *location, const ngx_http_core_loc_conf_t &core);
 
 // Once all is read.
+// What keyward_api comes to where it stands, now that formats and limits are known.
+void derive_apis(const MainConfiguration &main, const Reading &reading);
 void derive_main(ngx_conf_t *cf, const DirectiveWatch &watch, MainConfiguration *main);
 // After that, and after all was judged: what a request asks of its location is one list.
 void join_limits(const Reading &reading);

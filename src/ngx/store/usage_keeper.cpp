@@ -43,6 +43,7 @@ class UsageKeeper::FlushJob final : public Job {
 
   void run() noexcept override {
     try {
+      const std::lock_guard<std::mutex> lock(owner_.mutex_);
       status_ = store_counts();
       status_ = status_.ok() ? owner_.windows_.save(moment_, last_, budget_, &loaded_) : status_;
     } catch (...) {
@@ -98,6 +99,7 @@ class UsageKeeper::KeySetJob final : public Job {
 
   void run() noexcept override {
     try {
+      const std::lock_guard<std::mutex> lock(owner_.mutex_);
       status_ = owner_.windows_.ready();
       status_ = status_.ok() ? owner_.usage_.put_key_set(name_, pack_key_set(set_), kKeySetLockWaitMs) : status_;
     } catch (...) {
@@ -207,6 +209,15 @@ bool UsageKeeper::find_key_set(const Sha256 &name, KeptKeySet *set, std::string 
   }
   *error = status.ok() ? "what the store holds is not a key set" : status.text;  // none for not_found
   return false;
+}
+
+UsageRecord UsageKeeper::find_usage(const Digest &usage_name) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  UsageRecord record;
+  if (!windows_.ready().ok() || usage_.find(usage_name, &record) != StoreCode::ok) {
+    record = {};
+  }
+  return record;
 }
 
 void UsageKeeper::note_loaded(const WindowKeeper::Loaded &loaded) noexcept {

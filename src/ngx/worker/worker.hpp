@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 
+#include "auth/identity_tokens.hpp"
 #include "auth/principal_cache.hpp"
 #include "auth/token_cache.hpp"
 #include "base/throttle.hpp"
@@ -17,6 +18,7 @@
 #include "ngx/nginx/watched_pool.hpp"
 #include "ngx/store/credential_store.hpp"
 #include "ngx/store/usage_keeper.hpp"
+#include "ngx/worker/api_runs.hpp"
 #include "ngx/worker/signature_check.hpp"
 #include "ngx/worker/verification.hpp"
 
@@ -38,6 +40,7 @@ struct Worker {
 
   PrincipalCache principals;
   TokenCache tokens;
+  IdentityTokens identity_tokens;
   IssuerKeys issuer_keys;
   std::size_t bcrypt_concurrency;
   std::atomic<bool> closing{false};
@@ -45,7 +48,12 @@ struct Worker {
   WatchedPool bcrypt_pool;
   SignatureBudget signatures;
   SignatureRuns signature_runs;
+  ApiRuns api_runs;
   std::unique_ptr<KeyFetching> fetching;  // once begin_keys() was called
+
+  // For threads of the keys API. nullptr: the store can't be changed.
+  CredentialWriter *writer() noexcept { return credentials_.writer(); }
+  UsageRecord find_usage(const Digest &usage_name) { return usage_.find_usage(usage_name); }
 
   // For candidates of legacy prefixes; started when the first one comes. nullptr: it can't be.
   ThreadPool *candidate_pool() noexcept;
