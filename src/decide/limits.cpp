@@ -248,10 +248,14 @@ void note_tightest(const Case &one, const Due &due, const WindowState &state) no
   }
 }
 
-void note(const Case &one, const Due &due, const WindowState &state) {
+[[gnu::noinline]] void list_limit(const Case &one, const Due &due, const WindowState &state) {
+  set(one, due, state, &one.outcome.every_limit->emplace_back());
+}
+
+inline void note(const Case &one, const Due &due, const WindowState &state) {
   note_tightest(one, due, state);
   if (one.outcome.every_limit) {
-    set(one, due, state, &one.outcome.every_limit->emplace_back());
+    list_limit(one, due, state);
   }
 }
 
