@@ -52,7 +52,7 @@ ngx_int_t on_header(ngx_http_request_t *r) noexcept {
   if (!add_answer_fields(ctx)) {
     return NGX_ERROR;
   }
-  if (is_refusal_page(ctx) && !ctx->refused.refusal.content_type.empty()) {
+  if (!ctx->refused.refusal.content_type.empty() && is_refusal_page(ctx)) {
     put_refusal(r, ctx);
   }
   return next_header_filter(r);
