@@ -60,6 +60,8 @@ LOCATION = {
     "keyward_accept key=,a;": ['",a"', "a comma too many"],
     "keyward_scope methods=GET,,POST a;": ['"GET,,POST"', "a comma too many"],
     "keyward_limit 1r/s methods=GET,;": ['"GET,"', "a comma too many"],
+    "keyward_mcp on public=ping,;": ['"ping,"', "a comma too many"],
+    "keyward_rpc tools/list scope=a,,b;": ['"a,,b"', "a comma too many"],
     "keyward_errors json fields=error,;": ['"error,"', "a comma too many"],
     "keyward_credential bearer bearer;": ["bearer", "twice"],
     "keyward_credential header=X-A header=x-a;": ["x-a", "twice"],
@@ -146,7 +148,6 @@ LOCATION = {
     # keyward_errors
     "keyward_errors;": ["keyward_errors"],
     "keyward_errors xml;": ["xml", "json", "problem", "jsonrpc", "mcp", "grpc", "variable"],
-    "keyward_errors $;": ["$"],
     "keyward_errors json id=null;": ["id=null", "JSON-RPC"],
     "keyward_errors jsonrpc id=0;": ["id=0", "id=null"],
     "keyward_errors mcp id=null id=null;": ["id=", "twice"],

@@ -86,7 +86,8 @@ class MessageMaker {
         return name.insert(below(name.size() + 1), one({"\\u0000", "\\u0000x", "\\u0000\\u0000"}));
       case 5: {
         const std::size_t s = name.find_first_of("sS"), k = name.find_first_of("kK");
-        return s != std::string::npos   ? name.replace(s, 1, one({"\xc5\xbf", "\\u017f"}))
+        return s != std::string::npos && (k == std::string::npos || below(2) == 0)
+                   ? name.replace(s, 1, one({"\xc5\xbf", "\\u017f"}))
                : k != std::string::npos ? name.replace(k, 1, one({"\xe2\x84\xaa", "\\u212a"}))
                                         : name;
       }

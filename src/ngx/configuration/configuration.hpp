@@ -17,6 +17,7 @@
 #include "base/rate.hpp"
 #include "decide/credential.hpp"
 #include "decide/demand.hpp"
+#include "jwt/identity_token.hpp"
 #include "key/key_formats.hpp"
 #include "limit/zone.hpp"
 #include "ngx/configuration/acceptance.hpp"
@@ -138,12 +139,13 @@ struct LocationConfiguration {
   std::optional<std::string> realm;
   std::shared_ptr<const ProtectedResource> resource;  // nullptr: none is named
   std::optional<std::vector<std::string>> authorization_servers;
-  bool serves_metadata = false;  // keyward_metadata: public by itself
+  bool serves_metadata = false;     // keyward_metadata: public by itself
+  std::string identity_keys_place;  // where keyward_identity_keys stands; empty: there is none
   std::optional<bool> forward_credential;
   std::optional<std::size_t> max_credential;  // bytes; always there once merged
   std::optional<McpSettings> mcp;
   std::optional<std::vector<RpcRule>> rpc_rules;
-  std::shared_ptr<ApiRules> api;              // of this very location; nullptr: there is none
+  std::shared_ptr<ApiRules> api;  // of this very location; nullptr: there is none
 
   // Derived when the locations are merged.
   std::vector<Acceptance> acceptances;  // never empty
@@ -173,8 +175,9 @@ struct IdentityName {
   ngx_table_elt_t field = {};  // as it goes into a request, but for its value
 };
 struct ServerConfiguration {
-  std::optional<std::string> identity_prefix;  // empty: off
-  bool guarded = false;                        // keyward is configured somewhere in this server
+  std::optional<std::string> identity_prefix;         // empty: off
+  std::shared_ptr<const jwt::IdentitySigner> signer;  // signed=; nullptr: identity isn't signed
+  bool guarded = false;                               // keyward is configured somewhere in this server
   // The fields that tell the backend who it is; also those that clients may not send.
   std::array<IdentityName, kIdentityFields> identity;
   bool identity_on = true;
@@ -254,6 +257,7 @@ bool finish_configuration(ngx_conf_t *cf, Reading *reading) noexcept;
 
 // Answers a request to the keys API (keys_api/handler.cpp).
 ngx_int_t on_keys_api(ngx_http_request_t *r) noexcept;
+ngx_int_t on_identity_keys(ngx_http_request_t *r) noexcept;  // answer/identity_keys.cpp
 
 // All directives (directives.cpp), ended by ngx_null_command.
 extern ngx_command_t directives[];

@@ -273,7 +273,12 @@ void derive_location(Reading *reading, MainConfiguration *main, ServerConfigurat
   if (core.noname && location->enforcement->ends_on() != block.parent->enforcement->ends_on()) {
     block.parent->partly_guarded = true;
   }
-  const bool has_effect = is_on || location->serves_metadata;
+  if (!location->identity_keys_place.empty() && server->signer == nullptr) {
+    reading->problems.push_back("keyward_identity_keys " + location->identity_keys_place +
+                                " has no key to tell: write \"keyward_identity X-Keyward signed=KEYFILE;\" in this "
+                                "server or in http");
+  }
+  const bool has_effect = is_on || location->serves_metadata || !location->identity_keys_place.empty();
   for (LocationConfiguration *around = location; has_effect && around != nullptr;
        around = reading->block(around).parent) {
     around->effective = true;
