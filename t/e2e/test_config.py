@@ -199,7 +199,7 @@ LOCATION = {
     "keyward_mcp on body=1m body=2m;": ["body=2m", "only one"],
     "keyward_mcp on size=1m;": ["size=1m", "body=", "public=", "origins=", "lists=", "list="],
     "keyward_mcp on public=;": ["public="],
-    "keyward_mcp on public=,;": ["public=initialize"],
+    "keyward_mcp on public=,;": ["comma"],
     "keyward_mcp on public=tools/call:a;": ["tools/call:a", "keyward_rpc tools/call:a public;"],
     "keyward_mcp on public=default;": ["default"],
     "keyward_mcp on origins=example.com;": ["example.com", "https://"],
@@ -1008,6 +1008,14 @@ def test_rules_of_a_server_are_for_its_locations(config_test):
         server="keyward on;\nkeyward_tool a scope=a:b;\nlocation / { keyward_mcp on; }\nlocation /x { }"
     )
     assert rc == 0 and not lines(output, "warn"), output
+
+
+def test_one_location_is_not_an_mcp_server_and_the_keys_api(config_test):
+    rc, output = config_test(
+        server="keyward on; keyward_scope a:b; keyward_mcp on;\nlocation /keys { keyward_api admin; }"
+    )
+    (line,) = lines(output, "emerg")[:1]
+    assert rc == 1 and "keyward_mcp off;" in line and "keyward_api" in line, output
 
 
 def test_a_limit_by_tool_in_an_incident(config_test):
