@@ -199,7 +199,7 @@ LOCATION = {
     "keyward_mcp on body=1m body=2m;": ["body=2m", "only one"],
     "keyward_mcp on size=1m;": ["size=1m", "body=", "public=", "origins=", "lists=", "list="],
     "keyward_mcp on public=;": ["public="],
-    "keyward_mcp on public=,;": ["comma"],
+    "keyward_mcp on public=,;": ["a comma too many"],
     "keyward_mcp on public=tools/call:a;": ["tools/call:a", "keyward_rpc tools/call:a public;"],
     "keyward_mcp on public=default;": ["default"],
     "keyward_mcp on origins=example.com;": ["example.com", "https://"],
