@@ -12,6 +12,7 @@
 #include "base/inline_list.hpp"
 #include "base/rate.hpp"
 #include "limit/held_places.hpp"
+#include "limit/paid_credits.hpp"
 
 namespace keyward {
 
@@ -58,6 +59,7 @@ enum class LimitKind : std::uint8_t {
   rate,         // so many in a window
   plan,         // the principal's own rates
   concurrency,  // so many at once
+  credits,      // taken from a balance
 };
 
 // One limit, as it is configured.
@@ -68,6 +70,7 @@ struct ConfiguredLimit {
   CountBy by = CountBy::key;
   WindowForm window = WindowForm::fixed;
   std::uint32_t cost = 1;
+  std::uint8_t refund = 0;     // of credits only: what gives them back, a set of CreditRefund
   std::string name;            // name=; empty: known by where it is written
   std::string default_plan;    // plan only: whose limits apply to a principal without any
   std::uint64_t identity = 0;  // what its windows are named after
@@ -81,8 +84,9 @@ struct LimitDemand {
 };
 
 // How many limits may apply at one place, and of "plan" one for each way of counting; and how many of so many at once.
-inline constexpr std::size_t kMaxLimitRules = 16, kMaxConcurrencyRules = 4;
-using LimitDemands = InlineList<LimitDemand, kMaxLimitRules + kMaxConcurrencyRules>;
+// And how many costs in credits.
+inline constexpr std::size_t kMaxLimitRules = 16, kMaxConcurrencyRules = 4, kMaxCostRules = 8;
+using LimitDemands = InlineList<LimitDemand, kMaxLimitRules + kMaxCostRules + kMaxConcurrencyRules>;
 
 // Whoever collects it keeps what it points to until the decision has ended.
 struct Demand {
@@ -92,7 +96,8 @@ struct Demand {
   std::size_t scope_count = 0;
   const RequirementDemand *requirements = nullptr;
   std::size_t requirement_count = 0;
-  LimitDemands limits;  // those by failures are among failure_limits(); of so many at once at the end
+  LimitDemands
+      limits;  // those by failures are among failure_limits(); of so many at once at the end, behind those of credits
 };
 
 // What makes a request the same as another one of its principal; views into the request.
@@ -112,6 +117,8 @@ class Place {
   virtual void collect_failure_limits(LimitDemands *limits) noexcept = 0;
   // What this request holds of limits of so many at once, until its end. nullptr: memory was refused.
   virtual HeldPlaces *held_places() noexcept = 0;
+  // What this request pays in credits, until its end. nullptr: memory was refused.
+  virtual PaidCredits *paid_credits() noexcept = 0;
   // Asked for limits by=repeat.
   virtual Repeatable repeatable() noexcept = 0;
 };

@@ -9,6 +9,7 @@
 #include "ngx/request/cookie.hpp"
 #include "ngx/request/credential.hpp"
 #include "ngx/request/held.hpp"
+#include "ngx/request/paid.hpp"
 #include "ngx/request/read_variables.hpp"
 #include "ngx/worker/worker.hpp"
 
@@ -66,6 +67,7 @@ class LocationPlace : public Place {
   }
 
   HeldPlaces *held_places() noexcept override { return held_places_of(r_); }
+  PaidCredits *paid_credits() noexcept override { return paid_credits_of(r_); }
   Repeatable repeatable() noexcept override { return {view(r_->method_name), view(r_->unparsed_uri)}; }
   ngx_http_request_t *request() const noexcept { return r_; }
   const LocationConfiguration &location() const noexcept { return location_; }
@@ -234,6 +236,7 @@ class WorkerBackground final : public Background {
   void note_store(const StoreStatus &status) noexcept override { worker_.note_store_in_passing(status); }
   void note_overflow(std::string_view limit) noexcept override { worker_.note_overflow(limit); }
   void note_no_place() noexcept override { worker_.note_no_place(); }
+  void note_no_credits(CreditResult::Outcome outcome) noexcept override { worker_.note_no_credits(outcome); }
 
  private:
   Worker &worker_;

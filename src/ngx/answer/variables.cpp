@@ -6,6 +6,7 @@
 #include "ngx/access/early_read.hpp"
 #include "ngx/answer/answer.hpp"
 #include "ngx/request/basic_user.hpp"
+#include "ngx/request/paid.hpp"
 #include "ngx/request/request.hpp"
 
 namespace keyward {
@@ -22,7 +23,8 @@ enum class Variable : std::uintptr_t {
   issuer,
   limit,
   remaining,
-  reset
+  reset,
+  credits
 };
 
 struct Definition {
@@ -36,7 +38,7 @@ constexpr Definition kVariables[] = {
     {"keyward_subject", Variable::subject},   {"keyward_plan", Variable::plan},
     {"keyward_scopes", Variable::scopes},     {"keyward_issuer", Variable::issuer},
     {"keyward_limit", Variable::limit},       {"keyward_remaining", Variable::remaining},
-    {"keyward_reset", Variable::reset},
+    {"keyward_reset", Variable::reset},       {"keyward_credits", Variable::credits},
 };
 
 constexpr std::string_view kClaim = "keyward_claim_";
@@ -105,6 +107,11 @@ ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, 
                                       : empty(value);
     case Variable::reset:
       return ctx->outcome.limit.known ? give(r, value, reset_at_s(ctx->outcome.limit)) : empty(value);
+    case Variable::credits: {
+      const PaidCredits *paid =
+          ctx->outcome.knows_credits && ctx->outcome.principal ? find_paid_credits(r->main) : nullptr;
+      return paid != nullptr ? give(r, value, paid->left()) : empty(value);
+    }
     case Variable::key_id:  // for logs: also of a key that was refused
       return give(r, value, ctx->outcome.recognised_key_id());
     case Variable::subject:

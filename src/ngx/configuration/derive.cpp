@@ -194,7 +194,8 @@ void derive_location(Reading *reading, MainConfiguration *main, ServerConfigurat
   derive_sources(main, location);
   // limit_except tells methods apart, too.
   location->has_methods = core.limit_except != 0 || core.lmt_excpt || names_methods(location->scopes) ||
-                          names_methods(location->accept) || names_methods(location->limits);
+                          names_methods(location->accept) || names_methods(location->limits) ||
+                          names_methods(location->costs);
   location->reads_variables = has_variables(*location);
   server->guarded = server->guarded || is_on || !block.first_place.empty();
   main->any_on = main->any_on || is_on;
@@ -209,9 +210,11 @@ void derive_location(Reading *reading, MainConfiguration *main, ServerConfigurat
 void join_limits(const Reading &reading) {
   for (const MergedLocation &merged : reading.merged) {
     LocationConfiguration &location = *merged.location;
-    if (location.concurrency && !location.concurrency->empty()) {
-      location.limits = location.limits.value_or(std::vector<LimitRule>());
-      location.limits->insert(location.limits->end(), location.concurrency->begin(), location.concurrency->end());
+    for (const auto *others : {&location.costs, &location.concurrency}) {
+      if (*others && !(*others)->empty()) {
+        location.limits = location.limits.value_or(std::vector<LimitRule>());
+        location.limits->insert(location.limits->end(), (*others)->begin(), (*others)->end());
+      }
     }
   }
 }

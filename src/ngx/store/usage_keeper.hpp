@@ -1,5 +1,5 @@
 // What a worker keeps in the store beside credentials, so that it outlives a restart: use counts, windows of limits,
-// fetched key sets.
+// balances, fetched key sets.
 #pragma once
 
 #include <string>
@@ -11,6 +11,7 @@
 #include "ngx/configuration/configuration.hpp"
 #include "ngx/nginx/ngx.hpp"
 #include "ngx/nginx/watched_pool.hpp"
+#include "usage/credit_keeper.hpp"
 #include "usage/usage.hpp"
 #include "usage/window_keeper.hpp"
 
@@ -46,7 +47,9 @@ class UsageKeeper {
   class KeySetJob;
   bool has_store() const noexcept { return !configuration_.store.empty(); }
   void load_windows();
+  void load_credits();
   void note_loaded(const WindowKeeper::Loaded &loaded) noexcept;
+  void note_loaded(const CreditKeeper::Loaded &loaded) noexcept;
   void note_flush(const StoreStatus &status) noexcept;
   void note_key_set(const StoreStatus &status) noexcept;
 
@@ -55,6 +58,7 @@ class UsageKeeper {
   ngx_log_t *log_;
   UsageStore usage_;      // used by the one thread only, while that runs
   WindowKeeper windows_;  // the same
+  CreditKeeper credits_;  // the same
   bool flushing_ = false;
   LastFailure flush_failure_, key_set_failure_;
   WatchedPool thread_;

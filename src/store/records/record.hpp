@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/credit_grant.hpp"
 #include "base/rate.hpp"
 #include "base/text_rules.hpp"
 #include "key/locator.hpp"
@@ -14,7 +15,7 @@
 
 namespace keyward {
 
-// Of all records; and of a key's or plan's that has what the first version has no place for. Stores of the first format
+// Of all records; and of a key's, subject's or plan's that has what the first version has no place for. Stores of the first format
 // hold none of the second.
 inline constexpr std::uint8_t kRecordVersion = 1, kTaggedRecordVersion = 2;
 
@@ -95,6 +96,7 @@ bool is_tagged_record(std::string_view content) noexcept;
 // one with a rate by the calendar.
 bool is_newer_key(std::string_view content) noexcept;
 bool is_newer_plan(std::string_view content) noexcept;
+bool is_newer_subject(std::string_view content) noexcept;
 KeyRecord to_record(std::string_view id, const KeyView &view);
 // The i-th limit of a packed list; 0 <= i < limit_count().
 std::size_t limit_count(std::string_view packed) noexcept;
@@ -108,14 +110,13 @@ struct SubjectRecord {
   SubjectState state = SubjectState::active;
   std::string plan;
   OptionalList<std::string> scopes;
-  bool has_credits = false;
-  std::uint64_t credits = 0;
+  CreditGrant credits;
   std::int64_t created_at_s = 0, changed_at_s = 0;
 };
 struct SubjectView {
   SubjectState state = SubjectState::active;
-  bool has_scopes = false, has_credits = false;
-  std::uint64_t credits = 0;
+  bool has_scopes = false;
+  CreditGrant credits;
   std::int64_t created_at_s = 0, changed_at_s = 0;
   std::string_view plan, scopes;
 };
