@@ -60,6 +60,7 @@ struct Principal {
   bool own_subject =
       false;  // the subject is the issuer's own: no key, no record and no other issuer has it (shared_subjects.hpp)
   bool provisioned = true;        // of a token: its subject is in the store
+  bool pending = false;           // of a key: it can be activated, and nothing else may be asked of it
   Grants grants;                  // effective: own, within the plan's, within the subject's
   bool grants_are_roles = false;  // jwt::Identity::scopes_are_roles
   Entry entry = Entry::open;
@@ -67,7 +68,7 @@ struct Principal {
   // plan.
   bool has_limits = false;
   std::vector<Rate> limits;
-  std::uint32_t concurrency = 0;               // the plan's
+  std::uint32_t concurrency = 0;               // the key's own, else the plan's
   std::shared_ptr<const CreditTerms> credits;  // nullptr: it has no balance
   std::string allow_from;                      // of a key: packed networks; empty: from everywhere
   Digest usage_name = {};
@@ -89,7 +90,8 @@ enum class Counted : char {
   address = 'a',
   failures = 'f',
   variable = 'v',
-  repeat = 'r'
+  repeat = 'r',
+  tool = 'o'
 };
 Digest counted_name(const DigestKey &zone_secret, Counted kind, std::string_view who) noexcept;
 // For a principal that will be counted in the zone of this secret.

@@ -44,8 +44,16 @@ enum class Reason : std::uint8_t {
   requirement_failed,
   too_many_concurrent,
   address_not_allowed,
+  origin_refused,
+  list_unreadable,
+  method_not_allowed,
+  too_many_keys,
+  exceeds_caller,
+  wrong_verifier,
+  precondition_failed,
+  unsupported_type,
 };
-inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::address_not_allowed) + 1;
+inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::unsupported_type) + 1;
 
 // Whose fault it is: decides the log level (info for a client's, error for our dependency's).
 enum class Fault : std::uint8_t { client, ours };

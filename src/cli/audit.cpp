@@ -8,6 +8,7 @@
 #include "cli/arguments.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
+#include "keys/entry_json.hpp"
 #include "store/environment/layout.hpp"
 
 namespace keyward::cli {
@@ -87,66 +88,6 @@ std::string changes_text(const JournalEntry &entry) {
   return text.empty() ? "-" : text;
 }
 
-void write_author(json::Writer &writer, const Author &author) {
-  writer.key("by").begin_object().member("kind", to_text(author.kind));
-  switch (author.kind) {
-    case AuthorKind::command:
-      writer.member("command", author.command);
-      put_text(writer, "user", author.user);
-      writer.key("uid").number(static_cast<std::int64_t>(author.uid));
-      if (author.has_login) {
-        put_text(writer, "login", author.login);
-        writer.key("login_uid").number(static_cast<std::int64_t>(author.login_uid));
-      }
-      break;
-    case AuthorKind::api:
-      put_text(writer, "key", author.key_id);
-      put_text(writer, "issuer", author.issuer);
-      put_text(writer, "subject", author.subject);
-      put_text(writer, "address", author.address);
-      break;
-    case AuthorKind::worker:
-      break;
-  }
-  writer.end_object();
-}
-
-void write_entry(json::Writer &writer, const JournalEntry &entry) {
-  writer.begin_object().key("number").number(static_cast<std::int64_t>(entry.number));
-  writer.member("at", to_rfc3339(entry.at_s));
-  write_author(writer, entry.author);
-  writer.member("operation", to_text(entry.operation));
-  if (const auto target = target_of(entry.operation); !target.empty() && !entry.name.empty()) {
-    writer.member(target, entry.name);
-  }
-  if (!entry.ids.empty()) {
-    writer.key("keys").begin_array();
-    for (const auto &id : entry.ids) {
-      writer.string(id);
-    }
-    writer.end_array();
-  }
-  if (!entry.owner.empty()) {
-    writer.member("subject", entry.owner);
-  }
-  writer.key("changes").begin_object();
-  for (const auto &change : entry.changes) {
-    const auto put = [&writer](const char *name, const std::optional<std::string> &text) {
-      writer.key(name);
-      if (text) {
-        writer.string(*text);
-      } else {
-        writer.null();
-      }
-    };
-    writer.key(to_text(change.field)).begin_object();
-    put("before", change.before);
-    put("after", change.after);
-    writer.end_object();
-  }
-  writer.end_object().end_object();
-}
-
 // Rows of a table, or elements of an array, as they are found.
 class Listing {
  public:
@@ -156,7 +97,7 @@ class Listing {
   void add(const JournalEntry &entry) {
     if (context_.json) {
       json::Writer writer;
-      write_entry(writer, entry);
+      keys::write_entry(&writer, entry, true);
       context_.out.write(any_ ? ",\n" : "[\n");
       context_.out.write(writer.text());
     } else {

@@ -18,12 +18,12 @@ std::string nearest_subject(CredentialReader &reader, std::string_view subject) 
     return {};
   }
   std::size_t left = kMostNames;
-  reader.for_each_subject(
-      [&](std::string_view name, const SubjectView &) {
-        nearest.look_at(name);
-        return --left > 0;
-      },
-      {});
+  reader.for_each_subject({},
+                          [&](std::string_view name, const SubjectView &) {
+                            nearest.look_at(name);
+                            return --left > 0;
+                          },
+                          {});
   left = kMostNames;
   reader.for_each_key({},
                       [&](const CredentialReader::FoundKey &found) {

@@ -82,6 +82,7 @@ class Check {
   void walk_subjects() {
     bool named = false;
     const auto code = reader_.for_each_subject(
+        {},
         [&](std::string_view, const SubjectView &subject) {
           ++report_->subjects;
           note_plan(subject.plan);

@@ -54,7 +54,7 @@ class KeyLookup {
     if (conclusion && !outcome_.principal) {
       outcome_.refused_key_id = found_id_;
     }
-    if (conclusion == Reason::none) {
+    if (conclusion == Reason::none && !outcome_.principal->pending) {
       principals.put(cache_name, generation, now_s_, outcome_.principal);
     }
     return conclusion;
@@ -114,7 +114,10 @@ class KeyLookup {
     if (exhausted_s_ != 0 && proof != Proof::matched) {
       return refuse_failing();
     }
-    if (const Reason reason = reason_of_state(found.key, now_s_); reason != Reason::none) {
+    const Reason reason = reason_of_state(found.key, now_s_);
+    const bool is_to_be_activated =
+        reason == Reason::pending_key && one_.asked.accepted.pending && !has_ended(found.key, now_s_);
+    if (reason != Reason::none && !is_to_be_activated) {
       return reason;
     }
     switch (found.key.verifier_kind) {
@@ -273,6 +276,7 @@ class KeyLookup {
     auto principal = std::make_shared<Principal>();
     switch (build_key_principal(store_, found, one_.with.policy, principal.get())) {
       case Built::ok:
+        principal->pending = found.key.state == KeyState::pending;
         name_counts(*zone_.secret, principal.get());
         outcome_.principal = std::move(principal);
         return Reason::none;

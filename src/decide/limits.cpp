@@ -2,6 +2,8 @@
 #include "decide/limits.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <vector>
 
 #include "base/calendar.hpp"
 #include "decide/credits.hpp"
@@ -20,8 +22,8 @@ struct Due {
 };
 
 // Bounds of the configuration's lists and of a plan's, so that this is enough for all.
-constexpr std::size_t kMaxDue = 32;
-static_assert(kMaxLimitRules - 2 + 2 * kMaxLimits <= kMaxDue);
+constexpr std::size_t kMaxDue = 32 + kMaxMessageLimits;
+static_assert(kMaxLimitRules - 2 + 2 * kMaxLimits + kMaxMessageLimits <= kMaxDue);
 using DueList = InlineList<Due, kMaxDue>;
 
 // Whom a limit counts.
@@ -31,14 +33,18 @@ struct Who {
   bool known = false;
 };
 
+Digest name_of_whoever_asks(const Case &one) noexcept {
+  const Principal *principal = one.outcome.principal.get();
+  return principal != nullptr ? principal->counter_name
+                              : counted_name(*one.with.zone.secret, Counted::address, one.asked.counted_address());
+}
+
 // Anybody can make up targets, so that this isn't known, whoever asks.
 Digest repeated_name(const Case &one) noexcept {
-  const DigestKey &secret = *one.with.zone.secret;
-  const Principal *principal = one.outcome.principal.get();
-  const Digest who = principal != nullptr ? principal->counter_name
-                                          : counted_name(secret, Counted::address, one.asked.counted_address());
+  const DigestKey who = counted_name(*one.with.zone.secret, Counted::repeat, view_of(name_of_whoever_asks(one)));
   const Repeatable request = one.place.repeatable();
-  return keyed_digest(counted_name(secret, Counted::repeat, view_of(who)), request.method, request.target);
+  const Digest name = keyed_digest(who, request.method, request.target);
+  return request.content.empty() ? name : keyed_digest(name, request.content);
 }
 
 // false: nobody. As limit_req does, what has no name isn't counted.
@@ -57,6 +63,14 @@ bool find_who(const Case &one, const LimitDemand &limit, Who *who) noexcept {
       return true;
     case CountBy::repeat:
       who->name = repeated_name(one);
+      return true;
+    case CountBy::tool:
+      if (limit.who.empty()) {
+        return false;
+      }
+      // The configuration has made up the rule.
+      who->known = principal != nullptr;
+      who->name = keyed_digest(counted_name(secret, Counted::tool, view_of(name_of_whoever_asks(one))), limit.who);
       return true;
     case CountBy::key:
     case CountBy::subject:
@@ -99,6 +113,23 @@ std::string_view name_or(const ConfiguredLimit &configured, std::string_view oth
   return configured.name.empty() ? otherwise : std::string_view(configured.name);
 }
 
+// Calls visit with each rate of a principal's own list, as this limit counts it, and with its windows' identity. By their
+// windows' lengths, not by their places in the list: a plan that is written in another order keeps its counts, and two
+// keys of one subject with different plans don't cut each other's windows.
+template <typename Visit>
+void for_each_own_rate(const ConfiguredLimit &configured, const std::vector<Rate> &rates, Visit &&visit) {
+  const bool by_day = configured.window == WindowForm::calendar;
+  for (auto rate = rates.begin(); rate != rates.end(); ++rate) {
+    Rate counted = *rate;
+    counted.window_s = by_day && rate->window_s == kDaySeconds ? kCalendarDay : rate->window_s;
+    const auto same =
+        std::count_if(rates.begin(), rate, [&](const Rate &earlier) { return earlier.window_s == rate->window_s; });
+    visit(limit_identity(configured.identity,
+                         std::size_t{counted.window_s} * kMaxLimits + static_cast<std::size_t>(same)),
+          counted);
+  }
+}
+
 // The principal's own limits, or those of the plan for whoever has none.
 Reason add_own(const Case &one, const LimitDemand &limit, DueList *list) {
   const ConfiguredLimit &configured = *limit.configured;
@@ -115,25 +146,11 @@ Reason add_own(const Case &one, const LimitDemand &limit, DueList *list) {
   if (rates == nullptr) {
     return Reason::no_access;
   }
-  std::vector<Rate> by_day;
-  if (configured.window == WindowForm::calendar) {
-    by_day = *rates;
-    for (Rate &rate : by_day) {
-      rate.window_s = rate.window_s == kDaySeconds ? kCalendarDay : rate.window_s;
-    }
-    rates = &by_day;
-  }
-  // By their windows' lengths, not by their places in the list: a plan that is written in another order keeps its
-  // counts, and two keys of one subject with different plans don't cut each other's windows.
-  for (auto rate = rates->begin(); rate != rates->end(); ++rate) {
-    const auto same =
-        std::count_if(rates->begin(), rate, [&](const Rate &earlier) { return earlier.window_s == rate->window_s; });
-    const std::size_t which = std::size_t{rate->window_s} * kMaxLimits + static_cast<std::size_t>(same);
-    if (!add_due(one, limit, limit_identity(configured.identity, which), *rate, name, list)) {
-      return Reason::internal_error;
-    }
-  }
-  return Reason::none;
+  bool fits = true;
+  for_each_own_rate(configured, *rates, [&](std::uint64_t identity, const Rate &rate) {
+    fits = fits && add_due(one, limit, identity, rate, name, list);
+  });
+  return fits ? Reason::none : Reason::internal_error;
 }
 
 // A place of one limit of so many at once; none is needed where nobody says how many.
@@ -220,16 +237,37 @@ bool is_tighter(const WindowState &state, const WindowState &other) noexcept {
   return state.remaining < other.remaining || (state.remaining == other.remaining && state.reset_ms > other.reset_ms);
 }
 
+SeenLimit seen(const Case &one, const Due &due, const WindowState &state) noexcept {
+  SeenLimit limit;
+  limit.known = true;
+  limit.state = state;
+  limit.seen_ms = one.asked.now_ms;
+  limit.window_s = due.charge.rate.window_s;
+  limit.name = due.name;
+  return limit;
+}
+
 // The tightest of those that were looked at.
 void note_tightest(const Case &one, const Due &due, const WindowState &state) noexcept {
-  TightestLimit &limit = one.outcome.limit;
+  SeenLimit &limit = one.outcome.limit;
   if (!limit.known || is_tighter(state, limit.state)) {
-    limit.known = true;
-    limit.state = state;
-    limit.seen_ms = one.asked.now_ms;
-    limit.window_s = due.charge.rate.window_s;
-    limit.name = due.name;
+    limit = seen(one, due, state);
   }
+}
+
+void note(const Case &one, const Due &due, const WindowState &state) {
+  note_tightest(one, due, state);
+  if (one.outcome.every_limit) {
+    one.outcome.every_limit->push_back(seen(one, due, state));
+  }
+}
+
+// For a refusal, which names those that don't admit.
+std::vector<SeenLimit> &list_every_limit(const Case &one) {
+  if (!one.outcome.every_limit) {
+    one.outcome.every_limit = std::make_unique<std::vector<SeenLimit>>();
+  }
+  return *one.outcome.every_limit;
 }
 
 // Of Retry-After: at least 1.
@@ -292,23 +330,27 @@ void for_each_failure_window(const Case &one, Visit &&visit) noexcept {
 }
 
 // Of all windows as they are.
-void look_at_all(const Case &one, DueList *list) noexcept {
+void look_at_all(const Case &one, DueList *list) {
   one.outcome.limit.known = false;
+  if (one.outcome.every_limit) {
+    one.outcome.every_limit->clear();
+  }
   for (Due &due : *list) {
-    note_tightest(one, due, look(one, &due));
+    note(one, due, look(one, &due));
   }
 }
 
 // Nobody can say when one of those that are served will end; but a window may be longer.
-Reason refuse_places(const Case &one, DueList *list) noexcept {
+Reason refuse_places(const Case &one, DueList *list) {
+  list_every_limit(one);
   look_at_all(one, list);
-  const TightestLimit &limit = one.outcome.limit;
+  const SeenLimit &limit = one.outcome.limit;
   one.outcome.retry_after_s = limit.known && !limit.state.admitted ? wait_s(limit.state.retry_ms) : 1;
   return Reason::too_many_concurrent;
 }
 
 // Of credits, once all windows have admitted. Who is refused has paid nothing.
-[[gnu::noinline]] Reason charge_cost(const Case &one, const LimitDemands &limits, DueList *list) noexcept {
+[[gnu::noinline]] Reason charge_cost(const Case &one, const LimitDemands &limits, DueList *list) {
   const Reason reason = charge_credits(one, limits);
   if (reason != Reason::none) {
     forget(one, list, list->size());
@@ -334,14 +376,19 @@ Reason charge_limits(const Case &one, const LimitDemands &limits) {
     return reason == Reason::too_many_concurrent ? refuse_places(one, &list) : reason;
   }
   one.state.paid.reserve(list.size());
+  if (one.outcome.every_limit) {
+    one.outcome.every_limit->reserve(list.size());  // nothing fails once something is charged
+  }
   std::size_t refused = list.size();
+  WindowState refusing;
   for (std::size_t i = 0; i < list.size() && refused == list.size(); ++i) {
     const WindowState state = charge(one, &list[i]);
     if (!state.admitted) {
       refused = i;
+      refusing = state;
       one.outcome.limit.known = false;
     }
-    note_tightest(one, list[i], state);
+    note(one, list[i], state);
   }
   if (refused == list.size()) {
     const Reason reason = costs ? charge_cost(one, limits, &list) : Reason::none;
@@ -353,8 +400,14 @@ Reason charge_limits(const Case &one, const LimitDemands &limits) {
   forget(one, &list, refused);
   give_back(one, &list, refused);
   // A client that waits for the one that refused may meet another: it is told the longest.
-  for (std::size_t i = refused + 1; i < list.size(); ++i) {
-    note_tightest(one, list[i], look(one, &list[i]));
+  std::vector<SeenLimit> &every = list_every_limit(one);
+  every.clear();  // those before it have been given back what they took
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const WindowState state = i == refused ? refusing : look(one, &list[i]);
+    every.push_back(seen(one, list[i], state));
+    if (i > refused) {
+      note_tightest(one, list[i], state);
+    }
   }
   one.outcome.retry_after_s = wait_s(one.outcome.limit.state.retry_ms);
   give_back_places(one, limits);
@@ -362,6 +415,22 @@ Reason charge_limits(const Case &one, const LimitDemands &limits) {
     look_at_credits(one, limits);
   }
   return is_repeat(limits, list[refused]) ? Reason::repeated_request : Reason::rate_limited;
+}
+
+std::vector<OwnWindow> look_at_own(const Zone &zone, const ConfiguredLimit &configured, const Principal &principal,
+                                   std::int64_t now_s, std::uint64_t now_ms) {
+  std::vector<OwnWindow> windows;
+  for_each_own_rate(configured, principal.limits, [&](std::uint64_t identity, const Rate &rate) {
+    Charge charge;
+    charge.name =
+        window_name(configured.by == CountBy::subject ? principal.subject_name : principal.counter_name, identity);
+    charge.limit_name = identity;
+    charge.rate = rate;
+    charge.sliding = configured.window == WindowForm::sliding;
+    charge.wall_s = now_s;
+    windows.push_back({charge, zone.principals->look(charge, now_ms)});
+  });
+  return windows;
 }
 
 void look_at_limits(const Case &one, const LimitDemands &limits) {

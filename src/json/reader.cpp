@@ -12,6 +12,7 @@
 #include <numeric>
 #include <tuple>
 
+#include "base/quote.hpp"
 #include "json/json.hpp"
 #include "json/scan.hpp"
 
@@ -27,7 +28,7 @@ class Builder {
 
   void set_handle(yajl_handle handle) noexcept { handle_ = handle; }
   bool exhausted() const noexcept { return exhausted_; }
-  const char *problem() const noexcept { return problem_; }
+  const std::string &problem() const noexcept { return problem_; }
   std::size_t problem_offset() const noexcept { return problem_offset_; }
 
   // Where the next value goes.
@@ -84,7 +85,7 @@ class Builder {
     const std::vector<Value::Member> &members = open_.back().value->members;
     const std::size_t twin = members.size() <= kFewMembers ? find_twin_of_few(members) : find_twin_of_many(members);
     if (twin != members.size()) {
-      return refuse("a member's name given twice", open_.back().name_offsets[twin]);
+      return refuse("the member " + quote(members[twin].first) + " given twice", open_.back().name_offsets[twin]);
     }
     open_.pop_back();
     return true;
@@ -134,8 +135,8 @@ class Builder {
     return twin != order.end() ? *(twin + 1) : members.size();
   }
 
-  bool refuse(const char *problem, std::size_t offset) noexcept {
-    problem_ = problem;
+  bool refuse(std::string problem, std::size_t offset) {
+    problem_ = std::move(problem);
     problem_offset_ = offset;
     return false;
   }
@@ -144,7 +145,7 @@ class Builder {
   std::vector<Open> open_;
   yajl_handle handle_ = nullptr;
   bool exhausted_ = false;
-  const char *problem_ = nullptr;
+  std::string problem_;  // empty: none
   std::size_t problem_offset_ = 0;
 };
 
@@ -260,7 +261,7 @@ struct HandleFree {
 };
 using Handle = std::unique_ptr<std::remove_pointer_t<yajl_handle>, HandleFree>;
 
-bool fail(const char *problem, std::size_t offset, std::string *error) {
+bool fail(std::string_view problem, std::size_t offset, std::string *error) {
   *error = std::string(problem) + " at byte " + std::to_string(offset);
   return false;
 }
@@ -285,7 +286,7 @@ bool run_yajl(std::string_view text, Value *value, std::string *error) {
   if (builder.exhausted()) {
     throw std::bad_alloc();
   }
-  if (builder.problem() != nullptr) {
+  if (!builder.problem().empty()) {
     return fail(builder.problem(), builder.problem_offset(), error);
   }
   return status == yajl_status_ok || fail("not valid JSON", offset, error);

@@ -24,12 +24,13 @@ enum class Result : std::uint8_t {
   in_use,           // a plan or a subject that something is still of
   exceeds_caller,   // more than the caller itself may do
   not_permitted,    // nothing that this caller may do to it
+  no_match,         // the record isn't the one that was asked to be changed (If-Match)
   caller_ended,     // the caller's own key was revoked, replaced or has expired meanwhile, or its subject is blocked
   store_failed,     // the status says how
 };
 
 // In what a result would exceed its caller.
-enum class Excess : std::uint8_t { none, scopes, limits, addresses, expiry };
+enum class Excess : std::uint8_t { none, scopes, limits, addresses, expiry, concurrency };
 
 struct Answer {
   Result result = Result::done;

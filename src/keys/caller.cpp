@@ -14,6 +14,10 @@ const Policy &Caller::rules() const noexcept {
   return policy != nullptr ? *policy : kNone;
 }
 
+bool reaches(const Caller &caller, std::string_view subject) noexcept {
+  return caller.is_operator() || caller.all_subjects || subject == caller.principal->subject;
+}
+
 Excess excess_of(const Principal &result, const Principal &caller) {
   if (!result.grants.is_within(caller.grants)) {
     return Excess::scopes;
@@ -28,12 +32,16 @@ Excess excess_of(const Principal &result, const Principal &caller) {
   if (!caller.allow_from.empty() && (result.allow_from.empty() || !are_within(result.allow_from, caller.allow_from))) {
     return Excess::addresses;
   }
+  if (caller.concurrency != 0 && (result.concurrency == 0 || result.concurrency > caller.concurrency)) {
+    return Excess::concurrency;
+  }
   return caller.kind == Kind::key && result.stands_until_s > caller.stands_until_s ? Excess::expiry : Excess::none;
 }
 
 Answer Bound::find(WriteTxn &txn, const Caller &caller, std::int64_t now_s) {
   caller_ = caller;
   has_own_limits_ = false;
+  own_concurrency_ = 0;
   if (caller.is_operator()) {
     return {};
   }
@@ -53,6 +61,7 @@ Answer Bound::find(WriteTxn &txn, const Caller &caller, std::int64_t now_s) {
       return answer;
     }
     has_own_limits_ = key.limits.present;
+    own_concurrency_ = key.concurrency;
     principal_ = std::move(terms.principal);
   } else if (!principal_.subject.empty()) {
     StoreStatus status = txn.get_subject(principal_.subject, &terms.subject);
@@ -68,9 +77,7 @@ Answer Bound::find(WriteTxn &txn, const Caller &caller, std::int64_t now_s) {
   return has_keys && principal_.entry != Entry::closed ? Result::done : Result::not_permitted;
 }
 
-bool Bound::reaches(const KeyRecord &key) const noexcept {
-  return is_operator() || caller_.all_subjects || key.subject == principal_.subject;
-}
+bool Bound::reaches(const KeyRecord &key) const noexcept { return keys::reaches(caller_, key.subject); }
 
 bool Bound::rules_subject(std::string_view subject) const noexcept {
   return is_operator() || (caller_.all_subjects && subject != principal_.subject);

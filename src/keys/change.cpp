@@ -16,6 +16,7 @@ constexpr std::size_t kPurgePage = 5000;  // keys that are looked at in one snap
 Answer set_state(WriteTxn &txn, KeyState state, std::int64_t now_s, KeyRecord *key) {
   key->state = state;
   key->changed_at_s = now_s;
+  key->suspended_by_subject = false;
   return txn.replace_key(*key);
 }
 
@@ -27,6 +28,7 @@ KeyRecord changed_by(const ChangeRequest &request, KeyRecord key) {
   key.expires_at_s = request.expires_at_s.value_or(key.expires_at_s);
   key.allow_from = request.allow_from.value_or(key.allow_from);
   key.meta = request.meta.value_or(key.meta);
+  key.concurrency = request.concurrency.value_or(key.concurrency);
   return key;
 }
 
@@ -38,7 +40,8 @@ Answer check_self(WriteTxn &txn, const Caller &caller, const ChangeRequest &requ
   const bool from_elsewhere = request.allow_from && request.allow_from != before.allow_from &&
                               (request.allow_from->empty() ||
                                (!before.allow_from.empty() && !are_within(*request.allow_from, before.allow_from)));
-  if (request.plan || request.limits || longer || from_elsewhere || (request.scopes && !request.scopes->present)) {
+  if (request.plan || request.limits || request.concurrency || longer || from_elsewhere ||
+      (request.scopes && !request.scopes->present)) {
     return Result::not_permitted;
   }
   if (!request.scopes) {
@@ -57,6 +60,16 @@ Answer move_state(WriteTxn &txn, const Bound &bound, std::string_view id, KeySta
     return answer;
   }
   return key->state == to ? Result::unchanged : Result::wrong_state;
+}
+
+// Kept where the store's format has a place for it; else only others than the subject can resume the key.
+Answer suspend_for_subject(WriteTxn &txn, std::int64_t now_s, KeyRecord *key) {
+  key->state = KeyState::suspended;
+  key->changed_at_s = now_s;
+  key->suspended_by_subject = true;
+  StoreStatus status = txn.replace_key(*key);
+  return status.code == StoreCode::other_version ? set_state(txn, KeyState::suspended, now_s, key)
+                                                 : Answer(std::move(status));
 }
 
 bool is_due(KeyState state, std::int64_t changed_at_s, std::int64_t before_s) {
@@ -95,7 +108,8 @@ Answer change(WriteTxn &txn, const Caller &caller, const ChangeRequest &request,
   }
   key.changed_at_s = request.now_s;
   // A name and meta give nobody more; all else is judged by what the key comes to.
-  const bool has_terms = request.plan || request.scopes || request.limits || request.expires_at_s || request.allow_from;
+  const bool has_terms = request.plan || request.scopes || request.limits || request.expires_at_s ||
+                         request.allow_from || request.concurrency;
   if (has_terms) {
     answer = request.scopes ? bound.check_written(key.scopes) : answer;
     answer = answer.ok() ? bound.check(txn, key) : answer;
@@ -117,11 +131,14 @@ Answer suspend(WriteTxn &txn, const Caller &caller, std::string_view id, std::in
   Bound bound;
   Answer answer = bound.find(txn, caller, now_s);
   answer = answer.ok() ? move_state(txn, bound, id, KeyState::active, KeyState::suspended, key) : answer;
-  if (answer.result != Result::done) {
+  // It isn't the subject's to resume any more.
+  const bool taken_over = answer.result == Result::unchanged && key->suspended_by_subject && bound.all_subjects();
+  if (answer.result != Result::done && !taken_over) {
     return answer;
   }
   KeyRecord suspended = *key;
-  return set_state(txn, KeyState::suspended, now_s, &suspended);
+  return bound.all_subjects() ? set_state(txn, KeyState::suspended, now_s, &suspended)
+                              : suspend_for_subject(txn, now_s, &suspended);
 }
 
 Answer resume(WriteTxn &txn, const Caller &caller, std::string_view id, std::int64_t now_s, KeyRecord *key) {
@@ -133,9 +150,8 @@ Answer resume(WriteTxn &txn, const Caller &caller, std::string_view id, std::int
   }
   KeyRecord resumed = *key;
   resumed.state = KeyState::active;
-  if (!bound.is_operator()) {
-    answer = bound.all_subjects() ? bound.check(txn, resumed) : Answer(Result::not_permitted);
-  }
+  answer =
+      bound.all_subjects() || key->suspended_by_subject ? bound.check(txn, resumed) : Answer(Result::not_permitted);
   KeyTerms terms;
   std::size_t count = 0;
   answer = answer.ok() ? find_terms(txn, resumed, caller.rules(), &terms) : answer;

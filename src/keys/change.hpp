@@ -21,6 +21,7 @@ struct ChangeRequest {
   std::optional<OptionalList<Rate>> limits;
   std::optional<std::int64_t> expires_at_s;     // 0: never
   std::optional<std::string> allow_from, meta;  // packed networks, JSON; an empty text takes them away
+  std::optional<std::uint32_t> concurrency;     // 0: its plan's
   std::int64_t now_s = 0;
 };
 struct Changed {
@@ -32,9 +33,10 @@ struct Changed {
 // Who isn't an administrator may give another name and meta, fewer scopes and addresses and less time, and nothing else.
 Answer change(WriteTxn &txn, const Caller &caller, const ChangeRequest &request, Changed *changed);
 
-// An active key is refused until it is resumed. `key` is what it was before.
+// An active key is refused until it is resumed. `key` is what it was before. What a subject has suspended of its own keys
+// it may resume, until an administrator or the operator suspends it as well.
 Answer suspend(WriteTxn &txn, const Caller &caller, std::string_view id, std::int64_t now_s, KeyRecord *key);
-// By the operator and by administrators only: no record says whether the subject itself has suspended its key.
+// By the operator and by administrators; by the subject only what it has suspended itself.
 Answer resume(WriteTxn &txn, const Caller &caller, std::string_view id, std::int64_t now_s, KeyRecord *key);
 
 // Ends a key, and whatever key it had replaced by rotation, which may still live in its overlap.

@@ -6,6 +6,7 @@
 
 #include "auth/scope.hpp"
 #include "base/text_rules.hpp"
+#include "keys/activate.hpp"
 #include "keys/change.hpp"
 #include "keys/key_state.hpp"
 #include "keys/subjects.hpp"
@@ -16,7 +17,7 @@ namespace {
 // What is asked for that only an administrator may.
 bool is_permitted(const Bound &bound, const CreateRequest &request) {
   return bound.is_operator() || bound.all_subjects() ||
-         (request.plan.empty() && !request.limits.present &&
+         (request.plan.empty() && !request.limits.present && request.concurrency == 0 &&
           (request.subject.empty() || request.subject == bound.principal().subject));
 }
 
@@ -44,6 +45,9 @@ Answer take_own_terms(WriteTxn &txn, const Bound &bound, const CreateRequest &re
   if (!request.limits.present && bound.has_own_limits()) {
     own_limits();
   }
+  if (request.concurrency == 0) {
+    key->concurrency = bound.own_concurrency();
+  }
   Answer answer = bound.check(txn, *key);
   if (answer.result == Result::exceeds_caller && request.plan.empty() && !own.plan.empty()) {
     key->plan = own.plan;
@@ -51,6 +55,10 @@ Answer take_own_terms(WriteTxn &txn, const Bound &bound, const CreateRequest &re
   }
   if (answer.excess == Excess::limits && !request.limits.present) {
     own_limits();
+    answer = bound.check(txn, *key);
+  }
+  if (answer.excess == Excess::concurrency && request.concurrency == 0) {
+    key->concurrency = own.concurrency;
   }
   return answer.result == Result::exceeds_caller ? Answer() : answer;
 }
@@ -69,6 +77,7 @@ KeyRecord successor_of(const KeyRecord &old, KeyRecord key, std::int64_t now_s) 
   key.expires_at_s = old.expires_at_s;
   key.allow_from = old.allow_from;
   key.meta = old.meta;
+  key.concurrency = old.concurrency;
   key.created_at_s = key.changed_at_s = now_s;
   key.predecessor = old.id;
   key.counter_id = old.counter_id.empty() ? old.id : old.counter_id;
@@ -78,7 +87,8 @@ KeyRecord successor_of(const KeyRecord &old, KeyRecord key, std::int64_t now_s) 
 }  // namespace
 
 bool takes_a_place(const KeyRecord &key, std::int64_t now_s) noexcept {
-  return key.state != KeyState::revoked && key.overlap_until_s == 0 && !has_ended(key, now_s);
+  return key.state != KeyState::revoked && key.overlap_until_s == 0 && !has_ended(key, now_s) &&
+         !has_lapsed(key, now_s);
 }
 
 Answer check_max_keys(WriteTxn &txn, const KeyRecord &key, const Plan &plan, std::int64_t now_s, std::size_t *count) {
@@ -102,7 +112,9 @@ Answer create(WriteTxn &txn, const Caller &caller, const CreateRequest &request,
   }
   KeyRecord &key = created->record;
   key = minted.record;
-  key.state = KeyState::active;
+  key.id = request.id.empty() ? key.id : request.id;
+  key.state = request.pkce_challenge.empty() ? KeyState::active : KeyState::pending;
+  key.pkce_challenge = request.pkce_challenge;
   key.name = request.name;
   key.subject = request.subject;
   key.plan = request.plan;
@@ -111,6 +123,7 @@ Answer create(WriteTxn &txn, const Caller &caller, const CreateRequest &request,
   key.expires_at_s = request.expires_at_s;
   key.allow_from = request.allow_from;
   key.meta = request.meta;
+  key.concurrency = request.concurrency;
   key.created_at_s = key.changed_at_s = request.now_s;
   if (!is_permitted(bound, request)) {
     return Result::not_permitted;
@@ -118,7 +131,8 @@ Answer create(WriteTxn &txn, const Caller &caller, const CreateRequest &request,
   if (!bound.is_operator() && !bound.all_subjects()) {
     key.subject = bound.principal().subject;
   }
-  if (key.name.empty() || !has_valid_terms(key)) {
+  if (key.name.empty() || !has_valid_terms(key) ||
+      (!request.pkce_challenge.empty() && !is_s256_challenge(request.pkce_challenge))) {
     return Result::invalid;
   }
   if (key.expires_at_s != 0 && key.expires_at_s <= request.now_s) {
@@ -141,6 +155,9 @@ Answer create(WriteTxn &txn, const Caller &caller, const CreateRequest &request,
   created->plan = terms.plan.name;
   created->max_keys = terms.plan.max_keys;
   answer = check_max_keys(txn, key, terms.plan, request.now_s, &created->keys);
+  if (answer.ok() && key.state == KeyState::pending && !key.subject.empty()) {
+    answer = end_lapsed(txn, key.subject, request.now_s);
+  }
   return answer.ok() ? Answer(txn.add_key(key)) : answer;
 }
 

@@ -23,10 +23,6 @@ bool KeyFilter::fits(const KeyView &key) const noexcept {
          (name.empty() || has_part(key.name, name)) && (expires_before_s == 0 || expires);
 }
 
-bool KeyFilter::fits(const KeyView &key, const UsageRecord &usage) const noexcept {
-  return unused_since_s == 0 || std::max(usage.last_used_s, key.created_at_s) < unused_since_s;
-}
-
 bool is_state_in_effect(std::string_view state) noexcept {
   KeyState known;
   return state == kExpired || parse_key_state(state, &known);

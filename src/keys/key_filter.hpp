@@ -1,6 +1,7 @@
 // Which keys a list shows.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -21,7 +22,11 @@ struct KeyFilter {
   bool fits(const KeyView &key) const noexcept;
   // By its use, which is looked up where `looks_at_use`.
   bool looks_at_use() const noexcept { return unused_since_s != 0; }
-  bool fits(const KeyView &key, const UsageRecord &usage) const noexcept;
+  bool fits(const KeyView &key, const UsageRecord &usage) const noexcept { return fits_use(key, usage); }
+  template <typename Key>
+  bool fits_use(const Key &key, const UsageRecord &usage) const noexcept {
+    return unused_since_s == 0 || std::max(usage.last_used_s, key.created_at_s) < unused_since_s;
+  }
 };
 bool is_state_in_effect(std::string_view state) noexcept;
 

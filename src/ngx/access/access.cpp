@@ -4,7 +4,9 @@
 #include "decide/decide.hpp"
 #include "ngx/access/decision.hpp"
 #include "ngx/access/refusal_log.hpp"
+#include "ngx/access/refuse.hpp"
 #include "ngx/nginx/header_list.hpp"
+#include "ngx/request/body.hpp"
 #include "ngx/request/identity.hpp"
 #include "ngx/request/overrides.hpp"
 #include "ngx/request/query_credential.hpp"
@@ -17,53 +19,6 @@ namespace {
 
 constexpr const char *kNoMemory = "out of memory";
 constexpr ngx_int_t kProxyAuthRequired = 407;  // nginx has a name for it from 1.31.0 on
-
-// Whether the location that the request is in has an error_page for this status, whose URI has no variables. A named
-// location has no URI of its own.
-bool has_literal_page(ngx_http_request_t *r, ngx_int_t status) noexcept {
-  const auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
-  if (core->error_pages == nullptr) {
-    return false;
-  }
-  const auto *pages = static_cast<ngx_http_err_page_t *>(core->error_pages->elts);
-  for (ngx_uint_t i = 0; i < core->error_pages->nelts; ++i) {
-    if (pages[i].status == status) {
-      return pages[i].value.lengths == nullptr && view(pages[i].value.value).substr(0, 1) != "@";
-    }
-  }
-  return false;
-}
-
-// All Accept fields of the request as one, where they choose the format.
-std::string accept_of(ngx_http_request_t *r, const ErrorStyle &errors) {
-  std::string all;
-  if (errors.format != ErrorFormat::automatic) {
-    return all;
-  }
-  for_each_header(&r->headers_in.headers, [&](ngx_table_elt_t *header) {
-    if (is_same_name(header, "accept")) {
-      all.append(all.empty() ? "" : ",").append(view(header->value));
-    }
-    return true;
-  });
-  return all;
-}
-
-ngx_int_t refuse(RequestContext *ctx, Reason reason) noexcept {
-  const LocationConfiguration &location = *ctx->location;
-  ctx->outcome.decision = Decision::refused;
-  ctx->outcome.reason = reason;
-  const RefusalStyle style{*location.answers, *location.errors, location.realm ? *location.realm : std::string_view(),
-                           location.basic != nullptr};
-  ctx->refused = Refused();
-  // Without memory for it nginx's own page tells the status.
-  ctx->refused.refusal = guarded(Refusal{answer_to(style, reason).status, {}, {}, {}},
-                                 [&] { return make_refusal(ctx->outcome, style, accept_of(ctx->r, style.errors)); });
-  ctx->refused.uri_changes = ctx->r->uri_changes;
-  ctx->refused.uri = ctx->r->uri;
-  ctx->refused.literal_page = has_literal_page(ctx->r, ctx->refused.refusal.status);
-  return ctx->refused.refusal.status;
-}
 
 // Whether a refusal still waits for its answer. A post_action comes after that.
 bool is_unanswered_refusal(const RequestContext *ctx) noexcept {
@@ -254,6 +209,25 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
   return rc;
 }
 
+ngx_int_t refuse_while_reading(RequestContext *ctx) noexcept {
+  ctx->outcome.reason = Reason::body_too_large;
+  end_connection_after(ctx->r);
+  if (Worker *own = worker()) {
+    own->zone.count_decision(static_cast<std::uint8_t>(ctx->outcome.reason));
+    log_refusal(*own, ctx, "refused");
+  }
+  return refuse(ctx, ctx->outcome.reason);
+}
+
+void answer_preflight(RequestContext *ctx) noexcept {
+  if (Worker *own = worker()) {
+    own->zone.count_decision(static_cast<std::uint8_t>(Reason::none));
+  }
+  ctx->outcome.decision = Decision::allowed;
+  ctx->outcome.kind = Kind::anonymous;
+  ngx_http_finalize_request(ctx->r, NGX_HTTP_NO_CONTENT);
+}
+
 ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
   if (r == r->main) {
     return begin_location(r);
@@ -299,7 +273,7 @@ ngx_int_t on_precontent(ngx_http_request_t *r) noexcept {
   }
   RequestContext *ctx = current_context(r);
   if (ctx != nullptr && ctx->outcome.decision == Decision::refused) {
-    ctx->refused.passed_otherwise = true;
+    pass_otherwise(ctx);
   }
   return NGX_DECLINED;
 }

@@ -6,12 +6,26 @@
 #include "ngx/configuration/derive.hpp"
 #include "ngx/configuration/inherit.hpp"
 #include "ngx/configuration/lint.hpp"
+#include "ngx/configuration/metadata.hpp"
 #include "ngx/configuration/reading.hpp"
 
 namespace keyward {
 namespace {
 
 constexpr std::size_t kZoneBytes = 16U << 20;
+// So that a whole body of the keys API lies in one buffer, and none of what is too long for it is read from a file.
+constexpr std::size_t kApiBodyBuffer = 32U << 10;
+
+// As proxy_pass does: an `if` or a limit_except is answered by what answers around it.
+void take_handler(const LocationConfiguration &parent, LocationConfiguration *child, ngx_http_core_loc_conf_t *core) {
+  if (core->noname && parent.api && !child->api && core->handler == nullptr) {
+    child->api = parent.api;
+    core->handler = on_keys_api;
+  }
+  if (child->api) {
+    core->client_body_buffer_size = std::max(core->client_body_buffer_size, kApiBodyBuffer);
+  }
+}
 
 }  // namespace
 
@@ -116,6 +130,7 @@ char *merge_location(ngx_conf_t *cf, void *parent_conf, void *child_conf) noexce
     }
     name_limits(&reading, child, *core, *core_server);
     inherit_location(*parent, child);
+    take_handler(*parent, child, core);
     derive_location(&reading, main, server, child, *core);
     return NGX_CONF_OK;
   });
@@ -125,6 +140,8 @@ bool finish_configuration(ngx_conf_t *cf, Reading *reading) noexcept {
   return guarded(false, [&] {
     MainConfiguration *main = main_configuration(cf);
     derive_main(cf, *reading->watch, main);
+    derive_metadata(cf, reading);
+    derive_apis(*main, *reading);
     const bool good = lint(cf, *main, reading);
     join_limits(*reading);
     return good;

@@ -30,8 +30,7 @@ Wrong set_cost(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) 
   std::string &place = reading_of(cf).block(conf).costs_place;
   place = place.empty() ? place_of(cf) : place;
   bool done = false;
-  Wrong wrong = check_once(words, names_of(kParameters));
-  wrong = wrong ? wrong : begin_rule(words, "keyward_cost none", &conf->costs, &done);
+  Wrong wrong = begin_rule(kParameters, words, "keyward_cost none", &conf->costs, &done);
   if (wrong || done) {
     return wrong;
   }

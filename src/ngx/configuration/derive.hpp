@@ -18,6 +18,8 @@ void derive_location(Reading *reading, MainConfiguration *main, ServerConfigurat
                      LocationConfiguration *location, const ngx_http_core_loc_conf_t &core);
 
 // Once all is read.
+// What keyward_api comes to where it stands, now that formats and limits are known.
+void derive_apis(const MainConfiguration &main, const Reading &reading);
 void derive_main(ngx_conf_t *cf, const DirectiveWatch &watch, MainConfiguration *main);
 // After that, and after all was judged: what a request asks of its location is one list.
 void join_limits(const Reading &reading);

@@ -7,6 +7,7 @@
 #include "ngx/configuration/cache_check.hpp"
 #include "ngx/configuration/early_check.hpp"
 #include "ngx/configuration/issuer_check.hpp"
+#include "ngx/configuration/mcp_check.hpp"
 
 namespace keyward {
 namespace {
@@ -137,6 +138,42 @@ void check_location(const MainConfiguration &main, const MergedLocation &merged,
   }
 }
 
+// Of the keys API, wherever it is: also where keyward is off, as an answer needs an admitted principal.
+void check_api(ngx_conf_t *cf, const MainConfiguration &main, const MergedLocation &merged, Reading *reading) {
+  const LocationConfiguration &location = *merged.location;
+  const auto *core = static_cast<ngx_http_core_loc_conf_t *>(merged.loc_conf[ngx_http_core_module.ctx_index]);
+  if (!location.api || core->noname) {
+    return;
+  }
+  const ApiRules &api = *location.api;
+  const auto problem = [&](const std::string &text) {
+    reading->problems.push_back("keyward_api " + api.written_at + ' ' + text);
+  };
+  if (core->handler != on_keys_api) {
+    problem("answers nothing: another directive (proxy_pass and its like) does; give each a location of its own");
+  }
+  if (main.store.empty()) {
+    problem("has no store; write \"keyward_store /var/lib/keyward;\" in http");
+  }
+  if (api.format == nullptr) {
+    problem(api.shape.format.empty()
+                ? std::string("can mint no key: no keyward_key_format has a form to mint; add one beside \"any\"")
+                : "names an unknown format \"" + api.shape.format +
+                      "\"; a keyward_key_format is called by its name=, else by its prefix");
+  }
+  if (api.shape.is_admin && (!location.scopes || location.scopes->empty())) {
+    problem(
+        "lets every principal manage all keys; write keyward_scope with a scope that only administrators have, "
+        "such as \"keyward_scope keys:admin;\"");
+  }
+  if (location.enforcement->mode != Mode::on) {
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "keyward_api %s refuses every request: only who was admitted there is answered, and keyward is %s; "
+                  "write \"keyward on;\"",
+                  api.written_at.c_str(), location.enforcement->mode == Mode::shadow ? "in shadow" : "off");
+  }
+}
+
 void check_plans(const MainConfiguration &main, Reading *reading) {
   for (const auto &[plan, place] : reading->plans) {
     const auto known = main.policy.plans.find(plan);
@@ -207,6 +244,7 @@ bool lint(ngx_conf_t *cf, const MainConfiguration &main, Reading *reading) {
   std::set<std::string> told;
   for (const MergedLocation &merged : reading->merged) {
     warn_of_what_is_dropped(cf, merged, reading->block(merged.location));
+    check_api(cf, main, merged, reading);
     if (merged.location->enforcement->mode != Mode::off) {
       check_location(main, merged, reading);
       warn_of_small_buffers(cf, merged, *reading, &told);
@@ -215,6 +253,7 @@ bool lint(ngx_conf_t *cf, const MainConfiguration &main, Reading *reading) {
   check_issuers(cf, main, reading);
   check_plans(main, reading);
   check_key_formats(main, reading);
+  check_mcp(cf, reading);
   for (const LocationConfiguration *location : reading->touched) {
     warn_of_no_effect(cf, *location, reading->block(location));
   }

@@ -19,7 +19,7 @@ namespace {
 constexpr int kCheckTimeoutMs = 10000;
 
 // In the child: never returns.
-[[noreturn]] void look(const ngx_core_conf_t *core, const std::string &folder, int out) noexcept {
+[[noreturn]] void look(const ngx_core_conf_t *core, const std::string &folder, bool for_changes, int out) noexcept {
   StoreStatus status;
   std::vector<std::string> warnings;
   const bool become = geteuid() == 0 && core->user != static_cast<ngx_uid_t>(NGX_CONF_UNSET_UINT);
@@ -29,7 +29,7 @@ constexpr int kCheckTimeoutMs = 10000;
     status = {StoreCode::io, "libsodium can't be used"};
   } else {
     guarded(false, [&] {
-      status = probe_store(folder, &warnings);
+      status = probe_store(folder, &warnings, for_changes);
       return true;
     });
   }
@@ -66,7 +66,8 @@ std::string read_all(int in) {
 
 }  // namespace
 
-StoreStatus check_store_as_worker(ngx_cycle_t *cycle, const std::string &folder, std::vector<std::string> *warnings) {
+StoreStatus check_store_as_worker(ngx_cycle_t *cycle, const std::string &folder, bool for_changes,
+                                  std::vector<std::string> *warnings) {
   warnings->clear();
   const auto *core = reinterpret_cast<ngx_core_conf_t *>(ngx_get_conf(cycle->conf_ctx, ngx_core_module));
   int ends[2];
@@ -81,7 +82,7 @@ StoreStatus check_store_as_worker(ngx_cycle_t *cycle, const std::string &folder,
   }
   if (child == 0) {
     close(ends[0]);
-    look(core, folder, ends[1]);
+    look(core, folder, for_changes, ends[1]);
   }
   close(ends[1]);
   const std::string said = read_all(ends[0]);

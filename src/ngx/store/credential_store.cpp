@@ -58,16 +58,17 @@ class CredentialStore::RefileJob final : public Job {
   Sha256 sha_;
 };
 
-CredentialStore::CredentialStore(std::string folder, Zone *zone, ngx_log_t *log)
-    : folder_(std::move(folder)), zone_(zone), log_(log) {}
+CredentialStore::CredentialStore(std::string folder, bool has_api, Zone *zone, ngx_log_t *log)
+    : folder_(std::move(folder)), has_api_(has_api), zone_(zone), log_(log) {}
 
-void CredentialStore::open() { note(reader_.open(folder_)); }
+void CredentialStore::open() { note(has_api_ ? open_for_changes() : reader_.open(folder_)); }
 
 void CredentialStore::refresh() {
   StoreStatus status = reader().refresh();
   bool unfiled = false;
   status = status.ok() ? look(&unfiled) : status;
-  if (status.ok() && unfiled && !writer_ && !writer_refused_) {
+  const bool wanted = has_api_ ? retries_.admits(ngx_current_msec) : unfiled && !writer_refused_;
+  if (status.ok() && wanted && !writer_) {
     status = open_for_changes();
   }
   note(status);
@@ -99,6 +100,11 @@ StoreStatus CredentialStore::open_for_changes() {
   }
   changes_.stop();
   writer_refused_ = true;
+  if (has_api_) {
+    ngx_log_error(NGX_LOG_ERR, log_, 0, "keyward: the keys API answers 503: the store can't be opened for changes: %s",
+                  opened.text.c_str());
+    return reader_.open(folder_);
+  }
   ngx_log_error(NGX_LOG_WARN, log_, 0,
                 "keyward: keys known by a plain prefix or another digest can't be indexed by their SHA-256, so each "
                 "look-up of them stays slow: %s",

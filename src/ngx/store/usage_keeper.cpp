@@ -31,8 +31,8 @@ Moment moment_of_nginx() noexcept {
 
 }  // namespace
 
-// Stores a batch of use counts, and the windows and balances that have changed; counts that can't be stored go back to shared
-// memory. Touches the usage store and the zone, and nothing of nginx's, until it finishes.
+// Stores the balances that have changed, a batch of use counts, and the windows that have changed; counts that can't be
+// stored go back to shared memory. Touches the usage store and the zone, and nothing of nginx's, until it finishes.
 class UsageKeeper::FlushJob final : public Job {
  public:
   FlushJob(UsageKeeper &owner, bool last)  // last: this process comes to its end
@@ -43,10 +43,10 @@ class UsageKeeper::FlushJob final : public Job {
 
   void run() noexcept override {
     try {
+      const std::lock_guard<std::mutex> lock(owner_.mutex_);
+      const StoreStatus credits = owner_.credits_.save(moment_, last_, budget_, &loaded_credits_);
       status_ = store_counts();
       status_ = status_.ok() ? owner_.windows_.save(moment_, last_, budget_, &loaded_) : status_;
-      // Whatever became of those.
-      const StoreStatus credits = owner_.credits_.save(moment_, last_, budget_, &loaded_credits_);
       status_ = status_.ok() ? credits : status_;
     } catch (...) {
       status_ = {StoreCode::io, std::string()};
@@ -103,6 +103,7 @@ class UsageKeeper::KeySetJob final : public Job {
 
   void run() noexcept override {
     try {
+      const std::lock_guard<std::mutex> lock(owner_.mutex_);
       status_ = owner_.windows_.ready();
       status_ = status_.ok() ? owner_.usage_.put_key_set(name_, pack_key_set(set_), kKeySetLockWaitMs) : status_;
     } catch (...) {
@@ -229,6 +230,15 @@ bool UsageKeeper::find_key_set(const Sha256 &name, KeptKeySet *set, std::string 
   }
   *error = status.ok() ? "what the store holds is not a key set" : status.text;  // none for not_found
   return false;
+}
+
+UsageRecord UsageKeeper::find_usage(const Digest &usage_name) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  UsageRecord record;
+  if (!windows_.ready().ok() || usage_.find(usage_name, &record) != StoreCode::ok) {
+    record = {};
+  }
+  return record;
 }
 
 void UsageKeeper::note_loaded(const WindowKeeper::Loaded &loaded) noexcept {

@@ -2,6 +2,7 @@
 // balances, fetched key sets.
 #pragma once
 
+#include <mutex>
 #include <string>
 
 #include "base/bytes.hpp"
@@ -42,6 +43,10 @@ class UsageKeeper {
   void keep_key_set(const Sha256 &name, KeptKeySet set);
   bool find_key_set(const Sha256 &name, KeptKeySet *set, std::string *error);
 
+  // What the store has of a key's use; nothing where that can't be read. By any thread but the event loop: it waits for
+  // the one that stores.
+  UsageRecord find_usage(const Digest &usage_name);
+
  private:
   class FlushJob;
   class KeySetJob;
@@ -56,9 +61,10 @@ class UsageKeeper {
   const MainConfiguration &configuration_;
   Zone *zone_;
   ngx_log_t *log_;
-  UsageStore usage_;      // used by the one thread only, while that runs
-  WindowKeeper windows_;  // the same
-  CreditKeeper credits_;  // the same
+  std::mutex mutex_;  // of the three below, while threads run
+  UsageStore usage_;
+  WindowKeeper windows_;
+  CreditKeeper credits_;
   bool flushing_ = false;
   LastFailure flush_failure_, key_set_failure_;
   WatchedPool thread_;

@@ -39,7 +39,8 @@ Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
       issuer_keys(conf, running_cycle->log),
       bcrypt_concurrency(conf.bcrypt_concurrency),
       signature_runs(running_cycle->log),
-      credentials_(conf.store, &zone, running_cycle->log),
+      api_runs(running_cycle->log),
+      credentials_(conf.store, conf.has_api, &zone, running_cycle->log),
       usage_(conf, &zone, running_cycle->log),
       tick_(on_tick, this, running_cycle->log) {
   if (conf.concurrency != nullptr) {
@@ -91,7 +92,8 @@ Worker::~Worker() {
   bcrypt_pool.stop();
   candidate_pool_.stop();
   signature_runs.stop();
-  abandon_runs(&verifications);
+  api_runs.stop();
+  verifications.abandon();
   credentials_.stop();
   usage_.stop();
   usage_.store_the_rest();

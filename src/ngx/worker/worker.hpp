@@ -17,6 +17,7 @@
 #include "ngx/nginx/watched_pool.hpp"
 #include "ngx/store/credential_store.hpp"
 #include "ngx/store/usage_keeper.hpp"
+#include "ngx/worker/api_runs.hpp"
 #include "ngx/worker/signature_check.hpp"
 #include "ngx/worker/verification.hpp"
 
@@ -45,7 +46,12 @@ struct Worker {
   WatchedPool bcrypt_pool;
   SignatureBudget signatures;
   SignatureRuns signature_runs;
+  ApiRuns api_runs;
   std::unique_ptr<KeyFetching> fetching;  // once begin_keys() was called
+
+  // For threads of the keys API. nullptr: the store can't be changed.
+  CredentialWriter *writer() noexcept { return credentials_.writer(); }
+  UsageRecord find_usage(const Digest &usage_name) { return usage_.find_usage(usage_name); }
 
   // For candidates of legacy prefixes; started when the first one comes. nullptr: it can't be.
   ThreadPool *candidate_pool() noexcept;

@@ -120,10 +120,27 @@ void Environment::show_version() noexcept {
   }
 }
 
+void Environment::borrow(const Environment &other) {
+  close();
+  kind_ = other.kind_;
+  access_ = other.access_;
+  store_ = other.store_;
+  folder_ = other.folder_;
+  data_path_ = other.data_path_;
+  tables_ = other.tables_;
+  seal_ = other.seal_;
+  schema_ = other.schema_;
+  unlisted_ = other.unlisted_;
+  page_size_ = other.page_size_;
+  env_.adopt(other.env_.get());
+  borrowed_ = true;
+}
+
 void Environment::close() noexcept {
-  if (inherited()) {
-    env_.release();  // closing it would free the parent's places in the table of readers
+  if (borrowed_ || inherited()) {
+    env_.release();  // another's; or closing it would free the parent's places in the table of readers
   }
+  borrowed_ = false;
   env_.close();
   if (claimed_) {
     const std::lock_guard<std::mutex> lock(claims_mutex);

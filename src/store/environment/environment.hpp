@@ -54,6 +54,9 @@ class Environment {
   // of one that is made; 0: the newest.
   StoreStatus open(const std::string &store, EnvironmentKind kind, Access access, std::size_t map_bytes,
                    std::string_view suffix = {}, std::uint32_t version = 0);
+  // Another one's, for a transaction of another thread: closing it closes nothing. The other one stays open and as it is
+  // meanwhile, which is the caller's to see to.
+  void borrow(const Environment &other);
   // In a process that inherited it by a fork: forgets it, touching nothing of the parent's.
   void close() noexcept;
   bool is_open() const noexcept { return static_cast<bool>(env_); }
@@ -134,6 +137,7 @@ class Environment {
   bool has_lock_file_ = false;
   bool unlisted_ = false;
   bool claimed_ = false;
+  bool borrowed_ = false;
   bool retired_ = false;
   std::uint64_t page_size_ = 0;
 };

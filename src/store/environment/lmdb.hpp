@@ -36,6 +36,11 @@ class Env {
       mdb_env_close(release());
     }
   }
+  // Takes over what another one has, or shows it for a while: then it is released, not closed.
+  void adopt(MDB_env *env) noexcept {
+    close();
+    env_ = env;
+  }
   // Gives the handle up without closing it.
   MDB_env *release() noexcept { return std::exchange(env_, nullptr); }
   MDB_env *get() const noexcept { return env_; }

@@ -42,8 +42,9 @@ enum class Operation : std::uint8_t {
   store_restored,  // any record may be another one since
   store_upgraded,
   journal_trimmed,  // entries that were too old have ended
+  limits_reset,     // a key's windows, which no record tells of
 };
-inline constexpr Operation kLastOperation = Operation::journal_trimmed;
+inline constexpr Operation kLastOperation = Operation::limits_reset;
 std::string_view to_text(Operation operation) noexcept;  // "key_created"
 // What `name` names: "key", "subject", "plan" or "jti"; empty: the store as a whole.
 std::string_view target_of(Operation operation) noexcept;

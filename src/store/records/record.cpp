@@ -204,10 +204,12 @@ bool decode_purge(std::string_view content, std::int64_t *purged_at_s) noexcept 
          content.empty() && is_time(*purged_at_s);
 }
 
-std::string new_id(std::string_view prefix, std::int64_t now_ms) {
+std::string new_id(std::string_view prefix, std::int64_t now_ms) { return make_id(prefix, now_ms, random_bytes<16>()); }
+
+std::string make_id(std::string_view prefix, std::int64_t now_ms, const Bytes<16> &chance) {
   constexpr std::size_t kTimeBytes = 6;
   constexpr char kAlphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-  Bytes<16> number = random_bytes<16>();
+  Bytes<16> number = chance;
   auto time = static_cast<std::uint64_t>(now_ms < 0 ? 0 : now_ms);
   for (std::size_t i = kTimeBytes; i-- > 0; time >>= 8) {
     number[i] = static_cast<std::uint8_t>(time);

@@ -57,8 +57,10 @@ struct KeyRecord {
   std::string pkce_challenge;          // pending keys
   std::uint8_t pkce_tries = 0;
   std::string name, preview;
-  std::string allow_from;  // from where it may be used, packed (base/networks.hpp); empty: from everywhere
-  std::string meta;        // a JSON object of its owner's, which is shown and decides nothing; empty: none
+  std::string allow_from;             // from where it may be used, packed (base/networks.hpp); empty: from everywhere
+  std::string meta;                   // a JSON object of its owner's, which is shown and decides nothing; empty: none
+  std::uint32_t concurrency = 0;      // requests at once, instead of its plan's; 0: its plan's
+  bool suspended_by_subject = false;  // suspended by the subject itself, which may then resume it; else by others
 };
 
 // The same as it lies in the store: views into the transaction's snapshot. Nothing is copied.
@@ -68,6 +70,7 @@ struct KeyView {
   bool indexed = false;
   bool has_scopes = false;
   bool has_limits = false;
+  bool suspended_by_subject = false;
   std::uint8_t pkce_tries = 0;
   std::int64_t created_at_s = 0, expires_at_s = 0, changed_at_s = 0, overlap_until_s = 0;
   LocatorKind locator_kind = LocatorKind::sha256;
@@ -77,6 +80,7 @@ struct KeyView {
   std::string_view limits;  // count u32, window_s u32, repeated
   std::string_view name, preview, legacy_prefix, predecessor, successor, counter_id, pkce_challenge;
   std::string_view allow_from, meta;
+  std::uint32_t concurrency = 0;
 };
 
 // Whether a key's time is over: past its expiry, or, rotated, past its overlap. Of a KeyRecord or a KeyView.
@@ -163,5 +167,7 @@ bool decode_purge(std::string_view content, std::int64_t *purged_at_s) noexcept;
 inline constexpr std::size_t kNewIdDigits = 22;  // of base 62 hold 128 bits
 // A new id: `prefix` and so many base62 characters: 6 bytes of time, 10 of chance, so that ids sort by creation.
 std::string new_id(std::string_view prefix, std::int64_t now_ms);
+// The same with given bytes, of which the last 10 count, in the place of chance.
+std::string make_id(std::string_view prefix, std::int64_t now_ms, const Bytes<16> &chance);
 
 }  // namespace keyward

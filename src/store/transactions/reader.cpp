@@ -104,6 +104,21 @@ int CredentialReader::State::renew(bool alone, bool *retired) noexcept {
   return MDB_SUCCESS;
 }
 
+int CredentialReader::State::borrow(const State &other) {
+  folder = other.folder;
+  environment.borrow(other.environment);
+  generation.incarnation = other.generation.incarnation;
+  int rc = txn.begin(environment.get(), MDB_RDONLY);
+  if (rc == 0) {
+    mdb_txn_reset(txn.get());
+    bool retired = false;
+    // Tables that were made meanwhile are for the other one to find.
+    rc = renew(false, &retired);
+  }
+  in_snapshot = rc == 0;
+  return rc;
+}
+
 void CredentialReader::State::lock_gate() noexcept {
   if (shared) {
     gate.lock();
@@ -243,7 +258,8 @@ Generation CredentialReader::generation() const noexcept { return state_->genera
 Generation CredentialReader::last_commit() const noexcept {
   const State &state = *state_;
   // A writer of this process may be mapping the file anew, under the gate.
-  if (state.shared || !state.is_open() || state.inherited()) {
+  std::unique_lock<std::mutex> gate(state.gate, std::defer_lock);
+  if ((state.shared && !gate.try_lock()) || !state.is_open() || state.inherited()) {
     return {};
   }
   // Reads the id in the newest meta page, which a commit writes before it is done.
@@ -315,7 +331,7 @@ std::vector<pid_t> CredentialReader::other_processes() {
 }
 
 // A worker reads credentials, and writes usage under the lock.
-StoreStatus probe_store(const std::string &folder, std::vector<std::string> *warnings) {
+StoreStatus probe_store(const std::string &folder, std::vector<std::string> *warnings, bool for_changes) {
   std::vector<std::string> found = look_at_rights(folder).warnings;
   struct stat st = {};
   if (stat(folder.c_str(), &st) == 0 && st.st_uid != geteuid() && geteuid() != 0 && st.st_uid != 0) {
@@ -333,6 +349,9 @@ StoreStatus probe_store(const std::string &folder, std::vector<std::string> *war
   if (warnings != nullptr) {
     *warnings = std::move(found);
   }
+  if (status.ok() && credentials.unlisted() && for_changes) {
+    return failure(StoreCode::read_only, folder + " is on a read-only mount, and the keys API changes keys there");
+  }
   if (!status.ok() || credentials.unlisted()) {
     return status;
   }
@@ -343,7 +362,11 @@ StoreStatus probe_store(const std::string &folder, std::vector<std::string> *war
   }
   const std::string lock = lock_file(folder);
   const bool has_lock = faccessat(AT_FDCWD, lock.c_str(), F_OK, AT_EACCESS) == 0;
-  for (const std::string &path : {usage.data_path(), has_lock ? lock : folder}) {
+  std::vector<std::string> written = {usage.data_path(), has_lock ? lock : folder};
+  if (for_changes) {
+    written.push_back(credentials.data_path());
+  }
+  for (const std::string &path : written) {
     if (faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0) {
       return failure_of(errno, "write " + path);
     }

@@ -126,7 +126,8 @@ class CredentialReader {
                          const DamagedVisitor &damaged);
   StoreCode for_each_key_of(std::string_view subject, const std::function<bool(const FoundKey &)> &visit,
                             const DamagedVisitor &damaged);
-  StoreCode for_each_subject(const std::function<bool(std::string_view, const SubjectView &)> &visit,
+  StoreCode for_each_subject(std::string_view after,
+                             const std::function<bool(std::string_view, const SubjectView &)> &visit,
                              const DamagedVisitor &damaged);
   StoreCode for_each_plan(const std::function<bool(std::string_view, const PlanView &)> &visit,
                           const DamagedVisitor &damaged);
@@ -189,6 +190,8 @@ class Snapshot {
 // Whether a process that may become `uid`/`gid` could use the store as a worker does: opened, schema checked, nothing
 // created. For a child process only (it opens LMDB): `nginx -t`, and `keyward store check`. warnings (may be nullptr):
 // what doesn't keep it from that.
-StoreStatus probe_store(const std::string &folder, std::vector<std::string> *warnings = nullptr);
+// for_changes: and change its credentials, too.
+StoreStatus probe_store(const std::string &folder, std::vector<std::string> *warnings = nullptr,
+                        bool for_changes = false);
 
 }  // namespace keyward

@@ -38,7 +38,7 @@ struct CredentialReader::State {
   mutable std::deque<std::string> copies;  // of what this snapshot has read on a read-only mount
 
   bool shared = false;  // with a writer; doesn't change once it is open
-  std::mutex gate;
+  mutable std::mutex gate;
   std::timed_mutex writing;
   std::atomic<std::thread::id> snapshot_thread = {};  // only where shared
 
@@ -53,6 +53,9 @@ struct CredentialReader::State {
   StoreStatus mend();
   // Renews the transaction and looks whether its snapshot is retired.
   int renew(bool alone, bool *retired) noexcept;
+
+  // Begins a snapshot of its own in another one's environment, for as long as that stays as it is. LMDB's code.
+  int borrow(const State &other);
 
   void lock_gate() noexcept;
   void unlock_gate() noexcept;

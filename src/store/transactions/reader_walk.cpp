@@ -130,7 +130,8 @@ StoreCode CredentialReader::for_each_stray_entry(const StrayVisitor &visit) {
   return code;
 }
 
-StoreCode CredentialReader::for_each_subject(const std::function<bool(std::string_view, const SubjectView &)> &visit,
+StoreCode CredentialReader::for_each_subject(std::string_view after,
+                                             const std::function<bool(std::string_view, const SubjectView &)> &visit,
                                              const DamagedVisitor &damaged) {
   State &state = *state_;
   if (!state.in_snapshot) {
@@ -138,7 +139,7 @@ StoreCode CredentialReader::for_each_subject(const std::function<bool(std::strin
   }
   bool any_damaged = false;
   const Walk walk = state.walk(Table::subjects);
-  const StoreCode code = walk.after({}, [&](std::string_view subject, std::string_view stored) {
+  const StoreCode code = walk.after(after, [&](std::string_view subject, std::string_view stored) {
     SubjectView view;
     std::string_view content;
     if (!state.environment.seal().open(Table::subjects, subject, stored, &content) || !decode(content, &view)) {

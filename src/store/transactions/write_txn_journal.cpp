@@ -136,4 +136,8 @@ StoreStatus WriteTxn::State::note_import(const NewKeys &keys, const std::vector<
   return status;
 }
 
+StoreStatus WriteTxn::note_limits_reset(std::string_view id, std::string_view owner) {
+  return state_->note(Operation::limits_reset, id, {}, owner);
+}
+
 }  // namespace keyward

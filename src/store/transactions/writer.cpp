@@ -30,6 +30,39 @@ StoreStatus CredentialWriter::open(const std::string &folder) {
   return status.ok() ? LockFile::get(folder, &state_->lock) : status;
 }
 
+// Whoever changes the environment (grows its map, opens it anew) holds `writing`, so that it stays as it is here.
+StoreStatus CredentialWriter::read(const std::function<StoreStatus(CredentialReader &)> &body) {
+  CredentialReader::State &shared = *state_->reader.state_;
+  if (state_->lock == nullptr || shared.reads_here()) {
+    return failure(StoreCode::io, "read() before open(), or inside of a snapshot of the same thread");
+  }
+  const std::lock_guard<std::timed_mutex> no_writing(shared.writing);
+  if (shared.inherited()) {
+    return failure(StoreCode::io, shared.folder + " was opened before a fork");
+  }
+  int rc = 0;
+  StoreStatus status;
+  constexpr int kTries = 2;  // the second once what was wrong is mended
+  for (int i = 0; status.ok() && i < kTries; ++i) {
+    if (shared.is_open()) {
+      CredentialReader reader;
+      rc = reader.state_->borrow(shared);
+      if (rc == 0) {
+        status = body(reader);
+        reader.end();
+        return status;
+      }
+    }
+    const std::lock_guard<std::mutex> gate(shared.gate);
+    if (rc == MDB_READERS_FULL) {
+      shared.environment.clear_stale_readers();
+    } else {
+      status = rc == MDB_MAP_RESIZED ? shared.environment.adopt_map() : shared.reopen();
+    }
+  }
+  return status.ok() ? failure_of(rc, "read " + shared.environment.data_path()) : status;
+}
+
 StoreStatus CredentialWriter::run(std::uint64_t wait_ms, const Author &author,
                                   const std::function<StoreStatus(WriteTxn &)> &body) {
   CredentialReader::State &shared = *state_->reader.state_;

@@ -80,6 +80,8 @@ class WriteTxn {
   StoreStatus add_keys(const NewKeys &keys, const std::function<void(std::size_t done)> &progress);
   // Removes the journal's oldest entries that were made before this time, at most so many; and says so in an entry.
   StoreStatus trim_journal(std::int64_t before_s, std::size_t most, std::size_t *trimmed);
+  // Only an entry in the journal: nothing of the store changes.
+  StoreStatus note_limits_reset(std::string_view id, std::string_view owner);
   // Keeps which pepper keys are imported with; exists: it is another one. Its file has been written by then.
   StoreStatus use_pepper(const PepperDigest &pepper);
   // The last thing ever written here (compact, restore): whoever meets it opens the path anew.
@@ -114,6 +116,10 @@ class CredentialWriter {
 
   // Reading with the same environment (LMDB must not be opened twice in one process).
   CredentialReader &reader() noexcept;
+
+  // Reads one snapshot in a thread, while the one that has reader() goes on with it. Writers of this process wait, and
+  // so does whoever has to open the files anew: body is a matter of some milliseconds, and doesn't keep what it is given.
+  StoreStatus read(const std::function<StoreStatus(CredentialReader &)> &body);
 
  private:
   struct State;

@@ -1,0 +1,38 @@
+// Directives by which keyward itself answers at a location.
+#include "ngx/configuration/directive.hpp"
+#include "ngx/configuration/reading.hpp"
+
+namespace keyward {
+
+Wrong set_api(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
+  if (conf->api) {
+    return "is duplicate";
+  }
+  auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+  bool is_regex = false;
+#if (NGX_PCRE)
+  is_regex = core->regex != nullptr;
+#endif
+  if (is_regex || core->named) {
+    return "needs a location with a plain name, such as \"location /v1/keys { ... }\": what stands behind that is the "
+           "API's";
+  }
+  if (core->handler != nullptr) {
+    return "can't answer where another directive (proxy_pass and its like) does";
+  }
+  auto api = std::make_shared<ApiRules>();
+  if (Wrong wrong = read_shape(words, &api->shape)) {
+    return wrong;
+  }
+  api->place = std::string(view(core->name));
+  while (!api->place.empty() && api->place.back() == '/') {
+    api->place.pop_back();
+  }
+  api->written_at = place_of(cf);
+  core->handler = on_keys_api;
+  conf->api = std::move(api);
+  main_configuration(cf)->has_api = true;
+  return kGood;
+}
+
+}  // namespace keyward
