@@ -15,13 +15,13 @@ constexpr unsigned kSavesPerPrune = 300;
 constexpr std::size_t kPrunedAtOnce = 8192;
 constexpr int kLastTries = 2;  // of a second each
 
-// Nobody knows what is left of it: nothing, until somebody sets it anew, or for the longest period that there is, which
-// the plan's own cuts.
+// Nobody knows what is left of it: nothing, until somebody sets it anew, or until a whole period of its plan is over,
+// which begins when it is asked for.
 CreditState closed_state(std::int64_t now_s) noexcept {
   CreditState state;
   state.seen_changed = static_cast<std::uint64_t>(now_s) * 1000 - 1;  // below the number of any change from now on
   state.is_set = 1;
-  state.period_s = kMaxWindowSeconds;
+  state.period_s = 1;
   state.period_end_s = now_s + kMaxWindowSeconds;
   return state;
 }

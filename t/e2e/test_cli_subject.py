@@ -30,7 +30,14 @@ def test_only_what_is_given_changes(kw, store):
     assert blocked["created_at"] == first["created_at"]
     assert kw("subject", "set", "alice", "--scope", "a:*,b")["state"] == "blocked"
     bare = kw("subject", "set", "alice", "--plan", "", "--no-scopes", "--no-credits", "--state", "active")
-    assert without_times(bare) == {"id": "alice", "state": "active", "plan": None, "scopes": None, "credits": None, "credits_renew_at": None}
+    assert without_times(bare) == {
+        "id": "alice",
+        "state": "active",
+        "plan": None,
+        "scopes": None,
+        "credits": None,
+        "credits_renew_at": None,
+    }
     assert kw("subject", "set", "alice", "--scope", "")["scopes"] == []
     assert [subject["id"] for subject in kw("subject", "list")] == ["alice"]
 

@@ -6,6 +6,7 @@ import re
 import signal
 import threading
 
+import lmdb
 import pytest
 from cli_helper import refuses
 from harness.client import encode_request
@@ -381,13 +382,13 @@ def test_damaged_balances_are_empty(edge, key, kw, store, pro):
     e = edge(location=location)
     assert e.get("/", headers).status == 200
     e.stop()
-    import lmdb
-
     with lmdb.open(str(store.path / "usage"), max_dbs=16, max_readers=1024, lock=True) as environment:
         table = environment.open_db(b"balances", create=False)
         with environment.begin(write=True, db=table) as transaction:
             for name, value in list(transaction.cursor()):
                 transaction.put(name, bytes([value[0], value[1] ^ 1]) + value[2:])
+    check = kw.run("store", "check", "--json")
+    assert check.rc == 3 and [item["what"] for item in check.json()["damaged"]] == ["balance"]
     e.start()
     e.wait_log("1 stored balances are damaged and are empty until they are refilled or set")
     e.allow_log("stored balances are damaged")

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "ngx/nginx/header_list.hpp"
+#include "ngx/request/message.hpp"
 #include "ngx/request/read_variables.hpp"
 
 namespace keyward {
@@ -59,6 +60,8 @@ Refusal refusal_of(RequestContext *ctx, const ErrorRule &errors, const RefusalDe
   Reader reader;
   reader.content_type =
       r->headers_in.content_type != nullptr ? view(r->headers_in.content_type->value) : std::string_view();
+  // A message's answer elsewhere is that of the place.
+  reader.call = location.mcp_terms != nullptr && ctx->message != nullptr ? &ctx->message->call : nullptr;
   // Without memory for it nginx's own page tells the status.
   Refusal without;
   without.status = status_of(ctx->outcome, style, reader);

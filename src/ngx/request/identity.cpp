@@ -82,7 +82,7 @@ bool withdraw_identity(RequestContext *ctx) noexcept {
   return remove_identity(r, server_configuration(r));
 }
 
-bool add_identity(RequestContext *ctx, bool strip) noexcept {
+bool add_identity(RequestContext *ctx, bool strip, std::string_view assertion) noexcept {
   ngx_http_request_t *r = ctx->r;
   const ServerConfiguration &server = server_configuration(r);
   std::size_t free_fields = strip ? ctx->credential.header_count : 0;
@@ -99,7 +99,7 @@ bool add_identity(RequestContext *ctx, bool strip) noexcept {
         principal != nullptr ? std::string_view(principal->grants.text()) : std::string_view(),
         to_text(ctx->outcome.kind),
         principal != nullptr ? std::string_view(principal->issuer) : std::string_view(),
-        {},
+        assertion,
     };
     for (std::size_t i = 0; i < kIdentityFields; ++i) {
       if (values[i].empty()) {

@@ -11,7 +11,7 @@ bool withdraw_earlier_identity(ngx_http_request_t *r) noexcept;
 
 // Sets the identity fields for whom ctx names. With strip, the credential's own fields are removed (and reused), and
 // what they gave is remembered for later locations. false when memory was refused: then nothing may be passed on.
-bool add_identity(RequestContext *ctx, bool strip) noexcept;
+bool add_identity(RequestContext *ctx, bool strip, std::string_view assertion) noexcept;
 
 // Takes the identity fields that an earlier decision set out again.
 bool withdraw_identity(RequestContext *ctx) noexcept;
