@@ -277,3 +277,18 @@ def test_the_list_of_contracts_names_every_test_and_statement():
         assert tests == set(re.findall(rf"test_contract_{document}_\w+", page))
         section = page.split(f"## {document}:")[1].split("\n## ")[0]
         assert [int(n) for n in re.findall(r"^\| (\d+) \|", section, re.M)] == list(range(1, count + 1))
+
+
+def test_contract_000_27_credits_are_enforced_at_the_gateway(e, key, kw, backend):
+    headers = key("pro", subject="artist")
+    kw("subject", "set", "artist", "--credits", "25")
+    answers = [e.request("POST", "/v1/content/video", headers) for _ in range(4)]
+    assert [answer.status for answer in answers] == [200, 200, 402, 402]
+    assert [answer.header("X-Credits-Remaining") for answer in answers] == ["15", "5", "5", "5"]
+    assert backend.count() == 2
+    assert e.request("POST", "/v1/content/image", headers).header("X-Credits-Remaining") == "3"
+    assert e.get("/v1/insights/latest", headers).status == 200
+    backend.on("/v1/content/image", 503)
+    assert e.request("POST", "/v1/content/image", headers).status == 503
+    backend.on("/v1/content/image", 200)
+    assert e.request("POST", "/v1/content/image", headers).header("X-Credits-Remaining") == "1"

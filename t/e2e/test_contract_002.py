@@ -286,3 +286,14 @@ def test_contract_002_11_a_session_that_is_wrong_is_401(app, login, backend):
         assert (response.status, response.json()["code"]) == (401, "unauthorized")
         assert response.header("WWW-Authenticate").startswith("Bearer")
     assert backend.count() == seen
+
+
+def test_contract_002_12_what_costs_more_than_there_is_is_402(e, key, kw, backend):
+    headers = key(subject="studio", scope="clips:write")
+    assert e.request("POST", "/v1/clips/render", headers).status == 402
+    kw("subject", "set", "studio", "--credits", "15")
+    assert e.request("POST", "/v1/clips/render", headers).status == 200
+    refused = e.request("POST", "/v1/clips/render", headers)
+    assert refused.status == 402 and refused.json()["error"] == "insufficient credits"
+    assert refused.header("X-Credits-Remaining") == "5" and backend.count() == 1
+    assert e.request("POST", "/v1/clips/1", headers).status == 200

@@ -7,24 +7,6 @@ from harness.older import give_credits, give_plan_credits
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["subject", "set", "u", "--credits", "0"],
-        ["subject", "set", "u", "--credits", "1000"],
-        ["plan", "set", "pro", "--credits", "1000/30d"],
-    ],
-)
-def test_report_S18(kw, command):
-    refuses(
-        kw,
-        *command,
-        status=2,
-        says="--credits: credits are not supported yet, so nothing would be charged; leave it out",
-    )
-    assert kw("plan", "list") == [] and kw("subject", "list") == []
-
-
 def test_report_S18_logins(kw):
     refuses(
         kw,
@@ -62,15 +44,6 @@ def test_report_S18_a_revoked_key_keeps_its_history(kw):
         input=lines({"id": "a", "sha256": sha256("a"), "state": "revoked", "pkce_challenge": CHALLENGE}),
     )
     assert CHALLENGE in kw("key", "export", json=False)
-
-
-def test_report_S18_configuration(config_test):
-    rc, output = config_test(http="keyward_plan pro credits=1000/30d;", location="keyward on;")
-    assert rc == 1
-    assert (
-        '"keyward_plan" directive: "credits=1000/30d": credits are not supported yet, so nothing would be charged; leave it out in'
-        in output
-    )
 
 
 def test_report_S18_what_is_stored_is_read(kw, store):

@@ -105,6 +105,7 @@ class WorkerBackground final : public Background {
   void note_store(const StoreStatus &status) noexcept override { worker_.note_store_in_passing(status); }
   void note_overflow(std::string_view limit) noexcept override { worker_.note_overflow(limit); }
   void note_no_place() noexcept override { worker_.note_no_place(); }
+  void note_no_credits(CreditResult::Outcome outcome) noexcept override { worker_.note_no_credits(outcome); }
 
  private:
   Worker &worker_;

@@ -130,8 +130,9 @@ struct LocationConfiguration {
   std::optional<std::vector<AcceptRule>> accept;
   std::optional<std::vector<ScopeRule>> scopes;
   std::optional<std::vector<RequireRule>> requirements;
-  // Once all is read, those of `concurrency` stand behind those that keyward_limit says.
+  // Once all is read, those of `costs` and `concurrency` stand behind those that keyward_limit says.
   std::optional<std::vector<LimitRule>> limits;
+  std::optional<std::vector<LimitRule>> costs;  // of credits
   std::optional<std::vector<LimitRule>> concurrency;
   std::optional<LimitHeaderStyle> limit_headers;
   std::optional<ErrorRule> errors;
@@ -217,6 +218,7 @@ struct MainConfiguration {
   ngx_int_t notes_variable = NGX_ERROR;        // see request_start.cpp
   bool hides_users = false;                    // some location takes a user's name of Basic for a credential
   bool has_concurrency = false;                // some keyward_concurrency is there
+  bool has_costs = false;                      // some keyward_cost is there
   bool has_mcp = false;                        // keyward_mcp is on somewhere
   bool filters_lists = false;                  // with lists=filter
   bool has_repeat = false;                     // some limit counts by=repeat
@@ -230,6 +232,8 @@ struct MainConfiguration {
   ngx_shm_zone_t *shm_zone = nullptr;
   Zone zone;                                // valid once the zone is set up
   ConcurrencyTable *concurrency = nullptr;  // of its own zone; nullptr: there is none
+  CreditTable *credits = nullptr;           // likewise
+  CreditTable *replaced_credits = nullptr;  // as `replaced`
   std::optional<Zone> replaced;             // the old cycle's, of another size; until this cycle is in force
 };
 

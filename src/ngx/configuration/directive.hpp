@@ -153,6 +153,7 @@ Wrong set_forward_credential(ngx_conf_t *cf, const Words &words, LocationConfigu
 Wrong set_scope(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_limit(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_concurrency(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);  // concurrency_directive.cpp
+Wrong set_cost(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);         // cost_directive.cpp
 Wrong set_limit_headers(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 
 // What else has to hold, and claims as variables (require_directives.cpp).

@@ -67,6 +67,7 @@ ngx_command_t directives[] = {
     KEYWARD_LOCATION("keyward_require", NGX_CONF_1MORE, set_require),
     KEYWARD_LOCATION("keyward_limit", NGX_CONF_1MORE, set_limit),
     KEYWARD_LOCATION("keyward_concurrency", NGX_CONF_1MORE, set_concurrency),
+    KEYWARD_LOCATION("keyward_cost", NGX_CONF_1MORE, set_cost),
     KEYWARD_LOCATION("keyward_limit_headers", NGX_CONF_TAKE12, set_limit_headers),
     KEYWARD_LOCATION("keyward_mcp", NGX_CONF_1MORE, set_mcp),
     KEYWARD_LOCATION("keyward_rpc", NGX_CONF_1MORE, set_rpc),

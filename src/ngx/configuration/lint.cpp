@@ -131,6 +131,11 @@ void check_location(const MainConfiguration &main, const MergedLocation &merged,
         "keyward is on " + reading->inherited_place(&location, &ReadBlock::first_place) +
         " and accepts keys, but there is no store; write \"keyward_store /var/lib/keyward;\" in http");
   }
+  if (main.store.empty() && location.costs && !location.costs->empty()) {
+    reading->problems.push_back("keyward_cost " + reading->inherited_place(&location, &ReadBlock::costs_place) +
+                                " needs a store, where balances are kept; write \"keyward_store /var/lib/keyward;\" " +
+                                "in http");
+  }
 }
 
 // Of the keys API, wherever it is: also where keyward is off, as an answer needs an admitted principal.
