@@ -158,7 +158,9 @@ bool read_object(std::string_view body, json::Value *object, std::string *error)
     object->type = Type::object;
     return true;
   }
-  if (!json::parse(body, kLimits, object, error)) {
+  std::string twin;
+  if (!json::parse(body, kLimits, object, error, &twin)) {
+    *error = twin.empty() ? *error : quote(twin) + " given twice";
     return false;
   }
   return object->type == Type::object || fail(error, "the body has to be a JSON object");

@@ -73,7 +73,9 @@ def test_a_list_is_by_pages_with_a_link_to_the_next(me):
     assert me("GET", "?state=revoked").json() == {"data": [], "next": None}
 
 
-@pytest.mark.parametrize("query", ["?state=dead", "?limit=0", "?limit=x", "?after=", "?colour=red", "?name=a&name=b", "?name=%zz"])
+@pytest.mark.parametrize(
+    "query", ["?state=dead", "?limit=0", "?limit=x", "?after=", "?colour=red", "?name=a&name=b", "?name=%zz"]
+)
 def test_a_bad_parameter_is_named(query, me):
     answer = me("GET", query)
     assert problem(answer) == (400, "invalid_body")
@@ -177,12 +179,17 @@ def test_a_bad_body_is_400_and_says_which_member(body, says, me):
 
 
 def test_other_types_and_longer_bodies_are_refused(me, e):
-    assert problem(me("POST", "/", "name=a", Content_Type="application/x-www-form-urlencoded")) == (415, "unsupported_type")
+    assert problem(me("POST", "/", "name=a", Content_Type="application/x-www-form-urlencoded")) == (
+        415,
+        "unsupported_type",
+    )
     assert me("POST", "/", '{"name":"a"}', Content_Type="Application/JSON; charset=utf-8").status == 201
     assert problem(e.request("POST", "/keys", me.headers, '{"name":"a"}')) == (415, "unsupported_type")
     long = json.dumps({"name": "a", "meta": {"x": "y" * 17000}})
     assert problem(me("POST", "/", long)) == (413, "body_too_large")
-    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (long[i : i + 4000].encode() for i in range(0, len(long), 4000)))
+    chunks = b"".join(
+        b"%x\r\n%s\r\n" % (len(part), part) for part in (long[i : i + 4000].encode() for i in range(0, len(long), 4000))
+    )
     chunked = {**me.headers, "Content-Type": "application/json", "Transfer-Encoding": "chunked"}
     assert problem(e.request("POST", "/keys", chunked, chunks + b"0\r\n\r\n")) == (413, "body_too_large")
     assert problem(me("DELETE", "/x", {"name": "a"})) == (400, "invalid_body")
