@@ -19,7 +19,7 @@ SO          := ngx_http_keyward_module.so
 BUILD_DEPS := g++ make cmake ninja-build ccache liblmdb-dev libyajl-dev libsodium-dev libssl-dev libcrypt-dev \
               libcurl4-openssl-dev libcli11-dev $(if $(NGINX_SRC),,nginx nginx-dev)
 DEMO_DEPS  := python3 curl
-DEPS       := $(BUILD_DEPS) $(DEMO_DEPS) libgtest-dev libgmock-dev python3-pytest python3-pytest-xdist python3-h2 python3-bcrypt \
+DEPS       := $(BUILD_DEPS) $(DEMO_DEPS) libgtest-dev libgmock-dev python3-pytest python3-pytest-xdist python3-h2 python3-grpcio python3-bcrypt \
               python3-lmdb python3-cryptography python3-jwt
 ifeq ($(strip $(DEPS)),)  # whoever says DEPS= has all of it
 BUILD_DEPS :=

@@ -30,6 +30,7 @@ void add(const char *name, std::string_view value, std::string *text) {
 std::string write(const Challenge &challenge) {
   std::string text;
   add("realm", challenge.realm, &text);
+  add("resource_metadata", challenge.resource_metadata, &text);
   add("error", challenge.error, &text);
   add("scope", challenge.scope, &text);
   const bool misread = challenge.description.find("scope=") != std::string_view::npos ||
@@ -74,12 +75,20 @@ bool fits_challenge(const Challenge &challenge) {
 std::string scopes_to_ask_for(std::string_view granted, std::string_view needed) {
   std::string together;
   if (granted != "*" && granted.size() <= kMaxGrantedScopeBytes) {
-    together = granted;
-    const std::vector<std::string_view> there = split_list(granted, ' ');
-    for (const std::string_view scope : split_list(needed, ' ')) {
+    std::vector<std::string_view> there;
+    const auto add_once = [&](std::string_view scope) {
       if (std::find(there.begin(), there.end(), scope) == there.end()) {
+        there.push_back(scope);
         together += (together.empty() ? "" : " ") + std::string(scope);
       }
+    };
+    for (const std::string_view scope : split_list(granted, ' ')) {
+      if (scope != kOfflineAccess) {
+        add_once(scope);
+      }
+    }
+    for (const std::string_view scope : split_list(needed, ' ')) {
+      add_once(scope);
     }
   }
   return together.empty() || together.size() > kMaxGrantedScopeBytes ? std::string(needed) : together;

@@ -1,120 +1,72 @@
-// Refusals in words: the challenge (RFC 6750, section 3), JSON, and problem details (RFC 9457).
+// Refusals: which status, which format, which fields.
 #include "answer/refusal.hpp"
 
 #include "answer/challenge.hpp"
-#include "auth/credential_text.hpp"
-#include "base/ascii.hpp"
-#include "json/json.hpp"
+#include "answer/media_type.hpp"
+#include "answer/refusal_facts.hpp"
 
 namespace keyward {
 namespace {
 
-constexpr std::uint16_t kUnauthorized = 401, kForbidden = 403;
+constexpr std::uint16_t kBadRequest = 400, kUnauthorized = 401, kPaymentRequired = 402, kForbidden = 403;
+constexpr std::uint16_t kTooMany = 429, kUnavailable = 503;
 
-// What the formats write about.
-struct Facts {
-  const Outcome &outcome;
-  const RefusalText &answer;
-  const ErrorStyle &style;
-  const RefusalDetail &detail;
+constexpr std::pair<std::string_view, ErrorFormat> kFormatNames[] = {
+    {"auto", ErrorFormat::automatic},  {"json", ErrorFormat::json}, {"problem", ErrorFormat::problem},
+    {"jsonrpc", ErrorFormat::jsonrpc}, {"mcp", ErrorFormat::mcp},   {"grpc", ErrorFormat::grpc},
+    {"off", ErrorFormat::off},
 };
 
-void put_detail(json::Writer *out, const RefusalDetail &detail) {
-  if (!detail.text.empty()) {
-    out->member("detail", detail.text);
+using Write = void (*)(const RefusalFacts &facts, Refusal *refusal);
+
+// What can be answered by a tool's result: a call that expects one, where whoever reads it can do something about it.
+bool is_tool_result(const RefusalFacts &facts, bool of_401_and_403) noexcept {
+  const mcp::Call *call = facts.reader.call;
+  if (call == nullptr || !call->takes_tool_result || call->id.empty()) {
+    return false;
   }
-  if (!detail.id.empty()) {
-    out->member("id", detail.id);
-  }
+  const bool needs_credential = facts.status == kUnauthorized || facts.status == kForbidden;
+  return facts.status == kPaymentRequired || facts.status == kTooMany || (of_401_and_403 && needs_credential);
 }
 
-std::string json_body(const Facts &facts) {
-  static const std::vector<std::pair<ErrorField, std::string>> kUsual = {
-      {ErrorField::error, "error"},
-      {ErrorField::code, "code"},
-      {ErrorField::required_scope, "required_scope"},
-      {ErrorField::retry_after, "retry_after"},
-  };
-  json::Writer out;
-  out.begin_object();
-  for (const auto &[field, name] : facts.style.fields.empty() ? kUsual : facts.style.fields) {
-    switch (field) {
-      case ErrorField::error:
-        out.member(name, facts.answer.message);
-        break;
-      case ErrorField::code:
-        out.member(name, facts.answer.code);
-        break;
-      case ErrorField::reason:
-        out.member(name, info(facts.outcome.reason).name);
-        break;
-      case ErrorField::status:
-        out.key(name).number(facts.answer.status);
-        break;
-      case ErrorField::required_scope:
-        if (facts.outcome.reason == Reason::insufficient_scope) {
-          out.member(name, facts.outcome.required_scope);
-        }
-        break;
-      case ErrorField::retry_after:
-        if (facts.outcome.retry_after_s != 0) {
-          out.key(name).number(facts.outcome.retry_after_s);
-        }
-        break;
-    }
+Write automatic(const RefusalFacts &facts) noexcept {
+  if (facts.reader.call != nullptr) {
+    return is_tool_result(facts, false) ? write_tool_result : write_json_rpc;
   }
-  if (facts.style.fields.empty()) {
-    put_detail(&out, facts.detail);
+  if (!grpc_type_of(facts.reader.content_type).empty()) {
+    return write_grpc;
   }
-  return out.end_object().text();
+  return names_type(facts.reader.accept, "application/problem+json") ? write_problem : write_json;
 }
-
-std::string problem_body(const Facts &facts) {
-  json::Writer out;
-  out.begin_object();
-  out.member("type", "urn:keyward:problem:" + std::string(info(facts.outcome.reason).name));
-  out.member("title", facts.answer.message);
-  out.key("status").number(facts.answer.status);
-  out.member("code", facts.answer.code);
-  if (facts.outcome.reason == Reason::insufficient_scope) {
-    out.member("required_scope", facts.outcome.required_scope);
-  }
-  if (facts.outcome.retry_after_s != 0) {
-    out.key("retry_after").number(facts.outcome.retry_after_s);
-  }
-  put_detail(&out, facts.detail);
-  return out.end_object().text();
-}
-
-// One row for each format: its type and what writes its body. A format that answers another status than the reason's
-// would name it here.
-struct Format {
-  ErrorFormat format;
-  std::string_view content_type;
-  std::string (*body)(const Facts &facts);
-};
-constexpr Format kFormats[] = {
-    {ErrorFormat::json, "application/json", json_body},
-    {ErrorFormat::problem, "application/problem+json", problem_body},
-};
 
 // nullptr: the server's own page.
-const Format *choose_format(ErrorFormat wanted, std::string_view accept) noexcept {
-  if (wanted == ErrorFormat::automatic) {
-    wanted = names_type(accept, "application/problem+json") ? ErrorFormat::problem : ErrorFormat::json;
-  }
-  for (const Format &format : kFormats) {
-    if (format.format == wanted) {
-      return &format;
-    }
+Write choose_format(const RefusalFacts &facts) noexcept {
+  switch (facts.style.format) {
+    case ErrorFormat::automatic:
+      return automatic(facts);
+    case ErrorFormat::json:
+      return write_json;
+    case ErrorFormat::problem:
+      return write_problem;
+    case ErrorFormat::jsonrpc:
+      return write_json_rpc;
+    case ErrorFormat::mcp:
+      return is_tool_result(facts, true) ? write_tool_result : write_json_rpc;
+    case ErrorFormat::grpc:
+      return write_grpc;
+    case ErrorFormat::off:
+      break;
   }
   return nullptr;
 }
 
-bool needs_challenge(Reason reason, std::uint16_t status) noexcept {
-  const bool asks = info(reason).status == kUnauthorized || reason == Reason::insufficient_scope ||
-                    reason == Reason::method_not_covered;
-  return asks && (status == kUnauthorized || status == kForbidden);
+// MCP's clients take most errors of server/discover for a server of the legacy era, and remember that.
+std::uint16_t status_for_discovery(Reason reason, std::uint16_t status) noexcept {
+  if (status == kUnauthorized || status == kForbidden || reason == Reason::invalid_message) {
+    return status;
+  }
+  const bool of_credential = reason == Reason::invalid_request || reason == Reason::credential_too_large;
+  return status == kBadRequest && of_credential ? kUnauthorized : kUnavailable;
 }
 
 // What a client replaces its token's scopes by: what it has, and what it needs.
@@ -126,71 +78,83 @@ std::string scope_to_ask_for(const Outcome &outcome) {
                            outcome.required_scope);
 }
 
-std::string challenge_of(const Outcome &outcome, const RefusalText &answer, std::string_view realm) {
-  Challenge parts;
-  parts.realm = realm;
-  parts.error = info(outcome.reason).bearer_error;
-  std::string scope;
-  if (outcome.reason == Reason::insufficient_scope) {
-    scope = scope_to_ask_for(outcome);
-    parts.scope = scope;
+void add_challenges(const RefusalFacts &facts, Refusal *refusal) {
+  refusal->fields.push_back({"WWW-Authenticate", "www-authenticate", challenge_of(facts, false)});
+  if (facts.style.offers_basic && facts.status == kUnauthorized) {
+    refusal->fields.push_back({"WWW-Authenticate", "www-authenticate", basic_challenge(facts.style.realm)});
   }
-  if (!parts.error.empty()) {
-    parts.description = answer.message;
-  }
-  return to_text(parts);
 }
 
-// Cuts the next part off the front, without blanks around it.
-std::string_view next_part(std::string_view *text, char separator) noexcept {
-  const std::size_t end = text->find(separator);
-  const std::string_view part = text->substr(0, end);
-  text->remove_prefix(end == std::string_view::npos ? text->size() : end + 1);
-  return trim_blanks(part);
-}
-
-// One element of an Accept field.
-bool accepts(std::string_view element, std::string_view type) noexcept {
-  if (!equal_caseless(next_part(&element, ';'), type)) {
-    return false;
-  }
-  while (!element.empty()) {
-    const std::string_view parameter = next_part(&element, ';');
-    if (parameter.size() > 2 && equal_caseless(parameter.substr(0, 2), "q=")) {
-      return parameter.find_first_not_of("0.", 2) != std::string_view::npos;
-    }
-  }
-  return true;
+// A 503 that another status was made of asks to come back, as every 503 does.
+std::uint32_t retry_after_s(const RefusalFacts &facts) noexcept {
+  const std::uint32_t wait_s = facts.outcome.retry_after_s;
+  return wait_s == 0 && facts.status == kUnavailable && facts.answer.status != kUnavailable ? 1 : wait_s;
 }
 
 }  // namespace
 
-bool names_type(std::string_view accept, std::string_view type) noexcept {
-  while (!accept.empty()) {
-    if (accepts(next_part(&accept, ','), type)) {
-      return true;
+std::optional<ErrorFormat> format_by_name(std::string_view name) noexcept {
+  for (const auto &[known, format] : kFormatNames) {
+    if (known == name) {
+      return format;
     }
   }
-  return false;
+  return std::nullopt;
 }
 
-Refusal make_refusal(const Outcome &outcome, const RefusalStyle &style, std::string_view accept,
-                     const RefusalDetail &detail) {
-  const RefusalText &answer = answer_to(style, outcome.reason);
-  Refusal refusal;
-  refusal.status = answer.status;
-  if (needs_challenge(outcome.reason, answer.status)) {
-    refusal.fields.push_back({"WWW-Authenticate", "www-authenticate", challenge_of(outcome, answer, style.realm)});
-    if (style.offers_basic && answer.status == kUnauthorized) {
-      refusal.fields.push_back({"WWW-Authenticate", "www-authenticate", basic_challenge(style.realm)});
+bool needs_challenge(Reason reason, std::uint16_t status) noexcept {
+  const bool asks = info(reason).status == kUnauthorized || reason == Reason::insufficient_scope ||
+                    reason == Reason::method_not_covered || status == kUnauthorized;
+  return asks && (status == kUnauthorized || status == kForbidden);
+}
+
+std::string challenge_of(const RefusalFacts &facts, bool names_error) {
+  const Reason reason = facts.outcome.reason;
+  const ProtectedResource *resource = facts.style.resource;
+  Challenge parts;
+  parts.realm = facts.style.realm;
+  parts.error = info(reason).bearer_error;
+  if (parts.error.empty() && names_error) {
+    parts.error = "invalid_token";
+  }
+  std::string scope;
+  if (reason == Reason::insufficient_scope) {
+    scope = scope_to_ask_for(facts.outcome);
+    parts.scope = scope;
+  }
+  if (resource != nullptr) {
+    parts.resource_metadata = resource->metadata_url;
+    if (reason == Reason::missing_credential) {
+      parts.scope = resource->scopes;
     }
   }
-  if (outcome.retry_after_s != 0) {
-    refusal.fields.push_back({"Retry-After", "retry-after", std::to_string(outcome.retry_after_s)});
+  if (!parts.error.empty()) {
+    parts.description = facts.answer.message;
   }
-  if (const Format *format = choose_format(style.errors.format, accept)) {
-    refusal.content_type = format->content_type;
-    refusal.body = format->body({outcome, answer, style.errors, detail});
+  return to_text(parts);
+}
+
+std::uint16_t status_of(const Outcome &outcome, const RefusalStyle &style, const Reader &reader) noexcept {
+  const std::uint16_t status = answer_to(style, outcome.reason).status;
+  const bool is_discover = reader.call != nullptr && reader.call->is_discover;
+  return is_discover ? status_for_discovery(outcome.reason, status) : status;
+}
+
+Refusal make_refusal(const Outcome &outcome, const RefusalStyle &style, const Reader &reader,
+                     const RefusalDetail &detail) {
+  const RefusalFacts facts{
+      outcome, answer_to(style, outcome.reason), style, reader, detail, status_of(outcome, style, reader)};
+  Refusal refusal;
+  refusal.status = facts.status;
+  if (const Write write = choose_format(facts)) {
+    write(facts, &refusal);
+  }
+  const std::uint16_t shown = refusal.shown_status != 0 ? refusal.shown_status : refusal.status;
+  if (needs_challenge(outcome.reason, shown)) {
+    add_challenges(facts, &refusal);
+  }
+  if (const std::uint32_t wait_s = retry_after_s(facts); wait_s != 0) {
+    refusal.fields.push_back({"Retry-After", "retry-after", std::to_string(wait_s)});
   }
   return refusal;
 }

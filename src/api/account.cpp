@@ -28,7 +28,7 @@ void put_limits(json::Writer *out, const Work &work, const Principal &who) {
       if (!name.empty()) {
         out->member("name", name);
       }
-      TightestLimit limit;
+      SeenLimit limit;
       limit.state = *state;
       limit.state.admitted = true;  // when the window closes
       limit.seen_ms = work.call.now_ms;

@@ -22,6 +22,8 @@ std::string_view excess_text(keys::Excess excess) noexcept {
       return "its limits would go beyond the caller's";
     case keys::Excess::addresses:
       return "its addresses would go beyond the caller's";
+    case keys::Excess::concurrency:
+      return "it could send more requests at once than the caller";
     case keys::Excess::expiry:
       return "it would outlive the caller's key";
     case keys::Excess::none:

@@ -88,6 +88,19 @@ bool is_origin(std::string_view text) noexcept {
   return authority.port == 0 || authority.port != usual;
 }
 
+bool may_call(const OriginRules &rules, const FieldSeen &origin, std::string_view host, bool host_is_known,
+              bool over_tls) noexcept {
+  if (origin.count == 0) {
+    return true;
+  }
+  if (origin.count > 1 || !origin.well_spelled) {
+    return false;
+  }
+  return (rules.any && is_origin(origin.value)) ||
+         std::find(rules.origins.begin(), rules.origins.end(), origin.value) != rules.origins.end() ||
+         (host_is_known && is_own_origin(origin.value, host, over_tls));
+}
+
 bool may_be_cross_site(const Provenance &request) noexcept {
   if (request.reads && !request.has_upgrade) {
     return false;

@@ -37,6 +37,17 @@ struct Provenance {
   const std::vector<std::string> *origins = nullptr;  // whose pages may send it; nullptr: none but its own server's
 };
 
+// Whose pages may call a place.
+struct OriginRules {
+  bool any = false;                  // all of them
+  std::vector<std::string> origins;  // or these, as is_origin() has them
+};
+
+// Whether a request may come from where its Origin says: without one it is a program's; a page's own server is fine where
+// its name is ours (host_is_known): else a name that was bound anew would pass. "null" is nobody, and so are two.
+bool may_call(const OriginRules &rules, const FieldSeen &origin, std::string_view host, bool host_is_known,
+              bool over_tls) noexcept;
+
 // Whether a request with a credential that browsers send unasked may be another site's: it changes something or opens a
 // channel, and nothing in it proves that a page of its own server, or the user, has sent it.
 bool may_be_cross_site(const Provenance &request) noexcept;

@@ -10,8 +10,12 @@
 namespace keyward {
 
 Wrong parse_grants(std::string_view list, std::string *scopes) {
+  std::vector<std::string_view> written;
   std::vector<std::string> grants;
-  for (const std::string_view grant : split_list(list, ',')) {
+  if (Wrong wrong = split_elements(list, &written)) {
+    return wrong;
+  }
+  for (const std::string_view grant : written) {
     if (const auto meant = meant_parameter(grant, {"scope", "limit", "max_keys", "credits", "concurrency"})) {
       return quoted(grant) +
              " among the scopes looks like a parameter; write a blank before it, not a comma: " + *meant;
@@ -58,7 +62,11 @@ Wrong add_plan(const Words &words, Policy *policy) {
       }
     } else if (const auto limits = option(words[i], "limit"); limits && !plan.has_limits) {
       plan.has_limits = true;
-      for (const std::string_view text : split_list(*limits, ',')) {
+      std::vector<std::string_view> rates;
+      if (Wrong wrong = split_elements(*limits, &rates)) {
+        return wrong;
+      }
+      for (const std::string_view text : rates) {
         Rate rate;
         if (!parse_rate(text, &rate, &error)) {
           return error;

@@ -66,7 +66,7 @@ void fill_key_principal(std::string_view id, const KeyView &key, const SubjectVi
     }
   }
   principal->plan = plan.name;
-  principal->concurrency = plan.concurrency;
+  principal->concurrency = key.concurrency != 0 ? key.concurrency : plan.concurrency;
   principal->allow_from = key.allow_from;
   principal->entry = plan.no_access || plan_missing ? Entry::closed
                      : key.allow_from.empty()       ? Entry::open

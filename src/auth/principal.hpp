@@ -67,7 +67,7 @@ struct Principal {
   // plan.
   bool has_limits = false;
   std::vector<Rate> limits;
-  std::uint32_t concurrency = 0;  // the plan's
+  std::uint32_t concurrency = 0;  // the key's own, else the plan's
   std::string allow_from;         // of a key: packed networks; empty: from everywhere
   Digest usage_name = {};
   // Whose counts are its own, by key and by subject (of whom has no subject: by key); name_counts() sets them.
@@ -88,7 +88,8 @@ enum class Counted : char {
   address = 'a',
   failures = 'f',
   variable = 'v',
-  repeat = 'r'
+  repeat = 'r',
+  tool = 'o'
 };
 Digest counted_name(const DigestKey &zone_secret, Counted kind, std::string_view who) noexcept;
 // For a principal that will be counted in the zone of this secret.

@@ -79,6 +79,11 @@ constexpr std::array<Row, kReasonCount> kRows = {{
     {Reason::requirement_failed, {"requirement_failed", 403, kForbidden, kDenied, "", 403, 7, Fault::client}},
     {Reason::too_many_concurrent, {"too_many_concurrent", 429, "rate_limited", kTooMany, "", 429, 8, Fault::client}},
     {Reason::address_not_allowed, {"address_not_allowed", 403, kForbidden, kDenied, "", 403, 7, Fault::client}},
+    {Reason::origin_refused, {"origin_refused", 403, kForbidden, kDenied, "", 403, 7, Fault::client}},
+    {Reason::list_unreadable,
+     {"list_unreadable", 502, "bad_gateway", "upstream answer can't be filtered", "", -32603, 14, Fault::ours}},
+    {Reason::method_not_allowed,
+     {"method_not_allowed", 405, "method_not_allowed", "method not allowed", "", -32600, 12, Fault::client}},
     // What the keys API alone answers with: never in JSON-RPC or gRPC, whose numbers are the nearest.
     {Reason::too_many_keys, {"too_many_keys", 403, kForbidden, "too many keys", "", 403, 7, Fault::client}},
     {Reason::exceeds_caller, {"exceeds_caller", 403, kForbidden, "exceeds the caller", "", 403, 7, Fault::client}},

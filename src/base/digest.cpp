@@ -9,6 +9,8 @@
 #include <openssl/sha.h>
 #include <sodium.h>
 
+#include <new>
+
 namespace keyward {
 
 static_assert(SHA256_DIGEST_LENGTH == std::tuple_size_v<Sha256>);
@@ -25,6 +27,20 @@ Sha256 sha256(std::string_view data) noexcept {
   SHA256_Init(&context);
   SHA256_Update(&context, data.data(), data.size());
   SHA256_Final(digest.data(), &context);  // also cleans the block that held the data's end
+  return digest;
+}
+
+static_assert(sizeof(SHA256_CTX) <= sizeof(Sha256Stream) && alignof(SHA256_CTX) <= alignof(Sha256Stream));
+
+void Sha256Stream::begin() noexcept { SHA256_Init(new (state_) SHA256_CTX); }
+
+void Sha256Stream::add(std::string_view piece) noexcept {
+  SHA256_Update(std::launder(reinterpret_cast<SHA256_CTX *>(state_)), piece.data(), piece.size());
+}
+
+Sha256 Sha256Stream::finish() noexcept {
+  Sha256 digest;
+  SHA256_Final(digest.data(), std::launder(reinterpret_cast<SHA256_CTX *>(state_)));
   return digest;
 }
 

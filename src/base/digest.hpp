@@ -15,6 +15,17 @@ bool init_crypto() noexcept;
 // SHA-256 (FIPS 180-4). Thread-safe.
 Sha256 sha256(std::string_view data) noexcept;
 
+// The same of a text that comes in pieces. It is begun by begin(), without which it costs nothing.
+class Sha256Stream {
+ public:
+  void begin() noexcept;
+  void add(std::string_view piece) noexcept;
+  Sha256 finish() noexcept;
+
+ private:
+  alignas(8) unsigned char state_[112];
+};
+
 // SHA-512 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104), under a secret of any length. Thread-safe.
 Sha512 sha512(std::string_view data) noexcept;
 Sha256 hmac_sha256(std::string_view secret, std::string_view data) noexcept;

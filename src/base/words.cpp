@@ -50,6 +50,23 @@ std::optional<std::string> meant_parameter(std::string_view word, const std::vec
   return std::nullopt;
 }
 
+Wrong split_elements(std::string_view list, std::vector<std::string_view> *elements) {
+  elements->clear();
+  const std::string_view whole = list;
+  while (!whole.empty()) {
+    const std::size_t end = list.find(',');
+    elements->push_back(list.substr(0, end));
+    if (elements->back().empty()) {
+      return quoted(whole) + " has a comma too many; write one between two of a list, and none at its ends";
+    }
+    if (end == std::string_view::npos) {
+      break;
+    }
+    list.remove_prefix(end + 1);
+  }
+  return kGood;
+}
+
 Wrong parse_on_off(std::string_view word, bool *value) {
   if (word != "on" && word != "off") {
     return "invalid value " + quoted(word) + "; it must be \"on\" or \"off\"";

@@ -27,6 +27,10 @@ bool is_near(std::string_view a, std::string_view b) noexcept;
 // "methods=GET"). nothing: it is a value.
 std::optional<std::string> meant_parameter(std::string_view word, const std::vector<std::string_view> &names);
 
+// What stands between the commas of a value: nothing of an empty one. Wrong: there is nothing between two of them, or
+// beside one at an end.
+Wrong split_elements(std::string_view list, std::vector<std::string_view> *elements);
+
 Wrong parse_on_off(std::string_view word, bool *value);
 
 }  // namespace keyward

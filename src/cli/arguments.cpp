@@ -127,6 +127,13 @@ Outcome parse_number(const char *option, std::string_view text, std::uint64_t lo
   return done();
 }
 
+Outcome parse_concurrency(const Text &text, std::uint32_t *most) {
+  std::uint64_t number = 0;
+  auto outcome = parse_number("--concurrency", text.value, 1, kMaxConcurrency, &number);
+  *most = static_cast<std::uint32_t>(outcome.ok() ? number : 0);
+  return outcome;
+}
+
 Outcome read_ago(const char *option, const std::string &text, std::int64_t now_s, std::int64_t *time_s) {
   std::int64_t ago_s = 0;
   const bool bare = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;

@@ -20,6 +20,8 @@ Outcome parse_limits(const TextList &list, OptionalList<Rate> *limits);
 
 // --allow-from: the same; packed. Not an empty list, which would let nobody in.
 Outcome parse_networks(const TextList &list, std::string *packed);
+// --concurrency: requests at once.
+Outcome parse_concurrency(const Text &text, std::uint32_t *most);
 // --meta.
 Outcome parse_meta(const Text &text, std::string *meta);
 

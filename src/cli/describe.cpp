@@ -106,6 +106,12 @@ void Description::limits(const OptionalList<Rate> &limits) {
   }
 }
 
+void Description::concurrency(std::uint32_t most) {
+  if (json_ != nullptr || most != 0) {
+    number("concurrency", "concurrency", most, most != 0);
+  }
+}
+
 void Description::allow_from(std::string_view packed) {
   if (json_ != nullptr) {
     put_networks(*json_, "allow_from", packed);
@@ -135,6 +141,7 @@ void Description::terms(const KeyRecord &key) {
   text("plan", "plan", key.plan);
   scopes(key.scopes);
   limits(key.limits);
+  concurrency(key.concurrency);
   allow_from(key.allow_from);
   meta(key.meta);
 }
@@ -163,6 +170,8 @@ std::string limits_text(const OptionalList<Rate> &limits) {
 }
 
 std::string time_text(std::int64_t time_s) { return time_s == 0 ? "-" : to_rfc3339(time_s); }
+
+std::string number_text(std::uint64_t number) { return number == 0 ? "-" : std::to_string(number); }
 
 std::string ago_text(std::int64_t time_s, std::int64_t now_s) {
   if (time_s == 0) {

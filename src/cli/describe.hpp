@@ -28,9 +28,10 @@ class Description {
   void scopes(const OptionalList<std::string> &scopes);
   void limits(const OptionalList<Rate> &limits);
   // For people only where there is something.
+  void concurrency(std::uint32_t most);
   void allow_from(std::string_view packed);
   void meta(std::string_view json);
-  // Whose a key is and what it may do: name, subject, plan, scopes, limits, allow_from, meta.
+  // Whose a key is and what it may do: name, subject, plan, scopes, limits, concurrency, allow_from, meta.
   void terms(const KeyRecord &key);
   // A text that people see in a form of its own.
   void text_as(std::string_view member, std::string_view label, std::string_view value, Cell cell);
@@ -74,6 +75,7 @@ std::string scopes_text(const OptionalList<std::string> &scopes);
 std::string limits_text(const OptionalList<Rate> &limits);
 // "2026-01-02T03:04:05Z", "-" for 0.
 std::string time_text(std::int64_t time_s);
+std::string number_text(std::uint64_t number);  // "-" for 0
 // How long ago.
 std::string ago_text(std::int64_t time_s, std::int64_t now_s);
 

@@ -17,7 +17,7 @@ enum class Kind : std::uint8_t { text, list, number_or_text };
 Kind kind_of_column(std::string_view name) noexcept {
   constexpr std::string_view kLists[] = {"scopes", "limits", "allow_from"};
   constexpr std::string_view kNumbers[] = {"created_at", "expires_at",    "last_used_at", "uses",
-                                           "changed_at", "overlap_until", "pkce_tries"};
+                                           "changed_at", "overlap_until", "pkce_tries",   "concurrency"};
   return std::find(std::begin(kLists), std::end(kLists), name) != std::end(kLists)         ? Kind::list
          : std::find(std::begin(kNumbers), std::end(kNumbers), name) != std::end(kNumbers) ? Kind::number_or_text
                                                                                            : Kind::text;

@@ -1,7 +1,7 @@
 // The members of an import's line, but for those of its verifier (import_verifier.hpp).
 //
-// id, name, subject, plan, scopes, limits, allow_from, meta, created_at, expires_at, last_used_at, preview, state. An
-// export adds what else a record holds: changed_at, overlap_until, predecessor, successor, counter_id, pkce_challenge,
+// id, name, subject, plan, scopes, limits, concurrency, allow_from, meta, created_at, expires_at, last_used_at, preview,
+// state. An export adds what else a record holds: changed_at, overlap_until, predecessor, successor, counter_id, pkce_challenge,
 // pkce_tries, uses.
 #include "cli/import_line.hpp"
 
@@ -87,9 +87,11 @@ bool take_list(const json::Value &value, const char *name,
   return true;
 }
 
-bool take_number(const json::Value &value, const char *name, std::int64_t most, Draft *draft, std::int64_t *number) {
-  if (!value.as_int(number) || *number < 0 || *number > most) {
-    return draft->fail(std::string(name) + " has to be a whole number from 0 to " + std::to_string(most));
+bool take_number(const json::Value &value, const char *name, std::int64_t least, std::int64_t most, Draft *draft,
+                 std::int64_t *number) {
+  if (!value.as_int(number) || *number < least || *number > most) {
+    return draft->fail(std::string(name) + " has to be a whole number from " + std::to_string(least) + " to " +
+                       std::to_string(most));
   }
   return true;
 }
@@ -154,6 +156,13 @@ constexpr MemberRule kMembers[] = {
      [](const json::Value &v, Draft *d) { return take_list(v, "scopes", add_grant, d, &d->key->record.scopes); }},
     {"limits",
      [](const json::Value &v, Draft *d) { return take_list(v, "limits", add_limit, d, &d->key->record.limits); }},
+    {"concurrency",
+     [](const json::Value &v, Draft *d) {
+       std::int64_t number = 0;
+       const bool read = take_number(v, "concurrency", 1, kMaxConcurrency, d, &number);
+       d->key->record.concurrency = static_cast<std::uint32_t>(number);
+       return read;
+     }},
     {"allow_from", take_allow_from},
     {"meta", take_meta},
     {"state", [](const json::Value &v, Draft *d) { return take_state(v, d); }},
@@ -182,14 +191,14 @@ constexpr MemberRule kMembers[] = {
     {"pkce_tries",
      [](const json::Value &v, Draft *d) {
        std::int64_t number = 0;
-       const bool read = take_number(v, "pkce_tries", 255, d, &number);
+       const bool read = take_number(v, "pkce_tries", 0, 255, d, &number);
        d->key->record.pkce_tries = static_cast<std::uint8_t>(number);
        return read;
      }},
     {"uses",
      [](const json::Value &v, Draft *d) {
        std::int64_t number = 0;
-       const bool read = take_number(v, "uses", std::int64_t{1} << 53, d, &number);
+       const bool read = take_number(v, "uses", 0, std::int64_t{1} << 53, d, &number);
        d->key->uses = static_cast<std::uint64_t>(number);
        return read;
      }},
@@ -218,6 +227,7 @@ std::uint32_t bit_of(std::string_view name, bool is_null) {
       {"plan", Member::plan},
       {"scopes", Member::scopes},
       {"limits", Member::limits},
+      {"concurrency", Member::concurrency},
       {"allow_from", Member::allow_from},
       {"meta", Member::meta},
       {"state", Member::state},

@@ -135,7 +135,7 @@ void note_form(std::string_view key, const CheckRules &by, CheckResult *result) 
   const IssuerList issuers(by.configured.has_issuer ? 1 : 0);
   Accepted accepted;
   accepted.key = true;
-  if (by.configured.has_issuer && classify(key, {&formats, &issuers, true}, accepted).kind == Kind::token) {
+  if (classify(key, {&formats, &issuers, true}, accepted).kind == Kind::token) {
     result->reason = Reason::invalid_token;
     result->remarks.emplace_back(
         "it has the form of a token, and the configuration has a keyward_issuer: nginx takes it for a token");

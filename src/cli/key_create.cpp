@@ -16,7 +16,7 @@ namespace keyward::cli {
 namespace {
 
 struct Options {
-  Text name, subject, plan, expires, pkce_challenge, meta;
+  Text name, subject, plan, expires, pkce_challenge, concurrency, meta;
   MintingOptions minting;
   TextList scopes, limits, allow_from;
   bool quiet = false;
@@ -53,6 +53,11 @@ Outcome read_request(const Options &options, std::int64_t now_s, Request *reques
   }
   if (auto outcome = parse_limits(options.limits, &key.limits); !outcome.ok()) {
     return outcome;
+  }
+  if (options.concurrency.given) {
+    if (auto outcome = parse_concurrency(options.concurrency, &key.concurrency); !outcome.ok()) {
+      return outcome;
+    }
   }
   if (options.allow_from.given) {
     if (auto outcome = parse_networks(options.allow_from, &key.allow_from); !outcome.ok()) {
@@ -159,7 +164,7 @@ void add_key_create(CommandLine &line) {
       .list("--scope", "SCOPE", &options->scopes, "posts:read, posts:* or *; repeatable, also a,b")
       .list("--limit", "RATE", &options->limits, "60r/m, 1000r/30d; repeatable; instead of its plan's")
       .option("--expires", "90d|DATE", &options->expires, "a time from now, or 2027-01-31, or 2027-01-31T12:00:00Z");
-  add_term_options(command, &options->allow_from, &options->meta);
+  add_term_options(command, &options->concurrency, &options->allow_from, &options->meta);
   add_minting_options(command, &options->minting);
   command
       .option("--pkce-challenge", "S256", &options->pkce_challenge,

@@ -68,6 +68,9 @@ std::string export_line(const KeyRecord &record, const UsageRecord &usage) {
   if (record.limits.present) {
     put_limits(writer, record.limits);
   }
+  if (record.concurrency != 0) {
+    writer.key("concurrency").number(record.concurrency);
+  }
   if (!record.allow_from.empty()) {
     put_networks(writer, "allow_from", record.allow_from);
   }

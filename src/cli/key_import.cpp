@@ -286,7 +286,8 @@ void add_key_import(CommandLine &line) {
   line.command("key import", "take over keys from another system: JSON lines",
                "One object in each line: {\"id\"?, \"name\"?, \"subject\"?, \"plan\"?, \"scopes\"?, \"limits\"?, "
                "\"created_at\"?, \"expires_at\"?,\n"
-               "\"last_used_at\"?, \"preview\"?, \"state\"?, \"allow_from\"?, \"meta\"?} and exactly one of "
+               "\"last_used_at\"?, \"preview\"?, \"state\"?, \"concurrency\"?, \"allow_from\"?, \"meta\"?} and exactly "
+               "one of "
                "{\"sha256\",\"bcrypt\"}, {\"sha256\"},\n"
                "{\"bcrypt\",\"prefix\"}, {\"key\"}, {\"hash\",\"sha256\"|\"sha512\"|\"hmac_sha256\"|\"prefix\"}, "
                "{\"sha512\"}, {\"hmac_sha256\"}.\n"

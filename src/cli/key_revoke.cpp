@@ -76,16 +76,20 @@ void report(Context &context, CredentialReader &reader, const std::vector<Revoke
 }
 
 Outcome run(Context &context, const KeyIds &ids) {
-  if (ids.ids.given == ids.from_stdin) {
-    return wrong_usage("give the key's id, or --stdin and ids on standard input");
+  if (!ids.is_clear()) {
+    return wrong_usage("give the key's id, or --stdin and ids on standard input, or --subject SUBJECT");
   }
   CredentialWriter writer;
   if (const auto status = writer.open(context.store); !status.ok()) {
     return from_store(status);
   }
   Revocations revocations(context.now_s);
-  return change_keys(writer, ids, {"revoked", "nothing is revoked"}, &revocations,
-                     [&] { report(context, writer.reader(), revocations.all(), ids.is_one()); });
+  return change_keys(writer, ids, {"revoked", "nothing is revoked"}, &revocations, [&] {
+    report(context, writer.reader(), revocations.all(), ids.is_one());
+    if (ids.subject.given && revocations.all().empty() && !context.json) {
+      context.out.line("subject " + ids.subject.value + " has no key that isn't revoked");
+    }
+  });
 }
 
 }  // namespace
@@ -97,9 +101,13 @@ void add_key_revoke(CommandLine &line) {
       "Every worker refuses them from the moment that this command returns. A key that one had replaced by rotation "
       "ends\n"
       "with it. A key that is revoked already is no error. Waits up to 60 s for another writer.\n"
-      "Of many keys all that are known are revoked; the others are named, and the exit status is 1.",
+      "Of many keys all that are known are revoked; the others are named, and the exit status is 1. --subject takes "
+      "all\n"
+      "keys that the subject has, whatever their state; to refuse its tokens, too, and keys that it gets later, write\n"
+      "`keyward subject block`.",
       "keyward key revoke key_0Bq3dXk2mVYc8sTgL1nRzP");
   add_key_ids(command, ids.get());
+  command.option("--subject", "SUBJECT", &ids->subject, "all keys of this subject");
   command.action([ids](Context &context) { return run(context, *ids); });
 }
 

@@ -16,9 +16,10 @@ namespace keyward::cli {
 namespace {
 
 struct Options {
-  Text id, name, plan, expires, meta;
+  Text id, name, plan, expires, concurrency, meta;
   TextList scopes, limits, allow_from;
-  bool no_plan = false, no_scopes = false, no_limits = false, no_allow_from = false, no_meta = false;
+  bool no_plan = false, no_scopes = false, no_limits = false, no_concurrency = false, no_allow_from = false,
+       no_meta = false;
 };
 
 Outcome check_contradictions(const Options &options) {
@@ -30,6 +31,7 @@ Outcome check_contradictions(const Options &options) {
       {"--plan", "--no-plan", options.plan.given && options.no_plan},
       {"--scope", "--no-scopes", options.scopes.given && options.no_scopes},
       {"--limit", "--no-limits", options.limits.given && options.no_limits},
+      {"--concurrency", "--no-concurrency", options.concurrency.given && options.no_concurrency},
       {"--allow-from", "--no-allow-from", options.allow_from.given && options.no_allow_from},
       {"--meta", "--no-meta", options.meta.given && options.no_meta},
   };
@@ -84,6 +86,12 @@ Outcome read_request(const Options &options, std::int64_t now_s, keys::ChangeReq
   if (outcome.ok() && options.expires.given) {
     outcome = read_expiry(options, request);
   }
+  if (options.no_concurrency) {
+    request->concurrency.emplace(0);
+  }
+  if (outcome.ok() && options.concurrency.given) {
+    outcome = parse_concurrency(options.concurrency, &request->concurrency.emplace());
+  }
   if (options.no_allow_from) {
     request->allow_from.emplace();
   }
@@ -97,7 +105,7 @@ Outcome read_request(const Options &options, std::int64_t now_s, keys::ChangeReq
     outcome = parse_meta(options.meta, &request->meta.emplace());
   }
   const bool names_any = request->name || request->plan || request->scopes || request->limits ||
-                         request->expires_at_s || request->allow_from || request->meta;
+                         request->expires_at_s || request->allow_from || request->meta || request->concurrency;
   return !outcome.ok() || names_any ? outcome : wrong_usage("nothing to change is named; `keyward key set --help`");
 }
 
@@ -132,6 +140,7 @@ void note_changes(const Context &context, const keys::Changed &changed) {
       {"scopes", scopes_text(was.scopes), scopes_text(is.scopes)},
       {"limits", limits_text(was.limits), limits_text(is.limits)},
       {"expires", time_text(was.expires_at_s), time_text(is.expires_at_s)},
+      {"concurrency", number_text(was.concurrency), number_text(is.concurrency)},
       {"allow from", text_of(networks_text(was.allow_from)), text_of(networks_text(is.allow_from))},
       {"meta", text_of(was.meta), text_of(is.meta)},
   };
@@ -212,8 +221,9 @@ void add_key_set(CommandLine &line) {
       .list("--limit", "RATE", &options->limits, "60r/m, 1000r/30d; repeatable; instead of its plan's")
       .flag("--no-limits", &options->no_limits, "remove its own limits: then its plan's apply")
       .option("--expires", "90d|DATE|never", &options->expires, "a time from now, or a date");
-  add_term_options(command, &options->allow_from, &options->meta);
-  command.flag("--no-allow-from", &options->no_allow_from, "let it be used from everywhere")
+  add_term_options(command, &options->concurrency, &options->allow_from, &options->meta);
+  command.flag("--no-concurrency", &options->no_concurrency, "as many at once as its plan says")
+      .flag("--no-allow-from", &options->no_allow_from, "let it be used from everywhere")
       .flag("--no-meta", &options->no_meta, "remove its meta")
       .action([options](Context &context) { return set_key(context, *options); });
 }

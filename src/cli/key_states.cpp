@@ -82,7 +82,7 @@ void report(Context &context, CredentialReader &reader, const std::vector<Moved>
 }
 
 Outcome suspend_or_resume(Context &context, const KeyIds &ids, KeyState from, KeyState to) {
-  if (ids.ids.given == ids.from_stdin) {
+  if (!ids.is_clear()) {
     return wrong_usage("give the key's id, or --stdin and ids on standard input");
   }
   CredentialWriter writer;

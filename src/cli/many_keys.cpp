@@ -6,7 +6,10 @@
 #include <string_view>
 #include <utility>
 
+#include "base/quote.hpp"
+#include "cli/arguments.hpp"
 #include "cli/author.hpp"
+#include "cli/known_names.hpp"
 #include "cli/line_source.hpp"
 #include "key/key_format.hpp"
 
@@ -56,6 +59,37 @@ std::vector<Wanted> arguments_of(const KeyIds &ids) {
   return wanted;
 }
 
+// The keys of a subject that aren't revoked, and that weren't found before. Damaged ones are among them: what changes
+// them says so.
+Outcome find_living(CredentialReader &reader, const std::string &subject, std::set<std::string> *found,
+                    std::vector<Wanted> *wanted) {
+  Snapshot snapshot(reader);
+  if (!snapshot.status().ok()) {
+    return from_store(snapshot.status());
+  }
+  bool has_key = false;
+  const auto want = [&](std::string_view id) {
+    if (const auto [one, is_new] = found->emplace(id); is_new) {
+      wanted->push_back({*one, 0});
+    }
+  };
+  const auto visit = [&](const CredentialReader::FoundKey &key) {
+    has_key = true;
+    if (key.key.state != KeyState::revoked) {
+      want(key.id);
+    }
+    return true;
+  };
+  const auto code = reader.for_each_key_of(subject, visit, want);
+  if (code != StoreCode::ok && code != StoreCode::not_found && code != StoreCode::damaged) {
+    return store_failed("the keys could not be read");
+  }
+  SubjectView record;
+  const bool is_known =
+      has_key || code == StoreCode::damaged || reader.find_subject(subject, &record) != StoreCode::not_found;
+  return is_known ? done() : no("there is no subject " + quote(subject) + ": neither a record nor a key has it");
+}
+
 // One transaction's worth.
 Outcome change_batch(CredentialWriter &writer, const Wanted *begin, const Wanted *end, KeyChanges *changes,
                      std::vector<BadLine> *bad, bool *damaged) {
@@ -99,6 +133,37 @@ Outcome change_one(CredentialWriter &writer, const std::string &id, KeyChanges *
   return text.empty() ? from_answer(answer) : no(std::move(text));
 }
 
+Outcome change_all(CredentialWriter &writer, const std::vector<Wanted> &wanted, KeyChanges *changes,
+                   std::vector<BadLine> *bad, bool *damaged) {
+  Outcome outcome;
+  for (std::size_t at = 0; outcome.ok() && at < wanted.size(); at += kBatchKeys) {
+    const auto count = std::min(kBatchKeys, wanted.size() - at);
+    outcome = change_batch(writer, &wanted[at], &wanted[at] + count, changes, bad, damaged);
+    if (!outcome.ok()) {
+      outcome.error +=
+          "; " + std::to_string(at) + " of " + std::to_string(wanted.size()) + " ids were done before that";
+    }
+  }
+  return outcome;
+}
+
+// Until a snapshot shows none that is left: others may make keys meanwhile.
+Outcome change_keys_of(CredentialWriter &writer, const std::string &subject, KeyChanges *changes,
+                       std::vector<BadLine> *bad, bool *damaged) {
+  auto outcome = check_subject(subject);
+  std::set<std::string> found;
+  std::vector<Wanted> wanted;
+  do {
+    wanted.clear();
+    outcome = outcome.ok() ? find_living(writer.reader(), subject, &found, &wanted) : outcome;
+    outcome = outcome.ok() ? change_all(writer, wanted, changes, bad, damaged) : outcome;
+  } while (outcome.ok() && !wanted.empty());
+  if (outcome.status == kNo && found.empty()) {
+    outcome.error += did_you_mean(nearest_subject(writer.reader(), subject));
+  }
+  return outcome;
+}
+
 // Of those that were not done.
 Outcome told(const KeyIds &ids, const KeyChangeWords &words, std::size_t results, std::vector<BadLine> bad,
              bool damaged) {
@@ -124,25 +189,21 @@ Outcome change_keys(CredentialWriter &writer, const KeyIds &ids, const KeyChange
   if (ids.is_one()) {
     return change_one(writer, ids.ids.values.front(), changes, report);
   }
-  std::vector<Wanted> wanted;
   std::vector<BadLine> bad;
+  bool damaged = false;
   Outcome outcome;
-  if (ids.from_stdin) {
-    outcome = read_ids(words.nothing, &wanted, &bad);
+  if (ids.subject.given) {
+    outcome = change_keys_of(writer, ids.subject.value, changes, &bad, &damaged);
+    if (outcome.status == kNo || outcome.status == kUsage) {
+      return outcome;  // nobody has this name
+    }
+  } else {
+    auto wanted = arguments_of(ids);
+    outcome = ids.from_stdin ? read_ids(words.nothing, &wanted, &bad) : done();
     if (!outcome.ok()) {
       return outcome;
     }
-  } else {
-    wanted = arguments_of(ids);
-  }
-  bool damaged = false;
-  for (std::size_t at = 0; outcome.ok() && at < wanted.size(); at += kBatchKeys) {
-    const auto count = std::min(kBatchKeys, wanted.size() - at);
-    outcome = change_batch(writer, &wanted[at], &wanted[at] + count, changes, &bad, &damaged);
-    if (!outcome.ok()) {
-      outcome.error +=
-          "; " + std::to_string(at) + " of " + std::to_string(wanted.size()) + " ids were done before that";
-    }
+    outcome = change_all(writer, wanted, changes, &bad, &damaged);
   }
   report();
   return !outcome.ok() || bad.empty() ? outcome : told(ids, words, changes->results(), std::move(bad), damaged);

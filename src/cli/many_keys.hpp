@@ -1,4 +1,5 @@
-// Changing keys one by one or by the thousand: ids as arguments, or one in each line of standard input.
+// Changing keys one by one or by the thousand: ids as arguments, or one in each line of standard input, or all that a
+// subject has.
 #pragma once
 
 #include <cstddef>
@@ -14,9 +15,12 @@ namespace keyward::cli {
 struct KeyIds {
   TextList ids;
   bool from_stdin = false;
+  Text subject;  // all of its keys that aren't revoked; only where the command has that option
 
   // One id: what is wrong with it is the command's error, and its JSON an object.
   bool is_one() const noexcept { return !from_stdin && ids.values.size() == 1; }
+  // Exactly one of the ways.
+  bool is_clear() const noexcept { return int{ids.given} + int{from_stdin} + int{subject.given} == 1; }
 };
 void add_key_ids(Command &command, KeyIds *ids);
 

@@ -41,8 +41,10 @@ void add_minting_options(Command &command, MintingOptions *options) {
               "how it is stored (default: the format's, else bcrypt:10)");
 }
 
-void add_term_options(Command &command, TextList *allow_from, Text *meta) {
+void add_term_options(Command &command, Text *concurrency, TextList *allow_from, Text *meta) {
   command
+      .option("--concurrency", "N", concurrency,
+              "requests at once, where nginx has keyward_concurrency plan (default: its plan's)")
       .list("--allow-from", "NET", allow_from,
             "192.0.2.0/24, 2001:db8::7: from where it may be used; repeatable, also a,b (default: everywhere)")
       .option("--meta", "JSON", meta, "an object of your own, which is kept and shown and decides nothing");

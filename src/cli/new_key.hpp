@@ -18,8 +18,8 @@ struct MintingOptions {
 void add_minting_options(Command &command, MintingOptions *options);
 Outcome read_minting(const MintingOptions &options, keys::Minting *minting);
 
-// --allow-from and --meta, which `key set` has, too.
-void add_term_options(Command &command, TextList *allow_from, Text *meta);
+// --concurrency, --allow-from and --meta, which `key set` has, too.
+void add_term_options(Command &command, Text *concurrency, TextList *allow_from, Text *meta);
 
 // bcrypt takes its time here, outside the store's lock.
 Outcome mint_key(const keys::Minting &minting, keys::MintedKey *minted);

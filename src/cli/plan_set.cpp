@@ -97,12 +97,9 @@ Outcome read_request(const SetOptions &options, keys::PlanRequest *request) {
     request->concurrency = 0;
   }
   if (options.concurrency.given) {
-    std::uint64_t number = 0;
-    if (auto outcome = parse_number("--concurrency", options.concurrency.value, 1, kMaxConcurrency, &number);
-        !outcome.ok()) {
+    if (auto outcome = parse_concurrency(options.concurrency, &request->concurrency.emplace()); !outcome.ok()) {
       return outcome;
     }
-    request->concurrency = static_cast<std::uint32_t>(number);
   }
   if (options.access || options.no_access) {
     request->no_access = options.no_access;

@@ -196,7 +196,8 @@ Outcome remove_subject(Context &context, const Text &id) {
       return no("there is no subject " + quote(id.value) + " in the store");
     case keys::Result::in_use:
       return no("subject " + quote(id.value) + " has a key that isn't revoked, " + key +
-                "; revoke its keys first, or block it with `keyward subject block`");
+                "; revoke its keys first (`keyward key revoke --subject`), or block it with " +
+                "`keyward subject block`");
     default:
       return from_answer(answer);
   }

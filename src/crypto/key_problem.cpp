@@ -16,7 +16,8 @@ std::string_view to_text(KeyProblem problem) noexcept {
     case KeyProblem::unknown_curve:
       return "its curve is not supported: only Ed25519, P-256, P-384 and P-521 are";
     case KeyProblem::missing_member:
-      return "a member of the key itself is missing: n and e of RSA, crv, x and y of EC, crv and x of Ed25519";
+      return "a member of the key itself is missing: n and e of RSA, crv, x and y of EC, crv and x of Ed25519, "
+             "k of a secret (oct)";
     case KeyProblem::bad_encoding:
       return "its encoding is wrong: base64url in a JWK, DER within a PEM file";
     case KeyProblem::plain_base64:

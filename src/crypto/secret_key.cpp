@@ -50,10 +50,14 @@ class Hmac {
       hashed = hash(Traits::kHash, secret);
       secret = {reinterpret_cast<const char *>(hashed.bytes.data()), hashed.size};
     }
+    name_ = name_of(secret);
     start(&inner_, secret, 0x36);
     start(&outer_, secret, 0x5c);
     wipe(&hashed, sizeof(hashed));
   }
+
+  // Two secrets of one name are the same key.
+  const Digest &name() const noexcept { return name_; }
 
   bool matches(std::string_view text, std::string_view tag) const noexcept {
     HashValue value = {};
@@ -77,6 +81,14 @@ class Hmac {
                                            : SHA512_DIGEST_LENGTH;
   }
 
+  // A key that is shorter than a block is filled up with zeros (RFC 2104, section 2).
+  static Digest name_of(std::string_view key) noexcept {
+    while (!key.empty() && key.back() == '\0') {
+      key.remove_suffix(1);
+    }
+    return locator_of(sha256(key));
+  }
+
   static void start(typename Traits::Context *context, std::string_view secret, std::uint8_t pad) noexcept {
     std::array<std::uint8_t, Traits::kBlock> block = {};
     for (std::size_t i = 0; i < block.size(); ++i) {
@@ -88,6 +100,7 @@ class Hmac {
     wipe(block.data(), block.size());
   }
 
+  Digest name_;
   typename Traits::Context inner_;
   typename Traits::Context outer_;
 };
@@ -106,6 +119,15 @@ class SecretKey final : public VerificationKey {
   ~SecretKey() override { wipe(&hmacs_, sizeof(hmacs_)); }
   SecretKey(const SecretKey &) = delete;
   SecretKey &operator=(const SecretKey &) = delete;
+
+  bool shares_with(const VerificationKey &other) const noexcept override {
+    if (other.type() != KeyType::secret) {
+      return false;
+    }
+    const Hmacs &others = static_cast<const SecretKey &>(other).hmacs_;
+    return hmacs_.hs256.name() == others.hs256.name() || hmacs_.hs384.name() == others.hs384.name() ||
+           hmacs_.hs512.name() == others.hs512.name();
+  }
 
  private:
   Match check(Algorithm algorithm, std::string_view text, std::string_view signature) const noexcept override {

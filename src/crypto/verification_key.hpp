@@ -28,6 +28,9 @@ class VerificationKey {
   // Names the key's material, and nothing else: the same key under another kid has the same id. For a secret it is no
   // secret, but lets guesses be checked: not for logs.
   const Digest &id() const noexcept { return id_; }
+  // Whether what the other one verifies may be what this one does: keys of one material, and secrets that are the same
+  // to an HMAC though their bytes differ.
+  virtual bool shares_with(const VerificationKey &other) const noexcept { return id_ == other.id_; }
   // About how long it takes to look at one signature, in microseconds of a usual processor.
   std::uint32_t cost_us() const noexcept { return cost_us_; }
 

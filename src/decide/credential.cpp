@@ -33,10 +33,10 @@ bool has_two_dots(std::string_view text) noexcept {
   return second != std::string_view::npos && text.find('.', second + 1) == std::string_view::npos;
 }
 
-// Where others have made keys, these may have dots, too: then a token has to have its parts in every character, and an
-// issuer. Else what has two dots was meant for one, and its parts are left to whoever doesn't remember it.
+// Nothing is a token where nobody issues any. Where others have made keys, these may have dots, too: then a token has to
+// have its parts in every character. Else its parts are left to whoever doesn't remember it.
 bool may_be_token(std::string_view text, const Forms &forms) noexcept {
-  return has_two_dots(text) && (!forms.keys->has_any() || (!forms.every_issuer->empty() && has_token_form(text)));
+  return has_two_dots(text) && !forms.every_issuer->empty() && (!forms.keys->has_any() || has_token_form(text));
 }
 
 }  // namespace
@@ -146,8 +146,10 @@ std::string why_formless(std::string_view text, const Forms &forms) {
     return {};
   }
   std::string why = forms.keys->why_not(text);
-  if (!why.empty() && forms.keys->find(text).format == nullptr && !forms.every_issuer->empty()) {
-    why += "; a token is three base64url parts";
+  if (!why.empty() && forms.keys->find(text).format == nullptr) {
+    why += !forms.every_issuer->empty() ? "; a token is three base64url parts"
+           : has_token_form(text)       ? "; it has the parts of a token, and no keyward_issuer is configured"
+                                        : "";
   }
   return why;
 }

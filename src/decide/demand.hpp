@@ -11,13 +11,10 @@
 #include "auth/reason.hpp"
 #include "base/inline_list.hpp"
 #include "base/rate.hpp"
+#include "decide/issuer_list.hpp"
 #include "limit/held_places.hpp"
 
 namespace keyward {
-
-// Issuers in the order in which they are asked, each once, by their places among the configured ones. Equal lists are
-// one object, whose address is what a remembered token is bound to.
-using IssuerList = std::vector<std::size_t>;
 
 // Which credentials are accepted.
 struct Accepted {
@@ -50,6 +47,7 @@ enum class CountBy : std::uint8_t {
   failures,  // wrong secrets from an address
   variable,
   repeat,  // the same request of a principal
+  tool,    // a principal, for each rule about the message's tool (or other name)
 };
 
 // window=; of `plan`: of those of its limits that aren't by the calendar anyway; by the calendar only days go.
@@ -78,17 +76,23 @@ struct ConfiguredLimit {
 struct LimitDemand {
   const ConfiguredLimit *configured = nullptr;
   std::uint32_t cost = 1;
-  std::string_view who;  // by variable: its value; empty: nobody is counted
+  // By variable: its value; by tool: what the rule is known by. Empty: nobody is counted.
+  std::string_view who;
 };
 
 // How many limits may apply at one place, and of "plan" one for each way of counting; and how many of so many at once.
 inline constexpr std::size_t kMaxLimitRules = 16, kMaxConcurrencyRules = 4;
-using LimitDemands = InlineList<LimitDemand, kMaxLimitRules + kMaxConcurrencyRules>;
+// How many the rules about one message may add.
+inline constexpr std::size_t kMaxMessageLimits = 32;
+using LimitDemands = InlineList<LimitDemand, kMaxLimitRules + kMaxMessageLimits + kMaxConcurrencyRules>;
 
 // Whoever collects it keeps what it points to until the decision has ended.
 struct Demand {
   // Whether there are rules about scopes at all. If none of them covers the request's method, nobody may use it.
   bool has_scope_rules = false;
+  // What it is then; also what rules about a message say against it, whoever asks.
+  Reason uncovered = Reason::method_not_covered;
+  bool tells_all_scopes = false;  // a refusal names all scopes that are needed, not those of the first rule that fails
   const ScopeDemand *scopes = nullptr;
   std::size_t scope_count = 0;
   const RequirementDemand *requirements = nullptr;
@@ -99,6 +103,7 @@ struct Demand {
 // What makes a request the same as another one of its principal; views into the request.
 struct Repeatable {
   std::string_view method, target;
+  std::string_view content;  // of a message: what its body asks for; empty: it doesn't matter
 };
 
 // Where a request stands, as the source of what is demanded there.

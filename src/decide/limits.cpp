@@ -2,6 +2,8 @@
 #include "decide/limits.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <vector>
 
 #include "base/calendar.hpp"
 #include "limit/window_name.hpp"
@@ -19,8 +21,8 @@ struct Due {
 };
 
 // Bounds of the configuration's lists and of a plan's, so that this is enough for all.
-constexpr std::size_t kMaxDue = 32;
-static_assert(kMaxLimitRules - 2 + 2 * kMaxLimits <= kMaxDue);
+constexpr std::size_t kMaxDue = 32 + kMaxMessageLimits;
+static_assert(kMaxLimitRules - 2 + 2 * kMaxLimits + kMaxMessageLimits <= kMaxDue);
 using DueList = InlineList<Due, kMaxDue>;
 
 // Whom a limit counts.
@@ -30,14 +32,18 @@ struct Who {
   bool known = false;
 };
 
+Digest name_of_whoever_asks(const Case &one) noexcept {
+  const Principal *principal = one.outcome.principal.get();
+  return principal != nullptr ? principal->counter_name
+                              : counted_name(*one.with.zone.secret, Counted::address, one.asked.counted_address());
+}
+
 // Anybody can make up targets, so that this isn't known, whoever asks.
 Digest repeated_name(const Case &one) noexcept {
-  const DigestKey &secret = *one.with.zone.secret;
-  const Principal *principal = one.outcome.principal.get();
-  const Digest who = principal != nullptr ? principal->counter_name
-                                          : counted_name(secret, Counted::address, one.asked.counted_address());
+  const DigestKey who = counted_name(*one.with.zone.secret, Counted::repeat, view_of(name_of_whoever_asks(one)));
   const Repeatable request = one.place.repeatable();
-  return keyed_digest(counted_name(secret, Counted::repeat, view_of(who)), request.method, request.target);
+  const Digest name = keyed_digest(who, request.method, request.target);
+  return request.content.empty() ? name : keyed_digest(name, request.content);
 }
 
 // false: nobody. As limit_req does, what has no name isn't counted.
@@ -56,6 +62,14 @@ bool find_who(const Case &one, const LimitDemand &limit, Who *who) noexcept {
       return true;
     case CountBy::repeat:
       who->name = repeated_name(one);
+      return true;
+    case CountBy::tool:
+      if (limit.who.empty()) {
+        return false;
+      }
+      // The configuration has made up the rule.
+      who->known = principal != nullptr;
+      who->name = keyed_digest(counted_name(secret, Counted::tool, view_of(name_of_whoever_asks(one))), limit.who);
       return true;
     case CountBy::key:
     case CountBy::subject:
@@ -218,16 +232,37 @@ bool is_tighter(const WindowState &state, const WindowState &other) noexcept {
   return state.remaining < other.remaining || (state.remaining == other.remaining && state.reset_ms > other.reset_ms);
 }
 
+SeenLimit seen(const Case &one, const Due &due, const WindowState &state) noexcept {
+  SeenLimit limit;
+  limit.known = true;
+  limit.state = state;
+  limit.seen_ms = one.asked.now_ms;
+  limit.window_s = due.charge.rate.window_s;
+  limit.name = due.name;
+  return limit;
+}
+
 // The tightest of those that were looked at.
 void note_tightest(const Case &one, const Due &due, const WindowState &state) noexcept {
-  TightestLimit &limit = one.outcome.limit;
+  SeenLimit &limit = one.outcome.limit;
   if (!limit.known || is_tighter(state, limit.state)) {
-    limit.known = true;
-    limit.state = state;
-    limit.seen_ms = one.asked.now_ms;
-    limit.window_s = due.charge.rate.window_s;
-    limit.name = due.name;
+    limit = seen(one, due, state);
   }
+}
+
+void note(const Case &one, const Due &due, const WindowState &state) {
+  note_tightest(one, due, state);
+  if (one.outcome.every_limit) {
+    one.outcome.every_limit->push_back(seen(one, due, state));
+  }
+}
+
+// For a refusal, which names those that don't admit.
+std::vector<SeenLimit> &list_every_limit(const Case &one) {
+  if (!one.outcome.every_limit) {
+    one.outcome.every_limit = std::make_unique<std::vector<SeenLimit>>();
+  }
+  return *one.outcome.every_limit;
 }
 
 // Of Retry-After: at least 1.
@@ -289,11 +324,12 @@ void for_each_failure_window(const Case &one, Visit &&visit) noexcept {
 }
 
 // Nobody can say when one of those that are served will end; but a window may be longer.
-Reason refuse_places(const Case &one, DueList *list) noexcept {
+Reason refuse_places(const Case &one, DueList *list) {
+  list_every_limit(one);
   for (Due &due : *list) {
-    note_tightest(one, due, look(one, &due));
+    note(one, due, look(one, &due));
   }
-  const TightestLimit &limit = one.outcome.limit;
+  const SeenLimit &limit = one.outcome.limit;
   one.outcome.retry_after_s = limit.known && !limit.state.admitted ? wait_s(limit.state.retry_ms) : 1;
   return Reason::too_many_concurrent;
 }
@@ -312,14 +348,19 @@ Reason charge_limits(const Case &one, const LimitDemands &limits) {
     return reason == Reason::too_many_concurrent ? refuse_places(one, &list) : reason;
   }
   one.state.paid.reserve(list.size());
+  if (one.outcome.every_limit) {
+    one.outcome.every_limit->reserve(list.size());  // nothing fails once something is charged
+  }
   std::size_t refused = list.size();
+  WindowState refusing;
   for (std::size_t i = 0; i < list.size() && refused == list.size(); ++i) {
     const WindowState state = charge(one, &list[i]);
     if (!state.admitted) {
       refused = i;
+      refusing = state;
       one.outcome.limit.known = false;
     }
-    note_tightest(one, list[i], state);
+    note(one, list[i], state);
   }
   if (refused == list.size()) {
     if (one.outcome.in_shadow) {
@@ -330,8 +371,14 @@ Reason charge_limits(const Case &one, const LimitDemands &limits) {
   forget(one, &list, refused);
   give_back(one, &list, refused);
   // A client that waits for the one that refused may meet another: it is told the longest.
-  for (std::size_t i = refused + 1; i < list.size(); ++i) {
-    note_tightest(one, list[i], look(one, &list[i]));
+  std::vector<SeenLimit> &every = list_every_limit(one);
+  every.clear();  // those before it have been given back what they took
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const WindowState state = i == refused ? refusing : look(one, &list[i]);
+    every.push_back(seen(one, list[i], state));
+    if (i > refused) {
+      note_tightest(one, list[i], state);
+    }
   }
   one.outcome.retry_after_s = wait_s(one.outcome.limit.state.retry_ms);
   give_back_places(one, limits);
@@ -360,7 +407,7 @@ void look_at_limits(const Case &one, const LimitDemands &limits) {
     return;
   }
   for (Due &due : list) {
-    note_tightest(one, due, look(one, &due));
+    note(one, due, look(one, &due));
   }
 }
 

@@ -10,7 +10,7 @@ namespace keyward {
 // All of the limits admit and are charged, or none is. Each takes of its cost what the request hasn't paid in that
 // window yet, at a place that it came through, and admits where the window's count then fits its own rate. What was
 // taken at one place stays paid when a later one refuses. Fills the outcome's limit with the tightest one, for the
-// answer's fields.
+// answer's fields, and its list of every limit, where there is one or where a limit refuses.
 Reason charge_limits(const Case &one, const LimitDemands &limits);
 
 // Fills the outcome's limit without charging: for answers to a known principal that is refused for another reason.

@@ -21,20 +21,20 @@ std::string_view to_text(Decision decision) noexcept {
   return "";
 }
 
-std::uint64_t TightestLimit::reset_ms(std::uint64_t now_ms) const noexcept {
+std::uint64_t SeenLimit::reset_ms(std::uint64_t now_ms) const noexcept {
   const std::uint64_t then_ms = state.admitted ? state.reset_ms : state.retry_ms;
   const std::uint64_t since_ms = now_ms - seen_ms;
   return then_ms > since_ms ? then_ms - since_ms : 0;
 }
 
-std::uint64_t TightestLimit::reset_in_s(std::uint64_t now_ms, std::int64_t wall_s) const noexcept {
+std::uint64_t SeenLimit::reset_in_s(std::uint64_t now_ms, std::int64_t wall_s) const noexcept {
   if (window_s > kMaxWindowSeconds) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(static_cast<std::int64_t>(state.charged_ms) - wall_s, 0));
   }
   return seconds_up(reset_ms(now_ms));
 }
 
-std::uint64_t TightestLimit::reset_at_s(std::uint64_t now_ms, std::uint64_t wall_ms) const noexcept {
+std::uint64_t SeenLimit::reset_at_s(std::uint64_t now_ms, std::uint64_t wall_ms) const noexcept {
   return window_s > kMaxWindowSeconds ? state.charged_ms : seconds_up(wall_ms + reset_ms(now_ms));
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "auth/principal.hpp"
 #include "auth/reason.hpp"
@@ -25,8 +26,8 @@ std::string_view to_text(Decision decision) noexcept;
 using Conclusion = std::optional<Reason>;
 inline constexpr std::nullopt_t kWaits = std::nullopt;
 
-// The tightest of the limits that were looked at.
-struct TightestLimit {
+// A limit that was looked at.
+struct SeenLimit {
   bool known = false;
   WindowState state;
   std::uint64_t seen_ms = 0;   // by the clock of the windows
@@ -63,7 +64,10 @@ struct Outcome {
   std::string refused_key_id;
   std::string required_scope;  // insufficient_scope: what was needed
   std::uint32_t retry_after_s = 0;
-  TightestLimit limit;
+  SeenLimit limit;  // the tightest of those that were looked at
+  // All of them, in the order in which they are configured, where somebody will ask: whoever decides makes the list for
+  // that, and a limit that refuses makes one. nullptr: nobody does.
+  std::unique_ptr<std::vector<SeenLimit>> every_limit;
 
   // The one place that says who may be named, to backends, in variables and in fields: whom keyward has admitted, also
   // in shadow, and to the rules of a decision itself whom it is about. nullptr: nobody.

@@ -2,6 +2,7 @@
 #include "decide/scopes.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace keyward {
 namespace {
@@ -23,6 +24,19 @@ std::string text_of(const ScopeDemand &demand) {
   return text;
 }
 
+// All that a request needs, each once; of several that would do each, none where one is there.
+std::string text_of_all(const Demand &demand, const Grants &grants) {
+  std::vector<std::string_view> needed;
+  for (const ScopeDemand *one = demand.scopes; one != demand.scopes + demand.scope_count; ++one) {
+    for (std::size_t i = 0; i < one->count && !(one->any && meets(grants, *one)); ++i) {
+      if (!one->scopes[i].empty() && std::find(needed.begin(), needed.end(), one->scopes[i]) == needed.end()) {
+        needed.push_back(one->scopes[i]);
+      }
+    }
+  }
+  return text_of({false, needed.data(), needed.size()});
+}
+
 }  // namespace
 
 Reason check_scopes(const Demand &demand, Outcome *outcome) {
@@ -34,7 +48,7 @@ Reason check_scopes(const Demand &demand, Outcome *outcome) {
     return Reason::missing_credential;
   }
   if (demand.scope_count == 0) {
-    return Reason::method_not_covered;
+    return demand.uncovered;
   }
   const ScopeDemand *end = demand.scopes + demand.scope_count;
   const ScopeDemand *failed =
@@ -42,7 +56,7 @@ Reason check_scopes(const Demand &demand, Outcome *outcome) {
   if (failed == end) {
     return Reason::none;
   }
-  outcome->required_scope = text_of(*failed);
+  outcome->required_scope = demand.tells_all_scopes ? text_of_all(demand, who->grants) : text_of(*failed);
   return Reason::insufficient_scope;
 }
 

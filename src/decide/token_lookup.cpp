@@ -44,9 +44,6 @@ class TokenLookup {
         now_s_(one.asked.now_s) {}
 
   Conclusion run() {
-    if (list_.empty()) {
-      return is_token() ? Reason::invalid_token : formless();
-    }
     TokenCache &cache = one_.with.tokens;
     name_ = cache.name_of(one_.asked.credential.text);
     TokenCache::Entry *entry = cache.find(name_, &list_, issuers_.changes(), now_s_);
@@ -85,9 +82,10 @@ class TokenLookup {
     }
     std::vector<jwt::AcceptedIssuer> accepted;
     accepted.reserve(list_.size());
-    for (const std::size_t place : list_) {
-      accepted.push_back({&issuers_.rules(place), issuers_.keys(place).get(), issuers_.fetched_from(place),
-                          issuers_.fetched_at_s(place, now_s_)});
+    for (std::size_t i = 0; i < list_.size(); ++i) {
+      const std::size_t place = list_[i];
+      accepted.push_back({&list_.rules_of(i, issuers_.rules(place)), issuers_.keys(place).get(),
+                          issuers_.fetched_from(place), issuers_.fetched_at_s(place, now_s_)});
     }
     jwt::ParsedToken token = jwt::parse_token(one_.asked.credential.text);
     std::optional<jwt::Verdict> unseen = jwt::refuse_unseen(accepted, token, now_s_);

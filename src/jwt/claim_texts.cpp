@@ -4,21 +4,13 @@
 #include <algorithm>
 
 #include "base/ascii.hpp"
+#include "base/percent_text.hpp"
 
 namespace keyward::jwt {
 
 namespace {
 
 using Type = json::Value::Type;
-
-// How many bytes at the front of text, which isn't empty, are one control character; of U+0080 to U+009F two.
-std::size_t control_length(std::string_view text) noexcept {
-  const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  if (byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) < 0xa0) {
-    return 2;
-  }
-  return byte(0) < 0x20 || byte(0) == 0x7f ? 1 : 0;
-}
 
 bool has_text(const json::Value &value) noexcept {
   return value.type == Type::string || value.type == Type::number || value.type == Type::boolean;
@@ -31,65 +23,25 @@ std::string_view text_of(const json::Value &value) noexcept {
   return value.text;
 }
 
-void append_encoded(char c, std::string *out) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  *out += '%';
-  *out += kDigits[static_cast<unsigned char>(c) >> 4];
-  *out += kDigits[static_cast<unsigned char>(c) & 15];
-}
-
 void append(std::string_view text, bool encode, bool in_array, std::string *out) {
-  if (!encode) {
+  if (encode) {
+    append_percent(text, in_array, out);
+  } else {
     *out += text;
-    return;
   }
-  while (!text.empty()) {
-    const bool marked = text.front() == '%' || (in_array && text.front() == ' ');
-    const std::size_t encoded = marked ? 1 : control_length(text);
-    for (const char c : text.substr(0, encoded)) {
-      append_encoded(c, out);
-    }
-    if (encoded == 0) {
-      *out += text.front();
-    }
-    text.remove_prefix(encoded != 0 ? encoded : 1);
-  }
-}
-
-// Whether any byte of text may be one that is encoded: of two that make a control character, the first.
-bool may_need_encoding(std::string_view text, bool in_array) noexcept {
-  const unsigned char below = in_array ? 0x21 : 0x20;
-  bool may = false;
-  for (const char c : text) {  // to the end, so that the compiler looks at many at once
-    const auto byte = static_cast<unsigned char>(c);
-    may |= byte < below || byte == 0x7f || byte == 0xc2;
-  }
-  return may;
-}
-
-bool needs_encoding(std::string_view text, bool in_array) noexcept {
-  if (!may_need_encoding(text, in_array)) {
-    return false;
-  }
-  for (; !text.empty(); text.remove_prefix(1)) {
-    if (control_length(text) != 0 || (in_array && text.front() == ' ')) {
-      return true;
-    }
-  }
-  return false;
 }
 
 // false: it has no text.
 bool write(const json::Value &value, std::string *out) {
   if (has_text(value)) {
-    append(text_of(value), needs_encoding(text_of(value), false), false, out);
+    append(text_of(value), needs_percent(text_of(value), false), false, out);
     return true;
   }
   if (value.type != Type::array || !std::all_of(value.items.begin(), value.items.end(), has_text)) {
     return false;
   }
   const bool encode = std::any_of(value.items.begin(), value.items.end(),
-                                  [](const json::Value &item) { return needs_encoding(text_of(item), true); });
+                                  [](const json::Value &item) { return needs_percent(text_of(item), true); });
   for (const json::Value &item : value.items) {
     if (&item != &value.items.front()) {
       *out += ' ';
@@ -114,7 +66,7 @@ void write_element(const json::Value &value, std::string *out) {
     if (is_unreserved(c)) {
       *out += c;
     } else {
-      append_encoded(c, out);
+      append_percent(c, out);
     }
   }
 }
@@ -128,7 +80,7 @@ void write_any(const json::Value &value, std::string *out) {
     }
   } else if (value.type == Type::object && !value.members.empty()) {
     const std::string text = json_of(value);
-    append(text, needs_encoding(text, false), false, out);
+    append(text, needs_percent(text, false), false, out);
   } else if (has_text(value)) {
     write(value, out);
   }

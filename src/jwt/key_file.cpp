@@ -184,6 +184,11 @@ KeyFile parse_key_file(std::string_view text, KeyFileKind kind, crypto::Algorith
         std::string("it looks like ") + document + "; a secret that begins so has to be written as base64url or hex";
     return file;
   }
+  if ((kind == KeyFileKind::secret_hex || kind == KeyFileKind::secret_base64url) && looks_like_jwk(text)) {
+    file.error = "it is a JWK or a set of such, whose form is known; leave out what says another one, \"" +
+                 std::string(kind == KeyFileKind::secret_hex ? "hex" : "base64url") + "\"";
+    return file;
+  }
   const bool parsed = fetched || kind == KeyFileKind::key_set
                           ? parse_set(text, fetched ? KeySource::fetched : KeySource::file, set.get(), &file)
                       : is_jwk ? parse_secret_jwk(text, set.get(), &file)

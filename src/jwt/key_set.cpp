@@ -112,8 +112,12 @@ bool KeySet::has(const Digest &id) const noexcept {
   return std::any_of(keys_.begin(), keys_.end(), [&id](const Key &key) { return key.material->id() == id; });
 }
 
+bool KeySet::shares(const crypto::VerificationKey &key) const noexcept {
+  return std::any_of(keys_.begin(), keys_.end(), [&key](const Key &own) { return own.material->shares_with(key); });
+}
+
 bool KeySet::shares_keys_with(const KeySet &other) const noexcept {
-  return std::any_of(keys_.begin(), keys_.end(), [&other](const Key &key) { return other.has(key.material->id()); });
+  return std::any_of(keys_.begin(), keys_.end(), [&other](const Key &key) { return other.shares(*key.material); });
 }
 
 bool KeySet::has_kid(std::string_view kid) const noexcept {

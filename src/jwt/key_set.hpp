@@ -38,7 +38,9 @@ class KeySet {
 
   // Whether a key of this id is in the set.
   bool has(const Digest &id) const noexcept;
-  // Whether both have a key of the same material: then their issuers have to differ (issuer.hpp).
+  // Whether it has a key that is the same to whoever signs with it; whether both have one: then their issuers have to
+  // differ (issuer.hpp).
+  bool shares(const crypto::VerificationKey &key) const noexcept;
   bool shares_keys_with(const KeySet &other) const noexcept;
 
   bool has_kid(std::string_view kid) const noexcept;

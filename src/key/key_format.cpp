@@ -291,6 +291,13 @@ bool parse_key_format(const std::vector<std::string_view> &words, KeyFormat *for
     return fail(error,
                 quote(prefix) + " is not a key prefix; write one of letters, digits, \"-\" and \"_\", such as kw_");
   }
+  // {" in base64url: a token would be taken for a key.
+  constexpr std::string_view kTokenBegins = "eyJ";
+  const std::size_t common = std::min(prefix.size(), kTokenBegins.size());
+  if (common != 0 && prefix.substr(0, common) == kTokenBegins.substr(0, common)) {
+    return fail(error, "every token (JWT) begins with \"eyJ\", so that " + quote(prefix) +
+                           " can't be a key prefix; write another one, such as kw_");
+  }
   parsed.prefix = prefix;
   for (std::size_t i = 1; i < words.size(); ++i) {
     if (!parse_word(words[i], &parsed, &seen, error)) {

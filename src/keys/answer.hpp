@@ -30,7 +30,7 @@ enum class Result : std::uint8_t {
 };
 
 // In what a result would exceed its caller.
-enum class Excess : std::uint8_t { none, scopes, limits, addresses, expiry };
+enum class Excess : std::uint8_t { none, scopes, limits, addresses, expiry, concurrency };
 
 struct Answer {
   Result result = Result::done;

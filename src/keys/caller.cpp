@@ -32,12 +32,16 @@ Excess excess_of(const Principal &result, const Principal &caller) {
   if (!caller.allow_from.empty() && (result.allow_from.empty() || !are_within(result.allow_from, caller.allow_from))) {
     return Excess::addresses;
   }
+  if (caller.concurrency != 0 && (result.concurrency == 0 || result.concurrency > caller.concurrency)) {
+    return Excess::concurrency;
+  }
   return caller.kind == Kind::key && result.stands_until_s > caller.stands_until_s ? Excess::expiry : Excess::none;
 }
 
 Answer Bound::find(WriteTxn &txn, const Caller &caller, std::int64_t now_s) {
   caller_ = caller;
   has_own_limits_ = false;
+  own_concurrency_ = 0;
   if (caller.is_operator()) {
     return {};
   }
@@ -57,6 +61,7 @@ Answer Bound::find(WriteTxn &txn, const Caller &caller, std::int64_t now_s) {
       return answer;
     }
     has_own_limits_ = key.limits.present;
+    own_concurrency_ = key.concurrency;
     principal_ = std::move(terms.principal);
   } else if (!principal_.subject.empty()) {
     StoreStatus status = txn.get_subject(principal_.subject, &terms.subject);

@@ -23,7 +23,7 @@ struct Caller {
 bool reaches(const Caller &caller, std::string_view subject) noexcept;
 
 // In what `result` may do more than `caller`: a scope (implied ones included); a rate of the caller's that it has none
-// as small of, in the same window; an address, where the caller has a list of them; and, where the caller is a key, its
+// as small of, in the same window; more requests at once; an address, where the caller has a list of them; and, where the caller is a key, its
 // expiry: the end of a session isn't that of its keys.
 Excess excess_of(const Principal &result, const Principal &caller);
 
@@ -48,11 +48,13 @@ class Bound {
   // Of a caller that isn't the operator.
   const Principal &principal() const noexcept { return principal_; }
   bool has_own_limits() const noexcept { return has_own_limits_; }
+  std::uint32_t own_concurrency() const noexcept { return own_concurrency_; }
 
  private:
   Caller caller_;
   Principal principal_;
-  bool has_own_limits_ = false;  // in its key's record, not by its plan
+  bool has_own_limits_ = false;        // in its key's record, not by its plan
+  std::uint32_t own_concurrency_ = 0;  // likewise; 0: it has none there
 };
 
 // A key that this caller may know of; not_found.

@@ -28,6 +28,7 @@ KeyRecord changed_by(const ChangeRequest &request, KeyRecord key) {
   key.expires_at_s = request.expires_at_s.value_or(key.expires_at_s);
   key.allow_from = request.allow_from.value_or(key.allow_from);
   key.meta = request.meta.value_or(key.meta);
+  key.concurrency = request.concurrency.value_or(key.concurrency);
   return key;
 }
 
@@ -39,7 +40,8 @@ Answer check_self(WriteTxn &txn, const Caller &caller, const ChangeRequest &requ
   const bool from_elsewhere = request.allow_from && request.allow_from != before.allow_from &&
                               (request.allow_from->empty() ||
                                (!before.allow_from.empty() && !are_within(*request.allow_from, before.allow_from)));
-  if (request.plan || request.limits || longer || from_elsewhere || (request.scopes && !request.scopes->present)) {
+  if (request.plan || request.limits || request.concurrency || longer || from_elsewhere ||
+      (request.scopes && !request.scopes->present)) {
     return Result::not_permitted;
   }
   if (!request.scopes) {
@@ -106,7 +108,8 @@ Answer change(WriteTxn &txn, const Caller &caller, const ChangeRequest &request,
   }
   key.changed_at_s = request.now_s;
   // A name and meta give nobody more; all else is judged by what the key comes to.
-  const bool has_terms = request.plan || request.scopes || request.limits || request.expires_at_s || request.allow_from;
+  const bool has_terms = request.plan || request.scopes || request.limits || request.expires_at_s ||
+                         request.allow_from || request.concurrency;
   if (has_terms) {
     answer = request.scopes ? bound.check_written(key.scopes) : answer;
     answer = answer.ok() ? bound.check(txn, key) : answer;

@@ -21,6 +21,7 @@ struct ChangeRequest {
   std::optional<OptionalList<Rate>> limits;
   std::optional<std::int64_t> expires_at_s;     // 0: never
   std::optional<std::string> allow_from, meta;  // packed networks, JSON; an empty text takes them away
+  std::optional<std::uint32_t> concurrency;     // 0: its plan's
   std::int64_t now_s = 0;
 };
 struct Changed {

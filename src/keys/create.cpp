@@ -17,7 +17,7 @@ namespace {
 // What is asked for that only an administrator may.
 bool is_permitted(const Bound &bound, const CreateRequest &request) {
   return bound.is_operator() || bound.all_subjects() ||
-         (request.plan.empty() && !request.limits.present &&
+         (request.plan.empty() && !request.limits.present && request.concurrency == 0 &&
           (request.subject.empty() || request.subject == bound.principal().subject));
 }
 
@@ -45,6 +45,9 @@ Answer take_own_terms(WriteTxn &txn, const Bound &bound, const CreateRequest &re
   if (!request.limits.present && bound.has_own_limits()) {
     own_limits();
   }
+  if (request.concurrency == 0) {
+    key->concurrency = bound.own_concurrency();
+  }
   Answer answer = bound.check(txn, *key);
   if (answer.result == Result::exceeds_caller && request.plan.empty() && !own.plan.empty()) {
     key->plan = own.plan;
@@ -52,6 +55,10 @@ Answer take_own_terms(WriteTxn &txn, const Bound &bound, const CreateRequest &re
   }
   if (answer.excess == Excess::limits && !request.limits.present) {
     own_limits();
+    answer = bound.check(txn, *key);
+  }
+  if (answer.excess == Excess::concurrency && request.concurrency == 0) {
+    key->concurrency = own.concurrency;
   }
   return answer.result == Result::exceeds_caller ? Answer() : answer;
 }
@@ -70,6 +77,7 @@ KeyRecord successor_of(const KeyRecord &old, KeyRecord key, std::int64_t now_s) 
   key.expires_at_s = old.expires_at_s;
   key.allow_from = old.allow_from;
   key.meta = old.meta;
+  key.concurrency = old.concurrency;
   key.created_at_s = key.changed_at_s = now_s;
   key.predecessor = old.id;
   key.counter_id = old.counter_id.empty() ? old.id : old.counter_id;
@@ -115,6 +123,7 @@ Answer create(WriteTxn &txn, const Caller &caller, const CreateRequest &request,
   key.expires_at_s = request.expires_at_s;
   key.allow_from = request.allow_from;
   key.meta = request.meta;
+  key.concurrency = request.concurrency;
   key.created_at_s = key.changed_at_s = request.now_s;
   if (!is_permitted(bound, request)) {
     return Result::not_permitted;

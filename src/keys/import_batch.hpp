@@ -37,6 +37,7 @@ enum class LineMember : std::uint8_t {
   limits,
   allow_from,
   meta,
+  concurrency,
   state,
   created_at,
   expires_at,

@@ -123,6 +123,7 @@ UpdateProblem compare(const KeyRecord &record, const ImportedKey &line, std::int
   take(LineMember::expires_at, record.expires_at_s == wanted.expires_at_s, &to.expires_at_s, wanted.expires_at_s);
   take(LineMember::allow_from, record.allow_from == wanted.allow_from, &to.allow_from, wanted.allow_from);
   take(LineMember::meta, record.meta == wanted.meta, &to.meta, wanted.meta);
+  take(LineMember::concurrency, record.concurrency == wanted.concurrency, &to.concurrency, wanted.concurrency);
   update->moves = line.names(LineMember::state) && record.state != wanted.state;
   update->state = wanted.state;
   if (record.state == KeyState::revoked && (update->changes || update->moves)) {

@@ -44,6 +44,10 @@ void narrow_terms(const Principal &own, const KeyRecord &key, const Principal &m
   if (own.has_limits || most.has_limits) {
     old->limits = {true, tightest(own.limits, most.limits)};
   }
+  // Whether that is too many is another question.
+  if (own.concurrency != most.concurrency && old->concurrency == 0) {
+    old->concurrency = own.concurrency;
+  }
 }
 
 // Takes away in what it exceeds. false: that can't be written down.
@@ -63,6 +67,9 @@ bool take_away(Excess excess, const Principal &own, const KeyRecord &key, const 
       break;
     case Excess::expiry:
       old->expires_at_s = key.expires_at_s;
+      break;
+    case Excess::concurrency:
+      old->concurrency = most.concurrency;
       break;
     case Excess::none:
       break;
@@ -95,7 +102,7 @@ Answer narrow_predecessors(WriteTxn &txn, const Policy &policy, std::int64_t now
       return answer;
     }
     KeyRecord narrowed = *old;
-    constexpr int kMost = 4;  // each kind of excess is taken away once
+    constexpr int kMost = 5;  // each kind of excess is taken away once
     for (int i = 0; excess != Excess::none; ++i) {
       if (i == kMost || !take_away(excess, own.principal, key, most.principal, policy.implications, &narrowed)) {
         narrowed = *old;

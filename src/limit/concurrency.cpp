@@ -165,6 +165,22 @@ Count count_against(const Name &name, std::uint64_t most) noexcept {
 
 }  // namespace
 
+// What then() says, under the name's mutex, where fewer than `most` places of it are held.
+template <typename Then>
+ConcurrencyTable::Taking ConcurrencyTable::fewer_than(std::uint64_t most, const Member &member, const Digest &digest,
+                                                      Then then) noexcept {
+  const Name name(table_of(this), digest, member.id_);
+  if (!member) {
+    return Taking::failed;
+  }
+  const SharedLock lock(name.mutex());
+  if (!lock) {
+    return Taking::failed;
+  }
+  const Count count = count_against(name, most);
+  return count.held < most ? then(name, count) : Taking::too_many;
+}
+
 ConcurrencyTable *ConcurrencyTable::create(void *memory, std::size_t bytes) noexcept {
   auto *table = static_cast<Table *>(memory);
   if (bytes < sizeof(Table) + sizeof(Bucket)) {
@@ -226,41 +242,23 @@ ConcurrencyTable::Member::~Member() {
 
 ConcurrencyTable::Taking ConcurrencyTable::take(const Member &member, const Digest &digest, std::uint32_t most,
                                                 Place *place) noexcept {
-  const Name name(table_of(this), digest, member.id_);
-  if (!member) {
-    return Taking::failed;
-  }
-  const SharedLock lock(name.mutex());
-  if (!lock) {
-    return Taking::failed;
-  }
-  const Count count = count_against(name, most);
-  if (count.held >= most) {
-    return Taking::too_many;
-  }
-  Lane *lane = count.own != nullptr ? count.own : count.free;
-  lane = lane != nullptr ? lane : name.claim_row(false);
-  lane = lane != nullptr ? lane : name.claim_row(true);
-  if (lane == nullptr) {
-    return Taking::failed;
-  }
-  const std::uint64_t mine = std::uint64_t{member.id_} << 32;
-  lane->store(lane == count.own ? lane->load(std::memory_order_relaxed) + 1 : mine | 1, std::memory_order_release);
-  *place = {lane, member.id_};
-  return Taking::taken;
+  return fewer_than(most, member, digest, [&](const Name &name, const Count &count) {
+    Lane *lane = count.own != nullptr ? count.own : count.free;
+    lane = lane != nullptr ? lane : name.claim_row(false);
+    lane = lane != nullptr ? lane : name.claim_row(true);
+    if (lane == nullptr) {
+      return Taking::failed;
+    }
+    const std::uint64_t mine = std::uint64_t{member.id_} << 32;
+    lane->store(lane == count.own ? lane->load(std::memory_order_relaxed) + 1 : mine | 1, std::memory_order_release);
+    *place = {lane, member.id_};
+    return Taking::taken;
+  });
 }
 
 ConcurrencyTable::Taking ConcurrencyTable::look(const Member &member, const Digest &digest,
                                                 std::uint32_t most) noexcept {
-  const Name name(table_of(this), digest, member.id_);
-  if (!member) {
-    return Taking::failed;
-  }
-  const SharedLock lock(name.mutex());
-  if (!lock) {
-    return Taking::failed;
-  }
-  return count_against(name, std::uint64_t{most} + 1).held <= most ? Taking::taken : Taking::too_many;
+  return fewer_than(std::uint64_t{most} + 1, member, digest, [](const Name &, const Count &) { return Taking::taken; });
 }
 
 void ConcurrencyTable::give_back(const Place &place) noexcept {

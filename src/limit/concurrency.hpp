@@ -60,6 +60,9 @@ class ConcurrencyTable {
 
  private:
   ConcurrencyTable() = default;
+
+  template <typename Then>
+  Taking fewer_than(std::uint64_t most, const Member &member, const Digest &name, Then then) noexcept;
 };
 
 }  // namespace keyward

@@ -1,8 +1,9 @@
-// The two nginx modules: what they are called, and where they hook into nginx.
+// The nginx modules: what they are called, and where they hook into nginx.
 #include "base/digest.hpp"
 #include "base/version.hpp"
 #include "ngx/access/access.hpp"
 #include "ngx/answer/filters.hpp"
+#include "ngx/answer/metadata.hpp"
 #include "ngx/answer/variables.hpp"
 #include "ngx/configuration/concurrency_zone.hpp"
 #include "ngx/configuration/configuration.hpp"
@@ -145,6 +146,9 @@ ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
     if (!add_key_zones(cf, main) || !add_concurrency_zone(cf, main)) {
       return NGX_ERROR;
     }
+    if (!serve_metadata(cf, *reading)) {
+      return NGX_ERROR;
+    }
     serve_claim_variables(cf);
     take_remote_user(cf);
     find_identity_variables(cf);
@@ -169,12 +173,20 @@ ngx_int_t postconfigure_filters(ngx_conf_t *cf) noexcept {
              : NGX_ERROR;
 }
 
+ngx_int_t postconfigure_last_filter(ngx_conf_t *cf) noexcept {
+  return main_configuration(cf)->configured ? install_last_filter(cf) : NGX_OK;
+}
+
 ngx_http_module_t access_context = {
     preconfigure, postconfigure, create_main, init_main, create_server, merge_server, create_location, merge_location,
 };
 
 ngx_http_module_t filter_context = {
     nullptr, postconfigure_filters, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
+};
+
+ngx_http_module_t last_filter_context = {
+    nullptr, postconfigure_last_filter, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
 };
 
 }  // namespace
@@ -197,6 +209,15 @@ ngx_module_t ngx_http_keyward_module = {
 
 ngx_module_t ngx_http_keyward_filter_module = {
     NGX_MODULE_V1, &keyward::filter_context,
+    nullptr,       NGX_HTTP_MODULE,
+    nullptr,       nullptr,
+    nullptr,       nullptr,
+    nullptr,       nullptr,
+    nullptr,       NGX_MODULE_V1_PADDING,
+};
+
+ngx_module_t ngx_http_keyward_last_filter_module = {
+    NGX_MODULE_V1, &keyward::last_filter_context,
     nullptr,       NGX_HTTP_MODULE,
     nullptr,       nullptr,
     nullptr,       nullptr,

@@ -10,6 +10,7 @@ import bcrypt
 import pytest
 from harness.client import encode_request
 from harness.site import Site
+from harness.tokens import Issuers, Signer
 from harness.wait import until
 
 GONE = "2020-01-02T03:04:05Z"
@@ -138,7 +139,8 @@ def site(build):
             blocks += [
                 f"location /{form}/{rule}/ {{ {on} keyward_errors {form}; proxy_pass @BACKEND@; }}" for form in FORMATS
             ]
-        site.start(http=HTTP, server="add_header X-Reason $keyward_reason always;\n" + "\n".join(blocks))
+        http = HTTP + Issuers(site.folder).block("auth", Signer("EdDSA"))
+        site.start(http=http, server="add_header X-Reason $keyward_reason always;\n" + "\n".join(blocks))
         yield site
 
 
@@ -238,7 +240,8 @@ def test_problem_details(site, reason, protocol):
     assert response.header("Content-Type") == "application/problem+json"
     assert response.header("Content-Length") == str(len(response.body))
     problem = response.json()
-    assert problem["type"].endswith(reason)
+    quota = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    assert problem["type"] == (quota if reason == "rate_limited" else f"urn:keyward:problem:{reason}")
     assert problem["status"] == status
     assert message in (problem.get("title"), problem.get("detail"))
 

@@ -58,6 +58,8 @@ def test_order(build):
     assert re.findall(r'"(\w+)"', order) == [
         "ngx_http_keyward_module",
         "ngx_http_access_module",
+        "ngx_http_keyward_last_filter_module",
+        "ngx_http_range_header_filter_module",
         "ngx_http_keyward_filter_module",
         "ngx_http_copy_filter_module",
     ]

@@ -37,6 +37,7 @@ def test_an_edited_export_goes_back_in(kw):
     edited[ids[0]] |= {
         "scopes": ["b", "c"],
         "limits": None,
+        "concurrency": 3,
         "expires_at": None,
         "allow_from": ["10.0.0.0/8"],
         "meta": {"n": 2},
@@ -49,11 +50,12 @@ def test_an_edited_export_goes_back_in(kw):
 
     now = export(kw)
     expected = json.loads(json.dumps(whole))
-    expected[ids[0]] |= {"scopes": ["b", "c"], "allow_from": ["10.0.0.0/8"], "meta": {"n": 2}}
+    expected[ids[0]] |= {"scopes": ["b", "c"], "concurrency": 3, "allow_from": ["10.0.0.0/8"], "meta": {"n": 2}}
     del expected[ids[0]]["limits"], expected[ids[0]]["expires_at"]
     expected[ids[1]] |= {"name": "renamed", "state": "suspended"}
     expected["old"] |= {"scopes": ["a"]}
     assert now.pop("new")["name"] == "n"
+    assert kw("key", "show", ids[0])["concurrency"] == 3
     for line in (*now.values(), *expected.values()):
         line.pop("changed_at", None)
     assert now == expected
@@ -95,6 +97,8 @@ def test_bad_lines(kw):
         ({"id": key, "successor": "y"}, "successor can't be changed"),
         ({"id": key, "expires_at": "2020-01-01"}, "expires_at is past"),
         ({"id": key, "name": None}, "a key that has a name keeps one"),
+        ({"id": key, "concurrency": 0}, "concurrency has to be a whole number from 1 to 1000000"),
+        ({"id": key, "concurrency": "2"}, "concurrency has to be a whole number from 1 to 1000000"),
         ({"id": key, "allow_from": []}, "allow_from has to be an array of networks"),
         ({"id": revoked, "name": "y"}, "the key is revoked, and that is final"),
         ({"id": revoked, "state": "active"}, "the key is revoked, and that is final"),

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cli_helper import lines, refuses, sha256
+from harness.older import rewrite
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
@@ -20,6 +21,7 @@ def test_create_as_json(kw):
         "plan",
         "scopes",
         "limits",
+        "concurrency",
         "allow_from",
         "meta",
         "state",
@@ -191,6 +193,7 @@ def test_list(kw, store):
         "plan",
         "scopes",
         "limits",
+        "concurrency",
         "allow_from",
         "meta",
         "state",
@@ -291,6 +294,54 @@ def test_revoking_ends_what_the_key_had_replaced(kw):
     assert kw("key", "revoke", "k2")["also_revoked"] == ["k1", "k0"]
     assert [key["state"] for key in kw("key", "list")] == ["revoked", "revoked", "revoked", "active"]
     assert "k2" not in kw("key", "revoke", "k3", json=False)
+
+
+def test_revoking_all_keys_of_a_subject(kw, store):
+    keys = [store.key(subject="alice", verifier="sha256") for _ in range(5)]
+    other = store.key(subject="alice2", verifier="sha256")
+    ids = [key["id"] for key in keys]
+    kw("key", "revoke", ids[0])
+    kw("key", "suspend", ids[1])
+    successor = kw("key", "rotate", ids[2], "--verifier", "sha256")["id"]
+    expired = {"id": "old", "sha256": sha256("old"), "subject": "alice", "expires_at": "2020-01-01"}
+    kw("key", "import", "-", input=lines(expired))
+    ended = kw("key", "revoke", "--subject", "alice")
+    assert {one["id"] for one in ended if one["changed"]} == {*ids[1:], successor, "old"}
+    assert {one["state"] for one in ended} == {"revoked"} and ids[0] not in {one["id"] for one in ended}
+    assert {key["id"] for key in kw("key", "list") if key["state"] != "revoked"} == {other["id"]}
+    entries = [entry for entry in kw("audit", "--subject", "alice") if entry["operation"] == "key_revoked"]
+    assert len(entries) == 7 and {entry["by"]["command"] for entry in entries} == {"key revoke"}
+    # Again: nothing to do.
+    assert kw("key", "revoke", "--subject", "alice") == []
+    assert kw("key", "revoke", "--subject", "alice", json=False) == "subject alice has no key that isn't revoked\n"
+    kw("subject", "set", "nobody")
+    assert kw("key", "revoke", "--subject", "nobody") == []
+
+
+def test_whose_keys_to_revoke_has_to_be_clear(kw, store):
+    key = store.key(subject="alice", verifier="sha256")
+    refuses(kw, "key", "revoke", "--subject", "alcie", says='no subject "alcie": neither a record nor a key has it')
+    refuses(kw, "key", "revoke", "--subject", "alcie", says='did you mean "alice"?')
+    refuses(kw, "key", "revoke", "--subject", "", status=2, says="subject")
+    refuses(kw, "key", "revoke", status=2, says="or --subject SUBJECT")
+    refuses(kw, "key", "revoke", key["id"], "--subject", "alice", status=2, says="or --subject SUBJECT")
+    refuses(kw, "key", "revoke", "--stdin", "--subject", "alice", status=2, says="or --subject SUBJECT")
+    assert kw("key", "list", "--state", "active")
+
+
+def test_a_damaged_key_of_a_subject_holds_up_no_other(kw, store):
+    keys = [store.key(subject="alice", verifier="sha256")["id"] for _ in range(3)]
+    rewrite(store, "keys", keys[1], lambda content: content[:1] + b"\xff" + content[2:])
+    run = kw.run("key", "revoke", "--subject", "alice")
+    assert run.rc == 3 and keys[1] in run.stderr and "2 keys are revoked; 1 other is not done" in run.stderr
+    assert run.stdout.splitlines() == [f"key {id} is revoked" for id in (keys[0], keys[2])]
+
+
+def test_more_keys_of_a_subject_than_one_transaction_has(kw):
+    count = 5003
+    kw("key", "import", "-", input=lines(*({"id": f"k{i}", "sha256": sha256(str(i)), "subject": "u"} for i in range(count))))  # fmt: skip
+    assert len(kw("key", "revoke", "--subject", "u")) == count
+    assert kw("key", "list", "--state", "active") == []
 
 
 def test_a_loop_of_predecessors_ends(kw):

@@ -274,6 +274,29 @@ def test_plans(edge, backend, held, key, kw):
     h.begin(key(), 3)
 
 
+def test_a_keys_own_number_counts_instead_of_its_plans(edge, backend, held, key, kw, store):
+    one, three = key(plan="two", concurrency="1"), key(plan="two", concurrency="3")
+    alone = store.key(verifier="sha256", concurrency="1")
+    e = edge(http="keyward_plan two concurrency=2;", location="keyward on; keyward_concurrency plan;")
+    h = held(e)
+    for headers, most in ((one, 1), (three, 3), ({"X-API-Key": alone["key"]}, 1)):
+        h.begin(headers, most)
+        h.refused(headers)
+    # From the commit on, and without another look at what is held.
+    kw("key", "set", alone["id"], "--concurrency", "2")
+    h.begin({"X-API-Key": alone["key"]})
+    h.refused({"X-API-Key": alone["key"]})
+    kw("key", "set", alone["id"], "--no-concurrency")
+    h.begin({"X-API-Key": alone["key"]}, 2)
+    # A successor has it, too, and counts in the same places.
+    kw("key", "set", alone["id"], "--concurrency", "3")  # what had no number took no place
+    successor = kw("key", "rotate", alone["id"], "--verifier", "sha256")
+    assert successor["concurrency"] == 3
+    h.begin({"X-API-Key": successor["key"]})
+    h.refused({"X-API-Key": successor["key"]})
+    h.refused({"X-API-Key": alone["key"]})
+
+
 @pytest.mark.parametrize(
     "directives, says",
     [

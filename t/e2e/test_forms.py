@@ -58,11 +58,8 @@ def test_report_S15_what_an_import_says_lets_its_keys_in(name, kw, edge, store, 
     key, own = FOREIGN[name], store.key(verifier="sha256")["key"]
     e = edge(server=PLAIN)
     answer = imported(kw, [key])
-    if name == "with two dots":
-        assert asked(e, key) == (401, "invalid_token"), "it was taken for a token"
-    else:
-        assert asked(e, key) == (401, "invalid_key"), "no format has it"
-        assert why(e.log)[0].endswith('neither the form of a configured key nor that of a token: keys begin with "kw_"')
+    assert asked(e, key) == (401, "invalid_key"), "no format has it"
+    assert 'neither the form of a configured key nor that of a token: keys begin with "kw_"' in why(e.log)[0]
     e.reload(http=directives(answer))
     assert asked(e, key) == (200, None)
     assert asked(e, own) == (200, None), "the default one is among those that were named"
@@ -189,6 +186,21 @@ def test_three_base64url_parts_are_a_token_where_there_is_an_issuer(forms, edge,
     assert asked(forms, keys[1]) == (200, None), "no token has such a part"
     alone = edge(http="keyward_key_format any;", server=PLAIN)
     assert asked(alone, keys[0]) == (200, None)
+
+
+@pytest.mark.parametrize("accept, reason", [("key token", "invalid_key"), ("token", "invalid_token")])
+def test_nothing_is_a_token_where_nobody_issues_any(edge, kw, folder, store, accept, reason):
+    """It was invalid_token, with no cause in the log."""
+    e = edge(server=f"{PLAIN} keyward_accept {accept};")
+    text = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+    assert asked(e, text) == (401, reason)
+    says = 'keys begin with "kw_"; it has the parts of a token, and no keyward_issuer is configured'
+    assert why(e.log) == [f"{reason}: it has neither the form of a configured key nor that of a token: {says}"]
+    assert text not in e.log
+    (folder / "nginx.conf").write_text(f"http {{\nkeyward_store {store.path};\n}}\n")
+    answer = kw.run("key", "check", "--json", "--conf", folder / "nginx.conf", input=text).json()
+    assert (answer["valid"], answer["reason"]) == (False, "invalid_key")
+    assert "it fits no keyward_key_format of the configuration" in answer["remark"]
 
 
 def test_the_log_names_the_form_that_a_credential_had_not(forms):

@@ -328,6 +328,39 @@ def test_csv_of_other_verifiers(kw):
     assert kw("key", "check", input=key)["id"] == "a"
 
 
+def test_csv_changes_keys_that_are_there(kw):
+    def csv(*rows):
+        return "\n".join(["id,subject,scopes,concurrency,sha256", *rows])
+
+    a, b, c = (f"{name},u,x y,,{sha256(name)}" for name in "abc")
+    loaded(kw, "csv", csv(a, b))
+    changed = csv(a.replace("x y", "x").replace(",,", ",4,"), b, c)
+    run = load(kw, "csv", changed)
+    assert run.rc == 1 and "id is in the store already" in run.stderr
+    keys = loaded(kw, "csv", changed, arguments=["--update"])
+    assert {id: (key["scopes"], key["concurrency"]) for id, key in keys.items()} == {
+        "a": (["x"], 4),
+        "b": (["x", "y"], None),
+        "c": (["x", "y"], None),
+    }
+    assert [entry["operation"] for entry in kw("audit", "--key", "a")] == ["keys_imported", "key_changed"]
+    # What can't be changed is a bad line, and then nothing is.
+    run = load(kw, "csv", csv(a, b.replace(",u,", ",v,")), arguments=["--update"])
+    assert run.rc == 1 and "line 3: subject can't be changed" in run.stderr
+    assert kw("key", "show", "a")["scopes"] == ["x"]
+
+
+def test_a_later_export_changes_keys_that_are_there(kw):
+    loaded(kw, "unkey", answer(shown(0, permissions=["a"]), shown(1)))
+    later = answer(shown(0, permissions=["a", "b"]), shown(1, enabled=False), shown(2))
+    keys = loaded(kw, "unkey", later, arguments=["--update"])
+    assert {id: (key["state"], key["scopes"]) for id, key in keys.items()} == {
+        "key_0": ("active", ["a", "b"]),
+        "key_1": ("suspended", []),
+        "key_2": ("active", []),
+    }
+
+
 @pytest.mark.parametrize(
     "header", ["", "a,b", "id;sha256", "id\tsha256", "id,", "id,id", "Id,sha256", 'id,"a b"', strong(0)]
 )

@@ -1,5 +1,6 @@
 """keyward_issuer in the configuration: every mistake is found by nginx -t, with its place and what to write instead."""
 
+import hashlib
 import json
 
 import pytest
@@ -203,6 +204,24 @@ def test_report_U6_audiences_tell_issuers_apart(check, first, second, wrong):
     rc, output = check(f"keyward_issuer a {{ GOOD {first} }}\nkeyward_issuer b {{ GOOD {second} }}")
     assert rc == (1 if wrong else 0), output
     assert ('or name in each an "audience" that the other one doesn\'t' in output) == wrong
+
+
+def test_secrets_that_are_one_to_an_hmac_are_shared(check, issuers):
+    """RFC 2104 fills a key up with zeros, and hashes one that is longer than a block."""
+    long = b"l" * 200
+    secrets = {"own": b"k" * 40, "filled": b"k" * 40 + bytes(8), "long": long, "hashed": hashlib.sha256(long).digest()}
+    for name, secret in secrets.items():
+        issuers.write(name, secret.hex(), 0o640)
+
+    def shared(one, other):
+        rc, output = check(
+            "".join(f"keyward_issuer {i} {{ secret_file {issuers.path(i)} hex; }}\n" for i in (one, other))
+        )
+        assert rc == (1 if "has a key of issuer" in output else 0), output
+        return rc == 1
+
+    assert shared("own", "filled") and shared("filled", "own") and shared("long", "hashed")
+    assert not shared("own", "long") and not shared("filled", "hashed")
 
 
 def test_two_of_one_url_must_be_told_apart(check):

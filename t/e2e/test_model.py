@@ -5,6 +5,7 @@ What each of these plays is random journals: t/e2e/model/run.py says how to play
 
 import pytest
 from model.issuers import KIDS, algorithms_of
+from model.locations import FRIEND
 from model.mutations import MUTATIONS, mutated
 from model.run import play, rounds
 from model.shrink import shrink
@@ -170,11 +171,41 @@ OF_CHANGES = [
 ]  # fmt: skip
 
 
+# And for so many at once, for credentials in other places, and for keys as other systems kept them.
+def burst(location, key, count, more=()):
+    """So many at once, each of which the backend holds up."""
+    each = [[location, "GET", "key", key, FRIEND, False]] * count + [
+        [other, "GET", "key", key, FRIEND, False] for other in more
+    ]
+    return {"do": "ask", "asks": each, "connections": len(each), "fresh": 0}
+
+
+def imported(*verifiers):
+    return {"do": "import", "keys": [
+        {**create(f"{verifier}-{found}"), "verifier": verifier, "found": found, "state": "active"}
+        for verifier in verifiers for found in ("sha256", "prefix")]}  # fmt: skip
+
+
+KEPT = ("sha512", "hmac_sha256", "argon2id", "pbkdf2", "django", "sha512_crypt")
+OF_CROWDS = [
+    *(create(key) for key in ("all", "other")), create("reader", scopes=["posts:read"]),
+    {**plan("team"), "scopes": None, "concurrency": 3}, create("narrow", plan="team", concurrency=1), create("three", plan="team"),
+    # Several times: a machine may serve one after the other.
+    *(op for n in range(6) for op in (
+        create(f"c{n}"), create(f"d{n}"), create(f"e{n}"), burst("/at-once", f"c{n}", 4), burst("/held", f"d{n}", 5), burst("/crowd-shadow", f"e{n}", 2, ["/crowd"] * 3))),
+    *(burst("/at-once-plan", key, 4) for _ in range(3) for key in ("narrow", "three", "all")),
+    ask([one(place, key, kind, basic=basic, method=method) for place in ("/basic-key", "/basic-password", "/scheme", "/open", "/off", "/basic")
+         for key in ("all", "reader") for kind in ("key", "scheme", "basic", "password", "foreign-page", "none")
+         for basic in ("", "good", "bad") for method in ("GET", "POST")]),
+    imported(*KEPT), *(ask(asks(*(f"{verifier}-{found}" for verifier in KEPT for found in ("sha256", "prefix")))) for _ in range(3)),
+]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def played(build):
     """Sites on which all of that has happened."""
     sites = []
-    for journal in (EVERYTHING, OF_TOKENS, OF_REDIRECTS, OF_CHANGES):
+    for journal in (EVERYTHING, OF_TOKENS, OF_REDIRECTS, OF_CHANGES, OF_CROWDS):
         problems, site = play(build, journal)
         assert problems == []
         sites.append(site)

@@ -93,8 +93,11 @@ def test_report_U10_kid_and_alg_of_a_jwk_hold(edge, issuers):
         (json.dumps(Signer("ES256").jwk), "", 'it holds a public key; name it by "jwks_file"'),
         (json.dumps({"kty": "oct", "k": "eA"}), "", "too short"),
         (json.dumps({"kty": "oct", "k": "x" * 60 + "=="}), "", "base64 with padding"),
+        (json.dumps({"kty": "oct"}), "", "k of a secret (oct)"),
+        (json.dumps(Signer("HS256").jwk), "hex", "it is a JWK or a set of such, whose form is known; leave out what"),
+        (jwks(Signer("HS256")), "base64url", 'says another one, "base64url"'),
     ],
-    ids=range(9),
+    ids=range(12),
 )
 def test_report_U10_mistakes(config_test, issuers, content, word, says):
     path = issuers.write("s", content, 0o640)

@@ -1,5 +1,6 @@
 """Who the command is: root becomes the owner of the store, and has opened what it was given before."""
 
+import hmac
 import json
 import os
 import pwd
@@ -37,16 +38,25 @@ def owners(path):
 class World:
     """A store, a folder that its owner may write, and what only root may change."""
 
-    def __init__(self, kw, store, folder, owner):
+    def __init__(self, kw, store, folder, owner, has_pepper=True):
         self._folder, self._before = folder, folder / "before"
         self.store, self.canary, self.open = store.path, folder / "canary", folder / "open"
         kw("plan", "set", "pro")
         kw("key", "import", "-", input=lines({"id": "old", "sha256": sha256("old"), "last_used_at": "2025-01-01"}))
+        pepper = folder / "pepper.txt"
+        pepper.write_text("of another system")
+        peppered = [
+            {"id": f"hmac{i}", "hmac_sha256": hmac.new(b"of another system", bytes([i]), "sha256").hexdigest()}
+            for i in range(2)
+        ]
+        if has_pepper:
+            kw("key", "import", "-", "--pepper-file", pepper, input=lines(peppered[0]))
         self.open.mkdir()
         os.chown(self.open, owner.pw_uid, owner.pw_gid)
         kw("store", "backup", self.open / "backup")
         shutil.copytree(self.store / "credentials", self.canary)
         shutil.copy(self.store / "secret", self.canary)
+        shutil.copy(pepper, self.canary / "pepper")
         for name in (
             "credentials",
             "usage",
@@ -61,6 +71,9 @@ class World:
         self.given = folder / "given.jsonl"
         self.given.write_text(lines({"id": "given", "sha256": sha256("given")}))
         self.given.chmod(0o600)
+        self.peppered = folder / "peppered.jsonl"
+        self.peppered.write_text(lines(peppered[1]))
+        self.pepper = pepper
         self._before.mkdir(0o700)
         for path in (self.store, self.open):
             subprocess.run(["cp", "-a", path, self._before], check=True)
@@ -79,6 +92,7 @@ class World:
             "restore": [*here, "store", "restore", self.open / "backup"],
             "compact": [*here, "store", "compact"],
             "import": [*here, "key", "import", self.given],
+            "pepper": [*here, "key", "import", self.peppered, "--pepper-file", self.pepper],
             "create": [*here, "key", "create", "--name", "x", "--verifier", "sha256"],
             "check": [*here, "store", "check"],
             "list": [*here, "key", "list"],
@@ -87,11 +101,13 @@ class World:
 
 
 @pytest.fixture
-def world(kw, store, folder, owner):
-    return World(kw, store, folder, owner)
+def world(kw, store, folder, owner, request):
+    """With a pepper, but for the command that brings the first one."""
+    what = request.node.callspec.params.get("what") if hasattr(request.node, "callspec") else None
+    return World(kw, store, folder, owner, has_pepper=what != "pepper")
 
 
-COMMANDS = ["backup", "replace", "restore", "compact", "import", "create", "check", "list", "init"]
+COMMANDS = ["backup", "replace", "restore", "compact", "import", "pepper", "create", "check", "list", "init"]
 
 
 @pytest.mark.release_only  # whose own preloaded library comes first
@@ -130,11 +146,11 @@ def test_report_S5_a_replaced_backup(world, build, folder, owner):
 @pytest.mark.release_only
 def test_report_S5_links_that_lie_there_already(world, build, kw, folder):
     """The store's owner waits for root's next command."""
-    for name in ("credentials/lock.mdb", "usage/data.mdb", "usage/lock.mdb", "lock"):
+    for name in ("credentials/lock.mdb", "usage/data.mdb", "usage/lock.mdb", "lock", "pepper"):
         world.renew()
         path = world.store / name
         path.unlink()
-        path.symlink_to(world.canary / ("data.mdb" if "data" in name else "lock.mdb"))
+        path.symlink_to(world.canary / {"usage/data.mdb": "data.mdb", "pepper": "pepper"}.get(name, "lock.mdb"))
         for what in ("create", "compact", "backup", "check"):
             kw.run(*world.command(what))
             assert fingerprint(world.canary) == world.safe, (name, what)

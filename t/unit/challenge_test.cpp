@@ -8,7 +8,7 @@ namespace {
 
 std::string text_of(std::string_view realm, std::string_view error, std::string_view scope,
                     std::string_view description) {
-  return to_text(Challenge{realm, error, scope, description});
+  return to_text(Challenge{realm, {}, error, scope, description});
 }
 
 TEST(ChallengeText, HasWhatThereIs) {
@@ -57,6 +57,24 @@ TEST(ChallengeText, SaysWhatNeverFits) {
   EXPECT_TRUE(fits_challenge(challenge));
   challenge.realm = std::string_view(room).substr(frame - 1);
   EXPECT_FALSE(fits_challenge(challenge));
+}
+
+TEST(ChallengeText, NamesTheMetadataBehindTheRealm) {
+  EXPECT_EQ(to_text(Challenge{"api", "https://a/.well-known/x", "invalid_token", "s", "d"}),
+            R"(Bearer realm="api", resource_metadata="https://a/.well-known/x", error="invalid_token", scope="s", )"
+            R"(error_description="d")");
+  // It stays, whatever else is long.
+  const std::string url(440, 'u'), part(600, 'p');
+  EXPECT_EQ(to_text(Challenge{part, url, "insufficient_scope", part, part}),
+            "Bearer resource_metadata=\"" + url + R"(", error="insufficient_scope")");
+  const std::string scope(kMaxGrantedScopeBytes, 's');
+  EXPECT_NE(to_text(Challenge{part, url, "insufficient_scope", scope, part}).find(scope), std::string::npos)
+      << "the longest of both fit";
+}
+
+TEST(ScopesToAskFor, LeaveOutOfflineAccess) {
+  EXPECT_EQ(scopes_to_ask_for("a offline_access b", "c"), "a b c");
+  EXPECT_EQ(scopes_to_ask_for("offline_access", "c"), "c");
 }
 
 TEST(ScopesToAskFor, AreGrantedTogetherWithNeeded) {

@@ -158,5 +158,27 @@ TEST(Origin, OfAnotherOrNoneIsForeign) {
   }
 }
 
+FieldSeen origin_of(std::string_view value) { return {1, true, value}; }
+
+TEST(Origins, MayCallWhereTheyAreNamed) {
+  const OriginRules rules{false, {"https://app.example.com"}}, any{true, {}}, none;
+  for (const OriginRules *one : {&rules, &any, &none}) {
+    EXPECT_TRUE(may_call(*one, {}, "", false, false)) << "a program's request has none";
+    EXPECT_TRUE(may_call(*one, origin_of("http://example.com"), "example.com", true, false)) << "a page's own server";
+    for (const char *bad : {"null", "", "https://app.example.com/", "https://app.example.com, https://b.example"}) {
+      EXPECT_FALSE(may_call(*one, origin_of(bad), "example.com", true, false)) << bad;
+    }
+    EXPECT_FALSE(may_call(*one, {2, true, "https://app.example.com"}, "example.com", true, false)) << "two";
+    EXPECT_FALSE(may_call(*one, {1, false, "https://app.example.com"}, "example.com", true, false)) << "another field";
+  }
+  EXPECT_TRUE(may_call(rules, origin_of("https://app.example.com"), "example.com", true, false));
+  EXPECT_FALSE(may_call(rules, origin_of("https://APP.example.com"), "example.com", true, false));
+  EXPECT_FALSE(may_call(rules, origin_of("https://b.example"), "example.com", true, false));
+  EXPECT_TRUE(may_call(any, origin_of("https://b.example"), "example.com", true, false));
+  EXPECT_FALSE(may_call(none, origin_of("https://b.example"), "example.com", true, false));
+  EXPECT_FALSE(may_call(none, origin_of("http://example.com"), "example.com", false, false))
+      << "a name that nobody has configured may have been bound anew";
+}
+
 }  // namespace
 }  // namespace keyward::test

@@ -14,8 +14,8 @@ TEST(CountedName, KeepsKindsPrincipalsAndZonesApart) {
   std::set<Digest> names;
   std::size_t made = 0;
   for (const DigestKey &secret : {kSecret, DigestKey{}}) {
-    for (const Counted kind :
-         {Counted::key, Counted::subject, Counted::address, Counted::failures, Counted::variable, Counted::repeat}) {
+    for (const Counted kind : {Counted::key, Counted::subject, Counted::address, Counted::failures, Counted::variable,
+                               Counted::repeat, Counted::tool}) {
       for (const std::string_view who : {"", "a", "ka", "b"}) {
         names.insert(counted_name(secret, kind, who));
         ++made;

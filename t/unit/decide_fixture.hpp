@@ -17,6 +17,8 @@ class FakePlace final : public Place {
  public:
   bool collect(Demand *demand) override {
     demand->has_scope_rules = has_scope_rules;
+    demand->uncovered = uncovered;
+    demand->tells_all_scopes = tells_all_scopes;
     demand->scopes = scopes.data();
     demand->scope_count = scopes.size();
     demand->requirements = requirements.data();
@@ -35,9 +37,10 @@ class FakePlace final : public Place {
   HeldPlaces *held_places() noexcept override { return held.get(); }
   Repeatable repeatable() noexcept override { return request; }
 
-  bool has_scope_rules = false, fails = false;
+  bool has_scope_rules = false, fails = false, tells_all_scopes = false;
+  Reason uncovered = Reason::method_not_covered;
   std::unique_ptr<HeldPlaces> held = std::make_unique<HeldPlaces>();
-  Repeatable request{"GET", "/"};
+  Repeatable request{"GET", "/", {}};
   std::vector<ScopeDemand> scopes;
   std::vector<RequirementDemand> requirements;
   std::vector<ConfiguredLimit> limits, failure_limits;
@@ -162,6 +165,7 @@ class DecideTest : public StoreTest {
     const bool shadow = outcome_.in_shadow;
     outcome_ = Outcome();
     outcome_.in_shadow = shadow;
+    outcome_.every_limit = tells_limits_ ? std::make_unique<std::vector<SeenLimit>>() : nullptr;
     const Resources with{policy_, formats_, reader_, zone_, principals_, tokens_, signatures_, issuers_, every_issuer_};
     const Case one{with, asked, place_, background_, *state_, outcome_};
     const Conclusion conclusion = decide(one);
@@ -198,6 +202,7 @@ class DecideTest : public StoreTest {
   Accepted accepted_;
   std::string address_ = "here", text_;
   bool preflight_ = false;
+  bool tells_limits_ = false;
   std::uint64_t now_ms_ = 1'000'003;
   std::unique_ptr<RequestState> state_ = std::make_unique<RequestState>();
   Outcome outcome_;

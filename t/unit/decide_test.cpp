@@ -459,14 +459,20 @@ TEST_F(DecideTest, TheSameRequestAgainAndAgain) {
   EXPECT_EQ(ask_anew(key), Reason::repeated_request);
   EXPECT_EQ(outcome_.retry_after_s, 60U);
   EXPECT_EQ(ask_anew(other), Reason::none) << "of another principal";
-  place_.request = {"POST", "/"};
+  place_.request = {"POST", "/", {}};
   EXPECT_EQ(ask_anew(key), Reason::none);
-  place_.request = {"GET", "/?a"};
+  place_.request = {"GET", "/?a", {}};
   EXPECT_EQ(ask_anew(key), Reason::none);
-  place_.request = {"GET", "/"};
+  place_.request = {"GET", "/", {}};
   EXPECT_EQ(ask_anew(key), Reason::repeated_request);
+  place_.request = {"GET", "/", "what is in it"};
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  EXPECT_EQ(ask_anew(key), Reason::repeated_request);
+  place_.request.content = "something else";
+  EXPECT_EQ(ask_anew(key), Reason::none);
   place_.limits = {limit_of(1, CountBy::key, 12), limit_of(2, CountBy::repeat)};
-  place_.request = {"GET", "/b"};
+  place_.request = {"GET", "/b", {}};
   EXPECT_EQ(ask_anew(key), Reason::none);
   EXPECT_EQ(ask_anew(key), Reason::rate_limited) << "the one that refuses is told";
   accepted_.anonymous = true;
@@ -475,6 +481,55 @@ TEST_F(DecideTest, TheSameRequestAgainAndAgain) {
   EXPECT_EQ(ask_anew(""), Reason::repeated_request);
   address_ = "there";
   EXPECT_EQ(ask_anew(""), Reason::none);
+}
+
+TEST_F(DecideTest, ByToolCountsAPrincipalForEachRule) {
+  const std::string key = a_key(), other = a_key();
+  put(record_of(key));
+  put(record_of(other, "key_b"));
+  place_.limits = {limit_of(1, CountBy::tool)};
+  place_.who = "tools/call:a";
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  EXPECT_EQ(ask_anew(key), Reason::rate_limited);
+  EXPECT_EQ(ask_anew(other), Reason::none) << "another principal";
+  place_.who = "tools/call:b";
+  EXPECT_EQ(ask_anew(key), Reason::none) << "another rule";
+  EXPECT_EQ(ask_anew(key), Reason::rate_limited);
+  accepted_.anonymous = true;
+  EXPECT_EQ(ask_anew(""), Reason::none);
+  EXPECT_EQ(ask_anew(""), Reason::rate_limited);
+  address_ = "there";
+  EXPECT_EQ(ask_anew(""), Reason::none) << "of nobody the address counts";
+  place_.who = "";
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(ask_anew(key), Reason::none) << "what has no rule";
+  }
+}
+
+TEST_F(DecideTest, ARefusalOfAMessageNamesAllThatItNeeds) {
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  record.scopes = {true, {"a:a", "c:c"}};
+  put(record);
+  const std::string_view first[] = {"a:a", "b:b"}, second[] = {"c:c", "d:d"}, third[] = {"b:b", "e:e"};
+  place_.has_scope_rules = true;
+  place_.scopes = {{false, first, 2}, {true, second, 2}, {false, third, 2}};
+  EXPECT_EQ(ask_anew(key), Reason::insufficient_scope);
+  EXPECT_EQ(outcome_.required_scope, "a:a b:b");
+  place_.tells_all_scopes = true;
+  EXPECT_EQ(ask_anew(key), Reason::insufficient_scope);
+  EXPECT_EQ(outcome_.required_scope, "a:a b:b e:e") << "each once, and none of those of which one is there";
+}
+
+TEST_F(DecideTest, WhatRulesSayAgainstAMessageHoldsForWhoeverAsks) {
+  const std::string key = a_key();
+  put(record_of(key));
+  place_.has_scope_rules = true;
+  place_.uncovered = Reason::not_accepted;
+  place_.limits = {limit_of(1)};
+  EXPECT_EQ(ask_anew(key), Reason::not_accepted);
+  EXPECT_EQ(ask_anew(key), Reason::not_accepted) << "nothing was charged";
+  EXPECT_EQ(ask_anew(""), Reason::missing_credential);
 }
 
 TEST_F(DecideTest, ADemandThatCannotBeCollectedRefuses) {
@@ -560,6 +615,39 @@ TEST_F(DecideTest, AKnownPrincipalThatIsRefusedIsToldItsLimitAndPaysNothing) {
   place_.has_scope_rules = false;
   EXPECT_EQ(ask_anew(key), Reason::none);
   EXPECT_EQ(outcome_.limit.state.remaining, 4U);
+}
+
+// For answers that tell of every limit, and for the names of those that refuse.
+TEST_F(DecideTest, EveryLimitIsListedWhereSomebodyAsksOrOneRefuses) {
+  const std::string key = a_key();
+  put(record_of(key));
+  place_.limits = {limit_of(5), limit_of(2, CountBy::key, 12), limit_of(9, CountBy::key, 13)};
+  place_.limits[0].name = "a";
+  place_.limits[1].name = "b";
+  place_.limits[2].name = "c";
+  const auto remaining = [&] {
+    std::string text;
+    for (const SeenLimit &limit : *outcome_.every_limit) {
+      text += std::string(limit.name) + std::to_string(limit.state.remaining) + (limit.state.admitted ? " " : "! ");
+    }
+    return text;
+  };
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  EXPECT_EQ(outcome_.every_limit, nullptr) << "nobody has asked";
+  tells_limits_ = true;
+  EXPECT_EQ(ask_anew(key), Reason::none);
+  EXPECT_EQ(remaining(), "a3 b0 c7 ");
+  for (const bool tells : {true, false}) {
+    tells_limits_ = tells;
+    EXPECT_EQ(ask_anew(key), Reason::rate_limited);
+    EXPECT_EQ(outcome_.limit.name, "b");
+    // As they stand once a has got back what was taken.
+    EXPECT_EQ(remaining(), "a3 b0! c7 ");
+  }
+  tells_limits_ = true;
+  place_.has_scope_rules = true;
+  EXPECT_EQ(ask_anew(key), Reason::method_not_covered);
+  EXPECT_EQ(remaining(), "a3 b0! c7 ");
 }
 
 TEST_F(DecideTest, UsesAreCountedOnceForARequest) {
@@ -663,6 +751,35 @@ TEST_F(DecideTokenTest, AGoodTokenIsNotAcceptedWhereOnlyKeysAre) {
   EXPECT_EQ(ask_anew(token_with(R"({"sub":"alice","exp":1699999000})")), Reason::expired_token);
 }
 
+TEST_F(DecideTokenTest, WhereAResourceIsNamedItIsTheAudienceOfIssuersWithoutOne) {
+  const std::vector<std::string> origin = {"https://a.example", "https://a.example/"};
+  IssuerList bound = every_issuer_;
+  bound.bind_to(origin, {&issuers_.all[0].rules});
+  EXPECT_FALSE(bound == every_issuer_) << "what is remembered of one must not pass by the other";
+  IssuerList same = every_issuer_;
+  same.bind_to(origin, {&issuers_.all[0].rules});
+  EXPECT_TRUE(bound == same);
+  const auto token_for = [](const std::string &audience) {
+    return token_with(R"({"sub":"alice","exp":1700003600)" + audience + "}");
+  };
+  const std::string without = token_for(""), other = token_for(R"(,"aud":"https://b.example")");
+  const std::string good = token_for(R"(,"aud":"https://a.example")"),
+                    slash = token_for(R"(,"aud":["x","https://a.example/"])");
+  for (int again = 0; again < 2; ++again) {
+    for (const std::string &token : {without, other, good, slash}) {
+      accepted_.issuers = &every_issuer_;
+      EXPECT_EQ(ask_anew(token), Reason::none);
+      accepted_.issuers = &bound;
+      EXPECT_EQ(ask_anew(token), token == good || token == slash ? Reason::none : Reason::invalid_token);
+    }
+  }
+  EXPECT_EQ(issuers_.all[0].rules.audiences, std::vector<std::string>());
+  issuers_.all[0].rules.audiences = {"https://b.example"};
+  IssuerList own = every_issuer_;
+  own.bind_to(origin, {&issuers_.all[0].rules});
+  EXPECT_TRUE(own == every_issuer_) << "its own audience holds everywhere";
+}
+
 TEST_F(DecideTokenTest, WithoutKeysOfItsIssuerItWaitsForThem) {
   issuers_.all[0].keys = nullptr;
   const std::string token = token_with(R"({"sub":"alice","exp":1700003600})");
@@ -732,7 +849,6 @@ TEST_F(DecideTest, WhatBeginsWithAPrefixIsAKeyAndTheRestMayBeOneThatOthersMade) 
 
 TEST_F(DecideTest, AFormlessCredentialIsToldByWhatIsAccepted) {
   EXPECT_EQ(ask("nonsense"), Reason::invalid_key);
-  EXPECT_EQ(ask("abc.def.ghi"), Reason::invalid_token) << "it was meant for one, though there is no issuer";
   accepted_.key = false;
   EXPECT_EQ(ask("nonsense"), Reason::invalid_token);
   accepted_.key_names = 2;
@@ -761,6 +877,19 @@ TEST_F(DecideTest, KeysAreAcceptedByTheNameOfTheirFormat) {
   EXPECT_EQ(ask_anew("test_" + std::string(32, 'b')), Reason::invalid_key) << "only a good key is told so";
   accepted_.key_names |= formats_.bit_of("test_");
   EXPECT_EQ(ask_anew(test), Reason::none);
+}
+
+TEST_F(DecideTest, NothingIsATokenWhereNobodyIssuesAny) {
+  const std::string text = "eyJh.eyJz.c2ln";
+  const Forms forms{&formats_, &every_issuer_, true};
+  EXPECT_EQ(Kind::none, classify(text, forms, accepted_).kind);
+  EXPECT_EQ(ask(text), Reason::invalid_key);
+  EXPECT_NE(std::string::npos, why_formless(text, forms).find("no keyward_issuer is configured"));
+  EXPECT_EQ(std::string::npos, why_formless("a word", forms).find("keyward_issuer"));
+  accepted_.key = false;
+  EXPECT_EQ(ask(text), Reason::invalid_token);
+  every_issuer_ = {0};
+  EXPECT_EQ(Kind::token, classify(text, forms, accepted_).kind);
 }
 
 TEST_F(DecideTest, ANameThatMayBeACredentialIsKnown) {

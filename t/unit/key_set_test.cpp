@@ -385,6 +385,27 @@ TEST(KeySet, TellsWhoSharesKeys) {
   EXPECT_FALSE(a.shares_keys_with(KeySet()));
 }
 
+// RFC 2104: a key is filled up with zeros to a block, and one that is longer is hashed first.
+TEST(KeySet, KnowsSecretsThatAreOneToAnHmac) {
+  const auto of = [](const std::string &secret) {
+    KeySet set;
+    KeyProblem problem = KeyProblem::none;
+    EXPECT_TRUE(parse_secret(to_base64url(secret), SecretForm::base64url, &set, &problem));
+    return set;
+  };
+  const std::string shorter(40, 'k'), zeros(8, '\0'), longer(100, 'l'), longest(200, 'm');
+  EXPECT_TRUE(of(shorter).shares_keys_with(of(shorter + zeros)));
+  EXPECT_TRUE(of(shorter + zeros).shares_keys_with(of(shorter)));
+  EXPECT_FALSE(of(shorter).shares_keys_with(of(zeros + shorter)));
+  EXPECT_FALSE(of(shorter).shares_keys_with(of(shorter + zeros + "x")));
+  EXPECT_TRUE(of(longer).shares_keys_with(of(longer + zeros)));  // by HS384
+  EXPECT_FALSE(of(longest).shares_keys_with(of(longest + zeros)));
+  EXPECT_TRUE(of(longest).shares_keys_with(of(std::string(view_of(sha256(longest))))));
+  EXPECT_FALSE(of(shorter).shares_keys_with(read(jwks({Signer::shared(KeyType::rsa).jwk()})).set));
+  // What was verified by one that is gone isn't good by the other: their ids differ.
+  EXPECT_FALSE(of(shorter).has(of(shorter + zeros).keys()[0].material->id()));
+}
+
 TEST(KeyFile, IsARegularFileWithinItsBound) {
   const std::string path = testing::TempDir() + "keyward_key_file_test";
   const auto write = [&path](const std::string &text) {

@@ -73,6 +73,20 @@ TEST(ExcessOf, Addresses) {
   EXPECT_EQ(Excess::addresses, keys::excess_of(result, caller));
 }
 
+TEST(ExcessOf, Concurrency) {
+  const auto in = [](std::uint32_t result, std::uint32_t caller) {
+    Principal one = may("a"), other = may("a");
+    one.concurrency = result;
+    other.concurrency = caller;
+    return keys::excess_of(one, other);
+  };
+  EXPECT_EQ(Excess::none, in(0, 0));
+  EXPECT_EQ(Excess::none, in(5, 0));
+  EXPECT_EQ(Excess::none, in(5, 5));
+  EXPECT_EQ(Excess::concurrency, in(6, 5));
+  EXPECT_EQ(Excess::concurrency, in(0, 5));
+}
+
 TEST(ExcessOf, Expiry) {
   Principal caller = may("a", {}, 1000);
   EXPECT_EQ(Excess::none, keys::excess_of(may("a", {}, 1000), caller));
@@ -108,6 +122,27 @@ TEST_F(KeysBound, ACallersAddressesAreItsKeys) {
   EXPECT_EQ(Result::done, create(caller, narrower).result);
   narrower.allow_from = networks({"192.0.2.7", "198.51.100.1"});
   EXPECT_EQ(Excess::addresses, create(caller, narrower).excess);
+}
+
+TEST_F(KeysBound, ACallersConcurrencyIsItsKeys) {
+  plan("wide", [](keys::PlanRequest *asked) { asked->concurrency = 5; });
+  subject("alice", [](keys::SubjectRequest *asked) { asked->plan = "wide"; });
+  auto asked = request("alice");
+  const Caller by_plan = key_caller(make(asked));
+  EXPECT_EQ(Result::done, create(by_plan, request()).result);
+  EXPECT_EQ(0U, created_.record.concurrency);
+  asked.concurrency = 2;
+  const auto id = make(asked);
+  const Caller own = key_caller(id);
+  EXPECT_EQ(Result::done, create(own, request()).result);
+  EXPECT_EQ(2U, created_.record.concurrency);
+  auto more = request();
+  more.concurrency = 1;  // only administrators write numbers down
+  EXPECT_EQ(Result::not_permitted, create(own, more).result);
+  const Caller administrator = key_caller(id, true);
+  EXPECT_EQ(Result::done, create(administrator, more).result);
+  more.concurrency = 3;
+  EXPECT_EQ(Excess::concurrency, create(administrator, more).excess);
 }
 
 TEST_F(KeysBound, ACallerThatHasEnded) {

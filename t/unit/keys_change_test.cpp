@@ -197,6 +197,37 @@ TEST_F(KeysChange, NarrowingByAddress) {
   EXPECT_TRUE(has_ended(key(old), kNow));
 }
 
+TEST_F(KeysChange, NarrowingByConcurrency) {
+  const auto old = make(request("alice")), id = rotate(old);
+  const auto set = [&](std::uint32_t most) {
+    EXPECT_EQ(Result::done, change(id, [most](auto *of) { of->concurrency = most; }).result);
+    return key(old).concurrency;
+  };
+  EXPECT_EQ(5U, set(5));
+  EXPECT_EQ(std::vector<std::string>{old}, changed_.also);
+  EXPECT_EQ(5U, set(9));
+  EXPECT_TRUE(changed_.also.empty());
+  EXPECT_EQ(5U, set(0));
+  EXPECT_EQ(2U, set(2));
+  EXPECT_EQ(Result::unchanged, change(id, [](auto *of) { of->concurrency = 2; }).result);
+  EXPECT_EQ(Result::invalid, change(id, [](auto *of) { of->concurrency = kMaxConcurrency + 1; }).result);
+}
+
+// Another plan of the successor's, which becomes the predecessor's where it is narrowed by scope: not with more at once.
+TEST_F(KeysChange, AnotherPlanGivesAPredecessorNoMorePlaces) {
+  plan("two", [](keys::PlanRequest *asked) { asked->concurrency = 2; });
+  plan("nine", [](keys::PlanRequest *asked) { asked->concurrency = 9; });
+  auto asked = request("alice");
+  asked.plan = "two";
+  const auto old = make(asked), id = rotate(old);
+  EXPECT_EQ(Result::done, change(id, [](auto *of) {
+                            of->plan = "nine";
+                            of->scopes = scopes({"a"});
+                          }).result);
+  EXPECT_EQ("nine", key(old).plan);
+  EXPECT_EQ(2U, key(old).concurrency);
+}
+
 TEST_F(KeysChange, APlanWithoutAccessIsOneForPredecessorsToo) {
   plan("closed", [](keys::PlanRequest *asked) { asked->no_access = true; });
   auto asked = request("alice");
@@ -224,6 +255,7 @@ TEST_F(KeysChange, WhatASubjectMayChangeOfItsKeys) {
   EXPECT_EQ(Result::not_permitted, of_self([](auto *of) { of->allow_from = ""; }));
   EXPECT_EQ(Result::not_permitted, of_self([](auto *of) { of->plan = "pro"; }));
   EXPECT_EQ(Result::not_permitted, of_self([](auto *of) { of->limits = limits({{1, 60}}); }));
+  EXPECT_EQ(Result::not_permitted, of_self([](auto *of) { of->concurrency = 1; }));
   EXPECT_EQ(Result::not_permitted, of_self([](auto *of) { of->scopes.emplace(); }));
   EXPECT_EQ(Result::not_permitted, of_self([](auto *of) { of->scopes = scopes({"a", "c"}); }));
   EXPECT_EQ(Result::not_permitted, of_self([](auto *of) { of->expires_at_s = kNow + 101; }));

@@ -197,10 +197,11 @@ TEST_F(KeysCreate, AStoreThatFails) {
   EXPECT_FALSE(answer.status.text.empty());
 }
 
-TEST_F(KeysCreate, AddressesAndMetaAreInherited) {
+TEST_F(KeysCreate, AddressesMetaAndConcurrencyAreInherited) {
   auto asked = request("alice");
   asked.allow_from = networks({"192.0.2.0/24"});
   asked.meta = R"({"a":1})";
+  asked.concurrency = 3;
   const auto id = make(asked);
   EXPECT_EQ(asked.allow_from, key(id).allow_from);
   keys::Rotated rotated;
@@ -210,6 +211,8 @@ TEST_F(KeysCreate, AddressesAndMetaAreInherited) {
             }));
   EXPECT_EQ(asked.allow_from, key(rotated.record.id).allow_from);
   EXPECT_EQ(asked.meta, key(rotated.record.id).meta);
+  EXPECT_EQ(3U, key(id).concurrency);
+  EXPECT_EQ(3U, key(rotated.record.id).concurrency);
 }
 
 TEST_F(KeysCreate, ASuccessorHasTheSameTerms) {

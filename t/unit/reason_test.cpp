@@ -78,6 +78,11 @@ const Expected kTable[] = {
     {Reason::too_many_concurrent, "too_many_concurrent", 429, "rate_limited", "rate limit exceeded", "", 429, 8,
      kClient},
     {Reason::address_not_allowed, "address_not_allowed", 403, "forbidden", "access denied", "", 403, 7, kClient},
+    {Reason::origin_refused, "origin_refused", 403, "forbidden", "access denied", "", 403, 7, kClient},
+    {Reason::list_unreadable, "list_unreadable", 502, "bad_gateway", "upstream answer can't be filtered", "", -32603,
+     14, kOurs},
+    {Reason::method_not_allowed, "method_not_allowed", 405, "method_not_allowed", "method not allowed", "", -32600, 12,
+      kClient},
     {Reason::too_many_keys, "too_many_keys", 403, "forbidden", "too many keys", "", 403, 7, kClient},
     {Reason::exceeds_caller, "exceeds_caller", 403, "forbidden", "exceeds the caller", "", 403, 7, kClient},
     {Reason::wrong_verifier, "wrong_verifier", 403, "forbidden", "wrong code verifier", "", 403, 7, kClient},
@@ -140,8 +145,9 @@ TEST(ReasonTable, IsFoundByName) {
 }
 
 TEST(ReasonTable, KnowsItsCodes) {
-  for (const char *code : {"unauthorized", "invalid_request", "payment_required", "forbidden", "rate_limited",
-                           "unavailable", "not_found", "conflict", "payload_too_large", "internal_error"}) {
+  for (const char *code :
+       {"unauthorized", "invalid_request", "payment_required", "forbidden", "rate_limited", "unavailable", "not_found",
+        "conflict", "payload_too_large", "internal_error", "bad_gateway", "method_not_allowed"}) {
     EXPECT_TRUE(is_reason_code(code)) << code;
   }
   for (const char *code : {"", "busy", "Unauthorized", "forbidden "}) {

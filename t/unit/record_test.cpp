@@ -69,6 +69,7 @@ KeyRecord bound_key() {
               parse_network("2001:db8::7", &networks[1], &error));
   EXPECT_TRUE(pack_networks(networks, &record.allow_from));
   record.meta = R"({"team":"a","n":[1,{}]})";
+  record.concurrency = 7;
   return record;
 }
 
@@ -84,6 +85,7 @@ void expect_equal(const KeyRecord &a, const KeyRecord &b) {
   EXPECT_EQ(a.locator_kind, b.locator_kind);
   EXPECT_EQ(a.allow_from, b.allow_from);
   EXPECT_EQ(a.meta, b.meta);
+  EXPECT_EQ(a.concurrency, b.concurrency);
 }
 
 bool decodes(const KeyRecord &record) {
@@ -186,6 +188,23 @@ TEST(KeyRecord, WhoSuspendedItIsReadBack) {
   EXPECT_FALSE(decode(active, &view));
 }
 
+TEST(KeyRecord, WithItsOwnConcurrencyIsReadBack) {
+  const auto with = [](std::uint32_t most) {
+    KeyRecord record = full_key();
+    record.concurrency = most;
+    return record;
+  };
+  EXPECT_TRUE(decodes(with(1)));
+  EXPECT_TRUE(decodes(with(kMaxConcurrency)));
+  EXPECT_EQ(2, encode(with(1))[0]);
+  EXPECT_EQ(1, encode(with(0))[0]);
+  EXPECT_FALSE(decodes(with(kMaxConcurrency + 1)));
+  KeyView view;
+  std::string content = encode(with(1));
+  content[content.size() - 4] = 0;  // what is written as no field
+  EXPECT_FALSE(decode(content, &view));
+}
+
 // Records that need nothing new are written as they always were, so that older programs go on reading them.
 TEST(KeyRecord, IsOfTheFirstVersionWhereThatHasRoom) {
   EXPECT_EQ(1, encode(full_key())[0]);
@@ -247,6 +266,7 @@ TEST(KeyRecord, LeavesNothingInAViewThatIsUsedAgain) {
   ASSERT_TRUE(decode(second, &view));
   EXPECT_TRUE(view.allow_from.empty());
   EXPECT_TRUE(view.meta.empty());
+  EXPECT_EQ(0U, view.concurrency);
   EXPECT_EQ(LocatorKind::sha256, view.locator_kind);
   EXPECT_EQ(kHash, view.verifier);
 }
@@ -348,6 +368,7 @@ TEST(KeyRecord, RefusesEveryTruncationAndWhatFollows) {
   by_sha256.locator_kind = LocatorKind::sha256;
   KeyRecord by_address = bound_key();
   by_address.meta.clear();
+  by_address.concurrency = 0;
   for (const std::string &content : {encode(full_key()), encode(by_sha256), encode(by_address)}) {
     for (std::size_t length = 0; length < content.size(); ++length) {
       // In a buffer of just that length, so that a sanitizer sees a read behind it.

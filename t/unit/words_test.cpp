@@ -22,6 +22,21 @@ TEST(NearWords, DifferByOneSlipAtMost) {
   EXPECT_FALSE(is_near("ab", "cd"));
 }
 
+TEST(SplitElements, HasNoEmptyOnes) {
+  std::vector<std::string_view> elements;
+  EXPECT_FALSE(split_elements("", &elements));
+  EXPECT_TRUE(elements.empty());
+  EXPECT_FALSE(split_elements("a", &elements));
+  EXPECT_EQ((std::vector<std::string_view>{"a"}), elements);
+  EXPECT_FALSE(split_elements("a,b c,d", &elements));
+  EXPECT_EQ((std::vector<std::string_view>{"a", "b c", "d"}), elements);
+  for (const char *list : {",", "a,", ",a", "a,,b", ",,"}) {
+    const Wrong wrong = split_elements(list, &elements);
+    ASSERT_TRUE(wrong) << list;
+    EXPECT_NE(wrong->find(quoted(list) + " has a comma too many"), std::string::npos) << *wrong;
+  }
+}
+
 TEST(MeantParameter, IsNamedAsItHasToBeWritten) {
   EXPECT_EQ(meant_parameter("method=GET", {"methods", "match"}), "methods=GET");
   EXPECT_EQ(meant_parameter("Macth=any", {"methods", "match"}), "match=any");

@@ -4,11 +4,12 @@
 #include "decide/decide.hpp"
 #include "ngx/access/decision.hpp"
 #include "ngx/access/refusal_log.hpp"
+#include "ngx/access/refuse.hpp"
 #include "ngx/nginx/header_list.hpp"
+#include "ngx/request/body.hpp"
 #include "ngx/request/identity.hpp"
 #include "ngx/request/overrides.hpp"
 #include "ngx/request/query_credential.hpp"
-#include "ngx/request/refuse.hpp"
 #include "ngx/request/request.hpp"
 #include "ngx/request/request_start.hpp"
 #include "ngx/worker/worker.hpp"
@@ -208,6 +209,25 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
   return rc;
 }
 
+ngx_int_t refuse_while_reading(RequestContext *ctx) noexcept {
+  ctx->outcome.reason = Reason::body_too_large;
+  end_connection_after(ctx->r);
+  if (Worker *own = worker()) {
+    own->zone.count_decision(static_cast<std::uint8_t>(ctx->outcome.reason));
+    log_refusal(*own, ctx, "refused");
+  }
+  return refuse(ctx, ctx->outcome.reason);
+}
+
+void answer_preflight(RequestContext *ctx) noexcept {
+  if (Worker *own = worker()) {
+    own->zone.count_decision(static_cast<std::uint8_t>(Reason::none));
+  }
+  ctx->outcome.decision = Decision::allowed;
+  ctx->outcome.kind = Kind::anonymous;
+  ngx_http_finalize_request(ctx->r, NGX_HTTP_NO_CONTENT);
+}
+
 ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
   if (r == r->main) {
     return begin_location(r);
@@ -253,7 +273,7 @@ ngx_int_t on_precontent(ngx_http_request_t *r) noexcept {
   }
   RequestContext *ctx = current_context(r);
   if (ctx != nullptr && ctx->outcome.decision == Decision::refused) {
-    ctx->refused.passed_otherwise = true;
+    pass_otherwise(ctx);
   }
   return NGX_DECLINED;
 }

@@ -5,6 +5,8 @@
 
 namespace keyward {
 
+struct RequestContext;
+
 // Post-read phase: nothing has been able to read or keep a field by then.
 ngx_int_t on_post_read(ngx_http_request_t *r) noexcept;
 // The rewrite phases, the first there: takes out what an earlier location told of its principal, and starts a request
@@ -20,5 +22,11 @@ ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept;
 ngx_int_t on_precontent(ngx_http_request_t *r) noexcept;
 // Content phase, before nginx's own handlers: keeps an error page from being the very thing that was refused.
 ngx_int_t on_content(ngx_http_request_t *r) noexcept;
+
+// Within the access phase of an MCP location: a body that turned out too large while the request waited for the rest of
+// it. Answers with the refusal's status, which nginx ends the request with.
+ngx_int_t refuse_while_reading(RequestContext *ctx) noexcept;
+// Ends the request with 204, to which the filters add what a browser asks for. The request may be gone when it returns.
+void answer_preflight(RequestContext *ctx) noexcept;
 
 }  // namespace keyward

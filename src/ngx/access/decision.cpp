@@ -2,14 +2,16 @@
 #include "ngx/access/decision.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "api/route.hpp"
 #include "decide/decide.hpp"
+#include "ngx/access/message_step.hpp"
+#include "ngx/access/place.hpp"
 #include "ngx/nginx/header_list.hpp"
 #include "ngx/request/cookie.hpp"
 #include "ngx/request/credential.hpp"
-#include "ngx/request/held.hpp"
 #include "ngx/request/read_variables.hpp"
 #include "ngx/worker/worker.hpp"
 
@@ -55,141 +57,6 @@ std::string_view address_of(ngx_connection_t *c) noexcept {
       return {};
   }
 }
-
-// A location's rules about scopes and limits, with their variables computed for one request.
-class LocationPlace : public Place {
- public:
-  LocationPlace(ngx_http_request_t *r, const LocationConfiguration &location) noexcept : r_(r), location_(location) {}
-
-  bool collect(Demand *demand) override {
-    return (!location_.scopes || collect_scopes(*location_.scopes, demand)) &&
-           (!location_.limits || collect_limits(*location_.limits, &demand->limits));
-  }
-
-  HeldPlaces *held_places() noexcept override { return held_places_of(r_); }
-  Repeatable repeatable() noexcept override { return {view(r_->method_name), view(r_->unparsed_uri)}; }
-  ngx_http_request_t *request() const noexcept { return r_; }
-  const LocationConfiguration &location() const noexcept { return location_; }
-
-  void collect_failure_limits(LimitDemands *limits) noexcept override {
-    if (!location_.limits) {
-      return;
-    }
-    for (const LimitRule &rule : *location_.limits) {
-      if (rule.by == CountBy::failures && applies(rule.methods, r_->method)) {
-        *limits->push() = {&rule, rule.cost, {}};
-      }
-    }
-  }
-
- private:
-  bool collect_scopes(const std::vector<ScopeRule> &rules, Demand *demand) noexcept {
-    demand->has_scope_rules = !rules.empty();
-    auto *scopes = reinterpret_cast<ScopeDemand *>(few_);
-    if (rules.size() > kFew) {
-      scopes = static_cast<ScopeDemand *>(ngx_palloc(r_->pool, rules.size() * sizeof(ScopeDemand)));
-      if (scopes == nullptr) {
-        return false;
-      }
-    }
-    demand->scopes = scopes;
-    for (const ScopeRule &rule : rules) {
-      if (!applies(rule.methods, r_->method)) {
-        continue;
-      }
-      const std::string_view *texts = rule.values.empty() ? rule.scopes.data() : compute(rule);
-      if (texts == nullptr) {
-        return false;
-      }
-      new (&scopes[demand->scope_count++]) ScopeDemand{rule.any, texts, rule.scopes.size()};
-    }
-    return true;
-  }
-
-  // What a variable makes no scope is an empty text; nullptr: memory was refused.
-  const std::string_view *compute(const ScopeRule &rule) noexcept {
-    auto *texts = static_cast<std::string_view *>(ngx_palloc(r_->pool, rule.scopes.size() * sizeof(std::string_view)));
-    if (texts == nullptr) {
-      return nullptr;
-    }
-    for (std::size_t i = 0; i < rule.scopes.size(); ++i) {
-      texts[i] = rule.scopes[i];
-      ngx_str_t text;
-      if (rule.values[i] != nullptr) {
-        const bool is_good = ngx_http_complex_value(r_, rule.values[i], &text) == NGX_OK && is_scope(view(text));
-        texts[i] = is_good ? view(text) : std::string_view();
-      }
-    }
-    return texts;
-  }
-
-  bool collect_limits(const std::vector<LimitRule> &rules, LimitDemands *limits) noexcept {
-    for (const LimitRule &rule : rules) {
-      if (rule.by == CountBy::failures || !applies(rule.methods, r_->method)) {
-        continue;
-      }
-      LimitDemand *limit = limits->push();
-      *limit = {&rule, rule.cost, {}};
-      ngx_str_t who;
-      if (rule.by == CountBy::variable) {
-        if (ngx_http_complex_value(r_, rule.variable, &who) != NGX_OK) {
-          return false;
-        }
-        limit->who = view(who);
-      }
-    }
-    return true;
-  }
-
-  static constexpr std::size_t kFew = 8;
-
-  ngx_http_request_t *r_;
-  const LocationConfiguration &location_;
-  alignas(ScopeDemand) unsigned char few_[kFew * sizeof(ScopeDemand)];  // not initialised
-};
-
-// Where rules have variables in them: only there are requirements.
-class VariablePlace final : public LocationPlace {
- public:
-  using LocationPlace::LocationPlace;
-
-  bool collect(Demand *demand) override {
-    return LocationPlace::collect(demand) &&
-           (!location().requirements || collect_requirements(*location().requirements, demand));
-  }
-
- private:
-  bool collect_requirements(const std::vector<RequireRule> &rules, Demand *demand) noexcept {
-    auto *requirements =
-        static_cast<RequirementDemand *>(ngx_palloc(request()->pool, rules.size() * sizeof(RequirementDemand)));
-    if (requirements == nullptr) {
-      return false;
-    }
-    for (const RequireRule &rule : rules) {
-      const std::string_view *values = compute(rule);
-      if (values == nullptr) {
-        return false;
-      }
-      new (&requirements[demand->requirement_count++]) RequirementDemand{values, rule.values.size(), rule.reason};
-    }
-    demand->requirements = requirements;
-    return true;
-  }
-
-  // nullptr: memory was refused.
-  const std::string_view *compute(const RequireRule &rule) noexcept {
-    ngx_http_request_t *r = request();
-    auto *values = static_cast<std::string_view *>(ngx_palloc(r->pool, rule.values.size() * sizeof(std::string_view)));
-    for (std::size_t i = 0; values != nullptr && i < rule.values.size(); ++i) {
-      ngx_str_t text;
-      if (ngx_http_complex_value(r, rule.values[i], &text) != NGX_OK) {
-        return nullptr;
-      }
-      values[i] = view(text);
-    }
-    return values;
-  }
-};
 
 // What one worker has, as the core sees it.
 class WorkerIssuers final : public TokenIssuers {
@@ -269,22 +136,10 @@ class Deciding {
   Outcome *outcome_;
 };
 
-// Whether it asks the keys API to activate the key that it brings.
-bool activates(const ApiRules &api, ngx_http_request_t *r) noexcept {
-  const api::Route route = api::find_route(view(r->method_name), path_below(api, view(r->uri)), api.shape.is_admin);
-  return route.operation == api::Operation::activate;
-}
-
-Conclusion decide_at(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Place &place) {
+Conclusion decide_with(Worker &worker, RequestContext *ctx, const Accepted &accepted, const Credential &presented,
+                       bool preflight, Place &place) {
   ngx_http_request_t *r = ctx->r;
-  const Acceptance &accepted = acceptance_for(location.acceptances, r->method);
-  Question asked{accepted,
-                 find_presented(worker, ctx, location, accepted),
-                 accepted.preflight && ctx->credential.source == nullptr && is_preflight(r),
-                 address_of(r->connection),
-                 ngx_time(),
-                 ngx_current_msec};
-  asked.accepted.pending = location.api != nullptr && activates(*location.api, r);
+  const Question asked{accepted, presented, preflight, address_of(r->connection), ngx_time(), ngx_current_msec};
   const MainConfiguration &main = worker.configuration;
   const WorkerIssuers issuers(worker);
   const Resources with{main.policy,       main.formats,      main.store.empty() ? nullptr : &worker.store(),
@@ -299,20 +154,75 @@ Conclusion decide_at(Worker &worker, RequestContext *ctx, const LocationConfigur
   return conclusion;
 }
 
+Conclusion decide_at(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Place &place) {
+  ngx_http_request_t *r = ctx->r;
+  const Acceptance &accepted = acceptance_for(location.acceptances, r->method);
+  const Credential presented = find_presented(worker, ctx, location, accepted);
+  const bool preflight = accepted.preflight && ctx->credential.source == nullptr && is_preflight(r);
+  return decide_with(worker, ctx, accepted, presented, preflight, place);
+}
+
+// Whether it asks the keys API to activate the key that it brings.
+bool activates(const ApiRules &api, ngx_http_request_t *r) noexcept {
+  const api::Route route = api::find_route(view(r->method_name), path_below(api, view(r->uri)), api.shape.is_admin);
+  return route.operation == api::Operation::activate;
+}
+
+// Of a location that serves the keys API: the one place that takes a pending key.
+Conclusion decide_call(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Place &place) {
+  ngx_http_request_t *r = ctx->r;
+  Accepted accepted = acceptance_for(location.acceptances, r->method);
+  accepted.pending = activates(*location.api, r);
+  const Credential presented = find_presented(worker, ctx, location, accepted);
+  const bool preflight = accepted.preflight && ctx->credential.source == nullptr && is_preflight(r);
+  return decide_with(worker, ctx, accepted, presented, preflight, place);
+}
+
+// By its body, which is read first. Where the conclusion has no value, the request may be gone.
+Conclusion decide_message(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) {
+  ngx_http_request_t *r = ctx->r;
+  Accepted accepted = acceptance_for(location.acceptances, r->method);
+  const Credential presented = find_presented(worker, ctx, location, accepted);
+  const MessageLook look = look_at_message(ctx, location, presented, accepted.anonymous);
+  if (look.conclusion != Reason::none) {
+    if (look.conclusion) {
+      ctx->outcome.reason = *look.conclusion;
+      worker.zone.count_decision(static_cast<std::uint8_t>(*look.conclusion));
+    }
+    return look.conclusion;
+  }
+  accepted.anonymous = look.open;
+  const Deciding deciding(&ctx->outcome);
+  std::optional<DecisionReads> reads;
+  if (location.reads_variables) {
+    reads.emplace(r, main_configuration(r).derived_variables);
+  }
+  MessagePlace place(r, location, *ctx->message, look.has_judgement ? &look.judgement : nullptr);
+  return decide_with(worker, ctx, accepted, presented, look.is_preflight, place);
+}
+
 }  // namespace
 
 Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Mode mode) {
   ctx->begin_decision(location, mode == Mode::shadow);
+  if (location.tells_limits) {
+    ctx->outcome.every_limit = std::make_unique<std::vector<SeenLimit>>();
+  }
   ngx_http_request_t *r = ctx->r;
-  const Deciding deciding(&ctx->outcome);
-  if (!location.reads_variables) {
+  if (location.is_plain) {
+    const Deciding deciding(&ctx->outcome);
     LocationPlace place(r, location);
     return decide_at(worker, ctx, location, place);
   }
+  if (location.mcp_terms != nullptr) {
+    return decide_message(worker, ctx, location);
+  }
+  const Deciding deciding(&ctx->outcome);
   // Of the request's own configuration, after which its array of variables was made.
   const DecisionReads reads(r, main_configuration(r).derived_variables);
   VariablePlace place(r, location);
-  return decide_at(worker, ctx, location, place);
+  return location.api != nullptr ? decide_call(worker, ctx, location, place)
+                                 : decide_at(worker, ctx, location, place);
 }
 
 }  // namespace keyward

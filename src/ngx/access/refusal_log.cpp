@@ -8,6 +8,7 @@
 #include "base/quote.hpp"
 #include "base/text_rules.hpp"
 #include "jwt/explain.hpp"
+#include "ngx/request/message.hpp"
 
 namespace keyward {
 namespace {
@@ -67,8 +68,33 @@ std::string cause_by_form(const Worker &worker, const RequestContext *ctx) {
                                     : missing;
 }
 
+// Why a message is refused as such, whoever sent it.
+std::string cause_of_message(const MessageState &message) {
+  if (message.problem != nullptr) {
+    return message.problem;
+  }
+  switch (message.call.fault) {
+    case mcp::Fault::no_version:
+      return "its params._meta has no version, which MCP-Protocol-Version says it has";
+    case mcp::Fault::field_differs:
+      return "its header fields don't say what its body says";
+    case mcp::Fault::none:
+      return "a request of this method has no body, or one message asks for too much at once";
+    case mcp::Fault::not_json:
+    case mcp::Fault::no_message:
+      break;
+  }
+  return "its body is encoded, or in another charset than UTF-8";
+}
+
 // What would help whoever reads it: which field was no credential, or how long one was.
 std::string cause_of(const Worker &worker, const RequestContext *ctx) {
+  if (ctx->message != nullptr && ctx->outcome.reason == Reason::invalid_message) {
+    return cause_of_message(*ctx->message);
+  }
+  if (ctx->message != nullptr && ctx->outcome.reason == Reason::body_too_large) {
+    return "\"body=\" of keyward_mcp is " + std::to_string(ctx->message->body.most);
+  }
   if (ctx->outcome.reason == Reason::credential_too_large) {
     return "it has " + std::to_string(ctx->credential.text.size()) + " bytes, and keyward_max_credential is " +
            std::to_string(*ctx->location->max_credential);

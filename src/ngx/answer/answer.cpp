@@ -67,10 +67,12 @@ bool add_limit_fields(RequestContext *ctx) {
       return false;
     }
   }
-  if (style.names == LimitHeaders::ietf || style.names == LimitHeaders::both) {
+  if (style.tells_every_limit() && ctx->outcome.every_limit) {
     clear_answer_fields(r, {"ratelimit-policy", "ratelimit"});
-    if (!add_answer_field(r, "RateLimit-Policy", copy(r->pool, policy_field(ctx->outcome.limit))) ||
-        !add_answer_field(r, "RateLimit", copy(r->pool, state_field(ctx->outcome.limit, reset_s)))) {
+    const std::vector<SeenLimit> &all = *ctx->outcome.every_limit;
+    const std::string state = state_field(all, ngx_current_msec, ngx_time());
+    if (!add_answer_field(r, "RateLimit-Policy", copy(r->pool, policy_field(all))) ||
+        !add_answer_field(r, "RateLimit", copy(r->pool, state))) {
       return false;
     }
   }
@@ -103,7 +105,7 @@ bool add_refusal_fields(RequestContext *ctx) {
     return false;
   }
   // error_page may have made it another status, to which the refusal's fields don't belong.
-  if (r->headers_out.status != refusal.status) {
+  if (r->headers_out.status != refusal.status && !is_refusal_page(ctx)) {
     return true;
   }
   // Basic asks behind Bearer, and not where auth_basic asks already.
@@ -150,6 +152,12 @@ bool confirm_websocket(RequestContext *ctx) noexcept {
 
 }  // namespace
 
+bool is_refusal_page(const RequestContext *ctx) noexcept {
+  const Refused &refused = ctx->refused;
+  const bool is_answer = refused.refusal.is_final || ctx->r->headers_out.status == refused.refusal.status;
+  return ctx->refused_for_good() && !refused.answered_elsewhere && current_context(ctx->r) == ctx && is_answer;
+}
+
 bool add_answer_fields(RequestContext *ctx) noexcept {
   return guarded(false, [&] {
     if (ctx->outcome.decision == Decision::shadow || ctx->outcome.decision == Decision::none ||
@@ -172,7 +180,7 @@ bool add_answer_fields(RequestContext *ctx) noexcept {
   });
 }
 
-std::uint64_t reset_at_s(const TightestLimit &limit) noexcept {
+std::uint64_t reset_at_s(const SeenLimit &limit) noexcept {
   const ngx_time_t *now = ngx_timeofday();
   return limit.reset_at_s(ngx_current_msec, static_cast<std::uint64_t>(now->sec) * 1000 + now->msec);
 }

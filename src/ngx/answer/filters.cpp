@@ -3,12 +3,15 @@
 #include "ngx/answer/filters.hpp"
 
 #include "ngx/answer/answer.hpp"
+#include "ngx/answer/cors.hpp"
+#include "ngx/request/body.hpp"
 #include "ngx/request/request.hpp"
 
 namespace keyward {
 namespace {
 
 ngx_http_output_header_filter_pt next_header_filter;
+ngx_http_output_header_filter_pt next_last_header_filter;
 ngx_http_output_body_filter_pt next_body_filter;
 
 // The context of a main request's answer; nullptr for what isn't ours. After a redirect that led out of our hands it is
@@ -21,11 +24,23 @@ RequestContext *answering_context(ngx_http_request_t *r) noexcept {
   return ctx == nullptr && (r->internal || r->filter_finalize) ? find_context(r) : ctx;
 }
 
-// Whether this is nginx's own page about our refusal: the request has gone nowhere since (a redirect clears nginx's
-// pointer to the context), and the status is ours.
-bool is_our_page(ngx_http_request_t *r, const RequestContext *ctx) noexcept {
-  return ctx->refused_for_good() && !ctx->refused.answered_elsewhere && current_context(r) == ctx &&
-         r->headers_out.status == ctx->refused.refusal.status;
+// Instead of nginx's page.
+void put_refusal(ngx_http_request_t *r, RequestContext *ctx) noexcept {
+  const Refusal &refusal = ctx->refused.refusal;
+  r->headers_out.content_type = borrow(refusal.content_type);
+  r->headers_out.content_type_len = refusal.content_type.size();
+  r->headers_out.content_type_lowcase = nullptr;
+  r->headers_out.charset.len = 0;
+  ctx->answer.shown_status = refusal.shown_status;
+  ngx_http_clear_content_length(r);
+  if (refusal.is_fields_only) {
+    r->header_only = 1;
+    // gRPC has no length in such an answer; HTTP/1 wants to be told that nothing follows.
+    r->headers_out.content_length_n = r->http_version < NGX_HTTP_VERSION_20 ? 0 : -1;
+    return;
+  }
+  ctx->answer.body_replaced = true;
+  r->headers_out.content_length_n = static_cast<off_t>(refusal.body.size());
 }
 
 ngx_int_t on_header(ngx_http_request_t *r) noexcept {
@@ -36,17 +51,21 @@ ngx_int_t on_header(ngx_http_request_t *r) noexcept {
   if (!add_answer_fields(ctx)) {
     return NGX_ERROR;
   }
-  const Refusal &refusal = ctx->refused.refusal;
-  if (is_our_page(r, ctx) && !refusal.body.empty()) {
-    ctx->answer.body_replaced = true;
-    r->headers_out.content_type = borrow(refusal.content_type);
-    r->headers_out.content_type_len = refusal.content_type.size();
-    r->headers_out.content_type_lowcase = nullptr;
-    r->headers_out.charset.len = 0;
-    ngx_http_clear_content_length(r);
-    r->headers_out.content_length_n = static_cast<off_t>(refusal.body.size());
+  if (is_refusal_page(ctx) && !ctx->refused.refusal.content_type.empty()) {
+    put_refusal(r, ctx);
   }
   return next_header_filter(r);
+}
+
+// The last of header filters that look at a status. Those before saw the refusal's: to them a 200 would be a backend's
+// answer, which may be kept, cut, added to and compared with what a client has.
+ngx_int_t on_last_header(ngx_http_request_t *r) noexcept {
+  const RequestContext *ctx = current_context(r);
+  if (ctx != nullptr && ctx->answer.shown_status != 0 && r == r->main) {
+    r->headers_out.status = ctx->answer.shown_status;
+    r->err_status = ctx->answer.shown_status;  // for logs
+  }
+  return next_last_header_filter(r);
 }
 
 ngx_int_t on_body(ngx_http_request_t *r, ngx_chain_t *in) noexcept {
@@ -79,11 +98,21 @@ ngx_int_t on_body(ngx_http_request_t *r, ngx_chain_t *in) noexcept {
 
 }  // namespace
 
-ngx_int_t install_filters(ngx_conf_t * /*cf*/) noexcept {
+ngx_int_t install_filters(ngx_conf_t *cf) noexcept {
+  if (main_configuration(cf)->has_mcp) {
+    install_body_filter();
+    install_cors_filter();
+  }
   next_header_filter = ngx_http_top_header_filter;
   ngx_http_top_header_filter = on_header;
   next_body_filter = ngx_http_top_body_filter;
   ngx_http_top_body_filter = on_body;
+  return NGX_OK;
+}
+
+ngx_int_t install_last_filter(ngx_conf_t * /*cf*/) noexcept {
+  next_last_header_filter = ngx_http_top_header_filter;
+  ngx_http_top_header_filter = on_last_header;
   return NGX_OK;
 }
 

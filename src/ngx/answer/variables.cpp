@@ -3,9 +3,11 @@
 #include "ngx/answer/variables.hpp"
 
 #include "base/digits.hpp"
+#include "base/percent_text.hpp"
 #include "ngx/access/early_read.hpp"
 #include "ngx/answer/answer.hpp"
 #include "ngx/request/basic_user.hpp"
+#include "ngx/request/message.hpp"
 #include "ngx/request/request.hpp"
 
 namespace keyward {
@@ -22,7 +24,10 @@ enum class Variable : std::uintptr_t {
   issuer,
   limit,
   remaining,
-  reset
+  reset,
+  mcp_method,
+  mcp_tool,
+  mcp_version
 };
 
 struct Definition {
@@ -36,7 +41,8 @@ constexpr Definition kVariables[] = {
     {"keyward_subject", Variable::subject},   {"keyward_plan", Variable::plan},
     {"keyward_scopes", Variable::scopes},     {"keyward_issuer", Variable::issuer},
     {"keyward_limit", Variable::limit},       {"keyward_remaining", Variable::remaining},
-    {"keyward_reset", Variable::reset},
+    {"keyward_reset", Variable::reset},       {"keyward_mcp_method", Variable::mcp_method},
+    {"keyward_mcp_tool", Variable::mcp_tool}, {"keyward_mcp_version", Variable::mcp_version},
 };
 
 constexpr std::string_view kClaim = "keyward_claim_";
@@ -81,6 +87,31 @@ ngx_int_t give(ngx_http_request_t *r, ngx_http_variable_value_t *value, std::uin
   return give(r, value, {begin, static_cast<std::size_t>(end - begin)});
 }
 
+// Clients choose it, and configurations put it into fields: control characters are percent-encoded.
+ngx_int_t give_of_others(ngx_http_request_t *r, ngx_http_variable_value_t *value, std::string_view text) noexcept {
+  if (!needs_percent(text)) {
+    return give(r, value, text);
+  }
+  return guarded(static_cast<ngx_int_t>(NGX_ERROR), [&] {
+    std::string encoded;
+    append_percent(text, false, &encoded);
+    return give(r, value, encoded);
+  });
+}
+
+ngx_int_t give_of_message(ngx_http_request_t *r, ngx_http_variable_value_t *value, Variable variable,
+                          const MessageState &state) noexcept {
+  switch (variable) {
+    case Variable::mcp_method:
+      return give_of_others(r, value, state.call.method);
+    case Variable::mcp_tool:
+      return state.message.method() == mcp::Method::tools_call ? give_of_others(r, value, state.call.name)
+                                                               : empty(value);
+    default:
+      return give_of_others(r, value, version_of(state));
+  }
+}
+
 ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data) noexcept {
   const auto variable = static_cast<Variable>(data);
   const RequestContext *ctx = speaking_context(r);
@@ -115,6 +146,10 @@ ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, 
       return named != nullptr ? give(r, value, named->grants.text()) : empty(value);
     case Variable::issuer:
       return named != nullptr ? give(r, value, named->issuer) : empty(value);
+    case Variable::mcp_method:
+    case Variable::mcp_tool:
+    case Variable::mcp_version:
+      return ctx->message != nullptr ? give_of_message(r, value, variable, *ctx->message) : empty(value);
   }
   return empty(value);
 }

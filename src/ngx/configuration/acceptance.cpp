@@ -14,6 +14,14 @@ void add_once(std::size_t issuer, IssuerList *list) {
   }
 }
 
+std::vector<const jwt::Issuer *> rules_of(const MainConfiguration &main) {
+  std::vector<const jwt::Issuer *> rules;
+  for (const auto &issuer : main.issuers) {
+    rules.push_back(&issuer->rules);
+  }
+  return rules;
+}
+
 const IssuerList *keep(MainConfiguration *main, IssuerList list) {
   for (const auto &known : main->issuer_lists) {
     if (*known == list) {
@@ -26,7 +34,8 @@ const IssuerList *keep(MainConfiguration *main, IssuerList list) {
 
 // What the rules whose methods satisfy `counts` accept together.
 template <typename Counts>
-Acceptance sum(MainConfiguration *main, const std::vector<AcceptRule> &rules, Counts &&counts) {
+Acceptance sum(MainConfiguration *main, const std::vector<AcceptRule> &rules, const ProtectedResource *resource,
+               Counts &&counts) {
   Acceptance total;
   IssuerList list;
   bool tokens = false;
@@ -51,6 +60,9 @@ Acceptance sum(MainConfiguration *main, const std::vector<AcceptRule> &rules, Co
     }
   }
   total.key_names = total.key ? 0 : total.key_names;
+  if (resource != nullptr) {
+    list.bind_to(resource->audiences, rules_of(*main));
+  }
   total.issuers = tokens ? keep(main, std::move(list)) : nullptr;
   return total;
 }
@@ -62,7 +74,8 @@ bool is_same(const Acceptance &a, const Acceptance &b) noexcept {
 
 }  // namespace
 
-std::vector<Acceptance> work_out(MainConfiguration *main, const std::vector<AcceptRule> &rules) {
+std::vector<Acceptance> work_out(MainConfiguration *main, const std::vector<AcceptRule> &rules,
+                                 const ProtectedResource *resource) {
   Methods named = 0;
   for (const AcceptRule &rule : rules) {
     named |= rule.methods;
@@ -72,7 +85,7 @@ std::vector<Acceptance> work_out(MainConfiguration *main, const std::vector<Acce
     if ((named & method) == 0) {
       continue;
     }
-    Acceptance one = sum(main, rules, [method](Methods methods) { return (methods & method) != 0; });
+    Acceptance one = sum(main, rules, resource, [method](Methods methods) { return (methods & method) != 0; });
     const auto same = std::find_if(all.begin(), all.end(), [&one](const Acceptance &a) { return is_same(a, one); });
     if (same != all.end()) {
       same->methods |= method;
@@ -81,7 +94,7 @@ std::vector<Acceptance> work_out(MainConfiguration *main, const std::vector<Acce
       all.push_back(one);
     }
   }
-  all.push_back(sum(main, rules, [](Methods methods) { return methods == 0; }));
+  all.push_back(sum(main, rules, resource, [](Methods methods) { return methods == 0; }));
   return all;
 }
 

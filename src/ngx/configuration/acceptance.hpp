@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "answer/resource.hpp"
 #include "decide/demand.hpp"
 #include "ngx/nginx/ngx.hpp"
 
@@ -33,8 +34,10 @@ struct Acceptance : Accepted {
 };
 
 // Rules that name a method replace those for all methods. What isn't in any of the sets is the last one's, whose
-// methods are 0. Names that no issuer or format has are left out: check_issuers() and lint() tell of them.
-std::vector<Acceptance> work_out(MainConfiguration *main, const std::vector<AcceptRule> &rules);
+// methods are 0. Names that no issuer or format has are left out: check_issuers() and lint() tell of them. resource:
+// whose audience tokens have to have where their issuer names none; nullptr: that of no resource.
+std::vector<Acceptance> work_out(MainConfiguration *main, const std::vector<AcceptRule> &rules,
+                                 const ProtectedResource *resource);
 
 // All issuers, in the order in which they were written.
 const IssuerList *all_issuers(MainConfiguration *main);

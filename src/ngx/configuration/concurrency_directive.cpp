@@ -62,28 +62,17 @@ Wrong check(const LimitRule &rule, const std::vector<LimitRule> &others) {
 }  // namespace
 
 Wrong set_concurrency(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
-  Wrong wrong = check_once(words, names_of(kParameters));
-  const bool first = !conf->concurrency;
-  if (wrong) {
+  bool done = false;
+  Wrong wrong = begin_rule(kParameters, words, "keyward_concurrency none", &conf->concurrency, &done);
+  if (wrong || done) {
     return wrong;
-  }
-  if (first) {
-    conf->concurrency.emplace();
-  }
-  if (words[1] == "none") {
-    return words.size() == 2 && first ? kGood : Wrong("\"none\" must stand alone");
-  }
-  if (!first && conf->concurrency->empty()) {
-    return "can't follow \"keyward_concurrency none\"; remove one of them";
   }
   LimitRule rule;
   rule.kind = LimitKind::concurrency;
   wrong = read_number(words[1], &rule);
-  for (std::size_t i = 2; i < words.size() && !wrong; ++i) {
-    if (!read_parameter(kParameters, cf, words[i], &rule, &wrong)) {
-      wrong = "unknown parameter " + quoted(words[i]) + "; it may be by=, name=";
-    }
-  }
+  wrong = wrong ? wrong : read_rule(kParameters, cf, words, 2, &rule, [](std::string_view word) {
+    return Wrong("unknown parameter " + quoted(word) + "; it may be by=, name=");
+  });
   wrong = wrong ? wrong : check(rule, *conf->concurrency);
   if (!wrong) {
     conf->concurrency->push_back(std::move(rule));

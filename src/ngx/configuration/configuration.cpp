@@ -6,6 +6,7 @@
 #include "ngx/configuration/derive.hpp"
 #include "ngx/configuration/inherit.hpp"
 #include "ngx/configuration/lint.hpp"
+#include "ngx/configuration/metadata.hpp"
 #include "ngx/configuration/reading.hpp"
 
 namespace keyward {
@@ -139,6 +140,7 @@ bool finish_configuration(ngx_conf_t *cf, Reading *reading) noexcept {
   return guarded(false, [&] {
     MainConfiguration *main = main_configuration(cf);
     derive_main(cf, *reading->watch, main);
+    derive_metadata(cf, reading);
     derive_apis(*main, *reading);
     const bool good = lint(cf, *main, reading);
     join_limits(*reading);

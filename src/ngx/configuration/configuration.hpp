@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "answer/refusal.hpp"
+#include "answer/resource.hpp"
 #include "api/shape.hpp"
 #include "auth/principal.hpp"
 #include "auth/reason.hpp"
@@ -21,6 +22,7 @@
 #include "ngx/configuration/acceptance.hpp"
 #include "ngx/configuration/issuers.hpp"
 #include "ngx/configuration/key_zones.hpp"
+#include "ngx/configuration/mcp_terms.hpp"
 #include "ngx/configuration/watched_fields.hpp"
 #include "ngx/nginx/ngx.hpp"
 
@@ -73,8 +75,21 @@ struct ClaimVariable {
 
 enum class LimitHeaders : std::uint8_t { x, ietf, both, off };
 struct LimitHeaderStyle {
+  bool tells_every_limit() const noexcept { return names == LimitHeaders::ietf || names == LimitHeaders::both; }
+
   LimitHeaders names = LimitHeaders::x;
   bool reset_is_delta = false;
+};
+
+// keyward_errors
+struct ErrorRule : ErrorStyle {
+  bool written = false;                          // there or around it; else it is the default
+  ngx_http_complex_value_t *variable = nullptr;  // names the format; in the cycle's pool; nullptr: format is it
+};
+
+// What a keyward_metadata location serves, by the path of a request.
+struct MetadataDocument {
+  std::string path, body;
 };
 
 struct MessageRule {
@@ -83,6 +98,7 @@ struct MessageRule {
   std::string text;
   std::optional<std::uint16_t> status;
   std::optional<std::string> code;
+  std::optional<std::int32_t> rpc;
 };
 
 // Which lengths some names have, so that most others are told apart at a glance.
@@ -117,27 +133,38 @@ struct LocationConfiguration {
   std::optional<std::vector<LimitRule>> limits;
   std::optional<std::vector<LimitRule>> concurrency;
   std::optional<LimitHeaderStyle> limit_headers;
-  std::optional<ErrorStyle> errors;
+  std::optional<ErrorRule> errors;
   std::optional<std::vector<MessageRule>> messages;
   std::optional<std::string> realm;
+  std::shared_ptr<const ProtectedResource> resource;  // nullptr: none is named
+  std::optional<std::vector<std::string>> authorization_servers;
+  bool serves_metadata = false;  // keyward_metadata: public by itself
   std::optional<bool> forward_credential;
   std::optional<std::size_t> max_credential;  // bytes; always there once merged
+  std::optional<McpSettings> mcp;
+  std::optional<std::vector<RpcRule>> rpc_rules;
   std::shared_ptr<ApiRules> api;              // of this very location; nullptr: there is none
 
   // Derived when the locations are merged.
   std::vector<Acceptance> acceptances;  // never empty
   std::shared_ptr<const RefusalTexts> answers;
-  NameLengths source_lengths;      // of the fields that `sources` name
-  const Source *cookie = nullptr;  // of `sources`
-  const Source *basic = nullptr;   // likewise
-  bool has_query = false;          // the server cuts a credential out of the query
-  bool has_methods = false;        // a rule looks at the method: overrides of it are removed
-  bool reads_variables = false;    // a rule that decides has a variable in it
-  bool partly_guarded = false;     // limit_except or an `if` in here makes keyward on for some requests only
+  NameLengths source_lengths;                      // of the fields that `sources` name
+  const Source *cookie = nullptr;                  // of `sources`
+  const Source *basic = nullptr;                   // likewise
+  bool has_query = false;                          // the server cuts a credential out of the query
+  bool has_methods = false;                        // a rule looks at the method: overrides of it are removed
+  bool reads_variables = false;                    // a rule that decides has a variable in it
+  bool is_plain = true;                            // none of that, of `mcp_terms` and `api`
+  bool tells_limits = false;                       // answers tell of every limit
+  std::vector<MetadataDocument> metadata;          // of keyward_metadata; once all is read
+  const MetadataDocument *own_metadata = nullptr;  // for any other path; nullptr: there is none
+  bool partly_guarded = false;  // limit_except or an `if` in here makes keyward on for some requests only
+
+  std::shared_ptr<const McpTerms> mcp_terms;  // nullptr: no MCP location
 
   // Of an `if` or limit_except: the location that it is in; else this one.
   const LocationConfiguration *whole = nullptr;
-  bool effective = false;  // keyward is on or in shadow here, or somewhere inside
+  bool effective = false;  // keyward is on or in shadow here, or somewhere inside, or metadata is served
 };
 
 enum IdentityField : std::size_t { kSubject, kKeyId, kPlan, kScopes, kKind, kIssuer, kAssertion, kIdentityFields };
@@ -186,6 +213,8 @@ struct MainConfiguration {
   ngx_int_t notes_variable = NGX_ERROR;        // see request_start.cpp
   bool hides_users = false;                    // some location takes a user's name of Basic for a credential
   bool has_concurrency = false;                // some keyward_concurrency is there
+  bool has_mcp = false;                        // keyward_mcp is on somewhere
+  bool has_repeat = false;                     // some limit counts by=repeat
   bool any_on = false;                         // some location is on or in shadow
   bool has_api = false;                        // workers change the store
   bool configured = false;                     // any directive of ours at all

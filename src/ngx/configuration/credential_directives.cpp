@@ -1,9 +1,7 @@
-// Where credentials come from, and which are accepted: keyward_credential, keyward_accept, keyward_forward_credential.
+// Where credentials come from: keyward_credential.
 #include "auth/cookie_text.hpp"
 #include "auth/credential_text.hpp"
 #include "auth/origin.hpp"
-#include "auth/policy_rules.hpp"
-#include "auth/scope.hpp"
 #include "base/ascii.hpp"
 #include "ngx/configuration/directive.hpp"
 #include "ngx/configuration/reading.hpp"
@@ -11,13 +9,54 @@
 namespace keyward {
 namespace {
 
-// Fields that say how the request is to be read, or that hold for one connection only: one of these can't be removed
-// with the credential, nor be told from what it usually is. In lower case.
+// Fields that say how a request is to be read, where it comes from and how it came, or that hold for one connection only:
+// none of these can be removed with the credential, nor be told from what browsers, proxies and nginx write there. In
+// lower case.
 constexpr std::string_view kNoCredentialFields[] = {
-    "connection",        "content-encoding", "content-length",      "content-type",     "expect", "host",
-    "http2-settings",    "keep-alive",       "proxy-authorization", "proxy-connection", "te",     "trailer",
-    "transfer-encoding", "upgrade",          "x-forwarded-for",
+    "accept",
+    "cache-control",
+    "connection",
+    "cookie2",
+    "date",
+    "dnt",
+    "early-data",
+    "expect",
+    "forwarded",
+    "from",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "max-forwards",
+    "origin",
+    "pragma",
+    "priority",
+    "range",
+    "referer",
+    "proxy-authorization",
+    "te",
+    "proxy-connection",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-by",
+    "x-forwarded-server",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "upgrade-insecure-requests",
 };
+constexpr std::string_view kNoCredentialBegins[] = {"accept-", "access-control-", "content-", "if-", "sec-"};
+
+bool is_of_http(std::string_view name) noexcept {
+  const auto begins = [name](std::string_view begin) { return name.substr(0, begin.size()) == begin; };
+  return std::any_of(std::begin(kNoCredentialBegins), std::end(kNoCredentialBegins), begins) ||
+         std::find(std::begin(kNoCredentialFields), std::end(kNoCredentialFields), name) !=
+             std::end(kNoCredentialFields);
+}
 
 Wrong check_header_source(std::string_view name) {
   if (name.empty() || name == "authorization") {
@@ -30,10 +69,10 @@ Wrong check_header_source(std::string_view name) {
     return "\"header=\" needs a name other than Cookie, which holds more than one value; for one of them write "
            "cookie=NAME";
   }
-  if (std::find(std::begin(kNoCredentialFields), std::end(kNoCredentialFields), name) !=
-      std::end(kNoCredentialFields)) {
+  if (is_of_http(name)) {
     return quoted(name) +
-           " belongs to HTTP itself and can't hold a credential; write a field of your own, such as header=X-API-Key";
+           " is written by browsers, proxies or HTTP itself, and can't hold a credential; write a field of your own, "
+           "such as header=X-API-Key";
   }
   return kGood;
 }
@@ -146,24 +185,6 @@ constexpr Choice<SourceKind> kSingleSources[] = {
     {"one word for WebSockets; write one websocket=", SourceKind::websocket},
 };
 
-Wrong add_origins(std::string_view list, std::vector<std::string> *origins) {
-  for (const std::string_view origin : split_list(list, ',')) {
-    if (!is_origin(origin)) {
-      return quoted(origin) +
-             " is not an origin as browsers write it; write its scheme, host and, if it isn't the usual one, port, in "
-             "small letters and without a path, such as origins=https://app.example.com";
-    }
-    if (std::find(origins->begin(), origins->end(), origin) != origins->end()) {
-      return quoted(origin) + " is there twice in \"origins=\"";
-    }
-    origins->emplace_back(origin);
-  }
-  return origins->empty() ? Wrong(
-                                "\"origins=\" needs origins, separated by commas, such as "
-                                "origins=https://app.example.com")
-                          : kGood;
-}
-
 Wrong add_source(Source source, std::string_view word, std::vector<Source> *sources) {
   if (std::find(sources->begin(), sources->end(), source) != sources->end()) {
     return quoted(word) + " is there twice";
@@ -180,47 +201,6 @@ Wrong add_source(Source source, std::string_view word, std::vector<Source> *sour
     return "names too many sources; at most " + std::to_string(kMaxSources) + " are possible";
   }
   sources->push_back(std::move(source));
-  return kGood;
-}
-
-// --- what is accepted ------------------------------------------------------------------------------------------
-
-constexpr Choice<bool AcceptRule::*> kAccepted[] = {
-    {"key", &AcceptRule::key},
-    {"anonymous", &AcceptRule::anonymous},
-    {"preflight", &AcceptRule::preflight},
-    {"unprovisioned", &AcceptRule::unprovisioned},
-};
-
-Wrong add_key_names(std::string_view list, AcceptRule *rule) {
-  const std::vector<std::string_view> names = split_list(list, ',');
-  if (names.empty()) {
-    return "\"key=\" needs the names of key formats, separated by commas, such as key=live";
-  }
-  for (const std::string_view name : names) {
-    if (std::find(rule->key_formats.begin(), rule->key_formats.end(), name) != rule->key_formats.end()) {
-      return quoted(name) + " is there twice in \"key=\"";
-    }
-    rule->key_formats.emplace_back(name);
-  }
-  return kGood;
-}
-
-Wrong add_accepted(std::string_view word, AcceptRule *rule) {
-  if (const auto names = option(word, "key")) {
-    if (Wrong wrong = add_key_names(*names, rule)) {
-      return wrong;
-    }
-  } else if (bool AcceptRule::*const *accepted = choose(kAccepted, word)) {
-    rule->**accepted = true;
-  } else if (word == "pending") {
-    return "\"pending\" is for locations with keyward_api only";
-  } else if (word.find('=') != std::string_view::npos) {
-    return "unknown parameter " + quoted(word) + "; only methods=M,... may come first, and key=NAME,... name formats";
-  } else {
-    // Whether there is such an issuer is seen once all are read.
-    rule->issuers.emplace_back(word);
-  }
   return kGood;
 }
 
@@ -246,7 +226,7 @@ Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *
       if (origins) {
         return "\"origins=\" is there twice";
       }
-      wrong = add_origins(*list, &origins.emplace());
+      wrong = parse_origins(*list, &origins.emplace());
     } else {
       Source source;
       wrong = parse_source(cf, words[i], &source);
@@ -273,63 +253,6 @@ Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *
   }
   conf->sources = std::move(sources);
   return kGood;
-}
-
-Wrong set_max_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
-  if (conf->max_credential) {
-    return "is duplicate";
-  }
-  std::size_t bytes = 0;
-  if (Wrong wrong = read_max_credential(words[1], &bytes)) {
-    return wrong;
-  }
-  conf->max_credential = bytes;
-  reading_of(cf).block(conf).max_credential_place = place_of(cf);
-  return kGood;
-}
-
-Wrong set_accept(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
-  if (Wrong wrong = check_once(words, {"methods"})) {
-    return wrong;
-  }
-  AcceptRule rule;
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    const auto methods = option(words[i], "methods");
-    if (Wrong wrong = methods && i == 1 ? parse_methods(*methods, &rule.methods) : add_accepted(words[i], &rule)) {
-      return wrong;
-    }
-  }
-  if (rule.unprovisioned && rule.issuers.empty()) {
-    return "\"unprovisioned\" is about tokens; write issuers with it, or \"keyward_accept token unprovisioned;\"";
-  }
-  if (rule.key && !rule.key_formats.empty()) {
-    return "\"key\" accepts the keys of every format, also beside \"key=\"; write one of the two";
-  }
-  for (const std::string &name : rule.key_formats) {
-    reading_of(cf).key_formats.push_back({name, place_of(cf)});
-  }
-  if (!rule.accepts_keys() && rule.issuers.empty() && !rule.anonymous && !rule.preflight) {
-    return "names nothing to accept; write \"keyward_accept key;\"";
-  }
-  for (const std::string &name : rule.issuers) {
-    // "key token" is the default, and does no harm without issuers; "token" alone would accept nothing.
-    if (name != "token" || !(rule.accepts_keys() || rule.anonymous || rule.preflight)) {
-      reading_of(cf).issuers.push_back({name, place_of(cf)});
-    }
-  }
-  if (!conf->accept) {
-    conf->accept.emplace();
-  }
-  conf->accept->push_back(std::move(rule));
-  return kGood;
-}
-
-Wrong set_forward_credential(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
-  if (conf->forward_credential) {
-    return "is duplicate";
-  }
-  conf->forward_credential.emplace();
-  return parse_on_off(words[1], &*conf->forward_credential);
 }
 
 }  // namespace keyward

@@ -14,7 +14,7 @@ std::shared_ptr<RefusalTexts> default_answers() {
   auto table = std::make_shared<RefusalTexts>();
   for (std::size_t i = 0; i < kReasonCount; ++i) {
     const ReasonInfo &row = info(static_cast<Reason>(i));
-    (*table)[i] = {row.status, std::string(row.code), std::string(row.message)};
+    (*table)[i] = {row.status, std::string(row.code), std::string(row.message), std::nullopt};
   }
   return table;
 }
@@ -27,6 +27,7 @@ std::shared_ptr<const RefusalTexts> answers_with(const std::vector<MessageRule> 
     answer.message = rule.text;
     answer.status = rule.status.value_or(answer.status);
     answer.code = rule.code.value_or(answer.code);
+    answer.rpc = rule.rpc ? rule.rpc : answer.rpc;
   };
   for (const MessageRule &rule : rules) {
     for (const std::string &code : rule.codes) {
@@ -55,6 +56,14 @@ void derive_answers(LocationConfiguration *block) {
   }
 }
 
+std::uint64_t identity_of(const std::string &text) noexcept {
+  // Not a secret and the same in every process and after every reload, so under a fixed key.
+  const Digest digest = keyed_digest(DigestKey{}, text);
+  std::uint64_t identity;
+  std::memcpy(&identity, digest.data(), sizeof(identity));
+  return identity;
+}
+
 // An unnamed limit is known by where it is written, never by its rate or its line, so that its counts survive a reload.
 void name_after(Reading *reading, std::vector<LimitRule> *limits, std::string_view server, std::string_view location) {
   const bool needed =
@@ -75,11 +84,22 @@ void name_after(Reading *reading, std::vector<LimitRule> *limits, std::string_vi
                                : "place\n" + place + '\n' + std::to_string(twins) + '\n' + std::to_string(position);
     identity += '\n' + std::to_string(static_cast<int>(rule.by));
     identity += rule.kind == LimitKind::concurrency ? "\nat once" : "";
-    // Not a secret and the same in every process and after every reload, so under a fixed key.
-    const Digest digest = keyed_digest(DigestKey{}, identity);
-    std::memcpy(&rule.identity, digest.data(), sizeof(rule.identity));
+    rule.identity = identity_of(identity);
     ++position;
   }
+}
+
+// A rule's limit is known by where it is written and by what the rule is about.
+void name_rule_limits(Reading *reading, std::vector<RpcRule> *rules, std::string_view server,
+                      std::string_view location) {
+  std::string place = std::string(server) + '\n' + std::string(location) + "\nmessages";
+  const auto twins = std::count(reading->limit_places.begin(), reading->limit_places.end(), place);
+  for (RpcRule &rule : *rules) {
+    if (rule.limit) {
+      rule.limit->identity = identity_of(place + '\n' + std::to_string(twins) + '\n' + rule.text);
+    }
+  }
+  reading->limit_places.push_back(std::move(place));
 }
 
 bool has_variables(const LocationConfiguration &location) {
@@ -112,6 +132,18 @@ void derive_sources(MainConfiguration *main, LocationConfiguration *location) {
         names.push_back(source.name);
       }
     }
+  }
+}
+
+void derive_mcp(MainConfiguration *main, LocationConfiguration *location) {
+  if (!location->mcp || !location->mcp->on) {
+    location->mcp_terms = nullptr;
+    return;
+  }
+  main->has_mcp = true;
+  if (location->mcp_terms == nullptr) {
+    location->mcp_terms =
+        std::make_shared<const McpTerms>(*location->mcp, location->rpc_rules.value_or(std::vector<RpcRule>()));
   }
 }
 
@@ -154,6 +186,16 @@ void watch_basic(ngx_conf_t *cf) {
   }
 }
 
+// Clients read it before they have a credential.
+void open_metadata(const ReadBlock &block, Reading *reading, LocationConfiguration *location) {
+  if (!block.enforcement_place.empty() && location->enforcement->mode != Mode::off) {
+    reading->problems.push_back("keyward_metadata " + block.metadata_place +
+                                " is public by itself; remove \"keyward\" " + block.enforcement_place);
+  }
+  location->enforcement = Enforcement();
+  location->enforcement->written = true;
+}
+
 const ngx_http_core_loc_conf_t *core_of(const MergedLocation &merged) noexcept {
   return static_cast<ngx_http_core_loc_conf_t *>(merged.loc_conf[ngx_http_core_module.ctx_index]);
 }
@@ -168,6 +210,9 @@ void derive_http(Reading *reading, LocationConfiguration *http) {
   if (http->concurrency) {
     name_after(reading, &*http->concurrency, "http", kAtOnce);
   }
+  if (http->rpc_rules) {
+    name_rule_limits(reading, &*http->rpc_rules, "http", "");
+  }
 }
 
 void name_limits(Reading *reading, LocationConfiguration *block, const ngx_http_core_loc_conf_t &core,
@@ -180,6 +225,9 @@ void name_limits(Reading *reading, LocationConfiguration *block, const ngx_http_
   if (block->concurrency) {
     name_after(reading, &*block->concurrency, server, place + kAtOnce);
   }
+  if (block->rpc_rules) {
+    name_rule_limits(reading, &*block->rpc_rules, server, place);
+  }
 }
 
 void derive_server(ServerConfiguration *server) {
@@ -191,21 +239,30 @@ void derive_server(ServerConfiguration *server) {
 void derive_location(Reading *reading, MainConfiguration *main, ServerConfiguration *server,
                      LocationConfiguration *location, const ngx_http_core_loc_conf_t &core) {
   const ReadBlock &block = reading->block(location);
+  if (location->serves_metadata) {
+    open_metadata(block, reading, location);
+  }
   const bool is_on = location->enforcement->mode != Mode::off;
   location->whole = core.noname && block.parent->whole != nullptr ? block.parent->whole : location;
   derive_answers(location);
-  location->acceptances = work_out(main, *location->accept);
+  location->acceptances = work_out(main, *location->accept, location->resource.get());
   derive_sources(main, location);
   // limit_except tells methods apart, too.
   location->has_methods = core.limit_except != 0 || core.lmt_excpt || names_methods(location->scopes) ||
-                          names_methods(location->accept) || names_methods(location->limits);
+                          names_methods(location->accept) || names_methods(location->limits) ||
+                          (location->mcp && location->mcp->on);
   location->reads_variables = has_variables(*location);
+  derive_mcp(main, location);
+  location->is_plain = !location->reads_variables && location->mcp_terms == nullptr && location->api == nullptr;
+  location->tells_limits = location->limit_headers && location->limit_headers->tells_every_limit();
   server->guarded = server->guarded || is_on || !block.first_place.empty();
   main->any_on = main->any_on || is_on;
   if (core.noname && location->enforcement->ends_on() != block.parent->enforcement->ends_on()) {
     block.parent->partly_guarded = true;
   }
-  for (LocationConfiguration *around = location; is_on && around != nullptr; around = reading->block(around).parent) {
+  const bool has_effect = is_on || location->serves_metadata;
+  for (LocationConfiguration *around = location; has_effect && around != nullptr;
+       around = reading->block(around).parent) {
     around->effective = true;
   }
 }

@@ -1,6 +1,7 @@
 // Reading the words of directives.
 #include "ngx/configuration/directive.hpp"
 
+#include "auth/origin.hpp"
 #include "auth/scope.hpp"
 #include "ngx/configuration/reading.hpp"
 
@@ -27,13 +28,18 @@ constexpr Choice<Methods> kMethods[] = {
 }  // namespace
 
 bool are_methods(std::string_view list) {
-  const std::vector<std::string_view> names = split_list(list, ',');
-  return !names.empty() && std::all_of(names.begin(), names.end(),
-                                       [](std::string_view name) { return choose(kMethods, name) != nullptr; });
+  std::vector<std::string_view> names;
+  return !split_elements(list, &names) && !names.empty() &&
+         std::all_of(names.begin(), names.end(),
+                     [](std::string_view name) { return choose(kMethods, name) != nullptr; });
 }
 
 Wrong parse_methods(std::string_view list, Methods *methods) {
-  for (const std::string_view name : split_list(list, ',')) {
+  std::vector<std::string_view> names;
+  if (Wrong wrong = split_elements(list, &names)) {
+    return wrong;
+  }
+  for (const std::string_view name : names) {
     const Methods *known = choose(kMethods, name);
     if (known == nullptr) {
       return "unknown method " + quoted(name) + "; write names that nginx knows in capitals, such as methods=GET,POST";
@@ -51,6 +57,28 @@ Wrong parse_size(std::string_view word, std::size_t *bytes) {
   }
   *bytes = static_cast<std::size_t>(size);
   return kGood;
+}
+
+Wrong parse_origins(std::string_view list, std::vector<std::string> *origins) {
+  std::vector<std::string_view> written;
+  if (Wrong wrong = split_elements(list, &written)) {
+    return wrong;
+  }
+  for (const std::string_view origin : written) {
+    if (!is_origin(origin)) {
+      return quoted(origin) +
+             " is not an origin as browsers write it; write its scheme, host and, if it isn't the usual one, port, in "
+             "small letters and without a path, such as origins=https://app.example.com";
+    }
+    if (std::find(origins->begin(), origins->end(), origin) != origins->end()) {
+      return quoted(origin) + " is there twice in \"origins=\"";
+    }
+    origins->emplace_back(origin);
+  }
+  return origins->empty() ? Wrong(
+                                "\"origins=\" needs origins, separated by commas, such as "
+                                "origins=https://app.example.com")
+                          : kGood;
 }
 
 std::string full_path(ngx_conf_t *cf, std::string_view word) {

@@ -79,17 +79,20 @@ Wrong parse_size(std::string_view word, std::size_t *bytes);
 bool are_methods(std::string_view list);
 // A text with variables, which lies in the cycle's pool.
 Wrong compile_value(ngx_conf_t *cf, std::string_view word, ngx_http_complex_value_t **value);
+// Origins, separated by commas, as browsers write them; added to the list.
+Wrong parse_origins(std::string_view list, std::vector<std::string> *origins);
 // A path as nginx has it: absolute, or relative to its configuration.
 std::string full_path(ngx_conf_t *cf, std::string_view word);
-
-// A text with variables, into the cycle's pool.
-Wrong compile_value(ngx_conf_t *cf, std::string_view word, ngx_http_complex_value_t **value);
 
 // --- lists of rules --------------------------------------------------------------------------------------------
 
 // A list that begins with its first directive here, or is "none". *done: there is nothing more to read.
-template <typename Rule>
-Wrong begin_rule(const Words &words, const char *none, std::optional<std::vector<Rule>> *rules, bool *done) {
+template <typename Rule, std::size_t Count>
+Wrong begin_rule(const Parameter<Rule> (&known)[Count], const Words &words, const char *none,
+                 std::optional<std::vector<Rule>> *rules, bool *done) {
+  if (Wrong wrong = check_once(words, names_of(known))) {
+    return wrong;
+  }
   const bool first = !*rules;
   if (first) {
     rules->emplace();
@@ -99,6 +102,19 @@ Wrong begin_rule(const Words &words, const char *none, std::optional<std::vector
     return words.size() == 2 && first ? kGood : Wrong("\"none\" must stand alone");
   }
   return !first && (*rules)->empty() ? Wrong("can't follow \"" + std::string(none) + "\"; remove one of them") : kGood;
+}
+
+// Its words from the i-th on: parameters, and others for add(word), which answers what is wrong with one.
+template <typename Rule, std::size_t Count, typename Add>
+Wrong read_rule(const Parameter<Rule> (&known)[Count], ngx_conf_t *cf, const Words &words, std::size_t i, Rule *rule,
+                Add &&add) {
+  Wrong wrong;
+  for (; i < words.size() && !wrong; ++i) {
+    if (!read_parameter(known, cf, words[i], rule, &wrong)) {
+      wrong = add(words[i]);
+    }
+  }
+  return wrong;
 }
 
 // --- from nginx to a setter, and back --------------------------------------------------------------------------
@@ -127,7 +143,7 @@ char *directive(ngx_conf_t *cf, ngx_command_t *command, void *conf) noexcept {
 
 // --- the setters -----------------------------------------------------------------------------------------------
 
-// Where credentials come from, and which are accepted (credential_directives.cpp).
+// Where credentials come from (credential_directives.cpp), and which are accepted (accept_directives.cpp).
 Wrong set_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_max_credential(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_accept(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
@@ -143,10 +159,20 @@ Wrong set_limit_headers(ngx_conf_t *cf, const Words &words, LocationConfiguratio
 Wrong set_require(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_claim(ngx_conf_t *cf, const Words &words, MainConfiguration *conf);
 
+// MCP (message_directives.cpp).
+Wrong set_mcp(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_rpc(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_tool(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+
 // What a refusal says (refusal_directives.cpp).
 Wrong set_errors(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_message(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_realm(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+
+// What is protected, and who says so to clients (resource_directives.cpp).
+Wrong set_resource(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_authorization_server(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_metadata(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 
 // Handlers (handler_directives.cpp).
 Wrong set_api(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);

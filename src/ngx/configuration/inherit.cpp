@@ -42,8 +42,16 @@ void inherit_location(const LocationConfiguration &parent, LocationConfiguration
   inherit(child->limit_headers, parent.limit_headers);
   inherit(child->errors, parent.errors);
   inherit(child->realm, parent.realm);
+  inherit(child->authorization_servers, parent.authorization_servers);
+  if (!child->resource) {
+    child->resource = parent.resource;
+  }
   inherit(child->forward_credential, parent.forward_credential);
   inherit(child->max_credential, parent.max_credential);
+  // Where nothing about them is written, those of the block around it are shared.
+  child->mcp_terms = child->mcp || child->rpc_rules ? nullptr : parent.mcp_terms;
+  inherit(child->mcp, parent.mcp);
+  inherit(child->rpc_rules, parent.rpc_rules);
   // Those who have no messages of their own have one table.
   child->answers = child->messages ? nullptr : parent.answers;
   inherit(child->messages, parent.messages);
@@ -58,7 +66,7 @@ void inherit_location(const LocationConfiguration &parent, LocationConfiguration
     child->accept = default_accept();
   }
   if (!child->errors) {
-    child->errors = ErrorStyle();
+    child->errors = ErrorRule();
   }
   if (!child->max_credential) {
     child->max_credential = kMaxCredentialBytes;

@@ -7,6 +7,7 @@
 #include "ngx/configuration/cache_check.hpp"
 #include "ngx/configuration/early_check.hpp"
 #include "ngx/configuration/issuer_check.hpp"
+#include "ngx/configuration/mcp_check.hpp"
 
 namespace keyward {
 namespace {
@@ -247,6 +248,7 @@ bool lint(ngx_conf_t *cf, const MainConfiguration &main, Reading *reading) {
   check_issuers(cf, main, reading);
   check_plans(main, reading);
   check_key_formats(main, reading);
+  check_mcp(cf, reading);
   for (const LocationConfiguration *location : reading->touched) {
     warn_of_no_effect(cf, *location, reading->block(location));
   }

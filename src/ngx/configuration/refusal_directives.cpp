@@ -1,17 +1,12 @@
 // What a refusal says: keyward_errors, keyward_message, keyward_realm.
+#include <limits>
+
 #include "answer/challenge.hpp"
 #include "auth/scope.hpp"
 #include "ngx/configuration/directive.hpp"
 
 namespace keyward {
 namespace {
-
-constexpr Choice<ErrorFormat> kFormats[] = {
-    {"auto", ErrorFormat::automatic},
-    {"json", ErrorFormat::json},
-    {"problem", ErrorFormat::problem},
-    {"off", ErrorFormat::off},
-};
 
 constexpr Choice<ErrorField> kFields[] = {
     {"error", ErrorField::error},
@@ -24,7 +19,11 @@ constexpr Choice<ErrorField> kFields[] = {
 
 // fields=NAME[:AS],...
 Wrong parse_fields(std::string_view list, ErrorStyle *style) {
-  for (const std::string_view field : split_list(list, ',')) {
+  std::vector<std::string_view> fields;
+  if (Wrong wrong = split_elements(list, &fields)) {
+    return wrong;
+  }
+  for (const std::string_view field : fields) {
     const std::size_t colon = field.find(':');
     const std::string_view name = field.substr(0, colon);
     const std::string_view as = colon == std::string_view::npos ? name : field.substr(colon + 1);
@@ -40,6 +39,41 @@ Wrong parse_fields(std::string_view list, ErrorStyle *style) {
   }
   return style->fields.empty() ? Wrong("\"fields=\" names no field; write fields=error,code") : kGood;
 }
+
+bool may_be_json(const ErrorRule &rule) noexcept {
+  return rule.variable != nullptr || rule.format == ErrorFormat::automatic || rule.format == ErrorFormat::json;
+}
+
+bool may_be_json_rpc(const ErrorRule &rule) noexcept {
+  return rule.variable != nullptr || rule.format == ErrorFormat::automatic || rule.format == ErrorFormat::jsonrpc ||
+         rule.format == ErrorFormat::mcp;
+}
+
+Wrong set_error_fields(const Given &given, ErrorRule *rule) {
+  if (!rule->fields.empty()) {
+    return "has \"fields=\" twice";
+  }
+  if (!may_be_json(*rule)) {
+    return quoted(given.word) + " is for json bodies; write it with \"json\", \"auto\" or a variable";
+  }
+  return parse_fields(given.value, rule);
+}
+
+Wrong set_error_id(const Given &given, ErrorRule *rule) {
+  if (rule->null_id) {
+    return "has \"id=\" twice";
+  }
+  if (given.value != "null") {
+    return "invalid value " + quoted(given.word) + "; only id=null can be written";
+  }
+  if (!may_be_json_rpc(*rule)) {
+    return "\"id=null\" is for JSON-RPC; write it with \"jsonrpc\", \"mcp\", \"auto\" or a variable";
+  }
+  rule->null_id = true;
+  return kGood;
+}
+
+constexpr Parameter<ErrorRule> kErrorParameters[] = {{"fields", set_error_fields}, {"id", set_error_id}};
 
 // Whether a refusal that it changes says its message in a challenge, too.
 bool is_told_in_challenge(const MessageRule &rule) noexcept {
@@ -79,7 +113,22 @@ Wrong set_message_code(const Given &given, MessageRule *rule) {
   return kGood;
 }
 
-constexpr Parameter<MessageRule> kMessageParameters[] = {{"status", set_message_status}, {"code", set_message_code}};
+Wrong set_message_rpc(const Given &given, MessageRule *rule) {
+  if (rule->rpc) {
+    return "has \"rpc=\" twice";
+  }
+  const bool is_negative = !given.value.empty() && given.value.front() == '-';
+  const std::string_view digits = given.value.substr(is_negative ? 1 : 0);
+  const ngx_int_t value = ngx_atoi(borrow(digits).data, digits.size());
+  if (value < 0 || value > std::numeric_limits<std::int32_t>::max()) {
+    return "invalid value " + quoted(given.word) + "; rpc= is a whole number such as rpc=-32001";
+  }
+  rule->rpc = static_cast<std::int32_t>(is_negative ? -value : value);
+  return kGood;
+}
+
+constexpr Parameter<MessageRule> kMessageParameters[] = {
+    {"status", set_message_status}, {"code", set_message_code}, {"rpc", set_message_rpc}};
 
 // What a message is for.
 Wrong add_refusals(const Words &names, MessageRule *rule) {
@@ -109,27 +158,32 @@ void warn_of_long_text(ngx_conf_t *cf, const char *directive) {
 
 }  // namespace
 
-Wrong set_errors(ngx_conf_t *, const Words &words, LocationConfiguration *conf) {
+Wrong set_errors(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
   if (conf->errors) {
     return "is duplicate";
   }
-  ErrorStyle style;
-  const ErrorFormat *format = choose(kFormats, words[1]);
-  if (format == nullptr) {
-    return "invalid value " + quoted(words[1]) + "; it must be \"auto\", \"json\", \"problem\" or \"off\"";
-  }
-  style.written = true;
-  style.format = *format;
-  for (std::size_t i = 2; i < words.size(); ++i) {
-    const auto fields = option(words[i], "fields");
-    if (!fields || !style.fields.empty()) {
-      return "invalid parameter " + quoted(words[i]) + "; only one fields=NAME[:AS],... may follow";
+  ErrorRule rule;
+  rule.written = true;
+  if (words[1].find('$') != std::string_view::npos) {
+    if (Wrong wrong = compile_value(cf, words[1], &rule.variable)) {
+      return wrong;
     }
-    if (Wrong wrong = parse_fields(*fields, &style)) {
+  } else if (const auto format = format_by_name(words[1])) {
+    rule.format = *format;
+  } else {
+    return "invalid value " + quoted(words[1]) +
+           "; it must be \"auto\", \"json\", \"problem\", \"jsonrpc\", \"mcp\", \"grpc\", \"off\" or a variable";
+  }
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    Wrong wrong;
+    if (!read_parameter(kErrorParameters, cf, words[i], &rule, &wrong)) {
+      return "invalid parameter " + quoted(words[i]) + "; only fields=NAME[:AS],... and id=null may follow";
+    }
+    if (wrong) {
       return wrong;
     }
   }
-  conf->errors = std::move(style);
+  conf->errors = std::move(rule);
   return kGood;
 }
 

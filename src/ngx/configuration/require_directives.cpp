@@ -67,17 +67,13 @@ Wrong set_require(ngx_conf_t *cf, const Words &words, LocationConfiguration *con
   std::string &place = reading_of(cf).block(conf).requirements_place;
   place = place.empty() ? place_of(cf) : place;
   bool done = false;
-  Wrong wrong = check_once(words, names_of(kRequireParameters));
-  wrong = wrong ? wrong : begin_rule(words, "keyward_require none", &conf->requirements, &done);
+  Wrong wrong = begin_rule(kRequireParameters, words, "keyward_require none", &conf->requirements, &done);
   if (wrong || done) {
     return wrong;
   }
   RequireRule rule;
-  for (std::size_t i = 1; i < words.size() && !wrong; ++i) {
-    if (!read_parameter(kRequireParameters, cf, words[i], &rule, &wrong)) {
-      wrong = add_value(cf, words[i], &rule);
-    }
-  }
+  wrong = read_rule(kRequireParameters, cf, words, 1, &rule,
+                    [&](std::string_view word) { return add_value(cf, word, &rule); });
   if (!wrong && rule.values.empty()) {
     wrong = "names no value; write one with a variable, such as \"keyward_require $keyward_claim_email_verified;\"";
   }

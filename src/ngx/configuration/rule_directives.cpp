@@ -77,7 +77,7 @@ Wrong set_limit_name(const Given &given, LimitRule *rule) {
 
 constexpr Choice<CountBy> kCountBy[] = {
     {"key", CountBy::key},           {"subject", CountBy::subject}, {"address", CountBy::address},
-    {"failures", CountBy::failures}, {"repeat", CountBy::repeat},
+    {"failures", CountBy::failures}, {"repeat", CountBy::repeat},   {"tool", CountBy::tool},
 };
 
 Wrong set_limit_by(const Given &given, LimitRule *rule);
@@ -139,7 +139,7 @@ Wrong set_limit_by(const Given &given, LimitRule *rule) {
   }
   if (given.value.empty() || given.value.front() != '$') {
     return "invalid value " + quoted(given.word) +
-           "; it must be by=key, by=subject, by=address, by=failures, by=repeat or by=$variable";
+           "; it must be by=key, by=subject, by=address, by=failures, by=repeat, by=tool or by=$variable";
   }
   for (const std::string_view part : split_list(given.value, ',')) {
     if (const auto meant = meant_parameter(part, names_of(kLimitParameters))) {
@@ -207,17 +207,13 @@ Wrong set_scope(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf)
   std::string &place = reading_of(cf).block(conf).scopes_place;
   place = place.empty() ? place_of(cf) : place;
   bool done = false;
-  Wrong wrong = check_once(words, names_of(kScopeParameters));
-  wrong = wrong ? wrong : begin_rule(words, "keyward_scope none", &conf->scopes, &done);
+  Wrong wrong = begin_rule(kScopeParameters, words, "keyward_scope none", &conf->scopes, &done);
   if (wrong || done) {
     return wrong;
   }
   ScopeRule rule;
-  for (std::size_t i = 1; i < words.size() && !wrong; ++i) {
-    if (!read_parameter(kScopeParameters, cf, words[i], &rule, &wrong)) {
-      wrong = add_scope(cf, words[i], &rule);
-    }
-  }
+  wrong = read_rule(kScopeParameters, cf, words, 1, &rule,
+                    [&](std::string_view word) { return add_scope(cf, word, &rule); });
   if (!wrong && rule.scopes.empty()) {
     wrong = "names no scope; write \"keyward_scope posts:read;\" or \"keyward_scope none;\"";
   }
@@ -232,8 +228,7 @@ Wrong set_limit(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf)
   std::string &place = reading_of(cf).block(conf).limits_place;
   place = place.empty() ? place_of(cf) : place;
   bool done = false;
-  Wrong wrong = check_once(words, names_of(kLimitParameters));
-  wrong = wrong ? wrong : begin_rule(words, "keyward_limit none", &conf->limits, &done);
+  Wrong wrong = begin_rule(kLimitParameters, words, "keyward_limit none", &conf->limits, &done);
   if (wrong || done) {
     return wrong;
   }
@@ -243,15 +238,14 @@ Wrong set_limit(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf)
   if (!rule.is_plan() && !parse_rate(words[1], &rule.rate, &error)) {
     return error;
   }
-  for (std::size_t i = 2; i < words.size() && !wrong; ++i) {
-    if (!read_parameter(kLimitParameters, cf, words[i], &rule, &wrong)) {
-      wrong = unknown_limit_parameter({cf, words[i], {}}, rule);
-    }
-  }
+  wrong = read_rule(kLimitParameters, cf, words, 2, &rule, [&](std::string_view word) {
+    return unknown_limit_parameter({cf, word, {}}, rule);
+  });
   wrong = wrong ? wrong : check_limit(rule, *conf->limits);
   wrong = wrong ? wrong : check_shared_window(cf, rule, words[1]);
   wrong = wrong ? wrong : check_twins(rule, *conf->limits);
   if (!wrong) {
+    main_configuration(cf)->has_repeat = main_configuration(cf)->has_repeat || rule.by == CountBy::repeat;
     conf->limits->push_back(std::move(rule));
   }
   return wrong;

@@ -42,7 +42,7 @@ const jwt::Issuer *IssuerKeys::find_twin(std::size_t issuer, const jwt::Key &key
   const jwt::Issuer &rules = configuration_.issuers[issuer]->rules;
   for (std::size_t other = 0; other < sets_.size(); ++other) {
     const jwt::Issuer &others = configuration_.issuers[other]->rules;
-    if (other != issuer && sets_[other].keys && sets_[other].keys->has(key.material->id()) &&
+    if (other != issuer && sets_[other].keys && sets_[other].keys->shares(*key.material) &&
         !are_distinct(rules, others)) {
       return &others;
     }

@@ -5,10 +5,10 @@
 #include "api/body.hpp"
 #include "base/networks.hpp"
 #include "ngx/access/refusal_log.hpp"
+#include "ngx/access/refuse.hpp"
 #include "ngx/configuration/configuration.hpp"
 #include "ngx/nginx/compat.hpp"
 #include "ngx/nginx/header_list.hpp"
-#include "ngx/request/refuse.hpp"
 #include "ngx/request/request.hpp"
 #include "ngx/worker/worker.hpp"
 
@@ -30,8 +30,12 @@ ApiRequest *api_request(ngx_http_request_t *r) noexcept {
 
 // Problem details, unless keyward_errors says otherwise.
 ngx_int_t refuse_call(RequestContext *ctx, Reason reason, const RefusalDetail &detail) noexcept {
-  static const ErrorStyle kProblem{false, ErrorFormat::problem, {}};
-  const ErrorStyle &errors = ctx->location->errors->written ? *ctx->location->errors : kProblem;
+  static const ErrorRule kProblem = [] {
+    ErrorRule rule;
+    rule.format = ErrorFormat::problem;
+    return rule;
+  }();
+  const ErrorRule &errors = ctx->location->errors->written ? *ctx->location->errors : kProblem;
   ctx->outcome.decision = Decision::refused;
   ctx->outcome.reason = reason;
   if (Worker *own = worker()) {

@@ -15,8 +15,9 @@ extern "C" {
 #include <utility>
 
 extern "C" {
-extern ngx_module_t ngx_http_keyward_module;         // decides, in the access phase
-extern ngx_module_t ngx_http_keyward_filter_module;  // gives refusals their body and answers their headers
+extern ngx_module_t ngx_http_keyward_module;              // decides, in the access phase
+extern ngx_module_t ngx_http_keyward_filter_module;       // gives refusals their body and answers their headers
+extern ngx_module_t ngx_http_keyward_last_filter_module;  // gives final refusals the status that clients see
 }
 
 namespace keyward {

@@ -17,6 +17,7 @@
 
 namespace keyward {
 
+struct MessageState;
 struct WaitList;
 
 // A request's place among those that wait for one thing (waiting.hpp). Unlinked when the request ends, however it ends.
@@ -73,6 +74,7 @@ struct Refused {
   bool passed_otherwise = false;    // `satisfy any` let another module admit the request
   bool answered_elsewhere = false;  // error_page took it to a guarded location, which answers for it
   bool literal_page = false;        // the URI of the error_page for it has no variables
+  bool had_error_page = false;      // nginx had led to an error page before
   ngx_uint_t uri_changes = 0;       // nginx's countdown of redirects, as it was then
   ngx_str_t uri = {};
 };
@@ -81,6 +83,7 @@ struct Refused {
 struct AnswerState {
   bool body_replaced = false;  // nginx's own page is replaced by the refusal's body
   bool body_sent = false;
+  std::uint16_t shown_status = 0;  // instead of the refusal's; 0: the same
 };
 
 struct RequestContext {
@@ -96,6 +99,7 @@ struct RequestContext {
   QueryCredential query;
   const TakenCredential *taken = nullptr;
   InlineList<TakenCredential, 1> first_taken;  // nearly every request has one, and no more
+  MessageState *message = nullptr;             // of a request that came to an MCP location
   bool identity_set = false;                   // the identity fields are there
   bool destination_is_within = false;          // a location that admitted the request has its Destination, too
 

@@ -8,8 +8,6 @@
 namespace keyward {
 namespace {
 
-// The longest that a request waits. The queue is bounded so that this is far off.
-constexpr ngx_msec_t kMaxWaitMs = 30000;
 // Runs that the thread has not taken yet: at a millisecond each, the slowest, a tenth of a second of work.
 constexpr std::size_t kQueue = 128;
 // As for bcrypt: whoever shares a processor with a run waits for it the less, the nicer it is.
@@ -22,8 +20,8 @@ constexpr std::chrono::microseconds kSuspectPause(500);
 
 class SignatureRuns::RunJob final : public Job {
  public:
-  RunJob(SignatureRuns &runs, SignatureRun run)
-      : runs_(runs), run_(std::move(run)), token_(run_.token), checked_(std::make_shared<CheckedToken>()) {
+  RunJob(SignatureRuns &owner, SignatureRun run)
+      : owner_(owner), run_(std::move(run)), token_(run_.token), checked_(std::make_shared<CheckedToken>()) {
     checked_->name = run_.name;
     checked_->key_sets = run_.key_sets;
   }
@@ -40,10 +38,12 @@ class SignatureRuns::RunJob final : public Job {
       std::this_thread::sleep_for(kSuspectPause);
     }
   }
-  void finish() noexcept override { runs_.finish({run_.name, run_.list}, checked_); }
+  void finish() noexcept override {
+    owner_.runs_.finish({run_.name, run_.list}, [this](RequestContext *ctx) { ctx->state.checked = checked_; });
+  }
 
  private:
-  SignatureRuns &runs_;
+  SignatureRuns &owner_;
   const SignatureRun run_;
   const std::string token_;
   const std::shared_ptr<CheckedToken> checked_;
@@ -51,21 +51,15 @@ class SignatureRuns::RunJob final : public Job {
 
 bool SignatureRuns::start(RequestContext *ctx, SignatureRun run) {
   const Name name(run.name, run.list);
-  auto found = runs_.find(name);
-  if (found == runs_.end()) {
-    ThreadPool *pool = pool_for(run.suspect);
-    if (pool == nullptr) {
-      return false;
-    }
-    std::unique_ptr<Job> job = std::make_unique<RunJob>(*this, std::move(run));
-    found = runs_.emplace(name, std::make_unique<WaitList>()).first;
-    if (!pool->post(job)) {
-      runs_.erase(found);
-      return false;
-    }
+  if (runs_.find(name) != nullptr) {
+    runs_.join(name, ctx);
+    return true;
   }
-  start_waiting(found->second.get(), ctx, kMaxWaitMs);
-  return true;
+  return runs_.start(name, {}, ctx, [&] {
+    ThreadPool *pool = pool_for(run.suspect);
+    std::unique_ptr<Job> job = pool != nullptr ? std::make_unique<RunJob>(*this, std::move(run)) : nullptr;
+    return job != nullptr && pool->post(job);
+  });
 }
 
 ThreadPool *SignatureRuns::pool_for(bool suspect) noexcept {
@@ -78,26 +72,10 @@ ThreadPool *SignatureRuns::pool_for(bool suspect) noexcept {
   return pool.get();
 }
 
-void SignatureRuns::finish(const Name &name, const std::shared_ptr<const CheckedToken> &checked) noexcept {
-  const auto found = runs_.find(name);
-  if (found == runs_.end()) {
-    return;
-  }
-  const std::unique_ptr<WaitList> waiting = std::move(found->second);
-  runs_.erase(found);
-  while (RequestContext *ctx = take_waiting(waiting.get())) {
-    ctx->state.checked = checked;
-    resume(ctx);
-  }
-}
-
 void SignatureRuns::stop() noexcept {
   pool_.stop();
   suspects_.stop();
-  for (const auto &[name, waiting] : runs_) {
-    release_all(waiting.get());
-  }
-  runs_.clear();
+  runs_.abandon();
 }
 
 }  // namespace keyward

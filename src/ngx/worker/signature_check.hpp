@@ -1,14 +1,13 @@
 // Signatures of tokens off the event loop: one run for all requests of this worker that bring the same token.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <utility>
 
 #include "decide/deciding.hpp"
 #include "ngx/nginx/watched_pool.hpp"
 #include "ngx/request/request.hpp"
-#include "ngx/request/waiting.hpp"
+#include "ngx/request/waited_runs.hpp"
 
 namespace keyward {
 
@@ -32,12 +31,12 @@ class SignatureRuns {
 
   // nullptr: can't be started. Of suspects there is another one, so that their queue is nobody else's.
   ThreadPool *pool_for(bool suspect) noexcept;
-  void finish(const Name &name, const std::shared_ptr<const CheckedToken> &checked) noexcept;
 
   ngx_log_t *log_;
   bool refused_ = false;  // the log was told that there are no threads
   WatchedPool pool_, suspects_;
-  std::map<Name, std::unique_ptr<WaitList>> runs_;
+  struct Nothing {};
+  WaitedRuns<Name, Nothing> runs_;
 };
 
 }  // namespace keyward

@@ -7,10 +7,6 @@
 namespace keyward {
 namespace {
 
-// The longest that a request waits for one. The queue is bounded so that this is far off; the timer is also what
-// keeps a worker that shuts down from leaving while a request waits.
-constexpr ngx_msec_t kMaxWaitMs = 30000;
-
 class VerifierJob final : public Job {
  public:
   VerifierJob(Worker &worker, const VerifierRun &request)
@@ -24,7 +20,7 @@ class VerifierJob final : public Job {
         name_(request.name),
         work_(keyed_digest(*worker.zone.secret, view_of(name_))),
         candidate_(request.candidate),
-        until_ms_(now_ms() + kMaxWaitMs) {}
+        until_ms_(now_ms() + kMaxRunWaitMs) {}
 
   ~VerifierJob() override { wipe(key_.data(), key_.size()); }
 
@@ -50,19 +46,12 @@ class VerifierJob final : public Job {
   }
 
   void finish() noexcept override {
-    const auto found = worker_.verifications.runs.find(name_);
-    if (found == worker_.verifications.runs.end()) {
-      return;
-    }
-    const std::unique_ptr<Verification> run = std::move(found->second);
-    worker_.verifications.runs.erase(found);
-    while (RequestContext *ctx = take_waiting(&run->waiters)) {
+    worker_.verifications.finish(name_, [this](RequestContext *ctx) {
       ctx->state.wait_failed = match_ == Match::failed;
       if (match_ != Match::failed) {
         ctx->state.verifying->add(tag_, match_ == Match::yes);
       }
-      resume(ctx);
-    }
+    });
   }
 
  private:
@@ -91,40 +80,18 @@ class VerifierJob final : public Job {
 }  // namespace
 
 bool start_verification(Worker &worker, RequestContext *ctx, const VerifierRun &request) {
-  const auto found = worker.verifications.runs.find(request.name);
-  if (found != worker.verifications.runs.end()) {
-    if (request.candidate && (found->second->tag != request.tag || found->second->sha != request.sha)) {
+  if (const VerifierSubject *running = worker.verifications.find(request.name)) {
+    if (request.candidate && (running->tag != request.tag || running->sha != request.sha)) {
       return false;
     }
-    start_waiting(&found->second->waiters, ctx, kMaxWaitMs);
+    worker.verifications.join(request.name, ctx);
     return true;
   }
-  auto run = std::make_unique<Verification>();
-  run->tag = request.tag;
-  run->sha = request.sha;
-  Verification *started = run.get();
-  const auto entry = worker.verifications.runs.emplace(request.name, std::move(run)).first;
-  std::unique_ptr<Job> job;
-  try {
-    job = std::make_unique<VerifierJob>(worker, request);
-  } catch (...) {
-    worker.verifications.runs.erase(entry);
-    throw;
-  }
-  ThreadPool *pool = request.candidate ? worker.candidate_pool() : worker.bcrypt_pool.get();
-  if (pool == nullptr || !pool->post(job)) {
-    worker.verifications.runs.erase(entry);
-    return false;
-  }
-  start_waiting(&started->waiters, ctx, kMaxWaitMs);
-  return true;
-}
-
-void abandon_runs(Verifications *verifications) noexcept {
-  for (const auto &[name, run] : verifications->runs) {
-    release_all(&run->waiters);
-  }
-  verifications->runs.clear();
+  return worker.verifications.start(request.name, {request.tag, request.sha}, ctx, [&] {
+    std::unique_ptr<Job> job = std::make_unique<VerifierJob>(worker, request);
+    ThreadPool *pool = request.candidate ? worker.candidate_pool() : worker.bcrypt_pool.get();
+    return pool != nullptr && pool->post(job);
+  });
 }
 
 }  // namespace keyward

@@ -2,38 +2,24 @@
 // leave.
 #pragma once
 
-#include <map>
-#include <memory>
-#include <string>
-#include <string_view>
-
 #include "base/bytes.hpp"
 #include "decide/deciding.hpp"
 #include "ngx/request/request.hpp"
-#include "ngx/request/waiting.hpp"
+#include "ngx/request/waited_runs.hpp"
 
 namespace keyward {
 
 struct Worker;
 
-// A run that requests wait for. Lives on the event loop; the job in the thread has copies of all it needs.
-class Verification {
- public:
-  WaitList waiters;
+// What a run is about: joined by its name, which two keys that are known by one plain prefix have in common.
+struct VerifierSubject {
   Digest tag = {};  // the seal of the record whose verifier is asked
   Sha256 sha = {};  // of the key that is asked about
 };
-
-// All runs of one worker that haven't ended, by their name.
-struct Verifications {
-  std::map<Digest, std::unique_ptr<Verification>> runs;
-};
+using Verifications = WaitedRuns<Digest, VerifierSubject>;
 
 // Makes the request wait for its run: joins one, or starts it; the answer goes to ctx->state.verifying, which the
 // caller has made. false: the queue is full.
 bool start_verification(Worker &worker, RequestContext *ctx, const VerifierRun &run);
-
-// Ends all runs of a worker that closes: whoever waits goes on soon, without a verdict.
-void abandon_runs(Verifications *verifications) noexcept;
 
 }  // namespace keyward

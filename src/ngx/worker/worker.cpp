@@ -91,7 +91,7 @@ Worker::~Worker() {
   candidate_pool_.stop();
   signature_runs.stop();
   api_runs.stop();
-  abandon_runs(&verifications);
+  verifications.abandon();
   credentials_.stop();
   usage_.stop();
   usage_.store_the_rest();

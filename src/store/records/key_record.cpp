@@ -31,7 +31,8 @@ enum class Tag : std::uint8_t {
   locator_kind = 2,  // u8, where it isn't sha256
   allow_from = 3,    // packed networks
   meta = 4,          // JSON
-  suspended_by = 5,  // u8 1: the subject itself; of suspended keys only
+  concurrency = 5,   // u32, where it isn't 0
+  suspended_by = 6,  // u8 1: the subject itself; of suspended keys only
 };
 
 struct Name {
@@ -67,6 +68,11 @@ void put_fields(std::string *out, const KeyRecord &record) {
   if (!record.meta.empty()) {
     put(Tag::meta, record.meta);
   }
+  if (record.concurrency != 0) {
+    std::string number;
+    put_int(&number, record.concurrency);
+    put(Tag::concurrency, number);
+  }
   if (record.state == KeyState::suspended && record.suspended_by_subject) {
     put(Tag::suspended_by, {"\1", 1});
   }
@@ -97,6 +103,9 @@ bool take_field(Tag tag, std::string_view content, KeyView *view) noexcept {
     case Tag::meta:
       view->meta = content;
       return is_object(content);
+    case Tag::concurrency:
+      return take_int(&content, &view->concurrency) && content.empty() && view->concurrency != 0 &&
+             view->concurrency <= kMaxConcurrency;
     case Tag::suspended_by:
       view->suspended_by_subject = true;
       return view->state == KeyState::suspended && content == std::string_view("\1", 1);
@@ -109,6 +118,7 @@ bool take_field(Tag tag, std::string_view content, KeyView *view) noexcept {
 bool take_fields(std::uint8_t version, std::string_view *in, KeyView *view) noexcept {
   view->locator_kind = LocatorKind::sha256;
   view->allow_from = view->meta = {};
+  view->concurrency = 0;
   view->suspended_by_subject = false;
   const bool has_fields = version == kTaggedRecordVersion;
   if (has_fields == in->empty() || (has_tagged_verifier(view->verifier_kind) && !view->verifier.empty())) {
@@ -291,6 +301,7 @@ KeyRecord to_record(std::string_view id, const KeyView &view) {
   record.preview = view.preview;
   record.allow_from = view.allow_from;
   record.meta = view.meta;
+  record.concurrency = view.concurrency;
   record.suspended_by_subject = view.suspended_by_subject;
   return record;
 }

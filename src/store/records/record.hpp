@@ -56,8 +56,9 @@ struct KeyRecord {
   std::string pkce_challenge;          // pending keys
   std::uint8_t pkce_tries = 0;
   std::string name, preview;
-  std::string allow_from;             // from where it may be used, packed (base/networks.hpp); empty: from everywhere
-  std::string meta;                   // a JSON object of its owner's, which is shown and decides nothing; empty: none
+  std::string allow_from;         // from where it may be used, packed (base/networks.hpp); empty: from everywhere
+  std::string meta;               // a JSON object of its owner's, which is shown and decides nothing; empty: none
+  std::uint32_t concurrency = 0;  // requests at once, instead of its plan's; 0: its plan's
   bool suspended_by_subject = false;  // suspended by the subject itself, which may then resume it; else by others
 };
 
@@ -78,6 +79,7 @@ struct KeyView {
   std::string_view limits;  // count u32, window_s u32, repeated
   std::string_view name, preview, legacy_prefix, predecessor, successor, counter_id, pkce_challenge;
   std::string_view allow_from, meta;
+  std::uint32_t concurrency = 0;
 };
 
 // Whether a key's time is over: past its expiry, or, rotated, past its overlap. Of a KeyRecord or a KeyView.

@@ -14,6 +14,7 @@ using Text = std::optional<std::string>;
 
 Text text_or_none(std::string_view text) { return text.empty() ? Text() : Text(text); }
 Text time_or_none(std::int64_t time_s) { return time_s == 0 ? Text() : Text(to_rfc3339(time_s)); }
+Text number_or_none(std::uint32_t number) { return number == 0 ? Text() : Text(std::to_string(number)); }
 Text mark(bool set) { return set ? Text("yes") : Text(); }
 
 Text list(const OptionalList<std::string> &scopes) {
@@ -120,6 +121,7 @@ std::vector<FieldChange> changes_between(const KeyRecord *before, const KeyRecor
   fields.look(Field::predecessor, [](const KeyRecord &key) { return text_or_none(key.predecessor); });
   fields.look(Field::successor, [](const KeyRecord &key) { return text_or_none(key.successor); });
   fields.look(Field::verifier, [](const KeyRecord &key) { return Text(to_text(key.verifier_kind)); });
+  fields.look(Field::concurrency, [](const KeyRecord &key) { return number_or_none(key.concurrency); });
   fields.look(Field::allow_from, [](const KeyRecord &key) { return text_or_none(networks_text(key.allow_from)); });
   // Not what it says: that may be about people, and an entry is kept for long.
   const std::string_view meta_before = before != nullptr ? std::string_view(before->meta) : std::string_view();
@@ -153,9 +155,7 @@ std::vector<FieldChange> changes_between(const PlanRecord *before, const PlanRec
               [](const PlanRecord &plan) { return plan.has_max_keys ? Text(std::to_string(plan.max_keys)) : Text(); });
   fields.look(Field::no_access, [](const PlanRecord &plan) { return mark(plan.no_access); });
   fields.look(Field::is_default, [](const PlanRecord &plan) { return mark(plan.is_default); });
-  fields.look(Field::concurrency, [](const PlanRecord &plan) {
-    return plan.concurrency != 0 ? Text(std::to_string(plan.concurrency)) : Text();
-  });
+  fields.look(Field::concurrency, [](const PlanRecord &plan) { return number_or_none(plan.concurrency); });
   return fields.take();
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 # at: the call's number. root: whether the process could be root again. folder: the descriptor, where path is relative to one.
 Call = namedtuple("Call", "at root name folder path")
 
-LMDB_FILES = ("data.mdb", "lock.mdb", "secret")
+STORE_FILES = ("data.mdb", "lock.mdb", "secret", "pepper")
 
 
 class Swaps:
@@ -44,8 +44,8 @@ class Swaps:
 
 
 def opened_by_root(calls):
-    """Files of LMDB's, and secrets, that a process named which was root or could become it."""
-    return [call for call in calls if call.root and os.path.basename(call.path) in LMDB_FILES]
+    """Files of LMDB's, secrets and peppers, that a process named which was root or could become it."""
+    return [call for call in calls if call.root and os.path.basename(call.path) in STORE_FILES]
 
 
 def fingerprint(folder):

@@ -7,19 +7,21 @@ from math import floor
 
 from .asks import COOKIE, credentials, names
 from .counts import Event, check_counts
+from .crowds import Place, check_places
 from .route import ON_THE_WAY, Paid, decide
 from .rules import Scene, edges
 
 # start, end: monotonic. status 0: no answer came, and then end is when that was known. named: whom the answer tells of.
 Seen = namedtuple("Seen", "number ask start end status reason named", defaults=("",))
-# What the backend says of it, as in route.Arrival. cookie: the field, or "".
-Reached = namedtuple("Reached", "at path identity names user left cookie")
+# What the backend says of it, as in route.Arrival. cookie: the field, or "". gone: when it was answered, or later.
+Reached = namedtuple("Reached", "at path identity names user left cookie gone", defaults=(0,))
 Problem = namedtuple("Problem", "number text")
 
 OTHER_COOKIES = "a=b; c=d"  # what is around the credential
 
 # nginx's clock stands still while a worker handles a round of events, and a busy machine may stop it there; it is never ahead.
 LAG_S = 1
+FREED_S = 0.25  # in which nginx has freed a request whose answer is there, or whose worker is gone
 
 
 class Checker:
@@ -30,7 +32,7 @@ class Checker:
     def __init__(self, histories, tokens, wall_s, patience=1, resized=(), broken=(), model=decide):
         self.stores, self.configurations, self.sets, self.servers = histories
         self.tokens, self.wall_s = tokens, wall_s
-        self.lag_s = LAG_S * patience
+        self.lag_s, self.patience = LAG_S * patience, patience
         self.resized, self.broken, self.model = resized, broken, model
         self._known, self._edges = {}, {}  # what the model said of situations; when something changes by itself
         self.expired_or_not = 0  # requests about which the clock left a doubt
@@ -38,6 +40,7 @@ class Checker:
 
     def run(self, all_seen, reached):
         problems, events = [], defaultdict(list)
+        self.places = defaultdict(list)
         numbers = set()
         for seen in all_seen:
             numbers.add(seen.number)
@@ -49,6 +52,7 @@ class Checker:
             Problem(number, "the backend got a request that nobody sent") for number in reached if number not in numbers
         ]
         problems += check_counts(events, self.resized, self.lag_s)
+        problems += check_places(self.places, FREED_S * self.patience)
         return sorted(problems, key=lambda problem: "ADMITTED" not in problem.text)  # what must not be comes first
 
     def outcomes(self, ask, start, end):
@@ -133,8 +137,24 @@ class Checker:
     def cut(self, seen):
         return any(start <= seen.end and seen.start <= end + self.lag_s for start, end in self.broken)
 
+    def note_places(self, seen, came, outcomes, certain):
+        """For each of so many at once, what is known of the request."""
+        counters = {
+            counter for one in outcomes for counter in (*one.held, *one.grazed, *(each[0] for each in one.crowded))
+        }
+        for counter in counters:
+            numbers = [one.held.get(counter) for one in outcomes]
+            is_sure = certain and seen.status == 200 and bool(came) and all(numbers)
+            may_hold = any(numbers) or any(counter in one.grazed for one in outcomes)
+            crowded = [most for one in outcomes for name, most in one.crowded if name == counter]
+            refused = seen.status == 429 and seen.reason == "too_many_concurrent" and certain
+            self.places[counter].append(Place(seen.number, seen.start, seen.end, came[-1].at if is_sure else None,
+                                              came[-1].gone if is_sure else None, max(map(min, numbers)) if is_sure else 0,
+                                              may_hold, min(crowded) if refused and crowded else 0))  # fmt: skip
+
     def note(self, seen, came, outcomes, certain, events):
         """For each window that it may have been charged in, what is known of that. certain: one of these outcomes is what happened."""
+        self.note_places(seen, came, outcomes, certain)
         if seen.status == 0:
             certain = certain and bool(came) and not is_on_the_way(came[-1].path)
         counters = dict.fromkeys(

@@ -7,9 +7,10 @@ import time
 import zlib
 from collections import namedtuple
 
-from cli_helper import bcrypt, sha256
+from cli_helper import bcrypt
+from harness.hashes import MAKERS, digest_of
 
-from .world import Denial, Key, Plan
+from .world import DIGESTS, Denial, Key, Plan
 
 # then(world, run): the world afterwards; only where the command did it.
 Command = namedtuple("Command", "arguments then input", defaults=(None,))
@@ -52,13 +53,14 @@ def options(**values):
         elif name == "limit":
             found += [part for rate in rates(value) for part in ("--limit", rate)]
         elif value not in (None, ""):
-            found += [f"--{name}", value]
+            found += [f"--{name}", str(value)]
     return found
 
 
 def key_of(op, id, secret, expires_s, state="active"):
     return Key(op["key"], id, secret, op["verifier"], op["key"], state, op["subject"], op["plan"], tuple_of(op["scopes"]),
-               tuple_of(op["limits"]), expires_s, allow_from=tuple_of(op.get("allow_from")))  # fmt: skip
+               tuple_of(op["limits"]), expires_s, allow_from=tuple_of(op.get("allow_from")),
+               concurrency=op.get("concurrency"))  # fmt: skip
 
 
 def create(site, op):
@@ -68,8 +70,19 @@ def create(site, op):
         return world.with_key(key_of(op, made["id"], made["key"], unix(made["expires_at"])))
 
     more = options(verifier=op["verifier"], subject=op["subject"], plan=op["plan"], scope=op["scopes"], limit=op["limits"],
-                   expires=op["expires"] and f"{op['expires']}s" or "")  # fmt: skip
+                   expires=op["expires"] and f"{op['expires']}s" or "", concurrency=op.get("concurrency"))  # fmt: skip
     return Command(["key", "create", "--name", op["key"], *more, *networks(op)], then)
+
+
+def verifier_of(one, secret, pepper):
+    """How another system has kept a key, and by what it is found; as an import's line has it."""
+    kind, found = one["verifier"], one.get("found", "sha256")
+    if kind in DIGESTS:
+        return {kind: digest_of(kind, secret, pepper)}
+    name, hash = ("bcrypt", bcrypt(secret)) if kind.startswith("bcrypt") else ("hash", MAKERS[kind](secret, False))
+    if found != "prefix" and name == "bcrypt":
+        found = "sha256"
+    return {name: hash, found: secret[:12] if found == "prefix" else digest_of(found, secret, pepper)}
 
 
 def import_(site, op):
@@ -77,17 +90,18 @@ def import_(site, op):
     now_s = int(time.time())
     for one in op["keys"]:
         secret = unknown_key()
-        line = {"id": f"ak_{one['key']}", "sha256": sha256(secret), "state": one["state"], "scopes": one["scopes"]}
+        line = {"id": f"ak_{one['key']}", "state": one["state"], "scopes": one["scopes"]}
+        line |= verifier_of(one, secret, site.pepper.read_bytes())
         line["limits"] = None if one["limits"] is None else rates(one["limits"])
         line["expires_at"] = now_s + one["expires"] if one["expires"] else None
-        line["allow_from"] = one.get("allow_from")
+        line["allow_from"], line["concurrency"] = one.get("allow_from"), one.get("concurrency")
         line.update({name: one[name] for name in ("subject", "plan") if one[name]})
-        if one["verifier"] != "sha256":
-            line["bcrypt"] = bcrypt(secret)
         lines.append(json.dumps(line))
         keys.append(key_of(one, line["id"], secret, line["expires_at"], one["state"]))
         site.secrets[one["key"]] = secret
-    return Command(["key", "import", "-"], lambda world, run: world.with_key(*keys), "\n".join(lines))
+    return Command(
+        ["key", "import", "-", "--pepper-file", site.pepper], lambda world, run: world.with_key(*keys), "\n".join(lines)
+    )
 
 
 def id_of(site, op):
@@ -124,6 +138,7 @@ def set_(site, op):
 
     def then(world, run):
         changes = {name: tuple_of(op[name]) for name in ("scopes", "limits", "allow_from") if name in op}
+        changes |= {"concurrency": op["concurrency"]} if "concurrency" in op else {}
         changes |= {"plan": op["plan"]} if "plan" in op else {}
         changes |= {"expires_s": unix(run.json()["expires_at"])} if "expires" in op else {}
         return world.with_key(world.keys[op["key"]].changed(**changes))
@@ -135,6 +150,8 @@ def set_(site, op):
         arguments += options(scope=op["scopes"]) or ["--no-scopes"]
     if "limits" in op:
         arguments += options(limit=op["limits"]) or ["--no-limits"]
+    if "concurrency" in op:
+        arguments += options(concurrency=op["concurrency"]) or ["--no-concurrency"]
     if "expires" in op:
         arguments += ["--expires", f"{op['expires']}s" if op["expires"] else "never"]
     return Command(["key", "set", id_of(site, op), *arguments], then)
@@ -164,8 +181,9 @@ def subject(site, op):
 
 
 def plan(site, op):
-    plan = Plan(tuple_of(op["scopes"]), tuple(op["limits"]), op["no_access"])
+    plan = Plan(tuple_of(op["scopes"]), tuple(op["limits"]), op["no_access"], op.get("concurrency"))
     arguments = (options(scope=op["scopes"]) or ["--no-scopes"]) + (options(limit=op["limits"]) or ["--no-limits"])
+    arguments += options(concurrency=op.get("concurrency")) or ["--no-concurrency"]
     arguments += ["--no-access" if op["no_access"] else "--access", "--default" if op["default"] else "--no-default"]
     return Command(
         ["plan", "set", op["plan"], *arguments], lambda world, run: world.with_plan(op["plan"], plan, op["default"])

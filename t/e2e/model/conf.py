@@ -199,6 +199,29 @@ CONF = """
             keyward_limit 40r/h name=page;
             proxy_pass http://backend;
         }
+        location = /basic-key { keyward_credential basic header=X-API-Key; proxy_pass http://backend; }
+        location = /basic-password {
+            keyward_credential bearer basic=password;
+            keyward_scope methods=GET posts:read;
+            keyward_scope methods=POST,PUT,DELETE posts:write;
+            proxy_pass http://backend;
+        }
+        location = /scheme {
+            keyward_credential scheme=ApiKey header=X-API-Key;
+            keyward_accept key token anonymous;
+            proxy_pass http://backend;
+        }
+        location = /at-once { keyward_concurrency 3; proxy_pass http://backend; }
+        location = /at-once-plan { keyward_concurrency plan; proxy_pass http://backend; }
+        location = /at-once-subject {
+            keyward_accept key token anonymous;
+            keyward_concurrency 4 by=subject;
+            proxy_pass http://backend;
+        }
+        location = /crowd { keyward_concurrency 3 name=crowd; keyward_limit 60r/h name=crowded; proxy_pass http://backend; }
+        location = /crowd-shadow { keyward shadow; keyward_concurrency 2 name=crowd; proxy_pass http://backend; }
+        location = /held { keyward_concurrency 5 name=held; try_files /none /held-inner; }
+        location = /held-inner { keyward_concurrency 3 name=held; proxy_pass http://backend; }
         location = /to-off { proxy_pass http://backend/accel/plain; }
         location = /plain { keyward off; proxy_pass http://backend; }
         location = /off-first {
@@ -225,4 +248,4 @@ CONF = """
         location = /fetched { keyward_accept fetched unprovisioned; empty_gif; }
     }
 """
-PLANS = ("", "keyward_plan gold scope=posts:*,mcp:full limit=400r/h; keyward_plan closed no_access;")
+PLANS = ("", "keyward_plan gold scope=posts:*,mcp:full limit=400r/h concurrency=2; keyward_plan closed no_access;")

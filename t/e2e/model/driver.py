@@ -8,7 +8,7 @@ from base64 import b64encode
 
 from harness.client import encode_request
 
-from .asks import basic_user, credentials
+from .asks import BASIC, BASICS, FOREIGN_TEXT, PASSWORD, basic_user, credentials
 from .check import OTHER_COOKIES, Seen
 
 
@@ -90,16 +90,18 @@ class Driver:
         if ask.spoof:
             headers += [("X-Keyward-Subject", "admin"), ("X_Keyward_Key_Id", "key_admin"), ("X-Keyward-Kind", "key")]
         texts = {}
-        for source, credential in credentials(ask).items():
+        found = credentials(ask)
+        for source, credential in found.items():
             if credential not in texts:
                 texts[credential] = self._text(credential)
-            headers.append(field(source, texts[credential], number))
-        if ask.kind == "page":
-            headers.append(("Sec-Fetch-Site", "same-origin"))
+            if source not in BASICS:
+                headers.append(field(source, texts[credential], number))
+        if site := {"page": "same-origin", "foreign-page": "cross-site"}.get(ask.kind):
+            headers.append(("Sec-Fetch-Site", site))
         if user := basic_user(ask):
-            headers.append(
-                ("Authorization", f"Basic {b64encode(f'{user}:{self._passwords[ask.basic]}'.encode()).decode()}")
-            )
+            headers.append(basic(user, self._passwords[ask.basic]))
+        elif BASIC in found:
+            headers.append(basic(texts[found[BASIC]], texts[found[PASSWORD]]))
         body = "" if ask.method in ("POST", "PUT") else None
         return encode_request(ask.method, ask.location, headers, body)
 
@@ -112,7 +114,7 @@ class Driver:
                 at = -9 if "." in secret else -1  # a token's last character has bits that aren't the signature's
                 return f"{secret[:at]}{'a' if secret[at] != 'a' else 'b'}{secret[at:][1:]}"
             case "foreign":
-                return "sk_live_0123456789abcdef"
+                return FOREIGN_TEXT
             case "token":
                 return "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.YQ"
             case "strange":
@@ -124,9 +126,15 @@ def field(source, text, number):
     match source:
         case "bearer":
             return "Authorization", f"{('Bearer ', 'bEarer  ')[number % 2]}{text}"
+        case "scheme":
+            return "Authorization", f"{('ApiKey ', 'apikey  ')[number % 2]}{text}"
         case "cookie":
             return cookie(text)
     return source, text
+
+
+def basic(user, password):
+    return "Authorization", f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def cookie(secret):

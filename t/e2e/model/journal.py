@@ -28,7 +28,7 @@ OWN_SUBJECTS = ("o:s0", "o:s1")  # of the issuer with this prefix
 PLANS = ("free", "gold", "team", "closed", "nowhere")
 NAMED = (*PLANS[:3] * 3, *PLANS)
 KINDS = {"key": 45, "bearer": 35, "none": 4, "unknown": 4, "malformed": 3, "foreign": 2, "token": 2, "double": 0.3, "same": 5, "cookie": 4, "page": 3,
-         "ambient": 3}  # fmt: skip
+         "ambient": 3, "scheme": 4, "basic": 4, "password": 2, "foreign-page": 2}  # fmt: skip
 SERVICES = ("",) * 7 + ("same", "another", "another")
 BASICS = ("",) * 6 + ("good", "good", "bad")
 METHODS = {"GET": 60, "POST": 25, "PUT": 5, "DELETE": 5, "HEAD": 5}
@@ -43,6 +43,17 @@ NETWORKS = (
     "0.0.0.0/0",
     "198.51.100.0/24",
 )
+VERIFIERS = (
+    "sha256",
+    "bcrypt:4",
+    "sha512",
+    "hmac_sha256",
+    "argon2id",
+    "pbkdf2",
+    "django",
+    "sha512_crypt",
+)  # of imports
+FOUND_BY = ("sha256", "sha512", "hmac_sha256", "prefix", "prefix")
 FEW = 12  # keys made at the start
 JTIS = ("j0", "j1", "j2")  # that tokens have in common
 # How a token may differ from a good one: (what it changes, to one of these).
@@ -157,6 +168,7 @@ class Maker:
     def journal(self, decisions):
         ops = [self.plan(name) for name in ("free", "gold", "team")]
         ops += [self.create() for _ in range(FEW)]
+        ops += [self.imported("hmac_sha256")]  # every backup has the pepper then
         ops += [{"do": "subject", "subject": name, "state": "active"} for name in (*SUBJECTS[:3], OWN_SUBJECTS[0])]
         ops += [self.mint(issuer) for issuer in ISSUERS[0]]
         left = decisions
@@ -303,6 +315,9 @@ class Maker:
             (5, 10, 20, 40), self.rng.choice((0, 1, 1, 2))
         )  # of two that are the same the command keeps one
 
+    def concurrency(self):
+        return self.rng.choice((None, None, 1, 2, 4))
+
     def allow_from(self):
         return sorted(self.rng.sample(NETWORKS, self.rng.choice((1, 1, 2, 3))))
 
@@ -310,7 +325,8 @@ class Maker:
         """What changes of a key that lives: one thing or several, for good or back again."""
         rng = self.rng
         every = {"plan": lambda: rng.choice(("", "", *NAMED)), "scopes": self.scopes, "limits": lambda: self.limits() or None,
-                 "expires": lambda: rng.choice((0, 0, 0, 2, 3600)), "allow_from": lambda: None if rng.random() < 0.7 else self.allow_from()}  # fmt: skip
+                 "expires": lambda: rng.choice((0, 0, 0, 2, 3600)), "allow_from": lambda: None if rng.random() < 0.7 else self.allow_from(),
+                 "concurrency": self.concurrency}  # fmt: skip
         named = rng.sample(list(every), rng.choice((1, 1, 2, 3)))
         return {"do": "set", "key": self.key(), **{name: every[name]() for name in named}}
 
@@ -320,12 +336,14 @@ class Maker:
                 "subject": rng.choice(("", *SUBJECTS)), "plan": rng.choice(("", "", "", "", *NAMED)), "scopes": self.scopes(),
                 "limits": None if rng.random() < 0.7 else self.limits() or None,
                 "expires": expires or rng.choice((0, 0, 0, 0, 0, 0, 0, 1, 3, 3600)),
-                "allow_from": None if rng.random() < 0.85 else self.allow_from()}  # fmt: skip
+                "allow_from": None if rng.random() < 0.85 else self.allow_from(),
+                "concurrency": self.concurrency()}  # fmt: skip
 
-    def imported(self):
+    def imported(self, verifier=None):
         keys = []
         for _ in range(self.rng.choice((1, 3))):
             key = {**self.create(), "state": self.rng.choice(("active", "active", "suspended", "revoked"))}
+            key |= {"verifier": verifier or self.rng.choice(VERIFIERS), "found": self.rng.choice(FOUND_BY)}
             keys.append({**key, "expires": self.rng.choice((0, key["expires"], -5))})
         return {"do": "import", "keys": keys}
 
@@ -371,7 +389,7 @@ class Maker:
     def plan(self, name=None):
         rng = self.rng
         return {"do": "plan", "plan": name or rng.choice(PLANS[:4]), "scopes": self.scopes(), "limits": self.limits(),
-                "no_access": rng.random() < 0.1, "default": rng.random() < 0.2}  # fmt: skip
+                "concurrency": self.concurrency(), "no_access": rng.random() < 0.1, "default": rng.random() < 0.2}  # fmt: skip
 
     def unplan(self):
         return {"do": "unplan", "plan": self.rng.choice(PLANS)}

@@ -2,12 +2,14 @@
 
 from collections import namedtuple
 
-from .asks import API_KEY, BEARER, COOKIE, DEFAULT_SOURCES, SERVICE_KEY
+from .asks import API_KEY, BASIC, BEARER, COOKIE, DEFAULT_SOURCES, PASSWORD, SCHEME, SERVICE_KEY
 
 # scopes: alternatives by method (None: any), each a list of which all, or with any=True one, must be held.
 Rule = namedtuple("Rule", "scopes any methods", defaults=((), False, None))
 # by: key, subject, address or plan. per: seconds. methods: None is all.
 Limit = namedtuple("Limit", "name count per by cost methods", defaults=("key", 1, None))
+# So many requests at once. count: None is the principal's own.
+AtOnce = namedtuple("AtOnce", "name count by", defaults=("key",))
 # how: try (try_files), index, accel (the backend says X-Accel-Redirect), error (the backend says 404, which has an error_page).
 # to: a URI, or with @ a named location, which keeps URI and method.
 Then = namedtuple("Then", "how to")
@@ -25,7 +27,8 @@ class Location:
     """
 
     def __init__(self, *rules, limits=(), accept=EVERY, mode="on", then=None, page=None, satisfy="", sources=DEFAULT_SOURCES,
-                 requires=(), asked=True):  # fmt: skip
+                 requires=(), at_once=(), asked=True):  # fmt: skip
+        self.at_once = at_once
         self.requires = requires
         self.rules, self.limits, self.mode, self.then, self.page = rules, limits, mode, then, page
         self.satisfy, self.sources, self.asked = satisfy, sources, asked
@@ -138,9 +141,26 @@ LOCATIONS = {
     "/page-accel": Location(WRITE, page="@page-accel"),
     "@page-accel": inner(mode="off", then=Then("accel", "/after-page")),
     "/after-page": inner(READ, accept=OPEN, limits=(Limit("page", 40, HOUR),)),
+    # Credentials in other places.
+    "/basic-key": Location(sources=(API_KEY, BASIC)),
+    "/basic-password": Location(
+        Rule(("posts:read",), methods=READS),
+        Rule(("posts:write",), methods=("POST", "PUT", "DELETE")),
+        sources=(BEARER, PASSWORD),
+    ),
+    "/scheme": Location(sources=(SCHEME, API_KEY), accept=OPEN),
+    # So many at once: also beside a limit, in shadow, and in two locations of one name.
+    "/at-once": Location(at_once=(AtOnce("at once", 3),)),
+    "/at-once-plan": Location(at_once=(AtOnce("plan", None),)),
+    "/at-once-subject": Location(at_once=(AtOnce("subject", 4, "subject"),), accept=OPEN),
+    "/crowd": Location(at_once=(AtOnce("crowd", 3),), limits=(Limit("crowded", 60, HOUR),)),
+    "/crowd-shadow": Location(at_once=(AtOnce("crowd", 2),), mode="shadow"),
+    "/held": Location(at_once=(AtOnce("held", 5),), then=Then("try", "/held-inner")),
+    "/held-inner": inner(at_once=(AtOnce("held", 3),)),
     "/to-off": Location(then=Then("accel", "/plain")),
     "/plain": Location(mode="off", then=None),
     "/off-first": Location(mode="off", then=Then("error", "/after-off")),
     "/after-off": inner(Rule(("posts:read",), methods=READS), Rule(("posts:write",), methods=("POST",))),
 }
+HELD = frozenset(place for place, location in LOCATIONS.items() if location.at_once)  # URIs that the backend holds up
 ASKED = tuple(place for place, location in LOCATIONS.items() if location.asked)

@@ -8,6 +8,7 @@ from functools import reduce
 from unittest.mock import patch
 
 from . import route, rules, tokens
+from .asks import BASIC, COOKIE, PASSWORD, SCHEME
 from .issuers import ISSUERS, KIDS, SOURCES, Issuer
 from .locations import EVERY, LOCATIONS, Location
 from .route import decide
@@ -92,6 +93,41 @@ def anothers_identity(of_key, world, variant, key):
     principal = of_key(world, variant, key)
     principal.identity = ("key_other", *principal.identity[1:])
     return principal
+
+
+def places_of(path, change):
+    """Takes another number for those at once in a location."""
+
+    def other(places, location, *given):
+        found = places(location, *given)
+        return tuple((who, change(most)) for who, most in found) if location is LOCATIONS[path] else found
+
+    return with_(rules, places=other)
+
+
+def numbers_of_plans_alone(of_key, world, variant, key):
+    return of_key(world, variant, replace(key, concurrency=None))
+
+
+def no_places_in_shadow(places, location, *given):
+    return () if location.mode == "shadow" else places(location, *given)
+
+
+def without_source(source):
+    """Takes a place for credentials for none."""
+    return with_(rules, given=lambda given, location, sent: given(
+        location, {place: credential for place, credential in sent.items() if place != source}))  # fmt: skip
+
+
+def basic_is_like_a_field(given, location, sent):
+    with patch.object(rules, "AMBIENT", (COOKIE,)):
+        return given(location, sent)
+
+
+def unknown(*verifiers):
+    """Takes keys that were kept in one of these ways for keys that nobody has."""
+    return with_(rules, find_key=lambda find_key, world, scene, key, now_s: rules.Found(reason="invalid_key")
+                 if key.verifier in verifiers else find_key(world, scene, key, now_s))  # fmt: skip
 
 
 # Of redirects, and of whom others admit.
@@ -336,6 +372,20 @@ MUTATIONS = {
     "token-is-accepted-anywhere": with_(Location, accepts=lambda accepts, *given: (*accepts(*given), *EVERY)),
     "token-counts-by-itself": with_(rules, of_token=counted_by_jti),
     "token-counts-with-no-key": with_(rules, of_token=counted_apart),
+    "at-once-one-fewer": places_of("/at-once", lambda most: most - 1),
+    "at-once-one-more": places_of("/at-once", lambda most: most + 1),
+    "at-once-of-plans-alone": with_(rules, of_key=numbers_of_plans_alone),
+    "at-once-of-two-locations-is-the-first-ones": places_of("/held-inner", lambda most: 5),
+    "at-once-in-shadow-counts-nobody": with_(rules, places=no_places_in_shadow),
+    "basic-is-no-source": without_source(BASIC),
+    "basic-is-the-user-always": without_source(PASSWORD),
+    "basic-is-like-a-field": with_(rules, given=basic_is_like_a_field),
+    "basic-is-of-any-page": with_(
+        rules, is_cross_site=lambda is_cross_site, *given: given[2] == "cookie" and is_cross_site(*given)
+    ),
+    "scheme-is-no-source": without_source(SCHEME),
+    "other-digests-are-unknown": unknown("sha512", "hmac_sha256"),
+    "other-hashes-are-unknown": unknown("argon2id", "pbkdf2", "django", "sha512_crypt"),
     "cookie-is-like-a-field": with_(rules, is_cross_site=lambda is_cross_site, *given: False),
     "redirect-is-paid-once": with_(route, due=paid_is_paid, remembered=shadow_pays),
     "redirect-is-paid-anew": with_(route, due=every_cost_is_paid_anew),

@@ -10,7 +10,11 @@ IMPLIES = {"mcp:full": ("mcp:*",), "posts:write": ("posts:read",)}
 FALLBACK = Plan(limits=(30,))
 CONFIGURED = (
     {"fallback": FALLBACK},
-    {"fallback": FALLBACK, "gold": Plan(("posts:*", "mcp:full"), (400,)), "closed": Plan(no_access=True)},
+    {
+        "fallback": FALLBACK,
+        "gold": Plan(("posts:*", "mcp:full"), (400,), concurrency=2),
+        "closed": Plan(no_access=True),
+    },
 )  # by variant
 
 NOBODY = ("", "", "", "", "", frozenset())
@@ -66,6 +70,7 @@ class Principal:
         self.no_access = bool(self.plan_name) and (plan is None or plan.no_access)
         self.lists = (own, plan.scopes if plan else None, record.scopes if record else None)
         self.limits = plan.limits if plan else None
+        self.concurrency = plan.concurrency if plan else None
 
     claims = {}
     allow_from = None  # networks
@@ -90,6 +95,7 @@ def of_key(world, variant, key):
         world, variant, key.scopes, key.plan or (record.plan if record else ""), record, counter, by_subject, "key"
     )
     principal.limits = key.limits if key.limits is not None else principal.limits
+    principal.concurrency = key.concurrency or principal.concurrency
     principal.allow_from = key.allow_from
     principal.identity = (key.id, key.subject, principal.plan_name, "key", "", held(*principal.lists))
     return principal

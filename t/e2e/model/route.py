@@ -6,19 +6,21 @@ Where a moment of a change lies in it, each location may have decided before or 
 from collections import namedtuple
 
 from . import rules, tokens
-from .asks import basic_user, credentials, names
+from .asks import BASIC, BASICS, FOREIGN, FOREIGN_TEXT, basic_user, credentials, names
 from .locations import FRIEND, LOCATIONS
 from .principals import ANONYMOUS, NOBODY
 from .rules import STATUS
 
 # What a backend gets. path: which it is asked for. identity: the identity fields. names: what variables tell of whoever it is:
 # (identity, decision, jti, tenant), where a kind of None may be any. users: what $remote_user may be. left: the sources, and
-# "basic", that are still in the request.
+# that are still in the request.
 Arrival = namedtuple("Arrival", "path identity names users left")
 # What may be seen in the end. reason, named: of the answer. paid: {counter: Paid}. refused: the (counter, limit, cost) of which one
 # has refused. passing: counters that were charged for a moment. fetched: only where the key server has said meanwhile that it has no such
 # key.
-Outcome = namedtuple("Outcome", "status reason named arrivals paid refused passing fetched")
+# held: {counter: numbers}, places that it has until it ends, each within all of these numbers. grazed: counters of which it had a
+# place for a moment. crowded: the (counter, number) of which one has refused it.
+Outcome = namedtuple("Outcome", "status reason named arrivals paid refused passing fetched held grazed crowded")
 # Of one window. amount: all that this request took. demands: (limit, amount so far), each of which fitted.
 Paid = namedtuple("Paid", "amount demands", defaults=(0, ()))
 
@@ -29,7 +31,7 @@ ON_THE_WAY = {"accel": "/accel", "error": "/missing"}  # what the backend is ask
 # Where a request is. uri: by which the backend would be asked. left: as Arrival has it. taken: the (source, credential) that a location
 # found first and took out. paid: as Outcome has it. before: {counter: amount}, what earlier locations have paid. refusal: the Verdict
 # that an error page is for. fetched: as Outcome has it.
-At = namedtuple("At", "place uri method left taken paid before arrivals refusal fetched")
+At = namedtuple("At", "place uri method left taken paid before arrivals refusal fetched held")
 
 
 def named(principal):
@@ -83,11 +85,19 @@ def charged(at, location, charges):
     return at._replace(paid=paid, before=remembered(at, location, amounts))
 
 
+def held(at, places):
+    found = dict(at.held)
+    for counter, most in places:
+        found[counter] = (*found.get(counter, ()), most)
+    return at._replace(held=found)
+
+
 def stripped(at, location, sent):
     """Without the credential, of all sources that it is in."""
     gone = [source for source in location.sources if source in at.left and source in sent]
     if not gone:
         return at
+    gone += [source for source in BASICS if any(half in gone for half in BASICS)]  # they are in one field
     return at._replace(left=at.left - {*gone}, taken=at.taken or (gone[0], sent[gone[0]]))
 
 
@@ -97,15 +107,19 @@ class Route:
     def __init__(self, situations, ask):
         self.situations, self.ask = situations, ask
         self.sent, self.user = credentials(ask), basic_user(ask)
+        # A user's name that may be a credential is hidden.
+        self.shown = self.user or (FOREIGN_TEXT if self.sent.get(BASIC) == FOREIGN else "")
         self.outcomes = []
 
     def run(self):
-        left = frozenset((*self.sent, *(["basic"] if self.user else [])))
-        self.enter(At(self.ask.location, self.ask.location, self.ask.method, left, None, {}, {}, (), None, False))
+        left = frozenset(self.sent)
+        self.enter(At(self.ask.location, self.ask.location, self.ask.method, left, None, {}, {}, (), None, False, {}))
         return self.outcomes
 
-    def end(self, at, status, reason, named="", refused=(), passing=()):
-        self.outcomes.append(Outcome(status, reason, named, at.arrivals, at.paid, refused, passing, at.fetched))
+    def end(self, at, status, reason, named="", refused=(), passing=(), grazed=(), crowded=()):
+        self.outcomes.append(
+            Outcome(status, reason, named, at.arrivals, at.paid, refused, passing, at.fetched, at.held, grazed, crowded)
+        )
 
     def enter(self, at):
         location = LOCATIONS[at.place]
@@ -139,9 +153,11 @@ class Route:
         if verdict.reason:
             self.refused(at, location, verdict)
             return
+        if verdict.places:
+            self.crowded_out(at, location, verdict)
         if verdict.charges:
             self.used_up(at, location, verdict)
-        after = charged(at, location, verdict.charges)
+        after = held(charged(at, location, verdict.charges), verdict.places)
         self.admitted(after, location, verdict)
 
     def is_dated(self):
@@ -149,14 +165,24 @@ class Route:
         tokens_ = self.situations[0][1].tokens
         return any("iat" in tokens_[name].claims for name in names(self.ask) if name in tokens_)
 
+    def crowded_out(self, at, location, verdict):
+        """As many as may be are served already. Nothing is charged, and what it had held before it keeps."""
+        refused = verdict._replace(reason="too_many_concurrent", charges=(), places=())
+        if location.mode == "on":
+            grazed = tuple(counter for counter, _ in verdict.places) if len(verdict.places) > 1 else ()
+            self.end(at, 429, refused.reason, told(unnamed(refused)[0]), grazed=grazed, crowded=verdict.places)
+        else:
+            self.refused(at, location, refused)
+
     def used_up(self, at, location, verdict):
         """One of the limits refuses; of the others what this location took is given back."""
         due_ = [(counter, *due(at, counter, limit, cost)) for counter, limit, cost in verdict.charges]
         refused = tuple((counter, *demand) for counter, _, demand in due_ if demand)
         passing = tuple((counter, amount) for counter, amount, _ in due_) if len(due_) > 1 else ()
-        verdict = verdict._replace(reason="rate_limited", charges=())
+        grazed = tuple(counter for counter, _ in verdict.places)
+        verdict = verdict._replace(reason="rate_limited", charges=(), places=())
         if refused and location.mode == "on":
-            self.end(at, 429, "rate_limited", told(unnamed(verdict)[0]), refused, passing)
+            self.end(at, 429, "rate_limited", told(unnamed(verdict)[0]), refused, passing, grazed)
         elif refused:
             self.refused(at, location, verdict)
 
@@ -225,7 +251,7 @@ class Route:
             path,
             identity,
             names,
-            users(who[1], decision, reason, user, self.user if "basic" in at.left else ""),
+            users(who[1], decision, reason, user, self.shown if BASIC in at.left else ""),
             at.left,
         )
 

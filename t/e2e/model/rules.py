@@ -6,24 +6,27 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from . import tokens
-from .asks import COOKIE, FOREIGN, NOBODYS_TOKEN
+from .asks import AMBIENT, BASICS, COOKIE, FOREIGN, NOBODYS_TOKEN
 from .issuers import ISSUERS
 from .locations import READS
 from .principals import FALLBACK, is_blocked, of_key, of_token
-from .world import ACTIVE, SUSPENDED
+from .world import ACTIVE, DIGESTS, SUSPENDED
 
 STATUS = {"": 200, "missing_credential": 401, "invalid_request": 400, "invalid_key": 401, "invalid_token": 401, "expired_token": 401,
           "revoked_token": 401, "unprovisioned": 401, "keys_unavailable": 503, "cross_site": 403, "revoked_key": 401,
           "suspended_key": 401, "expired_key": 401, "blocked_subject": 403, "no_access": 403, "not_accepted": 403,
           "insufficient_scope": 403, "method_not_covered": 403, "requirement_failed": 403, "rate_limited": 429, "busy": 503,
-          "address_not_allowed": 403}  # fmt: skip
+          "address_not_allowed": 403, "too_many_concurrent": 429}  # fmt: skip
 
 # variant: of the configuration. sets: {source: the names of the keys in its set, None: there is none}. tokens: {name: Token}, all that were ever minted.
 Scene = namedtuple("Scene", "variant sets tokens")
 # Of one location. reason "": admitted. principal: None for nobody. known: the key, token's issuer or principal that was recognised,
 # whatever became of it. charges: ((counter, limit, cost), ...) that an admission takes. bcrypt: the key costs a run of it. waits: may be told
 # that keys are unavailable instead.
-Verdict = namedtuple("Verdict", "reason principal known charges bcrypt waits", defaults=(None, None, (), False, False))
+# places: ((counter, most), ...), each of so many that are served at once.
+Verdict = namedtuple(
+    "Verdict", "reason principal known charges bcrypt waits places", defaults=(None, None, (), False, False, ())
+)
 # Who a credential is: at most one of principal and reason; neither for an anonymous request.
 Found = namedtuple("Found", "principal reason known waits", defaults=(None, "", None, False))
 
@@ -88,17 +91,18 @@ def edges(world, variant, name, token):
 def given(location, sent):
     """The credentials that count here, of what was sent. What an earlier location took out of the request makes no difference: one that a
     redirect leads to decides as if it had been asked."""
-    explicit = {sent[source] for source in location.sources if source in sent and source != COOKIE}
-    if explicit or COOKIE not in location.sources or COOKIE not in sent:
-        return explicit
-    return {sent[COOKIE]}  # a browser sends it unasked: whatever was given by intent comes first
+    there = [source for source in location.sources if source in sent]
+    explicit = {sent[source] for source in there if source not in AMBIENT}
+    # What a browser sends unasked: whatever was given by intent comes first.
+    return explicit or {sent[source] for source in there[:1]}
 
 
 def is_cross_site(location, sent, kind, method):
-    by_cookie = COOKIE in location.sources and not any(
-        source in sent for source in location.sources if source != COOKIE
-    )
-    return by_cookie and kind == "cookie" and method not in READS
+    """Whether another site's page may have sent it. Of a cookie that is so unless a browser says otherwise, of Basic where one says so."""
+    there = [source for source in location.sources if source in sent]
+    if not there or any(source not in AMBIENT for source in there) or method in READS:
+        return False
+    return kind == "cookie" if COOKIE in there else kind == "foreign-page" and there[0] in BASICS
 
 
 def find_key(world, scene, key, now_s):
@@ -180,6 +184,18 @@ def charges(location, principal, method, address):
     return tuple(taken)
 
 
+def places(location, principal, address):
+    """What an admission holds until the request ends."""
+    found = []
+    for limit in location.at_once:
+        who = ("address", address) if principal is None else principal.counter
+        who = principal.subject_counter if principal is not None and limit.by == "subject" else who
+        most = limit.count or (principal.concurrency if principal is not None else None)
+        if most:
+            found.append(((limit.name, *who), most))
+    return tuple(found)
+
+
 def is_accepted(principal, accepted, scene):
     return "key" in accepted if principal.kind == "key" else issuers_for(accepted, scene.variant)
 
@@ -221,8 +237,9 @@ def one_location(world, scene, ask, sent, method, location, now_s):
     for credential in some:
         found = find(world, scene, credential, location.accepts(method), now_s)
         key = world.keys.get(credential[1])
-        bcrypt = credential[0] == "whole" and key is not None and key.verifier != "sha256"
+        bcrypt = credential[0] == "whole" and key is not None and key.verifier not in DIGESTS
     if found.reason:
         return Verdict(found.reason, None, found.known, (), bcrypt, found.waits)
     reason, charged = judge(found, scene, method, ask, location)
-    return Verdict(reason, found.principal, found.known, charged, bcrypt)
+    held = places(location, found.principal, ask.address) if not reason else ()
+    return Verdict(reason, found.principal, found.known, charged, bcrypt, places=held)

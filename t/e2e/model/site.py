@@ -42,6 +42,8 @@ class Site:
         self.users = self.folder / "users"
         self.users.write_text(f"{USERS['good']}:{{PLAIN}}{self.passwords['good']}\n{USERS['bad']}:{{PLAIN}}another\n")
         self.users.chmod(0o644)
+        self.pepper = self.folder / "pepper"
+        self.pepper.write_bytes(secrets.token_hex(16).encode())
         self.resized, self.broken = (
             [],
             [],

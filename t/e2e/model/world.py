@@ -6,6 +6,7 @@ against every one that was there between its start and its answer.
 
 from dataclasses import dataclass, field, replace
 
+DIGESTS = ("sha256", "sha512", "hmac_sha256")  # verifiers that cost no run
 ACTIVE, SUSPENDED, REVOKED, BLOCKED = "active", "suspended", "revoked", "blocked"
 
 
@@ -25,6 +26,7 @@ class Key:
     overlap_s: float = None  # Unix time at which a key that was rotated ends
     predecessor: str = ""
     allow_from: tuple = None  # networks; None: everywhere
+    concurrency: int = None  # requests at once; None: its plan's
     was: "Key" = None  # before it was changed last
 
     def succeeded_by(self, name, id, secret, verifier):
@@ -52,6 +54,7 @@ class Plan:
     scopes: tuple = None
     limits: tuple = ()  # counts in an hour
     no_access: bool = False
+    concurrency: int = None  # requests at once; None: no matter how many
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,8 @@ class World:
 
     def settled(self):
         """Without what nobody can ask any more: what a key that is revoked could do."""
-        ended = {"plan": "", "scopes": None, "limits": None, "expires_s": None, "overlap_s": None, "allow_from": None}
+        ended = {"plan": "", "scopes": None, "limits": None, "expires_s": None, "overlap_s": None, "allow_from": None,
+                 "concurrency": None}  # fmt: skip
         keys = {
             name: replace(key, was=None, **ended) if key and key.state == REVOKED else key
             for name, key in self.keys.items()
