@@ -261,3 +261,30 @@ def test_last_use_and_uses_are_shown(e, me):
     listed = {one["id"]: one for one in me("GET").json()["data"]}
     assert listed[key["id"]]["uses"] == 1
     assert [one["id"] for one in me("GET", "?unused_since=1d").json()["data"]] == []
+
+
+def test_http_2(e, me):
+    with e.h2() as connection:
+        fields = {**me.headers, "content-type": "application/json"}
+        made = connection.request("POST", "/keys", fields, b'{"name":"h2"}')
+        assert made.status == 201 and made.header("location")
+        key = made.json()
+        assert connection.request("GET", "/", {"X-API-Key": key["key"]}).status == 200
+        gone = connection.request("DELETE", f"/keys/{key['id']}", me.headers)
+        assert gone.status == 204 and gone.body == b""
+        assert connection.request("GET", "/", {"X-API-Key": key["key"]}).status == 401
+        assert connection.request("POST", "/keys", fields, b"{").status == 400
+
+
+def test_one_connection_goes_on_after_every_kind_of_answer(e, me):
+    connection = e.connect()
+    fields = {**me.headers, "Content-Type": "application/json"}
+    for body, status in (('{"name":"a"}', 201), ("{", 400), ('{"name":"a","x":1}', 400), ('{"name":"b"}', 201)):
+        assert connection.request("POST", "/keys", fields, body).status == status
+        if status == 400:  # nginx closes the connection
+            connection.close()
+            connection = e.connect()
+        assert connection.request("GET", "/keys/none", me.headers).status == 404
+        assert connection.request("PUT", "/keys", fields, body).status == 405
+        assert connection.request("GET", "/keys", me.headers).status == 200
+    connection.close()

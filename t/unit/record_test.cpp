@@ -184,7 +184,7 @@ TEST(KeyRecord, WhoSuspendedItIsReadBack) {
   EXPECT_FALSE(view.suspended_by_subject);
   std::string active = encode(record);
   active[0] = 2;
-  active.append(std::string("\5\1\0\1", 4));
+  active.append(std::string("\6\1\0\1", 4));
   EXPECT_FALSE(decode(active, &view));
 }
 
