@@ -6,9 +6,11 @@
 #include <utility>
 
 #include "api/route.hpp"
+#include "base/networks.hpp"
 #include "decide/decide.hpp"
 #include "ngx/access/message_step.hpp"
 #include "ngx/access/place.hpp"
+#include "ngx/configuration/directive.hpp"
 #include "ngx/nginx/header_list.hpp"
 #include "ngx/request/cookie.hpp"
 #include "ngx/request/credential.hpp"
@@ -137,9 +139,8 @@ class Deciding {
 };
 
 Conclusion decide_with(Worker &worker, RequestContext *ctx, const Accepted &accepted, const Credential &presented,
-                       bool preflight, Place &place) {
-  ngx_http_request_t *r = ctx->r;
-  const Question asked{accepted, presented, preflight, address_of(r->connection), ngx_time(), ngx_current_msec};
+                       bool preflight, std::string_view address, Place &place) {
+  const Question asked{accepted, presented, preflight, address, ngx_time(), ngx_current_msec};
   const MainConfiguration &main = worker.configuration;
   const WorkerIssuers issuers(worker);
   const Resources with{main.policy,       main.formats,      main.store.empty() ? nullptr : &worker.store(),
@@ -159,7 +160,7 @@ Conclusion decide_at(Worker &worker, RequestContext *ctx, const LocationConfigur
   const Acceptance &accepted = acceptance_for(location.acceptances, r->method);
   const Credential presented = find_presented(worker, ctx, location, accepted);
   const bool preflight = accepted.preflight && ctx->credential.source == nullptr && is_preflight(r);
-  return decide_with(worker, ctx, accepted, presented, preflight, place);
+  return decide_with(worker, ctx, accepted, presented, preflight, address_of(r->connection), place);
 }
 
 // Whether it asks the keys API to activate the key that it brings.
@@ -168,14 +169,38 @@ bool activates(const ApiRules &api, ngx_http_request_t *r) noexcept {
   return route.operation == api::Operation::activate;
 }
 
-// Of a location that serves the keys API: the one place that takes a pending key.
+// What a proxy says of its client. What it doesn't say is no method, and an address that no list has.
+void take_method(ngx_http_request_t *r, ngx_http_complex_value_t *value) noexcept {
+  ngx_str_t name = ngx_null_string;
+  r->method = NGX_HTTP_UNKNOWN;
+  if (value != nullptr && ngx_http_complex_value(r, value, &name) == NGX_OK && name.len != 0) {
+    r->method = method_bit(view(name));
+    r->method_name = name;
+  }
+}
+std::string take_address(ngx_http_request_t *r, ngx_http_complex_value_t *value) {
+  ngx_str_t text = ngx_null_string;
+  std::string address;
+  return ngx_http_complex_value(r, value, &text) == NGX_OK && parse_address(view(text), &address) ? address
+                                                                                                  : std::string();
+}
+
+// Of a location where keyward itself answers: the keys API, the one place that takes a pending key; or what other proxies
+// ask about their requests.
 Conclusion decide_call(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Place &place) {
   ngx_http_request_t *r = ctx->r;
+  const VerifyRules *verify = location.verify.get();
+  if (verify != nullptr && verify->method != nullptr) {
+    take_method(r, verify->method);
+  }
+  const bool is_anothers = verify != nullptr && verify->address != nullptr;
+  const std::string told = is_anothers ? take_address(r, verify->address) : std::string();
   Accepted accepted = acceptance_for(location.acceptances, r->method);
-  accepted.pending = activates(*location.api, r);
+  accepted.pending = location.api != nullptr && activates(*location.api, r);
   const Credential presented = find_presented(worker, ctx, location, accepted);
   const bool preflight = accepted.preflight && ctx->credential.source == nullptr && is_preflight(r);
-  return decide_with(worker, ctx, accepted, presented, preflight, place);
+  return decide_with(worker, ctx, accepted, presented, preflight,
+                     is_anothers ? std::string_view(told) : address_of(r->connection), place);
 }
 
 // By its body, which is read first. Where the conclusion has no value, the request may be gone.
@@ -198,7 +223,7 @@ Conclusion decide_message(Worker &worker, RequestContext *ctx, const LocationCon
     reads.emplace(r, main_configuration(r).derived_variables);
   }
   MessagePlace place(r, location, *ctx->message, look.has_judgement ? &look.judgement : nullptr);
-  return decide_with(worker, ctx, accepted, presented, look.is_preflight, place);
+  return decide_with(worker, ctx, accepted, presented, look.is_preflight, address_of(r->connection), place);
 }
 
 }  // namespace
@@ -221,8 +246,8 @@ Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationCon
   // Of the request's own configuration, after which its array of variables was made.
   const DecisionReads reads(r, main_configuration(r).derived_variables);
   VariablePlace place(r, location);
-  return location.api != nullptr ? decide_call(worker, ctx, location, place)
-                                 : decide_at(worker, ctx, location, place);
+  return location.api != nullptr || location.verify != nullptr ? decide_call(worker, ctx, location, place)
+                                                               : decide_at(worker, ctx, location, place);
 }
 
 }  // namespace keyward

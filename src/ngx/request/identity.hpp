@@ -5,6 +5,10 @@
 
 namespace keyward {
 
+// What the identity fields say, in their order; empty where there is nothing. Views into the outcome.
+using IdentityValues = std::array<std::string_view, kIdentityFields>;
+IdentityValues identity_values(const Outcome &outcome) noexcept;
+
 // What an earlier location told of its principal ends where a redirect has led to another one, whoever decides there.
 // false when memory was refused.
 bool withdraw_earlier_identity(ngx_http_request_t *r) noexcept;
