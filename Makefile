@@ -30,6 +30,12 @@ CHECK_DEPS := clang-format clang-tidy black isort flake8
 BENCH_DEPS := wrk libbenchmark-dev valgrind haproxy libnginx-mod-http-lua libnginx-mod-http-js lua-resty-core \
               lua-cjson
 FUZZ_DEPS  := clang libclang-rt-14-dev
+# What `make deb` needs besides what it builds with.
+DEB_DEPS   := dpkg-dev debhelper fakeroot lintian
+
+VERSION    := $(shell sed -n 's/.*"keyward \(.*\)".*/\1/p' src/base/version.hpp)
+# Installed files are stripped; STRIP= leaves the symbols in.
+STRIP      ?= -s
 
 .PHONY: all deps check-deps bench-deps fuzz-deps asan demo run test test-asan fuzz format check-format tidy check bench install clean help
 
@@ -138,8 +144,8 @@ bench: bench-deps all  ## the benchmarks, into build/bench; ONE=SECTION for one,
 
 install:  ## what `make` has built: the module into nginx's modules path, the command, its manual page and completions into PREFIX; DESTDIR= goes before both
 	@[ -s $(BUILD)/$(SO) ] && [ -x $(BUILD)/keyward ] && [ -s $(BUILD)/pages/keyward.1 ] || { echo "There is nothing to install in $(BUILD): run make first, as yourself"; exit 1; }
-	install -D -s -m 644 $(BUILD)/$(SO) $(installed_module)
-	install -D -s -m 755 $(BUILD)/keyward $(installed_command)
+	install -D $(STRIP) -m 644 $(BUILD)/$(SO) $(installed_module)
+	install -D $(STRIP) -m 755 $(BUILD)/keyward $(installed_command)
 	install -D -m 644 $(BUILD)/pages/keyward.1 $(installed_man)
 	install -D -m 644 $(BUILD)/pages/keyward.bash $(installed_bash)
 	install -D -m 644 $(BUILD)/pages/keyward.zsh $(installed_zsh)
@@ -149,12 +155,30 @@ install:  ## what `make` has built: the module into nginx's modules path, the co
 uninstall:  ## remove what install put there, with the same DESTDIR=, PREFIX= and MODULES_DIR=; stores and nginx.conf stay
 	rm -f $(installed_module) $(installed_command) $(installed_man) $(installed_bash) $(installed_zsh) $(installed_fish)
 
+.PHONY: dist deb
+dist:  ## build/keyward-VERSION.tar.gz, an archive of the sources as they were committed: the same bytes each time
+	@git rev-parse HEAD >/dev/null 2>&1 || { echo "This is no clone of the repository: an archive is made of what was committed"; exit 1; }
+	@[ -z "$$(git status --porcelain --untracked-files=no)" ] || { echo "Commit first: an archive is made of what was committed, and there are changes"; exit 1; }
+	@mkdir -p $(BUILD)
+	git archive --format=tar --prefix=keyward-$(VERSION)/ HEAD | gzip -9n >$(BUILD)/keyward-$(VERSION).tar.gz
+
+# The tree is laid out as dpkg-buildpackage wants it: debian at the top, and nothing that was built.
+deb:  ## the Debian packages of the module and of the command, into build/deb
+	$(call install_packages,$(BUILD_DEPS) $(DEB_DEPS))
+	@rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/keyward-$(VERSION)
+	@tar -c --exclude-vcs --exclude='./build*' --exclude='*/__pycache__' . | tar -x -C $(BUILD)/deb/keyward-$(VERSION)
+	@mv $(BUILD)/deb/keyward-$(VERSION)/packaging/debian $(BUILD)/deb/keyward-$(VERSION)/debian
+	cd $(BUILD)/deb/keyward-$(VERSION) && dpkg-buildpackage -b -us -uc -j$(JOBS)
+	lintian --fail-on error,warning $(BUILD)/deb/*.changes
+	@rm -rf $(BUILD)/deb/keyward-$(VERSION)
+	@ls $(BUILD)/deb/*.deb
+
 clean:  ## remove everything that was built
 	rm -rf $(BUILD)
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
-	@echo "Variables: NGINX_SRC, NGINX, BUILD, JOBS, PYTEST_JOBS, ONE, CMAKE_OPTIONS, FUZZ_SECONDS, BENCH_OPTIONS, TIDY_FILES, PREFIX, MODULES_DIR, DESTDIR. DEPS= installs nothing."
+	@echo "Variables: NGINX_SRC, NGINX, BUILD, JOBS, PYTEST_JOBS, ONE, CMAKE_OPTIONS, FUZZ_SECONDS, BENCH_OPTIONS, TIDY_FILES, PREFIX, MODULES_DIR, DESTDIR, STRIP. DEPS= installs nothing."
 
 cpp_files = $(shell find src t -name '*.[ch]pp')
 black_options = --line-length 120 --target-version py311

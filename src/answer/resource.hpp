@@ -15,6 +15,7 @@ inline constexpr std::string_view kMetadataPath = "/.well-known/oauth-protected-
 // A value type; const once the configuration was read.
 struct ProtectedResource {
   std::string url;            // as it was written: its identifier
+  std::string host;           // of that, without its port
   std::string metadata_url;   // RFC 9728, section 3.1: the well-known path between host and path
   std::string metadata_path;  // of that URL
   std::string scopes;         // what a first challenge asks for, separated by blanks; empty: it doesn't say

@@ -132,7 +132,8 @@ ScanResult scan(std::string_view text, std::size_t depth, std::size_t values) no
     }
     ++at;
   }
-  return {};
+  // yajl takes the beginning of a string behind the value for nothing.
+  return in_string ? ScanResult{"a string without an end", text.size()} : ScanResult();
 }
 
 }  // namespace keyward::json

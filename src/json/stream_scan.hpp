@@ -14,18 +14,18 @@ namespace stream {
 constexpr std::uint64_t each(unsigned char byte) noexcept { return 0x0101010101010101ULL * byte; }
 
 // Behind the characters at the front that stand for themselves in a string: printable ASCII but for the quote and the
-// backslash. Eight at a time; what isn't sure is left to the caller.
+// backslash. Eight at a time: the lowest bit that is found is of the first other one, as borrows go upwards.
 inline const char *skip_plain(const char *at, const char *end) noexcept {
   const auto has_zero = [](std::uint64_t word) { return (word - each(1)) & ~word; };
-  while (end - at >= 8) {
+  for (; end - at >= 8; at += 8) {
     std::uint64_t word = 0;
     std::memcpy(&word, at, 8);
+    word = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? word : __builtin_bswap64(word);
     const std::uint64_t found =
-        word | ((word - each(0x20)) & ~word) | has_zero(word ^ each('"')) | has_zero(word ^ each('\\'));
-    if ((found & each(0x80)) != 0) {
-      break;
+        (word | ((word - each(0x20)) & ~word) | has_zero(word ^ each('"')) | has_zero(word ^ each('\\'))) & each(0x80);
+    if (found != 0) {
+      return at + __builtin_ctzll(found) / 8;
     }
-    at += 8;
   }
   while (at != end && static_cast<unsigned char>(*at - 0x20) < 0x60 && *at != '"' && *at != '\\') {
     ++at;

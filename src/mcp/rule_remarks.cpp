@@ -34,7 +34,6 @@ bool adds_nothing(const Rule &wide, const Rule &rule) {
 // Of one rule; empty: nothing.
 std::string remark_on(const std::vector<Rule> &rules, std::size_t i) {
   const Rule &rule = rules[i];
-  const std::string own = quoted(text_of(rule));
   for (std::size_t j = 0; j < rules.size(); ++j) {
     const Rule &wide = rules[j];
     // Of two that match the same, the later one is idle.
@@ -42,24 +41,24 @@ std::string remark_on(const std::vector<Rule> &rules, std::size_t i) {
       continue;
     }
     if (rule.is_default) {
-      return own + " is idle: " + quoted(text_of(wide)) + " matches everything";
+      return "is idle: " + quoted(text_of(wide)) + " matches everything";
     }
     if (wide.refuse) {
-      return own + " is idle: " + quoted(text_of(wide)) + " refuses whatever it matches";
+      return "is idle: " + quoted(text_of(wide)) + " refuses whatever it matches";
     }
     if (adds_nothing(wide, rule)) {
-      return own + " is idle: " + quoted(text_of(wide)) + " matches whatever it does, and says the same";
+      return "is idle: " + quoted(text_of(wide)) + " matches whatever it does, and says the same";
     }
   }
   if (!rule.is_public) {
     return {};
   }
   if (!rule.scopes.empty()) {
-    return own + " is never public, as it has a scope";
+    return "is never public, as it has a scope";
   }
   for (const Rule &wide : rules) {
     if (&wide != &rule && !wide.scopes.empty() && matches_all_of(wide, rule)) {
-      return own + " is never public: " + quoted(text_of(wide)) + " matches whatever it does, and has a scope";
+      return "is never public: " + quoted(text_of(wide)) + " matches whatever it does, and has a scope";
     }
   }
   return {};
@@ -84,7 +83,7 @@ std::vector<RuleList::Remark> RuleList::remarks() const {
       return (!rule.scopes.empty() || rule.refuse) && matches_all_of(rule, method);
     });
     if (wide != rules_.end()) {
-      add(kMaxRules + i, "public=" + method.method + " never is: " + quoted(text_of(*wide)) +
+      add(kMaxRules + i, "is never public: " + quoted(text_of(*wide)) +
                              (wide->refuse ? " refuses it" : " matches whatever it does, and has a scope"));
     }
   }

@@ -92,8 +92,8 @@ class RuleList {
   // Whether any resource whose URI begins with prefix might be read with these grants.
   bool could_read(std::string_view prefix, const Grants &grants) const;
 
-  // What nginx -t should warn of: a public that never is, patterns that another one makes idle. A clause each, without
-  // a final stop.
+  // What nginx -t should warn of: a public that never is, patterns that another one makes idle. A clause each, of
+  // which the rule is the subject, without a final stop.
   struct Remark {
     std::size_t rule = 0;  // its place; of public_methods: kMaxRules and more
     std::string text;

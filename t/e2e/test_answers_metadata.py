@@ -191,6 +191,7 @@ FAULTS = {
     "keyward_resource https://mcp.example; keyward_resource https://mcp.example;": "duplicate",
     "keyward_resource https://mcp.example/" + "x" * 400 + ";": "400 bytes",
     "keyward_resource https://mcp.example scopes=;": "scopes=",
+    "keyward_resource https://mcp.example scopes=a,;": "a comma too many",
     "keyward_resource https://mcp.example scopes=a,b:*;": "wildcards",
     "keyward_resource https://mcp.example scopes=a,offline_access;": "offline_access",
     "keyward_resource https://mcp.example scopes=" + "s" * 1000 + ";": "1024",

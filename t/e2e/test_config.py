@@ -60,6 +60,8 @@ LOCATION = {
     "keyward_accept key=,a;": ['",a"', "a comma too many"],
     "keyward_scope methods=GET,,POST a;": ['"GET,,POST"', "a comma too many"],
     "keyward_limit 1r/s methods=GET,;": ['"GET,"', "a comma too many"],
+    "keyward_mcp on public=ping,;": ['"ping,"', "a comma too many"],
+    "keyward_rpc tools/list scope=a,,b;": ['"a,,b"', "a comma too many"],
     "keyward_errors json fields=error,;": ['"error,"', "a comma too many"],
     "keyward_credential bearer bearer;": ["bearer", "twice"],
     "keyward_credential header=X-A header=x-a;": ["x-a", "twice"],
@@ -146,7 +148,6 @@ LOCATION = {
     # keyward_errors
     "keyward_errors;": ["keyward_errors"],
     "keyward_errors xml;": ["xml", "json", "problem", "jsonrpc", "mcp", "grpc", "variable"],
-    "keyward_errors $;": ["$"],
     "keyward_errors json id=null;": ["id=null", "JSON-RPC"],
     "keyward_errors jsonrpc id=0;": ["id=0", "id=null"],
     "keyward_errors mcp id=null id=null;": ["id=", "twice"],
@@ -187,6 +188,46 @@ LOCATION = {
     'keyward_realm "";': ["keyward_realm"],
     "keyward_forward_credential yes;": ["yes", "on", "off"],
     "keyward_forward_credential on; keyward_forward_credential on;": ["duplicate"],
+    # keyward_mcp, keyward_rpc, keyward_tool
+    "keyward_mcp;": ["keyward_mcp"],
+    "keyward_mcp maybe;": ["maybe", '"on"', '"off"'],
+    "keyward_mcp body=1m;": ["body=1m", '"on"'],
+    "keyward_mcp on; keyward_mcp on;": ["duplicate"],
+    "keyward_mcp off body=1m;": ['"off" must stand alone'],
+    "keyward_mcp on body=big;": ["big", "16m"],
+    "keyward_mcp on body=0;": ['"0"'],
+    "keyward_mcp on body=1m body=2m;": ["body=2m", "only one"],
+    "keyward_mcp on size=1m;": ["size=1m", "body=", "public=", "origins=", "lists=", "list="],
+    "keyward_mcp on public=;": ["public="],
+    "keyward_mcp on public=,;": ["a comma too many"],
+    "keyward_mcp on public=tools/call:a;": ["tools/call:a", "keyward_rpc tools/call:a public;"],
+    "keyward_mcp on public=default;": ["default"],
+    "keyward_mcp on origins=example.com;": ["example.com", "https://"],
+    "keyward_mcp on origins=https://a.example/;": ["https://a.example/"],
+    "keyward_mcp on origins=https://a.example,https://a.example;": ["twice"],
+    "keyward_mcp on origins=any,https://a.example;": ["any"],
+    "keyward_mcp on lists=all;": ["lists=all", "lists=filter"],
+    "keyward_mcp on list=1m;": ["list=", "lists=filter"],
+    "keyward_mcp on lists=filter list=much;": ["much", "16m"],
+    "keyward_rpc;": ["keyward_rpc"],
+    'keyward_rpc "";': ["keyward_rpc"],
+    "keyward_rpc scope=a:b;": ["keyward_rpc tools/call:deploy scope=a:b;"],
+    "keyward_rpc ping open;": ["open", "public", "refuse", "scope=", "limit="],
+    "keyward_rpc ping public public;": ["public", "twice"],
+    "keyward_rpc ping refuse public;": ["refuse"],
+    "keyward_rpc ping refuse scope=a:b;": ["refuse"],
+    "keyward_rpc ping scope=;": ["scope="],
+    "keyward_rpc ping scope=a:*;": ["a:*"],
+    "keyward_rpc ping scope=a:b scope=c:d;": ["scope=c:d", "only one"],
+    "keyward_rpc ping limit=often;": ["often"],
+    "keyward_rpc ping cost=2;": ["cost=2", "credits"],
+    "keyward_rpc ping; keyward_rpc ping public;": ["ping", "already"],
+    "keyward_tool a; keyward_tool a public;": ["tools/call:a", "already"],
+    "keyward_tool;": ["keyward_tool"],
+    "keyward_tool scope=a:b;": ["keyward_tool deploy scope=a:b;"],
+    "keyward_tool refuse;": ["keyward_tool deploy refuse;"],
+    "keyward on; keyward_limit 1r/m by=tool;": ["by=tool", "keyward_mcp on;"],
+    "keyward_limit plan by=tool;": ["by=key", "by=subject"],
 }
 HTTP = {
     "keyward_claim roles roles;": ['"roles"', "$roles"],
@@ -313,6 +354,9 @@ def test_a_bad_directive_in_http_is_one_clear_line(config_test, text):
         "keyward_limit 60r/m;": "http server location",
         "keyward_concurrency 5;": "http server location if limit_except",
         "keyward_limit_headers off;": "http server location",
+        "keyward_mcp on;": "http server location if limit_except",
+        "keyward_mcp on; keyward_rpc ping public;": "http server location if limit_except",
+        "keyward_mcp on; keyward_tool a scope=a:b;": "http server location if limit_except",
         "keyward_errors json;": "http server location",
         'keyward_message unauthorized "x";': "http server location",
         "keyward_realm x;": "http server location",
@@ -921,3 +965,52 @@ def test_several_mistakes_that_matter_later_are_all_told(config_test):
     )
     assert rc == 0
     assert len(lines(output, "warn")) == 3
+
+
+@pytest.mark.parametrize(
+    "text, mentions",
+    {
+        # nginx's own bound comes first.
+        "keyward_mcp on; client_max_body_size 100k;": ["body=", "client_max_body_size", "1048576"],
+        "keyward_mcp on body=2m;": ["body=", "client_max_body_size 2097152;"],
+        # What does nothing.
+        "keyward_mcp off; keyward_tool a scope=a:b;": ["tools/call:a", "no effect", "keyward_mcp on;"],
+        "keyward_mcp on; keyward_tool a public; keyward_tool a* scope=a:b;": ["tools/call:a", "public"],
+        "keyward_mcp on public=ping; keyward_rpc ping scope=a:b;": ["ping", "public="],
+    }.items(),
+)
+def test_mcp_warnings(config_test, text, mentions):
+    rc, output = config_test(server="keyward on; location / { " + text.replace("; ", ";\n") + " }")
+    found = lines(output, "warn")
+    assert rc == 0 and len(found) == 1, output
+    assert "nginx.conf:" in found[0]
+    for mention in mentions:
+        assert mention in found[0], found[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "keyward_mcp on body=2m; client_max_body_size 2m;",
+        "keyward_mcp on body=2m; client_max_body_size 0;",
+        "keyward_mcp on public=initialize,notifications/*,tools/list origins=https://a.example,http://localhost:6274;",
+        "keyward_mcp on; keyward_tool a scope=a:b,c:d limit=10r/month; keyward_tool b* public; keyward_rpc default refuse;",
+        "keyward_mcp on; keyward_limit 1r/m by=tool; keyward_rpc resources/read:https://a.example/* scope=a:b;",
+    ],
+)
+def test_good_mcp(config_test, text):
+    rc, output = config_test(server="keyward on; location / { " + text.replace("; ", ";\n") + " }")
+    assert rc == 0 and not lines(output, "warn"), output
+
+
+def test_rules_of_a_server_are_for_its_locations(config_test):
+    rc, output = config_test(
+        server="keyward on;\nkeyward_tool a scope=a:b;\nlocation / { keyward_mcp on; }\nlocation /x { }"
+    )
+    assert rc == 0 and not lines(output, "warn"), output
+
+
+def test_a_limit_by_tool_in_an_incident(config_test):
+    """`keyward off;` never makes a reload fail."""
+    rc, output = config_test(server="location / { keyward off; keyward_limit 1r/m by=tool; }")
+    assert rc == 0, output

@@ -6,6 +6,8 @@ import subprocess
 from collections import namedtuple
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from harness.build import PROJECT
 from harness.tokens import Signer, jwks
 
@@ -83,12 +85,17 @@ def test_each_variable_is_there():
 def reasons_in_the_source():
     text = read("src/auth/reason.cpp")
     constants = dict(re.findall(r'string_view (k\w+) = "([^"]*)";', text))
-    rows = re.findall(r'\{Reason::\w+,\s*\{"(\w+)",\s*(\d+),\s*("[^"]*"|k\w+),\s*("[^"]*"|k\w+),', text)
-    return [(name, status, *(constants.get(word, word.strip('"')) for word in words)) for name, status, *words in rows]
+    text_of = r'("[^"]*"|k\w+),\s*'
+    row = rf'\{{Reason::\w+,\s*\{{"(\w+)",\s*(\d+),\s*{text_of}{text_of}(?:"[^"]*"|k\w+),\s*(-?\d+),\s*(\d+),'
+    return [
+        (name, status, *(constants.get(word, word.strip('"')) for word in (code, message)), *numbers)
+        for name, status, code, message, *numbers in re.findall(row, text)
+    ]
 
 
 def test_the_table_of_answers_is_that_of_the_source():
-    listed = re.findall(r"^\| (\w+)(?: \*)? \| (\d+) \| (\w+) \| (.*?) \|$", section(REFERENCE, "## Answers"), re.M)
+    row = r"^\| (\w+)(?: \*)? \| (\d+) \| (\w+) \| (.*?) \| (-?\d+) \| (\d+) \|$"
+    listed = re.findall(row, section(REFERENCE, "## Answers"), re.M)
     assert len(listed) > 20
     assert listed == reasons_in_the_source()
 
@@ -136,6 +143,8 @@ def keys(issuers):
     for name in ("accounts", "auth", "oauth"):
         issuers.write(f"{name}.pem", Signer().pem)
         issuers.write(f"{name}.json", jwks(Signer(kid="1")))
+    key = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    issuers.write("identity.pem", key, 0o600)
     issuers.write("internal.secret", b"0" * 64, 0o640)
     issuers.write("session.secret", b"1" * 64, 0o640)
     return issuers.folder

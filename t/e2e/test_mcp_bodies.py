@@ -5,7 +5,6 @@ import threading
 
 import pytest
 from harness.client import encode_request
-from harness.h2client import StreamReset
 from harness.mcp import JSON, MODERN, message, tool
 from harness.site import Site
 from harness.wait import until
@@ -19,6 +18,7 @@ error_page 502 = @fallback;
 location / {
     keyward_mcp on body=100k public=ping;
     keyward_tool read scope=tools:read;
+    keyward_tool other scope=tools:read;
     proxy_pass @BACKEND@;
     location /unbuffered { proxy_request_buffering off; proxy_http_version 1.1; proxy_pass @BACKEND@; }
     location /file { client_body_in_file_only clean; proxy_pass @BACKEND@; }
@@ -265,17 +265,18 @@ def test_over_http_2(site, target, size, length):
     headers = [JSON, *site.key, *([("content-length", str(size))] if length else [])]
     site.backend.clear()
     with site.edge.h2() as connection:
-        try:
-            response = connection.request("POST", target, headers, text)
-        except StreamReset:
-            assert size > 102_400
-            return
         if size > 102_400:
+            # What is too large by its length is refused unread; else one byte more comes when all others are there.
+            stream = connection.start("POST", target, headers, "" if length else text[:-1], end=False)
+            if not length:
+                connection.data(stream, text[-1:], end=True)
+            response = connection.finish(stream)
             assert (response.status, response.header("x-reason")) == (413, "body_too_large")
             assert not site.backend.requests
-        else:
-            assert response.status == 200
-            assert site.backend.last.body == text.encode()
+            return
+        response = connection.request("POST", target, headers, text)
+        assert response.status == 200
+        assert site.backend.last.body == text.encode()
         assert connection.request("POST", "/", [JSON, *site.key], message("ping")).status == 200
 
 
@@ -392,7 +393,7 @@ def test_satisfy_any(edge, store, backend):
             return response.status
 
     assert ask("/", text, key) == 200
-    assert ask("/", text) == 403  # that of deny, which came first
+    assert ask("/", text) == 401  # which wins over that of deny
     assert ask("/", message("tools/call", {"name": "gone"}), key) == 403
     assert ask("/", "[]", key) == 400
     assert ask("/open", text) == 200
@@ -433,12 +434,12 @@ def test_variables_tell_of_a_message_also_in_a_log(edge, store, backend):
     assert e.request("POST", "/", [JSON, *key], "[]").status == 400
     until(lambda: len(logged()) == 6)
     assert logged() == [
-        "<tools/call|read||allowed>",
+        "<tools/call|read|-|allowed>",
         f"<tools/call|read|{MODERN}|allowed>",
-        "<tools/call|a%0D%0AX-Evil: 1%7F%25||allowed>",
-        "<tools/call|read||refused>",
-        "<prompts/get|||allowed>",
-        "<|||refused>",
+        "<tools/call|a%0D%0AX-Evil: 1%7F%25|-|allowed>",
+        "<tools/call|read|-|refused>",
+        "<prompts/get|-|-|allowed>",
+        "<-|-|-|refused>",
     ]
 
 

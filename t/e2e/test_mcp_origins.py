@@ -24,6 +24,7 @@ def site(build):
                              proxy_pass @BACKEND@; }
                 location /any { keyward_mcp on origins=any; proxy_pass @BACKEND@; }
                 location /own { keyward_mcp on; proxy_pass @BACKEND@; }
+                location /named { keyward_mcp on; keyward_resource https://named.example:8080/named; proxy_pass @BACKEND@; }
                 location /shadow { keyward shadow; keyward_mcp on; proxy_pass @BACKEND@; }
                 location /page { keyward_mcp on origins=https://app.example.com; error_page 401 /401.html;
                                  keyward_errors off; proxy_pass @BACKEND@; }
@@ -213,3 +214,14 @@ def test_over_http_2(edge, store):
             assert response.header("access-control-allow-origin") == (origin if status == 200 else None)
         response = connection.request("OPTIONS", "/", [("Origin", "http://localhost"), *PREFLIGHT])
         assert response.status == 204
+
+
+def test_the_host_of_keyward_resource_is_our_own(site):
+    for host, origin, status in [
+        ("named.example:8080", "http://named.example:8080", 200),
+        ("NAMED.example", "http://named.example", 200),
+        ("named.example", "http://named.example:1", 403),
+        ("other.example", "http://other.example", 403),
+    ]:
+        assert ask(site, origin, "/named", site.key, host=host).status == status
+    assert ask(site, "http://named.example", "/own", site.key, host="named.example").status == 403

@@ -20,3 +20,8 @@ def test_the_modules_file_holds_it(build):
 def test_the_changelog_begins_with_it():
     changelog = (PROJECT / "CHANGELOG.md").read_text()
     assert f"keyward {re.search(r'^## .([0-9.]+)', changelog, re.M)[1]}" == PRODUCT
+
+
+def test_the_packages_have_it():
+    changelog = (PROJECT / "packaging/debian/changelog").read_text()
+    assert f"keyward {re.match(r'keyward .([0-9.]+)-', changelog)[1]}" == PRODUCT

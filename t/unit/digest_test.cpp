@@ -99,5 +99,20 @@ TEST_F(DigestTest, Wipes) {
   EXPECT_EQ(secret, Sha256{});
 }
 
+TEST_F(DigestTest, OfATextInPiecesIsThatOfTheText) {
+  const std::string text(1000, 'x');
+  for (const std::size_t size : {1U, 7U, 64U, 999U, 1000U}) {
+    Sha256Stream stream;
+    stream.begin();
+    for (std::size_t at = 0; at < text.size(); at += size) {
+      stream.add(std::string_view(text).substr(at, size));
+    }
+    EXPECT_EQ(stream.finish(), sha256(text)) << size;
+  }
+  Sha256Stream stream;
+  stream.begin();
+  EXPECT_EQ(stream.finish(), sha256(""));
+}
+
 }  // namespace
 }  // namespace keyward

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "../fuzz/issuers.hpp"
+#include "../fuzz/lines.hpp"
 #include "base/base64url.hpp"
+#include "mcp_fixture.hpp"
 #include "store/records/journal.hpp"
 #include "vectors.hpp"
 
@@ -99,6 +101,33 @@ TEST(FuzzCorpus, HasDocumentsThatParse) {
   std::string bytes;
   for (const char *name : {"base64url/two", "base64url/three", "base64url/all"}) {
     EXPECT_TRUE(from_base64url(seed(name), &bytes)) << name;
+  }
+}
+
+TEST(FuzzCorpus, HasMessages) {
+  const struct {
+    const char *name;
+    mcp::MessageKind kind;
+    mcp::Method method;
+  } cases[] = {{"call_modern", mcp::MessageKind::request, mcp::Method::tools_call},
+               {"call_legacy", mcp::MessageKind::request, mcp::Method::tools_call},
+               {"read_uri", mcp::MessageKind::request, mcp::Method::resources_read},
+               {"complete", mcp::MessageKind::request, mcp::Method::completion_complete},
+               {"listen", mcp::MessageKind::request, mcp::Method::subscriptions_listen},
+               {"notification", mcp::MessageKind::notification, mcp::Method::notifications_initialized},
+               {"response", mcp::MessageKind::response, mcp::Method::other},
+               {"batch", mcp::MessageKind::unreadable, mcp::Method::other},
+               {"folded", mcp::MessageKind::unreadable, mcp::Method::ping},
+               {"odd_names", mcp::MessageKind::unreadable, mcp::Method::ping}};
+  for (const auto &one : cases) {
+    const std::string input = seed(std::string("mcp/") + one.name);
+    std::string_view body = input;
+    for (int line = 0; line < 3; ++line) {
+      fuzz::take_line(&body);
+    }
+    const auto message = mcp::test::read(body);
+    EXPECT_EQ(message->kind(), one.kind) << one.name;
+    EXPECT_EQ(message->method(), one.method) << one.name;
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "json/json.hpp"
 #include "json/stream_scan.hpp"
+#include "vectors.hpp"
 
 namespace keyward::json {
 namespace {
@@ -102,6 +103,8 @@ const char *const kBad[] = {
     "'a'",
     "[1,,2]",
     "{\"a\":1 \"b\":2}",
+    "{}\"js",
+    "1\"",
     "NaN",
     "{\"a\"::1}",
     "\"\n\"",
@@ -179,6 +182,26 @@ TEST(JsonStream, RefusesEveryByteThatYajlsReaderRefuses) {
     }
     EXPECT_EQ(scan_in_pieces(text.substr(0, at), 5), "refused");
   }
+}
+
+// JSONTestSuite (nst/JSONTestSuite): y_ must be taken, n_ refused, and of the free ones what is UTF-8 and nests within the
+// limit is taken; lone surrogates are told to the sink.
+TEST(JsonStream, AgreesWithTheTestSuite) {
+  const auto folder = test::vectors_folder() / "JSONTestSuite" / "test_parsing";
+  KEYWARD_NEED_VECTORS(folder);
+  int seen = 0;
+  for (const auto &entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string(), text = test::read_file(entry.path());
+    const bool taken = scan_in_pieces(text, 1 + name.size() % 7) != "refused";
+    if (name[0] == 'y' || name[0] == 'n') {
+      ++seen;
+      EXPECT_EQ(taken, name[0] == 'y') << name;
+    } else {
+      const bool is_lone = scan_in_pieces(text, 5).find(" lone") != std::string::npos;
+      EXPECT_EQ(taken, name.compare(0, 9, "i_number_") == 0 || is_lone) << name;
+    }
+  }
+  EXPECT_GE(seen, 283);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "mcp/reader.hpp"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "mcp_fixture.hpp"
 
@@ -314,6 +315,25 @@ TEST(McpReader, DigestsParamsWithoutMeta) {
   EXPECT_EQ(read(request("tools/call", params))->params_digest(), Sha256{});
   EXPECT_TRUE(read(request("tools/call", R"("name":"a","inputResponses":{})"))->is_continued());
   EXPECT_TRUE(read(request("tools/call", R"("name":"a","requestState":"x")"))->is_continued());
+}
+
+TEST(McpReader, AllocatesNothingInTheUsualCase) {
+  const std::string usual = request(
+      "tools/call", R"("name":"search","arguments":{"query":")" + std::string(60000, 'q') +
+                        R"("},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","progressToken":1})");
+  const std::string large = request("tools/call", "\"name\":\"" + std::string(2000, 'a') + '"');
+  const auto allocated_by = [](const std::string &body) {
+    const auto before = mallinfo2().uordblks;
+    Message message;
+    MessageReader reader(&message, true);
+    reader.read(body);
+    reader.finish();
+    return mallinfo2().uordblks - before;
+  };
+  EXPECT_EQ(allocated_by(usual), 0U);
+#ifndef __SANITIZE_ADDRESS__  // which has an allocator of its own
+  EXPECT_GT(allocated_by(large), 0U);
+#endif
 }
 
 TEST(McpReader, HoldsTheUsualMessageWithoutMuch) {

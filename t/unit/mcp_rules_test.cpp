@@ -264,21 +264,21 @@ TEST(McpRules, SayWhatCanHardlyBeMeant) {
   };
   EXPECT_EQ(
       remarks(rules({"tool a scope=a", "tool b scope=b", "tools/list public", "default scope=c"}, {"initialize"})), "");
-  EXPECT_EQ(remarks(rules({"tool a public scope=a"})), "0 \"tools/call:a\" is never public, as it has a scope\n");
+  EXPECT_EQ(remarks(rules({"tool a public scope=a"})), "0 is never public, as it has a scope\n");
   EXPECT_EQ(remarks(rules({"tool ab public", "tool a* scope=a"})),
-            "0 \"tools/call:ab\" is never public: \"tools/call:a*\" matches whatever it does, and has a scope\n");
+            "0 is never public: \"tools/call:a*\" matches whatever it does, and has a scope\n");
   EXPECT_EQ(remarks(rules({"tools/list scope=a"}, {"tools/list", "ping"})),
-            "1024 public=tools/list never is: \"tools/list\" matches whatever it does, and has a scope\n");
+            "1024 is never public: \"tools/list\" matches whatever it does, and has a scope\n");
   EXPECT_EQ(remarks(rules({"tool a more", "tool * refuse"})),
-            "0 \"tools/call:a\" is idle: \"tools/call:*\" refuses whatever it matches\n");
+            "0 is idle: \"tools/call:*\" refuses whatever it matches\n");
   EXPECT_EQ(remarks(rules({"tool a scope=x", "tool a* scope=x,y"})),
-            "0 \"tools/call:a\" is idle: \"tools/call:a*\" matches whatever it does, and says the same\n");
+            "0 is idle: \"tools/call:a*\" matches whatever it does, and says the same\n");
   EXPECT_EQ(remarks(rules({"tool a scope=x", "tool a scope=x"})),
-            "1 \"tools/call:a\" is idle: \"tools/call:a\" matches whatever it does, and says the same\n");
+            "1 is idle: \"tools/call:a\" matches whatever it does, and says the same\n");
   EXPECT_EQ(remarks(rules({"tool a scope=x more", "tools/call scope=x", "tool b scope=y"})), "");
-  EXPECT_EQ(remarks(rules({"* scope=a", "default scope=b"})), "1 \"default\" is idle: \"*\" matches everything\n");
+  EXPECT_EQ(remarks(rules({"* scope=a", "default scope=b"})), "1 is idle: \"*\" matches everything\n");
   EXPECT_EQ(remarks(rules({"tools/call scope=a", "tool * scope=a"})),
-            "1 \"tools/call:*\" is idle: \"tools/call\" matches whatever it does, and says the same\n");
+            "1 is idle: \"tools/call\" matches whatever it does, and says the same\n");
 }
 
 TEST(McpRules, AreManyAndStillFound) {

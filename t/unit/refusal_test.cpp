@@ -463,6 +463,10 @@ TEST_F(RefusalTest, ADiscoveryIsRefusedSoThatNobodyTakesTheServerForAnOldOne) {
 
 TEST(Resource, FollowsFromItsUrl) {
   const ProtectedResource path = make_resource("https://a.example:8443/mcp/v1", 22, "");
+  EXPECT_EQ(path.host, "a.example");
+  EXPECT_EQ(make_resource("https://A.example/mcp", 17, "").host, "a.example");
+  EXPECT_EQ(make_resource("https://[::1]:8443/mcp", 18, "").host, "[::1]");
+  EXPECT_EQ(make_resource("https://[::1]/mcp", 13, "").host, "[::1]");
   EXPECT_EQ(path.metadata_url, "https://a.example:8443/.well-known/oauth-protected-resource/mcp/v1");
   EXPECT_EQ(path.metadata_path, "/.well-known/oauth-protected-resource/mcp/v1");
   EXPECT_EQ(path.audiences, std::vector<std::string>{"https://a.example:8443/mcp/v1"});

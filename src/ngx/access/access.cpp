@@ -71,6 +71,22 @@ bool is_answering_refusal(ngx_http_request_t *r) noexcept {
          (is_own_refusal_redirected(ctx) || mode_of(location_configuration(r)) == Mode::off);
 }
 
+// Names who was admitted to the backend. false: memory was refused.
+bool tell_identity(Worker &worker, RequestContext *ctx, bool strip) noexcept {
+  const jwt::IdentitySigner *signer = server_configuration(ctx->r).signer.get();
+  if (signer == nullptr) {
+    return add_identity(ctx, strip, {});
+  }
+  const ngx_str_t assertion = guarded(ngx_str_t{}, [&] {
+    static const std::shared_ptr<const Principal> kNobody;
+    const Outcome &outcome = ctx->outcome;
+    const bool is_named = outcome.named() != nullptr;
+    return copy(ctx->r->pool,
+                worker.identity_tokens.find(*signer, outcome.kind, is_named ? outcome.principal : kNobody, ngx_time()));
+  });
+  return assertion.data != nullptr && add_identity(ctx, strip, view(assertion));
+}
+
 ngx_int_t admit(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) noexcept {
   const bool keep = location.forward_credential.value_or(false);
   // A request that overrides its method would have passed for another one than its site was looked at for.
@@ -79,7 +95,8 @@ ngx_int_t admit(Worker &worker, RequestContext *ctx, const LocationConfiguration
       ctx->outcome.kind == Kind::anonymous && acceptance_for(location.acceptances, ctx->r->method).preflight;
   const bool by_method = location.has_methods || is_preflight;
   ctx->outcome.decision = Decision::allowed;  // from here on it may be told who that is
-  const bool ready = add_identity(ctx, !keep) && (!keep || !location.has_query || restore_query_credential(ctx->r)) &&
+  const bool ready = tell_identity(worker, ctx, !keep) &&
+                     (!keep || !location.has_query || restore_query_credential(ctx->r)) &&
                      remove_overrides(ctx, by_method || unasked);
   if (!ready) {
     ctx->outcome.reason = Reason::internal_error;
@@ -96,7 +113,7 @@ ngx_int_t shadow(Worker &worker, RequestContext *ctx) noexcept {
     return internal_error(ctx->r, kNoMemory);
   }
   if (ctx->outcome.reason == Reason::none) {
-    if (!add_identity(ctx, false)) {
+    if (!tell_identity(worker, ctx, false)) {
       ctx->outcome.reason = Reason::internal_error;
       return internal_error(ctx->r, kNoMemory);
     }
@@ -216,6 +233,16 @@ ngx_int_t refuse_while_reading(RequestContext *ctx) noexcept {
     own->zone.count_decision(static_cast<std::uint8_t>(ctx->outcome.reason));
     log_refusal(*own, ctx, "refused");
   }
+  return refuse(ctx, ctx->outcome.reason);
+}
+
+ngx_int_t refuse_list(RequestContext *ctx) noexcept {
+  ctx->outcome.reason = Reason::list_unreadable;
+  if (Worker *own = worker()) {
+    own->zone.count_decision(static_cast<std::uint8_t>(ctx->outcome.reason));
+    log_refusal(*own, ctx, "refused the answer");
+  }
+  ctx->r->error_page = 1;  // in the middle of an answer there is no other way
   return refuse(ctx, ctx->outcome.reason);
 }
 

@@ -26,6 +26,8 @@ ngx_int_t on_content(ngx_http_request_t *r) noexcept;
 // Within the access phase of an MCP location: a body that turned out too large while the request waited for the rest of
 // it. Answers with the refusal's status, which nginx ends the request with.
 ngx_int_t refuse_while_reading(RequestContext *ctx) noexcept;
+// Of an admitted request, whose answer's header isn't sent yet: it can't be shown. Answers with the refusal's status.
+ngx_int_t refuse_list(RequestContext *ctx) noexcept;
 // Ends the request with 204, to which the filters add what a browser asks for. The request may be gone when it returns.
 void answer_preflight(RequestContext *ctx) noexcept;
 

@@ -138,9 +138,7 @@ class Deciding {
   Outcome *outcome_;
 };
 
-Conclusion decide_with(Worker &worker, RequestContext *ctx, const Accepted &accepted, const Credential &presented,
-                       bool preflight, std::string_view address, Place &place) {
-  const Question asked{accepted, presented, preflight, address, ngx_time(), ngx_current_msec};
+Conclusion decide_about(Worker &worker, RequestContext *ctx, const Question &asked, Place &place) {
   const MainConfiguration &main = worker.configuration;
   const WorkerIssuers issuers(worker);
   const Resources with{main.policy,       main.formats,      main.store.empty() ? nullptr : &worker.store(),
@@ -158,9 +156,13 @@ Conclusion decide_with(Worker &worker, RequestContext *ctx, const Accepted &acce
 Conclusion decide_at(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Place &place) {
   ngx_http_request_t *r = ctx->r;
   const Acceptance &accepted = acceptance_for(location.acceptances, r->method);
-  const Credential presented = find_presented(worker, ctx, location, accepted);
-  const bool preflight = accepted.preflight && ctx->credential.source == nullptr && is_preflight(r);
-  return decide_with(worker, ctx, accepted, presented, preflight, address_of(r->connection), place);
+  const Question asked{accepted,
+                       find_presented(worker, ctx, location, accepted),
+                       accepted.preflight && ctx->credential.source == nullptr && is_preflight(r),
+                       address_of(r->connection),
+                       ngx_time(),
+                       ngx_current_msec};
+  return decide_about(worker, ctx, asked, place);
 }
 
 // Whether it asks the keys API to activate the key that it brings.
@@ -197,10 +199,13 @@ Conclusion decide_call(Worker &worker, RequestContext *ctx, const LocationConfig
   const std::string told = is_anothers ? take_address(r, verify->address) : std::string();
   Accepted accepted = acceptance_for(location.acceptances, r->method);
   accepted.pending = location.api != nullptr && activates(*location.api, r);
-  const Credential presented = find_presented(worker, ctx, location, accepted);
-  const bool preflight = accepted.preflight && ctx->credential.source == nullptr && is_preflight(r);
-  return decide_with(worker, ctx, accepted, presented, preflight,
-                     is_anothers ? std::string_view(told) : address_of(r->connection), place);
+  const Question asked{accepted,
+                       find_presented(worker, ctx, location, accepted),
+                       accepted.preflight && ctx->credential.source == nullptr && is_preflight(r),
+                       is_anothers ? std::string_view(told) : address_of(r->connection),
+                       ngx_time(),
+                       ngx_current_msec};
+  return decide_about(worker, ctx, asked, place);
 }
 
 // By its body, which is read first. Where the conclusion has no value, the request may be gone.
@@ -223,7 +228,18 @@ Conclusion decide_message(Worker &worker, RequestContext *ctx, const LocationCon
     reads.emplace(r, main_configuration(r).derived_variables);
   }
   MessagePlace place(r, location, *ctx->message, look.has_judgement ? &look.judgement : nullptr);
-  return decide_with(worker, ctx, accepted, presented, look.is_preflight, address_of(r->connection), place);
+  const Question asked{accepted, presented, look.is_preflight, address_of(r->connection), ngx_time(), ngx_current_msec};
+  Conclusion conclusion = decide_about(worker, ctx, asked, place);
+  if (conclusion == Reason::none && location.mcp_terms->settings.filters_lists && !ctx->outcome.in_shadow &&
+      may_bring_list(ctx)) {
+    // What is encoded can't be looked into.
+    ctx->message->filters_list = true;
+    if (!remove_request_headers(
+            r, [](const ngx_table_elt_t *header) { return is_same_name(header, "accept-encoding"); })) {
+      conclusion = ctx->outcome.reason = Reason::internal_error;
+    }
+  }
+  return conclusion;
 }
 
 }  // namespace

@@ -138,9 +138,10 @@ MessageLook look_at_message(RequestContext *ctx, const LocationConfiguration &lo
   ngx_http_request_t *r = ctx->r;
   const McpTerms &terms = *location.mcp_terms;
   state->problem = nullptr;
-  state->answers_preflight = false;
+  state->answers_preflight = state->filters_list = false;
+  state->list = nullptr;
   state->call = mcp::make_call(state->fields);
-  const bool may_come = is_origin_allowed(r, terms.settings.origins, state->origin);
+  const bool may_come = is_origin_allowed(r, location, state->origin);
   state->may_answer_origin = may_come && state->origin.count != 0;
   if (!may_come) {
     return refused(Reason::origin_refused);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "ngx/nginx/header_list.hpp"
+#include "ngx/request/message.hpp"
 #include "ngx/request/read_variables.hpp"
 
 namespace keyward {
@@ -53,15 +54,14 @@ std::string accept_of(ngx_http_request_t *r) {
 Refusal refusal_of(RequestContext *ctx, const ErrorRule &errors, const RefusalDetail &detail) noexcept {
   ngx_http_request_t *r = ctx->r;
   const LocationConfiguration &location = *ctx->location;
-  const RefusalStyle style{*location.answers,
-                           errors,
-                           format_of(r, errors),
-                           location.realm ? *location.realm : std::string_view(),
-                           location.basic != nullptr,
-                           location.resource.get()};
+  const RefusalStyle style{*location.answers,         errors,
+                           format_of(r, errors),      location.realm ? *location.realm : std::string_view(),
+                           location.basic != nullptr, location.resource.get()};
   Reader reader;
   reader.content_type =
       r->headers_in.content_type != nullptr ? view(r->headers_in.content_type->value) : std::string_view();
+  // A message's answer elsewhere is that of the place.
+  reader.call = location.mcp_terms != nullptr && ctx->message != nullptr ? &ctx->message->call : nullptr;
   // Without memory for it nginx's own page tells the status.
   Refusal without;
   without.status = status_of(ctx->outcome, style, reader);

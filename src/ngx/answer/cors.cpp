@@ -36,7 +36,7 @@ bool may_page_read(ngx_http_request_t *r, const RequestContext *ctx) noexcept {
     return false;
   }
   const FieldSeen origin = find_origin(r);
-  return origin.count != 0 && is_origin_allowed(r, location.mcp_terms->settings.origins, origin);
+  return origin.count != 0 && is_origin_allowed(r, location, origin);
 }
 
 // What a browser asks for is repeated, where it is a list of names and nothing else.

@@ -4,6 +4,7 @@
 
 #include "ngx/answer/answer.hpp"
 #include "ngx/answer/cors.hpp"
+#include "ngx/answer/list_filter.hpp"
 #include "ngx/request/body.hpp"
 #include "ngx/request/request.hpp"
 
@@ -101,6 +102,9 @@ ngx_int_t on_body(ngx_http_request_t *r, ngx_chain_t *in) noexcept {
 ngx_int_t install_filters(ngx_conf_t *cf) noexcept {
   if (main_configuration(cf)->has_mcp) {
     install_body_filter();
+    if (main_configuration(cf)->filters_lists) {
+      install_list_filter();
+    }
     install_cors_filter();
   }
   next_header_filter = ngx_http_top_header_filter;

@@ -106,11 +106,12 @@ char *init_main(ngx_conf_t * /*cf*/, void *conf) noexcept {
   });
 }
 
-char *merge_server(ngx_conf_t * /*cf*/, void *parent, void *child) noexcept {
+char *merge_server(ngx_conf_t *cf, void *parent, void *child) noexcept {
   return guarded(static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
     auto *server = static_cast<ServerConfiguration *>(child);
     inherit_server(*static_cast<ServerConfiguration *>(parent), server);
-    derive_server(server);
+    derive_server(*static_cast<ngx_http_core_srv_conf_t *>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module)),
+                  server);
     return NGX_CONF_OK;
   });
 }

@@ -17,6 +17,7 @@
 #include "base/rate.hpp"
 #include "decide/credential.hpp"
 #include "decide/demand.hpp"
+#include "jwt/identity_token.hpp"
 #include "key/key_formats.hpp"
 #include "limit/zone.hpp"
 #include "ngx/configuration/acceptance.hpp"
@@ -144,7 +145,8 @@ struct LocationConfiguration {
   std::optional<std::string> realm;
   std::shared_ptr<const ProtectedResource> resource;  // nullptr: none is named
   std::optional<std::vector<std::string>> authorization_servers;
-  bool serves_metadata = false;  // keyward_metadata: public by itself
+  bool serves_metadata = false;     // keyward_metadata: public by itself
+  std::string identity_keys_place;  // where keyward_identity_keys stands; empty: there is none
   std::optional<bool> forward_credential;
   std::optional<std::size_t> max_credential;  // bytes; always there once merged
   std::optional<McpSettings> mcp;
@@ -181,11 +183,13 @@ struct IdentityName {
   ngx_table_elt_t field = {};  // as it goes into a request, but for its value
 };
 struct ServerConfiguration {
-  std::optional<std::string> identity_prefix;  // empty: off
-  bool guarded = false;                        // keyward is configured somewhere in this server
+  std::optional<std::string> identity_prefix;         // empty: off
+  std::shared_ptr<const jwt::IdentitySigner> signer;  // signed=; nullptr: identity isn't signed
+  bool guarded = false;                               // keyward is configured somewhere in this server
   // The fields that tell the backend who it is; also those that clients may not send.
   std::array<IdentityName, kIdentityFields> identity;
   bool identity_on = true;
+  std::vector<std::string> hosts;                    // that stand literally in server_name, in small letters
   std::optional<std::vector<std::string>> upgrades;  // protocols that a client may ask for, in lower case
   bool passes_h2c = false;                           // one of them is h2c
   WatchedFields watched;
@@ -222,6 +226,7 @@ struct MainConfiguration {
   bool hides_users = false;                    // some location takes a user's name of Basic for a credential
   bool has_concurrency = false;                // some keyward_concurrency is there
   bool has_mcp = false;                        // keyward_mcp is on somewhere
+  bool filters_lists = false;                  // with lists=filter
   bool has_repeat = false;                     // some limit counts by=repeat
   bool any_on = false;                         // some location is on or in shadow
   bool has_api = false;                        // workers change the store
@@ -262,6 +267,7 @@ bool finish_configuration(ngx_conf_t *cf, Reading *reading) noexcept;
 ngx_int_t on_keys_api(ngx_http_request_t *r) noexcept;
 // Answers other proxies (handlers/verify.cpp).
 ngx_int_t on_verify(ngx_http_request_t *r) noexcept;
+ngx_int_t on_identity_keys(ngx_http_request_t *r) noexcept;  // answer/identity_keys.cpp
 
 // All directives (directives.cpp), ended by ngx_null_command.
 extern ngx_command_t directives[];

@@ -141,6 +141,7 @@ void derive_mcp(MainConfiguration *main, LocationConfiguration *location) {
     return;
   }
   main->has_mcp = true;
+  main->filters_lists = main->filters_lists || location->mcp->filters_lists;
   if (location->mcp_terms == nullptr) {
     location->mcp_terms =
         std::make_shared<const McpTerms>(*location->mcp, location->rpc_rules.value_or(std::vector<RpcRule>()));
@@ -164,6 +165,17 @@ void name_identity(ServerConfiguration *server) {
     identity.field.lowcase_key = borrow(identity.lowcase).data;
     identity.field.hash = ngx_hash_key(identity.field.lowcase_key, identity.lowcase.size());
     server->watched.add(identity.lowcase, FieldUse::identity);
+  }
+}
+
+// nginx itself keeps its names only while it reads the configuration. ".example.com" and patterns name many.
+void find_hosts(const ngx_http_core_srv_conf_t &core, ServerConfiguration *server) {
+  const auto *names = static_cast<ngx_http_server_name_t *>(core.server_names.elts);
+  for (ngx_uint_t i = 0; i < core.server_names.nelts; ++i) {
+    const std::string_view name = view(names[i].name);
+    if (!name.empty() && name.front() != '.' && name.find_first_of("*~") == std::string_view::npos) {
+      server->hosts.emplace_back(name);
+    }
   }
 }
 
@@ -230,8 +242,9 @@ void name_limits(Reading *reading, LocationConfiguration *block, const ngx_http_
   }
 }
 
-void derive_server(ServerConfiguration *server) {
+void derive_server(const ngx_http_core_srv_conf_t &core, ServerConfiguration *server) {
   name_identity(server);
+  find_hosts(core, server);
   watch_usual_fields(&server->watched);
   admit_upgrades(server);
 }
@@ -261,7 +274,12 @@ void derive_location(Reading *reading, MainConfiguration *main, ServerConfigurat
   if (core.noname && location->enforcement->ends_on() != block.parent->enforcement->ends_on()) {
     block.parent->partly_guarded = true;
   }
-  const bool has_effect = is_on || location->serves_metadata;
+  if (!location->identity_keys_place.empty() && server->signer == nullptr) {
+    reading->problems.push_back("keyward_identity_keys " + location->identity_keys_place +
+                                " has no key to tell: write \"keyward_identity X-Keyward signed=KEYFILE;\" in this "
+                                "server or in http");
+  }
+  const bool has_effect = is_on || location->serves_metadata || !location->identity_keys_place.empty();
   for (LocationConfiguration *around = location; has_effect && around != nullptr;
        around = reading->block(around).parent) {
     around->effective = true;

@@ -13,7 +13,7 @@ void name_limits(Reading *reading, LocationConfiguration *block, const ngx_http_
                  const ngx_http_core_srv_conf_t &core_server);
 
 // Once it has inherited.
-void derive_server(ServerConfiguration *server);
+void derive_server(const ngx_http_core_srv_conf_t &core, ServerConfiguration *server);
 void derive_location(Reading *reading, MainConfiguration *main, ServerConfiguration *server,
                      LocationConfiguration *location, const ngx_http_core_loc_conf_t &core);
 

@@ -177,6 +177,7 @@ Wrong set_authorization_server(ngx_conf_t *cf, const Words &words, LocationConfi
 Wrong set_metadata(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 
 // Handlers (handler_directives.cpp).
+Wrong set_identity_keys(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_api(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_verify(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 

@@ -68,4 +68,17 @@ Wrong set_verify(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf
   return kGood;
 }
 
+Wrong set_identity_keys(ngx_conf_t *cf, const Words &, LocationConfiguration *conf) {
+  if (!conf->identity_keys_place.empty()) {
+    return "is duplicate";
+  }
+  auto *core = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+  if (core->handler != nullptr) {
+    return "can't answer where another directive (proxy_pass and its like) does";
+  }
+  core->handler = on_identity_keys;
+  conf->identity_keys_place = place_of(cf);
+  return kGood;
+}
+
 }  // namespace keyward

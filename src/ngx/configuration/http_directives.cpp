@@ -1,5 +1,8 @@
 // Directives of http and server: the store, the zone, key formats, plans, implications, identity, bcrypt.
+#include <sys/stat.h>
+
 #include "auth/policy_rules.hpp"
+#include "jwt/key_file.hpp"
 #include "ngx/configuration/directive.hpp"
 #include "ngx/configuration/reading.hpp"
 
@@ -20,13 +23,43 @@ bool is_protocol(std::string_view text) {
   return is_token(text.substr(0, slash)) && (slash == std::string_view::npos || is_token(text.substr(slash + 1)));
 }
 
+// Read by the master, as its user: workers get it by the fork.
+Wrong read_signer(ngx_conf_t *cf, std::string_view word, std::shared_ptr<const jwt::IdentitySigner> *signer) {
+  const std::string path = full_path(cf, word);
+  std::string pem, error;
+  const bool read = jwt::read_key_file(path, &pem, &error);
+  auto key = read ? crypto::SigningKey::from_pem(pem, &error) : nullptr;
+  wipe(pem.data(), pem.size());
+  if (key == nullptr) {
+    return read ? quoted(path) + " " + error : error;
+  }
+  struct stat st = {};
+  if (::stat(path.c_str(), &st) == 0 && (st.st_mode & (S_IROTH | S_IWOTH)) != 0) {
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                       "everyone may use the key in \"%s\", and say to backends who they are: chmod o= %s",
+                       path.c_str(), path.c_str());
+  }
+  *signer = std::make_shared<const jwt::IdentitySigner>(std::move(key), "keyward");
+  return kGood;
+}
+
 }  // namespace
 
-Wrong set_identity(ngx_conf_t *, const Words &words, ServerConfiguration *conf) {
+Wrong set_identity(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf) {
   if (conf->identity_prefix) {
     return "is duplicate";
   }
+  std::optional<std::string_view> signed_by;
+  if (words.size() > 2) {
+    signed_by = option(words[2], "signed");
+    if (!signed_by || signed_by->empty()) {
+      return "invalid parameter " + quoted(words[2]) + "; only signed=KEYFILE may follow";
+    }
+  }
   if (words[1] == "off") {
+    if (signed_by) {
+      return "off tells backends nothing, so there is nothing to sign; leave \"signed=\" out, or write a prefix";
+    }
     conf->identity_prefix = "";
     return kGood;
   }
@@ -37,7 +70,7 @@ Wrong set_identity(ngx_conf_t *, const Words &words, ServerConfiguration *conf) 
     return "bad prefix " + quoted(words[1]) + "; write letters, digits and hyphens, such as X-Keyward, or \"off\"";
   }
   conf->identity_prefix = std::string(words[1]);
-  return kGood;
+  return signed_by ? read_signer(cf, *signed_by, &conf->signer) : kGood;
 }
 
 Wrong set_upgrade(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf) {

@@ -21,7 +21,10 @@ std::vector<AcceptRule> default_accept() {
 }  // namespace
 
 void inherit_server(const ServerConfiguration &parent, ServerConfiguration *child) {
-  inherit(child->identity_prefix, parent.identity_prefix);
+  if (!child->identity_prefix) {
+    child->identity_prefix = parent.identity_prefix;
+    child->signer = parent.signer;
+  }
   inherit(child->upgrades, parent.upgrades);
   if (!child->identity_prefix) {
     child->identity_prefix = "X-Keyward";

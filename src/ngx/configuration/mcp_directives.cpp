@@ -21,7 +21,11 @@ Wrong set_lists(const Given &given, McpSettings *settings) {
 }
 
 Wrong set_public(const Given &given, McpSettings *settings) {
-  for (const std::string_view method : split_list(given.value, ',')) {
+  std::vector<std::string_view> methods;
+  if (Wrong wrong = split_elements(given.value, &methods)) {
+    return wrong;
+  }
+  for (const std::string_view method : methods) {
     mcp::Rule rule;
     if (Wrong wrong = mcp::parse_rule(method, &rule)) {
       return wrong;
@@ -48,7 +52,11 @@ constexpr Parameter<McpSettings> kSettings[] = {
 // --- keyward_rpc, keyward_tool ---------------------------------------------------------------------------------
 
 Wrong set_rule_scopes(const Given &given, RpcRule *rule) {
-  for (const std::string_view scope : split_list(given.value, ',')) {
+  std::vector<std::string_view> scopes;
+  if (Wrong wrong = split_elements(given.value, &scopes)) {
+    return wrong;
+  }
+  for (const std::string_view scope : scopes) {
     if (!is_scope(scope)) {
       return quoted(scope) + " in \"scope=\" is not a scope that can be required; write names without blanks, quotes " +
              "or *, such as scope=tools:read,tools:write";
@@ -152,10 +160,12 @@ Wrong set_mcp(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf) {
   if (!settings.on && words.size() > 2) {
     return "\"off\" must stand alone";
   }
-  for (std::size_t i = 2; i < words.size() && !wrong; ++i) {
-    if (!read_parameter(kSettings, cf, words[i], &settings, &wrong)) {
-      wrong = "unknown parameter " + quoted(words[i]) + "; it may be body=, public=, origins=, lists=, list=";
-    }
+  wrong = read_rule(kSettings, cf, words, 2, &settings, [](std::string_view word) {
+    return Wrong("unknown parameter " + quoted(word) + "; it may be body=, public=, origins=, lists=, list=");
+  });
+  const auto is_list_bound = [](std::string_view word) { return option(word, "list").has_value(); };
+  if (!wrong && !settings.filters_lists && std::any_of(words.begin(), words.end(), is_list_bound)) {
+    wrong = "\"list=\" is a bound for \"lists=filter\"; write both, or neither";
   }
   if (!wrong) {
     conf->mcp = std::move(settings);

@@ -37,7 +37,11 @@ Wrong set_scopes(const Given &given, ScopeList *scopes) {
   if (!scopes->text.empty()) {
     return "has \"scopes=\" twice";
   }
-  for (const std::string_view scope : split_list(given.value, ',')) {
+  std::vector<std::string_view> written;
+  if (Wrong wrong = split_elements(given.value, &written)) {
+    return wrong;
+  }
+  for (const std::string_view scope : written) {
     if (!is_scope(scope)) {
       return "bad scope in " + quoted(given.word) + "; write scopes=files:read,files:write, without wildcards";
     }

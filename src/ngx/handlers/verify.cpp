@@ -2,20 +2,25 @@
 #include "ngx/configuration/configuration.hpp"
 #include "ngx/handlers/admitted.hpp"
 #include "ngx/nginx/header_list.hpp"
-#include "ngx/request/identity.hpp"
 #include "ngx/worker/worker.hpp"
 
 namespace keyward {
 namespace {
 
-// All of them, so that a proxy that copies them overwrites what a client has sent under these names.
-bool add_identity_fields(ngx_http_request_t *r, const Outcome &outcome) noexcept {
+// All of them, as a backend would get them, so that a proxy that copies them overwrites what a client has sent under
+// these names. Of those that are in the request only what keyward has set is left.
+bool add_identity_fields(ngx_http_request_t *r) noexcept {
   const ServerConfiguration &server = server_configuration(r);
-  const IdentityValues values = identity_values(outcome);
   bool added = true;
   for (std::size_t i = 0; i < kIdentityFields && server.identity_on; ++i) {
-    const ngx_str_t value = copy(r->pool, values[i]);
-    added = added && value.data != nullptr && add_answer_header(r, server.identity[i].name, value) != nullptr;
+    const IdentityName &identity = server.identity[i];
+    std::string_view told;
+    for_each_header(&r->headers_in.headers, [&](const ngx_table_elt_t *header) {
+      told = header->key.data == identity.field.key.data ? view(header->value) : told;
+      return true;
+    });
+    const ngx_str_t value = copy(r->pool, told);
+    added = added && value.data != nullptr && add_answer_header(r, identity.name, value) != nullptr;
   }
   return added;
 }
@@ -24,15 +29,14 @@ bool add_identity_fields(ngx_http_request_t *r, const Outcome &outcome) noexcept
 
 ngx_int_t on_verify(ngx_http_request_t *r) noexcept {
   ngx_int_t status = NGX_HTTP_INTERNAL_SERVER_ERROR;
-  const RequestContext *ctx = find_admitted(r, Admitted::anyone, &status);
-  if (ctx == nullptr) {
+  if (find_admitted(r, Admitted::anyone, &status) == nullptr) {
     return status;
   }
   const ngx_int_t rc = ngx_http_discard_request_body(r);
   if (rc != NGX_OK) {
     return rc;
   }
-  if (!forbid_storing(r) || !add_identity_fields(r, ctx->outcome)) {
+  if (!forbid_storing(r) || !add_identity_fields(r)) {
     return internal_error(r, "out of memory");
   }
   r->disable_not_modified = 1;

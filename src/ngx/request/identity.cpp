@@ -57,19 +57,6 @@ bool take_credential(RequestContext *ctx) noexcept {
 
 }  // namespace
 
-IdentityValues identity_values(const Outcome &outcome) noexcept {
-  IdentityValues values;
-  if (const Principal *principal = outcome.named()) {
-    values[kSubject] = principal->subject;
-    values[kKeyId] = principal->key_id;
-    values[kPlan] = principal->plan;
-    values[kScopes] = principal->grants.text();
-    values[kIssuer] = principal->issuer;
-  }
-  values[kKind] = to_text(outcome.kind);
-  return values;
-}
-
 bool withdraw_earlier_identity(ngx_http_request_t *r) noexcept {
   RequestContext *ctx = r->internal ? find_context(r) : nullptr;
   if (ctx == nullptr || current_context(r) == ctx) {
@@ -95,7 +82,7 @@ bool withdraw_identity(RequestContext *ctx) noexcept {
   return remove_identity(r, server_configuration(r));
 }
 
-bool add_identity(RequestContext *ctx, bool strip) noexcept {
+bool add_identity(RequestContext *ctx, bool strip, std::string_view assertion) noexcept {
   ngx_http_request_t *r = ctx->r;
   const ServerConfiguration &server = server_configuration(r);
   std::size_t free_fields = strip ? ctx->credential.header_count : 0;
@@ -104,7 +91,16 @@ bool add_identity(RequestContext *ctx, bool strip) noexcept {
   }
   if (server.identity_on && ctx->outcome.kind != Kind::none) {
     ctx->identity_set = true;
-    const IdentityValues values = identity_values(ctx->outcome);
+    const Principal *principal = ctx->outcome.named();
+    const std::string_view values[kIdentityFields] = {
+        principal != nullptr ? std::string_view(principal->subject) : std::string_view(),
+        principal != nullptr ? std::string_view(principal->key_id) : std::string_view(),
+        principal != nullptr ? std::string_view(principal->plan) : std::string_view(),
+        principal != nullptr ? std::string_view(principal->grants.text()) : std::string_view(),
+        to_text(ctx->outcome.kind),
+        principal != nullptr ? std::string_view(principal->issuer) : std::string_view(),
+        assertion,
+    };
     for (std::size_t i = 0; i < kIdentityFields; ++i) {
       if (values[i].empty()) {
         continue;

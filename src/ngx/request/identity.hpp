@@ -5,17 +5,13 @@
 
 namespace keyward {
 
-// What the identity fields say, in their order; empty where there is nothing. Views into the outcome.
-using IdentityValues = std::array<std::string_view, kIdentityFields>;
-IdentityValues identity_values(const Outcome &outcome) noexcept;
-
 // What an earlier location told of its principal ends where a redirect has led to another one, whoever decides there.
 // false when memory was refused.
 bool withdraw_earlier_identity(ngx_http_request_t *r) noexcept;
 
 // Sets the identity fields for whom ctx names. With strip, the credential's own fields are removed (and reused), and
 // what they gave is remembered for later locations. false when memory was refused: then nothing may be passed on.
-bool add_identity(RequestContext *ctx, bool strip) noexcept;
+bool add_identity(RequestContext *ctx, bool strip, std::string_view assertion) noexcept;
 
 // Takes the identity fields that an earlier decision set out again.
 bool withdraw_identity(RequestContext *ctx) noexcept;

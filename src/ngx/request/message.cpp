@@ -1,6 +1,8 @@
 // The header fields that MCP knows, and the state of a message.
 #include "ngx/request/message.hpp"
 
+#include <algorithm>
+
 #include "base/ascii.hpp"
 #include "ngx/nginx/header_list.hpp"
 
@@ -19,19 +21,12 @@ void see_origin(const ngx_table_elt_t *header, FieldSeen *origin) noexcept {
   origin->well_spelled = origin->well_spelled && equal_caseless(view(header->key), kOrigin);
 }
 
-// Whether the name in the Host field stands literally in the configuration.
-bool is_host_configured(ngx_http_request_t *r) noexcept {
-  const auto *server = static_cast<ngx_http_core_srv_conf_t *>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
-  const auto *names = static_cast<ngx_http_server_name_t *>(server->server_names.elts);
-  const std::string_view host = view(r->headers_in.server);  // nginx's: in small letters, without a port
-  for (ngx_uint_t i = 0; i < server->server_names.nelts && !host.empty(); ++i) {
-    const std::string_view name = view(names[i].name);
-    // ".example.com" and patterns name many.
-    if (name == host && name.front() != '.' && name.find_first_of("*~") == std::string_view::npos) {
-      return true;
-    }
-  }
-  return false;
+// Whether the name in the Host field stands literally in the configuration. nginx's has small letters and no port.
+bool is_host_configured(ngx_http_request_t *r, const LocationConfiguration &location) noexcept {
+  const std::vector<std::string> &hosts = server_configuration(r).hosts;
+  const std::string_view host = view(r->headers_in.server);
+  return std::find(hosts.begin(), hosts.end(), host) != hosts.end() ||
+         (location.resource != nullptr && location.resource->host == host);
 }
 
 // Most fields are told apart by their lengths.
@@ -116,9 +111,25 @@ FieldSeen find_origin(ngx_http_request_t *r) noexcept {
   return origin;
 }
 
-bool is_origin_allowed(ngx_http_request_t *r, const OriginRules &rules, const FieldSeen &origin) noexcept {
+bool is_origin_allowed(ngx_http_request_t *r, const LocationConfiguration &location, const FieldSeen &origin) noexcept {
   const std::string_view host = r->headers_in.host != nullptr ? view(r->headers_in.host->value) : std::string_view();
-  return origin.count == 0 || may_call(rules, origin, host, is_host_configured(r), is_over_tls(r));
+  return origin.count == 0 ||
+         may_call(location.mcp_terms->settings.origins, origin, host, is_host_configured(r, location), is_over_tls(r));
+}
+
+bool may_bring_list(const RequestContext *ctx) noexcept {
+  if (ctx->message->call.kind != mcp::MessageKind::request) {
+    return ctx->r->method == NGX_HTTP_GET;  // on its stream any answer may come
+  }
+  switch (ctx->message->message.method()) {
+    case mcp::Method::tools_list:
+    case mcp::Method::prompts_list:
+    case mcp::Method::resources_list:
+    case mcp::Method::resources_templates_list:
+      return true;
+    default:
+      return false;
+  }
 }
 
 std::string_view version_of(const MessageState &state) noexcept {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 
+#include "auth/identity_tokens.hpp"
 #include "auth/principal_cache.hpp"
 #include "auth/token_cache.hpp"
 #include "base/throttle.hpp"
@@ -39,6 +40,7 @@ struct Worker {
 
   PrincipalCache principals;
   TokenCache tokens;
+  IdentityTokens identity_tokens;
   IssuerKeys issuer_keys;
   std::size_t bcrypt_concurrency;
   std::atomic<bool> closing{false};
