@@ -272,7 +272,8 @@ def test_contract_000_28_no_telemetry_leaves_the_machine(e, key, backend):
 def test_the_list_of_contracts_names_every_test_and_statement():
     page = (PROJECT / "docs/contracts.md").read_text()
     for document, count in (("000", 28), ("001", 22), ("002", 18)):
-        source = (PROJECT / f"t/e2e/test_contract_{document}.py").read_text()
+        files = (PROJECT / f"t/e2e/test_contract_{name}.py" for name in (document, "keys"))
+        source = "".join(file.read_text() for file in files)
         tests = set(re.findall(rf"def (test_contract_{document}_\d\d_\w+)\(", source))
         assert tests == set(re.findall(rf"test_contract_{document}_\w+", page))
         section = page.split(f"## {document}:")[1].split("\n## ")[0]

@@ -1,4 +1,4 @@
-"""conf.d/sessions-and-keys.conf against what document 001 states, as far as it needs no keys API (docs/contracts.md lists every statement)."""
+"""conf.d/sessions-and-keys.conf against what document 001 states (its keys API: test_contract_keys.py; docs/contracts.md lists every statement)."""
 
 import re
 import time
@@ -100,7 +100,7 @@ def test_contract_001_06_keys_come_in_x_api_key(e, key, backend):
 
 
 def test_contract_001_12_a_deleted_key_is_refused_at_once(e, key, kw):
-    # By the command; DELETE over HTTP needs the keys API.
+    # By the command.
     headers = key()
     assert e.get(IDEAS, headers).status == 200
     kw("key", "revoke", key.last["id"])
@@ -161,7 +161,7 @@ def test_contract_001_20_insufficient_permission_is_403(e, key, backend):
 
 
 def test_contract_001_20_plan_limits_exceeded_is_403(e, store, kw, key):
-    # A subject whose plan gives no access; how many keys a plan allows needs the keys API.
+    # A subject whose plan gives no access.
     kw("plan", "set", "expired", "--no-access")
     kw("subject", "set", "acme", "--plan", "expired")
     assert e.get(IDEAS, key(subject="acme")).status == 403

@@ -7,10 +7,12 @@
 
 #include "api/body.hpp"
 #include "api/route.hpp"
+#include "base/networks.hpp"
 #include "decide/decide.hpp"
 #include "ngx/access/access.hpp"
 #include "ngx/access/message_step.hpp"
 #include "ngx/access/place.hpp"
+#include "ngx/configuration/directive.hpp"
 #include "ngx/nginx/header_list.hpp"
 #include "ngx/request/body.hpp"
 #include "ngx/request/cookie.hpp"
@@ -227,6 +229,41 @@ Conclusion decide_call(Worker &worker, RequestContext *ctx, const LocationConfig
   return decide_about(worker, ctx, asked, place);
 }
 
+// What a proxy says of its client. What it doesn't say is no method, and an address that no list has.
+void take_method(ngx_http_request_t *r, ngx_http_complex_value_t *value) noexcept {
+  ngx_str_t name = ngx_null_string;
+  r->method = NGX_HTTP_UNKNOWN;
+  if (value != nullptr && ngx_http_complex_value(r, value, &name) == NGX_OK && name.len != 0) {
+    r->method = method_bit(view(name));
+    r->method_name = name;
+  }
+}
+std::string take_address(ngx_http_request_t *r, ngx_http_complex_value_t *value) {
+  ngx_str_t text = ngx_null_string;
+  std::string address;
+  return ngx_http_complex_value(r, value, &text) == NGX_OK && parse_address(view(text), &address) ? address
+                                                                                                   : std::string();
+}
+
+// What other proxies ask about their requests (keyward_verify).
+Conclusion decide_for_proxy(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Place &place) {
+  ngx_http_request_t *r = ctx->r;
+  const VerifyRules &verify = *location.verify;
+  if (verify.method != nullptr) {
+    take_method(r, verify.method);
+  }
+  const bool is_anothers = verify.address != nullptr;
+  const std::string told = is_anothers ? take_address(r, verify.address) : std::string();
+  const Acceptance &accepted = acceptance_for(location.acceptances, r->method);
+  const Question asked{accepted,
+                       find_presented(worker, ctx, location, accepted),
+                       accepted.preflight && ctx->credential.source == nullptr && is_preflight(r),
+                       is_anothers ? std::string_view(told) : address_of(r->connection),
+                       ngx_time(),
+                       ngx_current_msec};
+  return decide_about(worker, ctx, asked, place);
+}
+
 // By its body, which is read first. Where the conclusion has no value, the request may be gone.
 Conclusion decide_message(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) {
   ngx_http_request_t *r = ctx->r;
@@ -284,7 +321,8 @@ Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationCon
   // Of the request's own configuration, after which its array of variables was made.
   const DecisionReads reads(r, main_configuration(r).derived_variables);
   VariablePlace place(r, location);
-  return decide_at(worker, ctx, location, place);
+  return location.verify != nullptr ? decide_for_proxy(worker, ctx, location, place)
+                                    : decide_at(worker, ctx, location, place);
 }
 
 }  // namespace keyward
