@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness.npm import modules
+from harness.npm import modules, node
 from harness.wait import until
 
 DRIVER = Path(__file__).parent / "oauth/server.mjs"
@@ -16,7 +16,7 @@ DRIVER = Path(__file__).parent / "oauth/server.mjs"
 class OAuthServer:
     def __init__(self, folder):
         self.process = subprocess.Popen(
-            ["node", DRIVER, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            [node(folder), DRIVER, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
 
     def __call__(self, *words):
