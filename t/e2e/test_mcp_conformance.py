@@ -38,7 +38,7 @@ server {
 """
 RULES = {
     "gate": ("", "keyward_limit 10000r/m; keyward_tool * limit=10000r/m;"),
-    "filtered": ("lists=filter", "keyward_tool * scope=all; keyward_rpc default scope=all;"),
+    "filtered": ("lists=filter", "keyward_rpc * scope=all;"),
 }
 
 
