@@ -48,6 +48,7 @@ LOCATIONS = {
     "open": (f"public={PUBLIC}", LOGIN),
     "closed": ("", LOGIN),
     "scarce": (f"public={PUBLIC}", LOGIN + "keyward_limit plan;"),
+    "single": ("", LOGIN + "keyward_concurrency 1;"),
     "brief": ("", RENEWING),
     "renewed": ("", RENEWING),
 }
@@ -316,3 +317,17 @@ def test_stepping_up_with_a_refresh_token_needs_a_client_that_asks_anew(client, 
     else:
         log_in(user, answer, person)
         assert is_done(user("call", "generate_video"), "a video")
+
+
+def test_a_stream_tells_of_changes_at_once_and_takes_nobodys_place(client, place, way):
+    """The server's own messages: on a GET stream in 2025's way, on a long POST in 2026's. Calls go on beside it, one at a time."""
+    agent = client("single", headers=bearer(place.store.key(scope="mcp:read")["key"]))
+    if way.era == "modern":
+        assert agent("listen") == {}
+
+    def told():
+        place.servers[way.era]("change")
+        assert is_done(agent("call", "get_profile"), "a profile")
+        return agent("changes")["count"] > 0
+
+    until(told, what="the change")

@@ -3,8 +3,12 @@ import { load, plain, serve } from './commands.mjs';
 
 const identity = { name: 'test-client', version: '1.0.0' };
 const sdks = {
-  v1: () => ({ ...load('@modelcontextprotocol/sdk/client/index.js'), ...load('@modelcontextprotocol/sdk/client/streamableHttp.js') }),
-  v2: () => load('@modelcontextprotocol/client'),
+  v1: () => ({
+    ...load('@modelcontextprotocol/sdk/client/index.js'),
+    ...load('@modelcontextprotocol/sdk/client/streamableHttp.js'),
+    toolsChanged: load('@modelcontextprotocol/sdk/types.js').ToolListChangedNotificationSchema,
+  }),
+  v2: () => ({ ...load('@modelcontextprotocol/client'), toolsChanged: 'notifications/tools/list_changed' }),
 };
 
 // What a client keeps of one user: nothing on disk, and the browser's way is the test's.
@@ -31,6 +35,7 @@ class Login {
 
 class Host {
   requests = [];
+  changes = 0;
 
   constructor(options) {
     this.options = options;
@@ -38,11 +43,12 @@ class Host {
   }
 
   async connect() {
-    const { Client, StreamableHTTPClientTransport } = sdks[this.options.sdk]();
+    const { Client, StreamableHTTPClientTransport, toolsChanged } = sdks[this.options.sdk]();
     const { url, versionNegotiation, headers = {} } = this.options;
     const fetch = (...request) => this.#fetch(...request);
     this.transport = new StreamableHTTPClientTransport(new URL(url), { authProvider: this.login, requestInit: { headers }, fetch });
     this.client = new Client(identity, { capabilities: {}, ...(versionNegotiation && { versionNegotiation }) });
+    this.client.setNotificationHandler(toolsChanged, () => void this.changes++);
     await this.client.connect(this.transport);
     return { version: this.transport.protocolVersion ?? this.client.getNegotiatedProtocolVersion?.(), server: this.client.getServerVersion() };
   }
@@ -84,6 +90,9 @@ await serve({
   call: (number, name, given = {}) => hosts[number].attempt(() => hosts[number].client.callTool({ name, arguments: given })),
   read: (number, uri) => hosts[number].attempt(() => hosts[number].client.readResource({ uri })),
   prompt: (number, name, given) => hosts[number].attempt(() => hosts[number].client.getPrompt({ name, arguments: given })),
+  // In the modern era a stream for changes is asked for; in the legacy era there is one already.
+  listen: (number) => hosts[number].attempt(async () => void (await hosts[number].client.listen({ toolsListChanged: true }))),
+  changes: (number) => ({ count: hosts[number].changes }),
   // Ends the session, as a host does that is closed.
   end: (number) =>
     hosts[number].attempt(async () => {

@@ -11,8 +11,10 @@ const schema = (names) => z.object(Object.fromEntries(names.map((name) => [name,
 // As ChatGPT reads it, in the tool and mirrored in its _meta.
 const securitySchemes = [{ type: 'oauth2', scopes: ['mcp:read'] }];
 
-// What came: [method, name, the fields that keyward sets].
+// The calls of tools: {tool, headers}.
 const calls = [];
+// Tells all who listen that the tools have changed.
+let publish;
 
 function install(server, { ResourceTemplate, handlers, prompts, contextOf, request }) {
   for (const [name, handler] of Object.entries(handlers)) {
@@ -71,6 +73,9 @@ function legacy() {
   });
   const sessions = new Map();
 
+  const servers = new Set();
+  publish = () => servers.forEach((server) => server.sendToolListChanged());
+
   async function open() {
     const transport = new StreamableHTTPServerTransport({
       sessionIdGenerator: randomUUID,
@@ -78,7 +83,9 @@ function legacy() {
       onsessionclosed: (id) => sessions.delete(id),
     });
     const request = { raw: true, of: (method) => schemas[method] };
-    await install(new McpServer(info, { capabilities }), { ResourceTemplate, handlers: tools.legacy, prompts, contextOf, request }).connect(transport);
+    const server = install(new McpServer(info, { capabilities }), { ResourceTemplate, handlers: tools.legacy, prompts, contextOf, request });
+    servers.add(server);
+    await server.connect(transport);
     return transport;
   }
 
@@ -120,6 +127,7 @@ function modern() {
       }),
     { legacy: 'reject' },
   );
+  publish = () => handler.notify.toolsChanged();
   const listener = getRequestListener(handler.fetch, { overrideGlobalObjects: false });
   return (request, response) => (isForeign(request.headers) ? refuse(response, 403, 'Forbidden') : listener(request, response));
 }
@@ -129,6 +137,7 @@ const eras = { legacy, modern };
 await serve({
   // Answers with the port, on which /mcp is the endpoint.
   start: async (era) => ({ port: await listen(http.createServer(eras[era]())) }),
+  change: () => void publish(),
   // The calls since the last time this was asked.
   calls: () => ({ calls: calls.splice(0) }),
 });
