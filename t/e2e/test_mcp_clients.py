@@ -48,6 +48,7 @@ LOCATIONS = {
     "open": (f"public={PUBLIC}", LOGIN),
     "closed": ("", LOGIN),
     "scarce": (f"public={PUBLIC}", LOGIN + "keyward_limit plan;"),
+    "filtered": (f"public={PUBLIC} lists=filter", LOGIN + "keyward_rpc resources/read:test://static-* scope=mcp:read;"),
     "single": ("", LOGIN + "keyward_concurrency 1;"),
     "brief": ("", RENEWING),
     "renewed": ("", RENEWING),
@@ -331,3 +332,19 @@ def test_a_stream_tells_of_changes_at_once_and_takes_nobodys_place(client, place
         return agent("changes")["count"] > 0
 
     until(told, what="the change")
+
+
+def test_what_a_caller_could_not_call_is_not_in_its_list(client, place, way):
+    everything = {tool["name"] for tool in client("filtered")("tools")["tools"]}
+    reader = client("filtered", headers=bearer(place.store.key(scope="mcp:read")["key"]))
+    writer = client("filtered", headers=bearer(place.store.key(scope="mcp:write")["key"]))
+    readable = {tool["name"] for tool in reader("tools")["tools"]}
+    writable = {tool["name"] for tool in writer("tools")["tools"]}
+    assert readable == {"list_brand_profiles", "get_profile"}
+    assert writable == {"generate_video", "generate_image"}
+    # Nobody's list has what some login could call, and what none could is in no list.
+    assert everything == readable | writable
+    for tool in readable:
+        assert "isError" not in reader("call", tool) and "error" in writer("call", tool)
+    assert reader("read", "test://static-text")["contents"]
+    assert "error" in reader("read", "test://watched-resource")

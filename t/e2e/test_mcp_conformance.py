@@ -38,7 +38,7 @@ server {
 """
 RULES = {
     "gate": ("", "keyward_limit 10000r/m; keyward_tool * limit=10000r/m;"),
-    "scopes": ("", "keyward_rpc * scope=all;"),
+    "filtered": ("lists=filter", "keyward_rpc * scope=all;"),
 }
 
 
