@@ -76,7 +76,7 @@ class Place(Site):
         self.clients = Program("client", folder)
         self.authorization = Program("authorization", folder)
         resources = {
-            f"{self.url}/{era}/{name}": 2 if name == "brief" else 3600 for era in VERSIONS for name in LOCATIONS
+            f"{self.url}/{era}/{name}": 4 if name == "brief" else 3600 for era in VERSIONS for name in LOCATIONS
         }
         self.issuer = self.authorization("start", resources, "mcp:read mcp:write")["issuer"]
         # Whose clients get refresh tokens.
