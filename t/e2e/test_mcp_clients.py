@@ -8,8 +8,8 @@ from collections import namedtuple
 
 import pytest
 from harness.edge import Ports
-from harness.mcp_programs import Person, Program
-from harness.npm import modules
+from harness.npm import Program, modules
+from harness.person import Person
 from harness.site import Site
 from harness.tokens import bearer
 from harness.wait import until
@@ -73,15 +73,15 @@ class Place(Site):
         ports = Ports()
         port = ports.take()
         self.url = f"http://127.0.0.1:{port}"
-        self.servers = {era: Program("server", folder) for era in VERSIONS}
-        self.clients = Program("client", folder)
-        self.authorization = Program("authorization", folder)
+        self.servers = {era: Program("mcp/server", folder) for era in VERSIONS}
+        self.clients = Program("mcp/client", folder)
+        self.authorization = Program("mcp/authorization", folder)
         resources = {
             f"{self.url}/{era}/{name}": 4 if name == "brief" else 3600 for era in VERSIONS for name in LOCATIONS
         }
         self.issuer = self.authorization("start", resources, "mcp:read mcp:write")["issuer"]
         # Whose clients get refresh tokens.
-        self.renewing = Program("authorization", folder)
+        self.renewing = Program("mcp/authorization", folder)
         self.renewing_issuer = self.renewing("start", resources, "mcp:read mcp:write", True)["issuer"]
         locations = ""
         for era, server in self.servers.items():

@@ -5,8 +5,7 @@ import re
 import subprocess
 
 import pytest
-from harness.mcp_programs import Program
-from harness.npm import modules, node
+from harness.npm import Program, modules, node
 
 pytestmark = pytest.mark.xdist_group("mcp_conformance")  # the servers alone are asked once
 
@@ -66,7 +65,7 @@ def results(build, url, revision, folder):
 @pytest.fixture(scope="module", params=REVISIONS)
 def alone(request, build, tmp_path_factory):
     """(era, URL, results) of the server alone, which conforms."""
-    program = Program("server", modules(build, "@modelcontextprotocol/conformance"))
+    program = Program("mcp/server", modules(build, "@modelcontextprotocol/conformance"))
     url = f"http://127.0.0.1:{program('start', request.param)['port']}"
     done, found = results(build, f"{url}/mcp", REVISIONS[request.param], tmp_path_factory.mktemp("alone"))
     assert done.returncode == 0, done.stdout

@@ -11,8 +11,7 @@ from collections import Counter
 import pytest
 from harness.client import Closed
 from harness.mcp import LEGACY, MODERN
-from harness.mcp_programs import Program
-from harness.npm import modules
+from harness.npm import Program, modules
 from harness.thorough import THOROUGH, thorough
 
 SERVER = """
@@ -137,7 +136,9 @@ class Mutations:
 
 @pytest.fixture
 def servers(build):
-    servers = {era: Program("server", modules(build, "@modelcontextprotocol/server")) for era in ("legacy", "modern")}
+    servers = {
+        era: Program("mcp/server", modules(build, "@modelcontextprotocol/server")) for era in ("legacy", "modern")
+    }
     yield servers
     for server in servers.values():
         server.close()

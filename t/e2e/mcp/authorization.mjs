@@ -2,7 +2,7 @@
 // forms, which any name and password satisfy.
 import http from 'node:http';
 import { json } from 'node:stream/consumers';
-import { listen, load, serve } from './commands.mjs';
+import { listen, load, serve } from '../oauth/commands.mjs';
 
 const { errors, Provider } = load('oidc-provider');
 const { exportJWK, generateKeyPair } = load('jose');

@@ -1,5 +1,5 @@
 // The official clients: v1 (@modelcontextprotocol/sdk) and v2 (@modelcontextprotocol/client), with everything that they send and get.
-import { load, plain, serve } from './commands.mjs';
+import { load, plain, serve } from '../oauth/commands.mjs';
 
 const identity = { name: 'test-client', version: '1.0.0' };
 const sdks = {

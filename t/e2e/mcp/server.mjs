@@ -1,7 +1,7 @@
 // MCP servers, one for each era: @modelcontextprotocol/sdk with sessions, and @modelcontextprotocol/server for 2026-07-28 alone.
 import { randomUUID } from 'node:crypto';
 import http from 'node:http';
-import { listen, load, serve } from './commands.mjs';
+import { listen, load, serve } from '../oauth/commands.mjs';
 import { argumentsOf, modernPrompts, prompts, resources, template, tools } from './tools.mjs';
 
 const z = load('zod').z;

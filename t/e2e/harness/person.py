@@ -1,45 +1,14 @@
-"""MCP: the programs in t/e2e/mcp (servers, official clients, an authorization server), and the person who logs in."""
+"""Whoever logs in at an authorization server, and consents."""
 
-import json
 import re
-import subprocess
 import urllib.parse
 from http.cookies import SimpleCookie
-from pathlib import Path
 
 from .client import Connection
-from .npm import node
-
-PROGRAMS = Path(__file__).parents[1] / "mcp"
-
-
-class Program:
-    """A program of t/e2e/mcp: program("start", ...) answers with what that command answered."""
-
-    def __init__(self, name, folder):
-        self.process = subprocess.Popen(
-            [node(folder), PROGRAMS / f"{name}.mjs", folder],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-        )
-
-    def __call__(self, *words):
-        self.process.stdin.write(json.dumps(words) + "\n")
-        line = self.process.stdout.readline()
-        assert line, "the program is gone"
-        return json.loads(line)
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
 
 
 class Person:
-    """Who logs in at the authorization server and consents: follows its redirects with cookies, and sends its forms."""
+    """Follows the server's redirects with cookies, and sends its forms."""
 
     def __init__(self, name="alice"):
         self._name = name
