@@ -163,7 +163,7 @@ def test_whatever_official_servers_run_was_allowed(edge, store, servers):
     for era, server in servers.items():
         mutations = Mutations(seed, era)
         connection = e.connect()
-        for n in range(50000 if THOROUGH else 1000):
+        for n in range(20000 if THOROUGH else 1000):
             fields, body, has_key = mutations.next()
             sent = f"seed {seed}, message {n} in {era}: {fields} {body}"
             try:
