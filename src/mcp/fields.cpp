@@ -1,6 +1,9 @@
 // What the protocol demands of header fields (MCP 2026-07-28, "Streamable HTTP"), and what of HTTP's own.
 #include "mcp/fields.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "base/ascii.hpp"
 #include "base/base64.hpp"
 
@@ -101,14 +104,25 @@ bool must_have_name(Method method) noexcept {
   }
 }
 
+// Whether Mcp-Name, given once, says what the message is about. Of a method that the protocol doesn't know it may be any
+// of what such methods are named by; one that is known to have no name has none in a field either.
+bool says_name(std::string_view field, const Message &message) noexcept {
+  if (name_kind(message.method()) != NameKind::none) {
+    return says(field, message.name());
+  }
+  const std::array<std::string_view, 3> names = message.possible_names();
+  return message.method() == Method::other && std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+           return !name.empty() && says(field, name);
+         });
+}
+
 // Whether the fields that say what the message is about say it wrongly.
 bool lie(const Message &message, const Fields &fields, bool demanded) noexcept {
   if (is_there(fields.method, demanded) && (fields.method.count != 1 || fields.method.value != message.method_text())) {
     return true;
   }
-  return name_kind(message.method()) != NameKind::none &&
-         is_there(fields.name, demanded && must_have_name(message.method())) &&
-         (fields.name.count != 1 || !says(fields.name.value, message.name()));
+  return is_there(fields.name, demanded && must_have_name(message.method())) &&
+         (fields.name.count != 1 || !says_name(fields.name.value, message));
 }
 
 Fault fault_of(const Message &message, const Fields &fields, Era era) noexcept {
@@ -122,7 +136,8 @@ Fault fault_of(const Message &message, const Fields &fields, Era era) noexcept {
     return Fault::field_differs;
   }
   if (message.kind() == MessageKind::response) {
-    return Fault::none;
+    // A backend that goes by its fields would take it for a call. In the modern era no server asks a client anything.
+    return names_message(fields) ? Fault::field_differs : era == Era::modern ? Fault::no_message : Fault::none;
   }
   const bool is_request = message.kind() == MessageKind::request;
   if (is_request && era == Era::modern) {
@@ -145,6 +160,8 @@ bool says(std::string_view field, std::string_view text) noexcept {
   }
   return is_base64_of(field.substr(kOpen.size(), field.size() - kOpen.size() - kClose.size()), text);
 }
+
+bool names_message(const Fields &fields) noexcept { return fields.method.count > 0 || fields.name.count > 0; }
 
 bool is_encoded(const Fields &fields) noexcept {
   const bool other_coding = fields.content_encoding.count > 0 && !fields.content_encoding.value.empty() &&
@@ -186,8 +203,8 @@ HttpVerdict judge_http_method(const HttpRequest &request, Era era) noexcept {
   if (!reads && !asks && request.method != "DELETE") {
     return HttpVerdict::not_allowed;
   }
-  if (request.has_body) {
-    return HttpVerdict::has_body;
+  if (request.has_message) {
+    return HttpVerdict::has_message;
   }
   if (asks) {
     return HttpVerdict::options;

@@ -38,6 +38,8 @@ class Message {
   Method method() const noexcept { return method_; }
   // What the method is about: params.name, uri or taskId, decoded. Empty where the method has none.
   std::string_view name() const noexcept;
+  // What a method that the protocol doesn't know may be about: params.name, uri and taskId, whichever are strings.
+  std::array<std::string_view, 3> possible_names() const noexcept { return {text(kName), text(kUri), text(kTaskId)}; }
 
   // params._meta["io.modelcontextprotocol/protocolVersion"], if it is a string.
   bool has_version() const noexcept { return has(kVersion); }

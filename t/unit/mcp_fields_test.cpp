@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "mcp_fixture.hpp"
 
 namespace keyward::mcp {
@@ -95,9 +97,9 @@ TEST(McpFields, AreDemandedInTheModernEra) {
     fields.name = {};
     EXPECT_EQ(fault(fields), one.demanded ? Fault::field_differs : Fault::none) << one.method;
     fields.name = field("other");
-    EXPECT_EQ(fault(fields), one.name[0] != '\0' ? Fault::field_differs : Fault::none) << one.method;
+    EXPECT_EQ(fault(fields), Fault::field_differs) << one.method;
     fields.name = {one.name, 2};
-    EXPECT_EQ(fault(fields), one.name[0] != '\0' ? Fault::field_differs : Fault::none) << one.method;
+    EXPECT_EQ(fault(fields), Fault::field_differs) << one.method;
   }
 }
 
@@ -135,6 +137,63 @@ TEST(McpFields, OfANotificationAreComparedAndNotDemanded) {
   EXPECT_EQ(make_call(*unanswered, fields).fault, Fault::none);
   fields.name = field("other");
   EXPECT_EQ(make_call(*unanswered, fields).fault, Fault::field_differs);
+}
+
+TEST(McpFields, NameNothingWhereNothingHasAName) {
+  const auto fault = [](std::string_view body, std::string_view name, std::string_view version = {}) {
+    Fields fields;
+    fields.version = {version, version.empty() ? 0U : 1U};
+    if (!version.empty()) {
+      fields.method = field(body.find("ping") != body.npos ? "ping" : "made/up");
+    }
+    fields.name = field(name);
+    return make_call(*read(body), fields).fault;
+  };
+  const std::string meta = kVersion;
+  for (const char *method : {"ping", "tools/list", "initialize", "completion/complete"}) {
+    const std::string params = R"("name":"b","ref":{"name":"b"})";
+    EXPECT_EQ(fault(request(method, params), "b"), Fault::field_differs) << method;
+    EXPECT_EQ(fault(request(method, params), ""), Fault::field_differs) << method;
+  }
+  EXPECT_EQ(fault(R"({"method":"notifications/initialized"})", "b"), Fault::field_differs);
+  EXPECT_EQ(fault(request("ping", R"("name":"b",)" + meta), "b", "2026-07-28"), Fault::field_differs);
+  // Of a method that the protocol doesn't know, what it may be about.
+  for (const char *member : {"name", "uri", "taskId"}) {
+    const std::string params = '"' + std::string(member) + R"(":"b")";
+    EXPECT_EQ(fault(request("made/up", params), "b"), Fault::none) << member;
+    EXPECT_EQ(fault(request("made/up", params), "=?base64?Yg==?="), Fault::none) << member;
+    EXPECT_EQ(fault(request("made/up", params), "c"), Fault::field_differs) << member;
+    EXPECT_EQ(fault(request("made/up", params), ""), Fault::field_differs) << member;
+    EXPECT_EQ(fault(request("made/up", params + ',' + meta), "b", "2026-07-28"), Fault::none) << member;
+    EXPECT_EQ(fault(request("made/up", params + ',' + meta), "c", "2026-07-28"), Fault::field_differs) << member;
+  }
+  EXPECT_EQ(fault(request("made/up", R"("name":"")"), ""), Fault::field_differs);
+  EXPECT_EQ(fault(request("made/up", R"("name":["b"])"), "b"), Fault::field_differs);
+}
+
+TEST(McpFields, MakeNoCallOfAResponse) {
+  for (const char *body :
+       {R"({"id":1,"result":{},"params":{"name":"b"}})", R"({"id":1,"error":{}})", R"({"result":{}})"}) {
+    const auto message = read(body);
+    ASSERT_EQ(message->kind(), MessageKind::response) << body;
+    EXPECT_EQ(make_call(*message, {}).fault, Fault::none) << body;
+    Fields fields;
+    fields.version = field("2025-11-25");
+    EXPECT_EQ(make_call(*message, fields).fault, Fault::none) << body;
+    for (const char *version : {"", "2025-11-25", "2026-07-28"}) {
+      fields.version = {version, version[0] != '\0' ? 1U : 0U};
+      for (const char *text : {"", "b", "tools/call"}) {
+        fields.method = field(text);
+        fields.name = {};
+        EXPECT_EQ(make_call(*message, fields).fault, Fault::field_differs) << body << version << text;
+        std::swap(fields.method, fields.name);
+        EXPECT_EQ(make_call(*message, fields).fault, Fault::field_differs) << body << version << text;
+      }
+    }
+    fields = {};
+    fields.version = field("2026-07-28");  // where no server asks a client
+    EXPECT_EQ(make_call(*message, fields).fault, Fault::no_message) << body;
+  }
 }
 
 TEST(McpFields, SayNamesInBase64) {
@@ -241,7 +300,7 @@ TEST(McpHttpMethod, IsJudgedByItself) {
     return judge_http_method(request, era);
   };
   HttpRequest body;
-  body.has_body = true;
+  body.has_message = true;
   for (const Era era : {Era::legacy, Era::modern}) {
     EXPECT_EQ(judge("POST", era), HttpVerdict::read_body);
     EXPECT_EQ(judge("OPTIONS", era), HttpVerdict::options);
@@ -249,7 +308,7 @@ TEST(McpHttpMethod, IsJudgedByItself) {
       EXPECT_EQ(judge(method, era), HttpVerdict::not_allowed) << method;
     }
     for (const char *method : {"GET", "HEAD", "DELETE", "OPTIONS"}) {
-      EXPECT_EQ(judge(method, era, body), HttpVerdict::has_body) << method;
+      EXPECT_EQ(judge(method, era, body), HttpVerdict::has_message) << method;
     }
   }
   for (const char *method : {"GET", "HEAD", "DELETE"}) {

@@ -51,7 +51,7 @@ MessageLook look_at_other(mcp::HttpVerdict verdict) noexcept {
     case mcp::HttpVerdict::open_to_anonymous:
       look.open = true;
       return look;
-    case mcp::HttpVerdict::has_body:
+    case mcp::HttpVerdict::has_message:
       return refused(Reason::invalid_message);
     case mcp::HttpVerdict::not_allowed:
     case mcp::HttpVerdict::read_body:
@@ -156,8 +156,10 @@ MessageLook look_at_message(RequestContext *ctx, const LocationConfiguration &lo
   // X-Accel-Redirect and error_page make a GET of what was, and still is, a message.
   const bool is_kept = r->internal && state->parsed;
   const bool has_credential = presented.kind != Kind::anonymous;
-  const mcp::HttpVerdict verdict = mcp::judge_http_method(
-      {view(r->method_name), has_body(r), has_credential, state->resumes, accepts_anonymous}, state->call.era);
+  const mcp::HttpVerdict verdict =
+      mcp::judge_http_method({view(r->method_name), has_body(r) || mcp::names_message(state->fields), has_credential,
+                              state->resumes, accepts_anonymous},
+                             state->call.era);
   if (!is_kept && verdict != mcp::HttpVerdict::read_body) {
     return look_at_other(verdict);
   }

@@ -80,9 +80,13 @@ std::string cause_of_message(const MessageState &message) {
     case mcp::Fault::field_differs:
       return "its header fields don't say what its body says";
     case mcp::Fault::none:
-      return "a request of this method has no body, or one message asks for too much at once";
-    case mcp::Fault::not_json:
+      return "this method has neither a body nor Mcp-Method nor Mcp-Name, or a message asks for too much at once";
     case mcp::Fault::no_message:
+      if (message.call.kind == mcp::MessageKind::response && !mcp::is_encoded(message.fields)) {
+        return "a response, where its MCP-Protocol-Version has none";
+      }
+      break;
+    case mcp::Fault::not_json:
       break;
   }
   return "its body is encoded, or in another charset than UTF-8";
