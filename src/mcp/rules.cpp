@@ -113,11 +113,13 @@ struct RuleList::Target {
   Method method = Method::other;
   std::string_view method_text;
   std::string_view name;
+  bool is_other_reading = false;  // of a URI: not what was sent, but what some server may read in it
 };
 
 RuleList::RuleList(std::vector<Rule> rules, std::vector<std::string> public_methods)
     : rules_(std::move(rules)), public_methods_(std::move(public_methods)) {
   methods_.reserve(rules_.size());
+  merged_names_.reserve(rules_.size());
   for (const Rule &rule : rules_) {
     const std::uint64_t methods = rule.is_default ? 0 : methods_of(rule.method);
     has_default_ = has_default_ || rule.is_default;
@@ -125,19 +127,33 @@ RuleList::RuleList(std::vector<Rule> rules, std::vector<std::string> public_meth
     has_scopes_ = has_scopes_ || !rule.scopes.empty();
     scoped_ |= rule.scopes.empty() ? 0 : methods;
     methods_.push_back(methods);
+    std::string merged = rule.name ? merge_slashes(*rule.name) : std::string();
+    merged_names_.push_back(rule.name && merged != *rule.name ? std::move(merged) : std::string());
   }
   for (const std::string &method : public_methods_) {
     public_ |= methods_of(method);
   }
 }
 
-bool RuleList::is_of(const Rule &rule, const Target &target) const noexcept {
-  if (rule.is_default) {
+// Whether it is about this method, by whichever name.
+bool RuleList::is_of(std::size_t rule, const Target &target) const noexcept {
+  if (rules_[rule].is_default) {
     return false;
   }
-  return target.method == Method::other
-             ? matches(rule.method, target.method_text)
-             : (methods_[static_cast<std::size_t>(&rule - rules_.data())] & bit_of(target.method)) != 0;
+  return target.method == Method::other ? matches(rules_[rule].method, target.method_text)
+                                        : (methods_[rule] & bit_of(target.method)) != 0;
+}
+
+// Whether its name, if it has one, matches. One with empty segments is as good as one without where they are merged:
+// what was sent has to be allowed in any case.
+bool RuleList::is_about(std::size_t rule, const Target &target) const noexcept {
+  const std::optional<std::string> &name = rules_[rule].name;
+  if (!name) {
+    return true;
+  }
+  return name_kind(target.method) != NameKind::none &&
+         (matches(*name, target.name) ||
+          (target.is_other_reading && !merged_names_[rule].empty() && matches(merged_names_[rule], target.name)));
 }
 
 void RuleList::look_at(const Target &target, Judgement *judgement) const {
@@ -150,12 +166,11 @@ void RuleList::look_at(const Target &target, Judgement *judgement) const {
     is_refused = is_refused || rules_[i].refuse;
   };
   for (std::size_t i = 0; i < rules_.size(); ++i) {
-    const Rule &rule = rules_[i];
-    if (!is_of(rule, target)) {
+    if (!is_of(i, target)) {
       continue;
     }
     is_named = true;
-    if (!rule.name || (has_names && matches(*rule.name, target.name))) {
+    if (is_about(i, target)) {
       is_matched = true;
       hold(i);
     }
@@ -183,14 +198,35 @@ void RuleList::look_at(const Target &target, Judgement *judgement) const {
   }
 }
 
-// Both spellings have to be allowed.
+// Rules that match hold, but none has to.
+void RuleList::add_matching(const Target &target, Judgement *judgement) const {
+  for (std::size_t i = 0; i < rules_.size(); ++i) {
+    if (is_of(i, target) && is_about(i, target)) {
+      judgement->matching.add(i);
+      if (rules_[i].refuse) {
+        judgement->verdict = RuleVerdict::refused;
+      }
+    }
+  }
+}
+
+// All readings have to be allowed. Some servers read none of the query and the fragment, so what is demanded of the rest
+// is demanded with them, too; that it be opened isn't.
 void RuleList::look_at_uri(Method method, std::string_view uri, Judgement *judgement) const {
-  std::string normal;
-  const UriForm form = normalise_uri(uri, &normal);
-  look_at({method, to_text(method), uri}, judgement);
-  if (form == UriForm::other) {
-    look_at({method, to_text(method), normal}, judgement);
-  } else if (form == UriForm::bad) {
+  std::vector<std::string> others;
+  const bool is_good = read_uri_otherwise(uri, &others);
+  const auto look = [&](std::string_view reading, bool is_other) {
+    look_at({method, to_text(method), reading, is_other}, judgement);
+    const std::string_view bare = without_query(reading);
+    if (bare.size() != reading.size()) {
+      add_matching({method, to_text(method), bare, is_other}, judgement);
+    }
+  };
+  look(uri, false);
+  for (const std::string &other : others) {
+    look(other, true);
+  }
+  if (!is_good) {
     judgement->verdict = RuleVerdict::bad_uri;
   }
 }

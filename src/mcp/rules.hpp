@@ -64,7 +64,7 @@ struct Judgement {
 };
 
 // The rules of one place. Immutable once made, and moved only; judging allocates nothing but for a URI that is written
-// otherwise than normalised.
+// otherwise than normalised, or has empty segments.
 //
 // `default` is for what no other rule matches. It stands for a rule that matches where it has a scope, is public or
 // refuses; a default that only limits or costs doesn't open names of a method that has rules with scopes.
@@ -103,9 +103,11 @@ class RuleList {
  private:
   struct Target;
 
-  bool is_of(const Rule &rule, const Target &target) const noexcept;
+  bool is_of(std::size_t rule, const Target &target) const noexcept;
+  bool is_about(std::size_t rule, const Target &target) const noexcept;
   void look_at(const Target &target, Judgement *judgement) const;
   void look_at_uri(Method method, std::string_view uri, Judgement *judgement) const;
+  void add_matching(const Target &target, Judgement *judgement) const;
   void look_at_name(Method method, std::string_view name, Judgement *judgement) const;
   void settle(Judgement *judgement) const noexcept;
 
@@ -114,6 +116,7 @@ class RuleList {
   bool has_default_ = false, default_opens_ = false;
   bool has_scopes_ = false;                // any rule has one
   std::vector<std::uint64_t> methods_;     // of each rule: which of the protocol's methods it is about, a bit for each
+  std::vector<std::string> merged_names_;  // of each: its URI without empty segments, where it has some; else empty
   std::uint64_t scoped_ = 0, public_ = 0;  // about which of them rules with scopes are; which are public
 };
 

@@ -116,6 +116,27 @@ std::string remove_dot_segments(std::string_view path) {
   return out;
 }
 
+// Runs of slashes become one.
+std::string merged(std::string_view path) {
+  std::string out;
+  out.reserve(path.size());
+  for (const char c : path) {
+    if (c != '/' || out.empty() || out.back() != '/') {
+      out.push_back(c);
+    }
+  }
+  return out;
+}
+
+std::size_t path_end(std::string_view uri, std::size_t path) noexcept {
+  return std::min(uri.find_first_of("?#", path), uri.size());
+}
+
+bool has_control(std::string_view uri) noexcept {
+  return std::any_of(uri.begin(), uri.end(),
+                     [](char c) { return is_control(static_cast<unsigned char>(c)) || c == '\\'; });
+}
+
 // Whether there is nothing to normalise: looked at without memory. May say no of what is normal.
 bool is_surely_normal(std::string_view uri) noexcept {
   const Parts parts = parts_of(uri);
@@ -127,32 +148,87 @@ bool is_surely_normal(std::string_view uri) noexcept {
          (parts.path == uri.size() || uri[parts.path] != '.');
 }
 
+// The same for empty segments.
+bool is_surely_merged(std::string_view uri) noexcept {
+  return uri.find("//", parts_of(uri).path) == std::string_view::npos;
+}
+
+// Escapes and letters of the normal spelling, and where its path begins and ends; its dot segments are there still.
+struct Spelled {
+  std::string text;
+  std::size_t path = 0, end = 0;
+
+  std::string_view path_text() const noexcept { return std::string_view(text).substr(path, end - path); }
+  std::string with_path(std::string_view other) const {
+    return text.substr(0, path).append(other).append(text, end, std::string::npos);
+  }
+};
+
+// false: it is bad.
+bool spell(std::string_view uri, Spelled *out) {
+  if (!decode_unreserved(uri, &out->text)) {
+    return false;
+  }
+  const Parts parts = parts_of(out->text);
+  lower(&out->text, 0, scheme_end(out->text));
+  lower(&out->text, parts.host, parts.path);
+  out->path = parts.path;
+  out->end = path_end(out->text, parts.path);
+  return true;
+}
+
 }  // namespace
 
 UriForm normalise_uri(std::string_view uri, std::string *out) {
-  for (const char c : uri) {
-    if (is_control(static_cast<unsigned char>(c)) || c == '\\') {
-      return UriForm::bad;
-    }
+  if (has_control(uri)) {
+    return UriForm::bad;
   }
   if (is_surely_normal(uri)) {
     return UriForm::normal;
   }
-  std::string normal;
-  if (!decode_unreserved(uri, &normal)) {
+  Spelled spelled;
+  if (!spell(uri, &spelled)) {
     return UriForm::bad;
   }
-  const Parts parts = parts_of(normal);
-  lower(&normal, 0, scheme_end(normal));
-  lower(&normal, parts.host, parts.path);
-  const std::size_t path_end = std::min(normal.find_first_of("?#", parts.path), normal.size());
-  normal.replace(parts.path, path_end - parts.path,
-                 remove_dot_segments(std::string_view(normal).substr(parts.path, path_end - parts.path)));
+  std::string normal = spelled.with_path(remove_dot_segments(spelled.path_text()));
   if (normal == uri) {
     return UriForm::normal;
   }
   *out = std::move(normal);
   return UriForm::other;
+}
+
+bool read_uri_otherwise(std::string_view uri, std::vector<std::string> *others) {
+  if (has_control(uri)) {
+    return false;
+  }
+  if (is_surely_normal(uri) && is_surely_merged(uri)) {
+    return true;
+  }
+  Spelled spelled;
+  if (!spell(uri, &spelled)) {
+    return false;
+  }
+  const auto add = [&](std::string other) {
+    if (other != uri && std::find(others->begin(), others->end(), other) == others->end()) {
+      others->push_back(std::move(other));
+    }
+  };
+  const auto add_as_file = [&] { add(spelled.with_path(remove_dot_segments(merged(spelled.path_text())))); };
+  const std::string normal = remove_dot_segments(spelled.path_text());
+  add(spelled.with_path(normal));
+  add(spelled.with_path(merged(normal)));
+  add_as_file();
+  if (spelled.text.find("/.", spelled.end) != std::string::npos) {
+    spelled.end = spelled.text.size();
+    add_as_file();
+  }
+  return true;
+}
+
+std::string merge_slashes(std::string_view uri) {
+  const std::size_t path = parts_of(uri).path, end = path_end(uri, path);
+  return std::string(uri.substr(0, path)).append(merged(uri.substr(path, end - path))).append(uri.substr(end));
 }
 
 }  // namespace keyward::mcp

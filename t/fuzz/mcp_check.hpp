@@ -78,7 +78,8 @@ inline void must_be_same(const mcp::Message &a, const mcp::Message &b) {
   }
 }
 
-// A server that decodes all of a URI, ignores the scheme's case, and takes dots for folders.
+// A server that decodes all of a URI, ignores the scheme's case, merges slashes, and takes dots for folders, also behind
+// '?' and '#'.
 inline bool is_secret_file(std::string uri) {
   std::string plain;
   for (std::size_t at = 0; at < uri.size(); ++at) {
@@ -100,7 +101,7 @@ inline bool is_secret_file(std::string uri) {
     const std::string folder = plain.substr(at, end - at);
     if (folder == "..") {
       folders.resize(folders.size() - (folders.empty() ? 0 : 1));
-    } else if (folder != ".") {
+    } else if (folder != "." && !folder.empty()) {
       folders.push_back(folder);
     }
   }
@@ -168,6 +169,10 @@ inline void look_at_fields(const mcp::Message &message, std::string_view version
     must(!is_modern || (version == message.version() && method == message.method_text()));
     must(method.empty() || method == message.method_text());
     must(name.empty() || message.name().empty() || name == message.name() || name.substr(0, 2) == "=?");
+    must(name.empty() || name_kind(message.method()) != mcp::NameKind::none || message.method() == mcp::Method::other);
+  }
+  if (call.fault == mcp::Fault::none && call.kind == mcp::MessageKind::response) {
+    must(method.empty() && name.empty() && call.era == mcp::Era::legacy);
   }
 }
 

@@ -116,7 +116,9 @@ TEST(FuzzCorpus, HasMessages) {
                {"complete", mcp::MessageKind::request, mcp::Method::completion_complete},
                {"listen", mcp::MessageKind::request, mcp::Method::subscriptions_listen},
                {"notification", mcp::MessageKind::notification, mcp::Method::notifications_initialized},
+               {"read_uri_slashes", mcp::MessageKind::request, mcp::Method::resources_read},
                {"response", mcp::MessageKind::response, mcp::Method::other},
+               {"response_named", mcp::MessageKind::response, mcp::Method::other},
                {"batch", mcp::MessageKind::unreadable, mcp::Method::other},
                {"folded", mcp::MessageKind::unreadable, mcp::Method::ping},
                {"odd_names", mcp::MessageKind::unreadable, mcp::Method::ping}};

@@ -64,6 +64,9 @@ Judgement call(const RuleList &list, std::string_view tool) {
 Judgement read_uri(const RuleList &list, std::string_view uri) {
   return judge(list, "resources/read", "\"uri\":\"" + std::string(uri) + '"');
 }
+Judgement complete_uri(const RuleList &list, std::string_view uri) {
+  return judge(list, "completion/complete", R"("ref":{"uri":")" + std::string(uri) + R"("})");
+}
 
 TEST(McpRules, AllThatMatchHold) {
   const RuleList list = rules({"tools/call scope=a", "tool dep* scope=b", "tool deploy more", "tool other scope=c",
@@ -202,6 +205,44 @@ TEST(McpRules, JudgeAUriAsItIsSentAndAsItIsNormalised) {
   EXPECT_EQ(read_uri(closed, "file:///open/../b").verdict, RuleVerdict::not_covered);
   EXPECT_EQ(read_uri(closed, "file:///x/../open/b").verdict, RuleVerdict::not_covered);
   EXPECT_EQ(judge(closed, "resources/subscribe", R"("uri":"a\\b")").verdict, RuleVerdict::bad_uri);
+}
+
+TEST(McpRules, JudgeAUriAsServersOfFilesReadIt) {
+  const RuleList list = rules({"resources/read:file:///* scope=a", "resources/read:file:///private/* scope=b",
+                               "resources/read:file:///one scope=c", "resources/read:file:///never refuse"});
+  EXPECT_EQ(places(read_uri(list, "file:///a//x").matching), "0 ");
+  for (const char *uri : {"file:////private/x", "file:///x/..//private/x", "file:///x//..//private/x",
+                          "file:///x/..//%70rivate/x", "file:///private//x", "file:////private/x?y",
+                          "file:///x?/../../private/x", "file:///x#/../../private/x", "file:///x?/..//../private/x",
+                          "file:///x?#//../../private/x", "file:///x?/%2e%2E/../private/x", "file:///private/x?/./y"}) {
+    EXPECT_EQ(places(read_uri(list, uri).matching), "0 1 ") << uri;
+  }
+  // Whatever is cut off.
+  for (const char *uri : {"file:///one?", "file:///one#", "file:///one?x#y", "file:////one?x", "file:///x/../one#"}) {
+    EXPECT_EQ(places(read_uri(list, uri).matching), "0 2 ") << uri;
+  }
+  EXPECT_EQ(read_uri(list, "file:////never?").verdict, RuleVerdict::refused);
+  EXPECT_EQ(places(complete_uri(list, "file:////private/{x}").matching), "0 1 ");
+
+  // Each reading needs a rule that opens it; what stands before a query doesn't.
+  const RuleList closed = rules({"resources/read:file:///open/* scope=a", "resources/read:find:all?q=* public"});
+  EXPECT_EQ(read_uri(closed, "file:///open//x").verdict, RuleVerdict::fine);
+  EXPECT_EQ(read_uri(closed, "file:////open/x").verdict, RuleVerdict::not_covered);
+  EXPECT_EQ(read_uri(closed, "file:///open//../x").verdict, RuleVerdict::not_covered);
+  EXPECT_EQ(read_uri(closed, "file:///open/..//open/x").verdict, RuleVerdict::not_covered);
+  EXPECT_EQ(read_uri(closed, "file:///open/x?/../../y").verdict, RuleVerdict::not_covered);
+  EXPECT_EQ(read_uri(closed, "file:///open/x?y=/../z").verdict, RuleVerdict::fine);
+  EXPECT_TRUE(read_uri(closed, "find:all?q=a//b").is_public);
+  EXPECT_EQ(read_uri(closed, "find:all").verdict, RuleVerdict::not_covered);
+
+  // A rule with empty segments is one about the merged URI, too.
+  const RuleList within =
+      rules({"resources/read:proxy://h/https://open/* scope=a", "resources/read:proxy://h/*/secret scope=b"});
+  EXPECT_EQ(places(read_uri(within, "proxy://h/https://open/x").matching), "0 ");
+  EXPECT_EQ(read_uri(within, "proxy://h/https://open/x").verdict, RuleVerdict::fine);
+  EXPECT_EQ(places(read_uri(within, "proxy://h/https://open/secret").matching), "0 1 ");
+  EXPECT_EQ(read_uri(within, "proxy://h/https:/open/x").verdict, RuleVerdict::not_covered);
+  EXPECT_EQ(read_uri(within, "proxy://h/https://x").verdict, RuleVerdict::not_covered);
 }
 
 TEST(McpRules, SayWhoseListsAreWhole) {
@@ -390,6 +431,39 @@ TEST(McpUri, IsNormalised) {
     std::string again;
     EXPECT_EQ(normalise_uri(normal, &again), UriForm::normal) << normal;
   }
+}
+
+TEST(McpUri, IsReadOtherwise) {
+  struct {
+    const char *uri;
+    std::vector<std::string> others;
+  } const cases[] = {
+      {"", {}},
+      {"file:///a/b?c//d#e//f", {}},
+      {"a://h//b", {"a://h/b"}},
+      {"a:b//c///d/", {"a:b/c/d/"}},
+      {"a:////b", {"a:///b"}},
+      {"A://H/%62", {"a://h/b"}},
+      {"a:/b//../c", {"a:/b/c", "a:/c"}},
+      {"a:/x//..//../c", {"a:/x/c", "a:/c"}},
+      {"a:/b?/../c", {"a:/c"}},
+      {"a:/b?//../../c", {"a:/c"}},
+      {"a://h?/../c", {"a://h/c"}},
+      {"a:/b?x/.", {"a:/b?x/"}},
+      {"a:/b?x//y", {}},
+  };
+  for (const auto &one : cases) {
+    std::vector<std::string> others;
+    EXPECT_TRUE(read_uri_otherwise(one.uri, &others)) << one.uri;
+    EXPECT_EQ(others, one.others) << one.uri;
+  }
+  for (const char *uri : {"a:/b%2fc", "a:/b\\c", "a:/b?\x01", "a://h//%zz", "a:/b//%00"}) {
+    std::vector<std::string> others;
+    EXPECT_FALSE(read_uri_otherwise(uri, &others)) << uri;
+  }
+  EXPECT_EQ(merge_slashes("a://h//b//c?d//e#f//g"), "a://h/b/c?d//e#f//g");
+  EXPECT_EQ(merge_slashes("*://h/*//b"), "*:/h/*/b");
+  EXPECT_EQ(merge_slashes("a"), "a");
 }
 
 }  // namespace
