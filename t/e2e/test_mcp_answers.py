@@ -130,6 +130,11 @@ def test_discovery_is_refused_in_few_ways(site):
     large = ask(headers=key, body=message("server/discover", {"x": "y" * 300}, version=MODERN))
     assert large.status == 503 and int(large.header("Retry-After")) >= 1
     assert ask(headers=[("X-API-Key", "a"), ("Authorization", "Bearer b")]).status == 401
+    # The body isn't read for credentials that can't be right; without its field the request is wrong in any case.
+    unsaid = [JSON, ("MCP-Protocol-Version", MODERN)]
+    for keys in (key, [("X-API-Key", "a"), ("Authorization", "Bearer b")]):
+        said = message("server/discover", version=MODERN)
+        assert site.edge.request("POST", "/discover", [*unsaid, *keys], said).status == 400
     assert ask("/refused", site.key).status == 403
     assert ask(headers=key, body="[]").status == 400
     assert ask(headers=key, fields=[("Mcp-Method", "ping")]).status == 400

@@ -22,6 +22,13 @@ location / {
     keyward_rpc resources/read:https://files.example/secret/* scope=tools:admin;
     proxy_pass @BACKEND@;
 }
+location /wide {
+    keyward_mcp on;
+    keyward_rpc resources/read:https://files.example/* scope=tools:read;
+    keyward_rpc resources/read:https://files.example/secret/* scope=tools:admin;
+    keyward_rpc resources/read:https://files.example/key scope=tools:admin;
+    proxy_pass @BACKEND@;
+}
 """
 
 PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}'
@@ -206,6 +213,62 @@ def test_a_public_body_with_the_fields_of_a_call(site, field):
     assert not harmful(done)
 
 
+RESPONSES = {
+    "a result": '{"jsonrpc":"2.0","id":1,"result":{},"params":{"name":"deploy","arguments":{}}}',
+    "an error": '{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"},"params":{"name":"deploy"}}',
+}
+NAMING = {
+    "both": [("Mcp-Method", "tools/call"), ("Mcp-Name", "deploy")],
+    "the method": [("Mcp-Method", "tools/call")],
+    "the name": [("Mcp-Name", "deploy")],
+    "an empty one": [("Mcp-Method", "")],
+    "another spelling": [("Mcp-Method", "tools/call"), ("mcp-NAME", "deploy")],
+}
+
+
+@pytest.mark.parametrize("version", [None, LEGACY, MODERN])
+@pytest.mark.parametrize("naming", NAMING)
+def test_a_response_makes_no_call_by_its_fields(site, naming, version):
+    headers = [JSON, *NAMING[naming], *([("MCP-Protocol-Version", version)] if version else [])]
+    for body in RESPONSES.values():
+        for who in ("nobody", "reader", "admin"):
+            response, done = ask(site, body, headers, who)
+            assert (response.status, done) == (400, set()), who
+            error = response.json()["error"]
+            assert error["code"] == (-32020 if version == MODERN else -32600)
+
+
+def test_no_client_of_the_modern_era_sends_a_response(site):
+    for body in RESPONSES.values():
+        for version, status in ((None, 200), (LEGACY, 200), (MODERN, 400)):
+            headers = [JSON, *([("MCP-Protocol-Version", version)] if version else [])]
+            assert ask(site, body, headers)[0].status == status, version
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("naming", NAMING)
+def test_other_methods_of_http_make_no_call_by_their_fields(site, naming, method):
+    for version in (None, LEGACY, MODERN):
+        headers = [*NAMING[naming], *([("MCP-Protocol-Version", version)] if version else [])]
+        for who in ("nobody", "reader", "admin"):
+            response, done = ask(site, None, headers, who, method)
+            assert (response.status, done) == (400, set()), (version, who)
+
+
+def test_a_name_beside_a_method_without_one(site):
+    for method, params, status in [
+        ("ping", {}, 400),
+        ("ping", {"name": "deploy"}, 400),
+        ("tools/list", {}, 400),
+        ("notifications/initialized", {}, 400),
+    ]:
+        for version in (None, MODERN):
+            headers = [("Mcp-Name", "deploy"), *site.keys["admin"]]
+            site.done.done.clear()
+            response = call(site.edge, method, params, headers=headers, version=version)
+            assert (response.status, site.done.done) == (status, set()), (method, version)
+
+
 URIS = [
     "https://files.example/secret/a",
     "https://files.example/%73ecret/a",
@@ -220,6 +283,10 @@ URIS = [
     "https://files.example//secret/a",
     "https://user@files.example/secret/a",
     "https://files.example/public/\x01/../../secret/a",
+    "https://files.example/public//../secret/a",
+    "https://files.example/public/..//secret/a",
+    "https://files.example/public/a?/../../secret/a",
+    "https://files.example/public/a#/..//../secret/a",
     "file:///etc/passwd",
 ]
 
@@ -232,6 +299,48 @@ def test_another_spelling_of_a_uri(site, uri):
         done = {one for one in site.done.done if one[0] == "resources/read"}
         assert not done or method == "resources/subscribe", uri
         assert response.status in (400, 403) if method == "resources/read" else True, (uri, response.status)
+
+
+WIDE_URIS = [
+    "secret/a",
+    "/secret/a",
+    "//secret/a",
+    "secret//a",
+    "x/..//secret/a",
+    "x//..//secret/a",
+    "x//../../secret/a",
+    "x?/../secret/a",
+    "x?y=/../../secret/a",
+    "x#/..//%73ecret/a",
+    "/secret/a?b",
+    "key",
+    "key?",
+    "key#x",
+    "/key?x",
+    "x/../key?x",
+]
+
+
+@pytest.mark.parametrize("path", WIDE_URIS)
+def test_a_uri_as_servers_of_files_read_it(site, path):
+    """They merge slashes, and some read dots in a query, or no query at all."""
+    params = {"uri": f"https://files.example/{path}"}
+    for version in (None, MODERN):
+        site.done.done.clear()
+        refused = call(
+            site.edge, "resources/read", params, headers=site.keys["reader"], version=version, target="/wide"
+        )
+        assert (refused.status, refused.header("X-Reason")) == (403, "insufficient_scope")
+        assert not site.done.done
+        admin = call(site.edge, "resources/read", params, headers=site.keys["admin"], version=version, target="/wide")
+        assert admin.status == 200
+
+
+@pytest.mark.parametrize("path", ["a", "a//b", "a?b=c//d", "a?b=/../c", "keys", "/a?key", "x?u=https://key/"])
+def test_a_uri_that_leads_nowhere_else_passes(site, path):
+    params = {"uri": f"https://files.example/{path}"}
+    response = call(site.edge, "resources/read", params, headers=site.keys["reader"], target="/wide")
+    assert response.status == 200
 
 
 def test_what_leads_to_a_name_needs_what_the_name_needs(site):
