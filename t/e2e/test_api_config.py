@@ -27,6 +27,7 @@ WRONG = {
     "location @k { keyward on; keyward_api self; }": ["plain name"],
     "location /k { keyward on; proxy_pass @BACKEND@; keyward_api self; }": ["proxy_pass"],
     "location /k { keyward on; keyward_api self; proxy_pass @BACKEND@; }": ["keyward_api", "proxy_pass"],
+    "location /k { keyward on; keyward_mcp on; keyward_api self; }": ["keyward_mcp off"],
     "keyward on; keyward_api self;": ["keyward_api"],
     "location /k { if ($arg_a) { keyward_api self; } }": ["keyward_api"],
 }
