@@ -82,7 +82,7 @@ const Expected kTable[] = {
     {Reason::list_unreadable, "list_unreadable", 502, "bad_gateway", "upstream answer can't be filtered", "", -32603,
      14, kOurs},
     {Reason::method_not_allowed, "method_not_allowed", 405, "method_not_allowed", "method not allowed", "", -32600, 12,
-      kClient},
+     kClient},
     {Reason::too_many_keys, "too_many_keys", 403, "forbidden", "too many keys", "", 403, 7, kClient},
     {Reason::exceeds_caller, "exceeds_caller", 403, "forbidden", "exceeds the caller", "", 403, 7, kClient},
     {Reason::wrong_verifier, "wrong_verifier", 403, "forbidden", "wrong code verifier", "", 403, 7, kClient},
