@@ -142,8 +142,8 @@ std::uint16_t status_of(const Outcome &outcome, const RefusalStyle &style, const
 
 Refusal make_refusal(const Outcome &outcome, const RefusalStyle &style, const Reader &reader,
                      const RefusalDetail &detail) {
-  const RefusalFacts facts{
-      outcome, answer_to(style, outcome.reason), style, reader, detail, status_of(outcome, style, reader)};
+  const RefusalFacts facts{outcome, answer_to(style, outcome.reason), style, reader,
+                           detail,  status_of(outcome, style, reader)};
   Refusal refusal;
   refusal.status = facts.status;
   if (const Write write = choose_format(facts)) {

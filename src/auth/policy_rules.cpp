@@ -92,15 +92,18 @@ Wrong add_plan(const Words &words, Policy *policy) {
                std::to_string(kMaxConcurrency);
       }
       plan.concurrency = static_cast<std::uint32_t>(value);
-    } else if (option(words[i], "credits")) {
-      return quoted(words[i]) + ": credits are not supported yet, so nothing would be charged; leave it out";
+    } else if (const auto credits = option(words[i], "credits"); credits && plan.credits.window_s == 0) {
+      if (!parse_allowance(*credits, &plan.credits, &error)) {
+        return "invalid value " + quoted(words[i]) + ": " + error;
+      }
     } else if (words[i] == "no_access") {
       plan.no_access = true;
     } else if (words[i] == "default") {
       is_default = true;
     } else {
       return "unknown or repeated parameter " + quoted(words[i]) +
-             "; it may be scope=A,B, limit=RATE,RATE, concurrency=N, max_keys=N, no_access or default";
+             "; it may be scope=A,B, limit=RATE,RATE, concurrency=N, max_keys=N, credits=N/PERIOD, no_access or "
+             "default";
     }
   }
   if (is_default) {

@@ -24,7 +24,7 @@ std::string_view to_text(Kind kind) noexcept {
 std::size_t bytes_of(const Principal &who) noexcept {
   return shared_bytes<Principal>() + heap_bytes(who.key_id) + heap_bytes(who.subject) + heap_bytes(who.plan) +
          heap_bytes(who.counter) + heap_bytes(who.issuer) + who.grants.heap_bytes() + heap_bytes(who.limits) +
-         heap_bytes(who.allow_from);
+         heap_bytes(who.allow_from) + (who.credits ? shared_bytes<CreditTerms>() : 0);
 }
 
 Digest counted_name(const DigestKey &zone_secret, Counted kind, std::string_view who) noexcept {
@@ -49,6 +49,11 @@ void name_counts(const DigestKey &zone_secret, Principal *principal) noexcept {
                                 : counted_name(zone_secret, Counted::subject, principal->subject);
 }
 
+std::shared_ptr<const CreditTerms> credit_terms(const Plan &plan, const CreditGrant &grant) {
+  const bool any = plan.credits.window_s != 0 || grant.changed != 0;
+  return any ? std::make_shared<const CreditTerms>(CreditTerms{plan.credits, grant}) : nullptr;
+}
+
 std::string_view plan_name_of(const KeyView &key, const SubjectView *subject) noexcept {
   return !key.plan.empty() || subject == nullptr ? key.plan : subject->plan;
 }
@@ -67,6 +72,7 @@ void fill_key_principal(std::string_view id, const KeyView &key, const SubjectVi
   }
   principal->plan = plan.name;
   principal->concurrency = key.concurrency != 0 ? key.concurrency : plan.concurrency;
+  principal->credits = credit_terms(plan, subject != nullptr ? subject->credits : CreditGrant());
   principal->allow_from = key.allow_from;
   principal->entry = plan.no_access || plan_missing ? Entry::closed
                      : key.allow_from.empty()       ? Entry::open

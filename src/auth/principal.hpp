@@ -14,6 +14,7 @@
 #include "base/digest.hpp"
 #include "base/rate.hpp"
 #include "jwt/claim_path.hpp"
+#include "limit/credit_rule.hpp"
 #include "store/transactions/reader.hpp"
 
 namespace keyward {
@@ -67,8 +68,9 @@ struct Principal {
   // plan.
   bool has_limits = false;
   std::vector<Rate> limits;
-  std::uint32_t concurrency = 0;  // the key's own, else the plan's
-  std::string allow_from;         // of a key: packed networks; empty: from everywhere
+  std::uint32_t concurrency = 0;               // the key's own, else the plan's
+  std::shared_ptr<const CreditTerms> credits;  // nullptr: it has no balance
+  std::string allow_from;                      // of a key: packed networks; empty: from everywhere
   Digest usage_name = {};
   // Whose counts are its own, by key and by subject (of whom has no subject: by key); name_counts() sets them.
   Digest counter_name = {}, subject_name = {};
@@ -96,6 +98,9 @@ Digest counted_name(const DigestKey &zone_secret, Counted kind, std::string_view
 void name_counts(const DigestKey &zone_secret, Principal *principal) noexcept;
 
 enum class Built { ok, blocked_subject, damaged };
+
+// What there is to spend, by a plan and what a subject's record says; nullptr: nothing.
+std::shared_ptr<const CreditTerms> credit_terms(const Plan &plan, const CreditGrant &grant);
 
 // The name of the plan that a key has: its own, else its subject's; empty: the default one. subject: nullptr where it
 // has no record.

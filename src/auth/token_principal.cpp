@@ -63,6 +63,7 @@ BuiltToken build_token_principal(CredentialReader *reader, const VerifiedToken &
   }
   principal->plan = plan.name;
   principal->concurrency = plan.concurrency;
+  principal->credits = credit_terms(plan, record != nullptr ? record->credits : CreditGrant());
   principal->entry = plan.no_access || plan_missing ? Entry::closed : Entry::open;
 
   const Implications &implications = policy.implications;

@@ -43,6 +43,8 @@ std::string to_text(const std::vector<Rate> &rates);
 
 // The most credits that are granted at once: balances can be added and multiplied without fear, and are exact in JSON.
 inline constexpr std::uint64_t kMaxCredits = 1000000000000000;
+// The most that one request costs.
+inline constexpr std::uint32_t kMaxCost = 1000000000;
 
 // Credits: "1000/30d": an amount granted anew every window. "" in text: none.
 struct Allowance {

@@ -186,11 +186,6 @@ Outcome contradiction(const char *option, const char *other) {
   return wrong_usage(std::string(option) + " and " + other + " contradict each other; give one of them");
 }
 
-Outcome credits_are_missing(const char *option) {
-  return wrong_usage(std::string(option) +
-                     ": credits are not supported yet, so nothing would be charged; leave it out");
-}
-
 Outcome check_issuer_name(const char *option, std::string_view name) {
   if (!is_issuer_name(name)) {
     return wrong_usage(std::string(option) + ": " + quote(name) +

@@ -41,9 +41,6 @@ Outcome check_issuer_name(const char *option, std::string_view name);
 // Wrong usage: two options of which one takes back what the other one says.
 Outcome contradiction(const char *option, const char *other);
 
-// Wrong usage: what `option` is for doesn't work in this version, and to take it would look as if it did.
-Outcome credits_are_missing(const char *option);
-
 // Adds grants (or limits) that aren't there yet; the error says what is wrong with one. Shared with the import.
 bool add_grant(std::string_view text, OptionalList<std::string> *grants, std::string *error);
 bool add_limit(std::string_view text, OptionalList<Rate> *limits, std::string *error);

@@ -132,6 +132,11 @@ UsageRecord Usage::of(const Digest &usage_name) {
   return record;
 }
 
+bool Usage::find_credits(const Digest &account, CreditState *state) {
+  const StoreCode code = open_ ? store_.find_credits(account, state) : StoreCode::io;
+  return code == StoreCode::ok || code == StoreCode::not_found;
+}
+
 // Whoever gives the key in place of its id must not read it in an error, which may be kept.
 std::string no_such_key_text(const std::string &id) {
   if (is_id(id) && !keys::is_minted_id(id) && (default_key_format().claims(id) || looks_strong(id))) {

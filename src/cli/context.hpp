@@ -74,6 +74,8 @@ class Usage {
  public:
   explicit Usage(const Context &context);
   UsageRecord of(const Digest &usage_name);
+  // What was spent of a balance, as it was last stored. false: nobody can say.
+  bool find_credits(const Digest &account, CreditState *state);
 
  private:
   UsageStore store_;

@@ -12,6 +12,7 @@
 #include "base/bytes.hpp"
 #include "base/networks.hpp"
 #include "base/quote.hpp"
+#include "cli/balance.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
 #include "cli/listed_issuers.hpp"
@@ -194,6 +195,15 @@ std::string remark_of(const CheckResult &result) {
   return text;
 }
 
+// What its requests have to spend.
+Balance balance_of(const Context &context, const CheckResult &result) {
+  if (!result.principal.credits) {
+    return {};
+  }
+  Usage usage(context);
+  return balance_of(context, usage, result.key, result.principal.credits.get());
+}
+
 void print_json(Context &context, const CheckResult &result, bool has_configuration) {
   auto writer = context.json_writer();
   writer.begin_object().key("valid").boolean(result.reason == Reason::none);
@@ -206,6 +216,8 @@ void print_json(Context &context, const CheckResult &result, bool has_configurat
   put_networks(writer, "allow_from", result.key.allow_from);
   put_text(writer, "state", result.key.id.empty() ? std::string_view() : to_text(result.key.state));
   put_time(writer, "expires_at", result.key.expires_at_s);
+  Description members(&writer);
+  describe(&members, balance_of(context, result));
   put_text(writer, "remark", remark_of(result));
   writer.key("configuration").boolean(has_configuration).end_object();
   context.print(writer);
@@ -234,6 +246,10 @@ void print_fields(Context &context, const CheckResult &result) {
     fields.add("scopes", grants.is_all()         ? "* (nothing narrows it)"
                          : grants.text().empty() ? "(nothing)"
                                                  : grants.text());
+  }
+  if (const Balance balance = balance_of(context, result); balance.known) {
+    Description lines(&fields);
+    describe(&lines, balance);
   }
   for (const auto &remark : result.remarks) {
     fields.add("remark", remark);

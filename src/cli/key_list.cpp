@@ -2,10 +2,12 @@
 #include <memory>
 #include <utility>
 
+#include "auth/principal.hpp"
 #include "auth/reason.hpp"
 #include "base/quote.hpp"
 #include "base/time_text.hpp"
 #include "cli/arguments.hpp"
+#include "cli/balance.hpp"
 #include "cli/command_line.hpp"
 #include "cli/describe.hpp"
 #include "keys/key_filter.hpp"
@@ -170,10 +172,15 @@ Outcome show(Context &context, const Text &id) {
     return damaged_record("key", quote(id.value));
   }
   const auto key = to_record(found.id, found.key);
-  const auto usage = Usage(context).of(found.usage_name);
+  Usage uses(context);
+  const auto usage = uses.of(found.usage_name);
+  Principal principal;
+  build_key_principal(look.reader(), found, Policy(), &principal);  // of one that is refused: no balance
+  const auto balance = balance_of(context, uses, key, principal.credits.get());
   print_record(context, [&](Description *to) {
     describe(to, key, usage, context.now_s);
     describe_more(to, key, usage, context.now_s);
+    describe(to, balance);
   });
   return done();
 }

@@ -68,8 +68,14 @@ Outcome read_request(const SetOptions &options, keys::PlanRequest *request) {
   if (auto outcome = check_contradictions(options); !outcome.ok()) {
     return outcome;
   }
+  if (options.no_credits) {
+    request->credits.emplace();
+  }
   if (options.credits.given) {
-    return credits_are_missing("--credits");
+    std::string error;
+    if (!parse_allowance(options.credits.value, &request->credits.emplace(), &error)) {
+      return wrong_usage("--credits: " + error);
+    }
   }
   if (options.scopes.given || options.no_scopes) {
     if (auto outcome = parse_grants(options.scopes, &request->scopes.emplace()); !outcome.ok()) {
@@ -107,7 +113,6 @@ Outcome read_request(const SetOptions &options, keys::PlanRequest *request) {
   if (options.is_default || options.no_default) {
     request->is_default = options.is_default;
   }
-  request->take_credits = options.no_credits;
   return done();
 }
 
@@ -172,8 +177,9 @@ void add_plan_set(CommandLine &line) {
       .flag("--no-max-keys", &set->no_max_keys, "no maximum")
       .option("--concurrency", "N", &set->concurrency, "requests at once, where nginx has keyward_concurrency plan")
       .flag("--no-concurrency", &set->no_concurrency, "no matter how many at once")
-      .option("--credits", "N/PERIOD", &set->credits, "refused: credits are not supported yet")
-      .flag("--no-credits", &set->no_credits, "remove credits that an older version has stored")
+      .option("--credits", "N/PERIOD", &set->credits,
+              "what each of its subjects may spend in a period, such as 1000/30d; what is left over lapses")
+      .flag("--no-credits", &set->no_credits, "no credits")
       .flag("--no-access", &set->no_access, "refuse every request of this plan")
       .flag("--access", &set->access, "end --no-access")
       .flag("--default", &set->is_default, "the plan of keys and tokens that have no other")

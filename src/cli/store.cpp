@@ -22,6 +22,7 @@ void print_json(Context &context, const CheckReport &report) {
   number("subjects", report.subjects);
   number("plans", report.plans);
   number("windows", report.windows);
+  number("balances", report.balances);
   number("denials", report.denials);
   number("journal", report.journal);
   writer.key("damaged").begin_array();

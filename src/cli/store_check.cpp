@@ -33,6 +33,7 @@ class Check {
     walk_journal();
     check_reach();
     walk_windows();
+    walk_balances();
     note_missing_plans();
   }
 
@@ -263,6 +264,18 @@ class Check {
                                                [&](std::string_view name) { add("window", to_hex(name), kBroken); });
     if (!status.ok()) {
       add("window", "", status.text);
+    }
+  }
+
+  void walk_balances() {
+    if (!usage_open_) {
+      return;
+    }
+    const auto status =
+        usage_.for_each_credits([&](const CarriedCredits &) { ++report_->balances; },
+                                [&](const Digest &account) { add("balance", to_hex(view_of(account)), kBroken); });
+    if (!status.ok()) {
+      add("balance", "", status.text);
     }
   }
 

@@ -15,7 +15,8 @@ struct Damage {
 };
 
 struct CheckReport {
-  std::uint64_t keys = 0, subjects = 0, plans = 0, indexed = 0, legacy = 0, windows = 0, denials = 0, journal = 0;
+  std::uint64_t keys = 0, subjects = 0, plans = 0, indexed = 0, legacy = 0, windows = 0, balances = 0, denials = 0,
+                journal = 0;
   std::vector<Damage> damage;
   std::vector<std::string> remarks;  // odd, but no damage
 };

@@ -5,6 +5,7 @@
 #include "base/quote.hpp"
 #include "cli/arguments.hpp"
 #include "cli/author.hpp"
+#include "cli/balance.hpp"
 #include "cli/command_line.hpp"
 #include "cli/known_names.hpp"
 #include "cli/store_readers.hpp"
@@ -21,6 +22,27 @@ struct SetOptions {
   bool no_scopes = false;
   bool no_credits = false;
 };
+
+Outcome read_credits(const SetOptions &options, std::optional<keys::CreditChange> *change) {
+  using Kind = keys::CreditChange::Kind;
+  if (options.no_credits) {
+    change->emplace().kind = Kind::remove;
+  }
+  if (!options.credits.given) {
+    return done();
+  }
+  const std::string &text = options.credits.value;
+  const bool adds = !text.empty() && (text.front() == '+' || text.front() == '-');
+  std::uint64_t number = 0;
+  if (!parse_number("--credits", adds ? text.substr(1) : text, adds ? 1 : 0, kMaxCredits, &number).ok()) {
+    return wrong_usage("--credits: " + quote(text) +
+                       " is not a balance; write 1000 to set it, +100 to add to it, -100 " +
+                       "to take from it: numbers up to " + std::to_string(kMaxCredits));
+  }
+  const auto amount = static_cast<std::int64_t>(number);
+  *change = {adds ? Kind::add : Kind::set, text.front() == '-' ? -amount : amount};
+  return done();
+}
 
 Outcome read_request(const SetOptions &options, std::int64_t now_s, keys::SubjectRequest *request) {
   request->subject = options.id.value;
@@ -47,10 +69,9 @@ Outcome read_request(const SetOptions &options, std::int64_t now_s, keys::Subjec
   if (options.credits.given && options.no_credits) {
     return contradiction("--credits", "--no-credits");
   }
-  if (options.credits.given) {
-    return credits_are_missing("--credits");
+  if (auto outcome = read_credits(options, &request->credits); !outcome.ok()) {
+    return outcome;
   }
-  request->take_credits = options.no_credits;
   if (!options.state.given) {
     return done();
   }
@@ -78,8 +99,11 @@ Outcome set_subject(Context &context, const SetOptions &options) {
     return from_answer(answer);
   }
   const bool created = !set.use.has_record;
+  Usage usage(context);
+  const auto balance = balance_of(context, writer.reader(), usage, set.record);
   print_record(context, [&](Description *to) {
     describe(to, set.record);
+    describe(to, balance);
     to->flag("created", {}, created);
   });
   if (created && !set.use.has_key) {
@@ -138,8 +162,11 @@ Outcome show_subject(Context &context, const Text &id) {
     return true;
   };
   auto outcome = walk_keys(reader, id.value, walk);
+  Usage usage(context);
+  const auto balance = balance_of(context, reader, usage, record);
   print_record(context, [&](Description *to) {
     describe(to, record);
+    describe(to, balance);
     describe_keys(to, keys);
   });
   return outcome;
@@ -152,23 +179,26 @@ Outcome list_subjects(Context &context) {
   }
   Table table(context.out, {"ID", "STATE", "PLAN", "SCOPES", "CREDITS", "CREATED"});
   std::string damaged;
+  Usage usage(context);
   const char *separator = "[\n";
   look.reader().for_each_subject(
       {},
       [&](std::string_view name, const SubjectView &view) {
         const auto subject = to_record(name, view);
+        const auto balance = balance_in(context, look.reader(), usage, subject);
         if (context.json) {
           json::Writer writer;
           writer.begin_object();
           Description members(&writer);
           describe(&members, subject);
+          describe(&members, balance);
           writer.end_object();
           context.out.write(separator);
           context.out.write(writer.text());
           separator = ",\n";
         } else {
           table.row({subject.subject, state_cell(subject), text_of(subject.plan), scopes_text(subject.scopes),
-                     subject.has_credits ? std::to_string(subject.credits) : "-", time_text(subject.created_at_s)});
+                     balance.known ? std::to_string(balance.left) : "-", time_text(subject.created_at_s)});
         }
         return !context.out.failed();
       },
@@ -226,8 +256,8 @@ void add_subject_commands(CommandLine &line) {
       .list("--scope", "SCOPE", &set->scopes, "no key of it has more than these; repeatable, also a,b")
       .flag("--no-scopes", &set->no_scopes, "remove the list of scopes")
       .option("--state", "active|blocked", &set->state, "blocked refuses all its keys and tokens")
-      .option("--credits", "N", &set->credits, "refused: credits are not supported yet")
-      .flag("--no-credits", &set->no_credits, "remove a balance that an older version has stored")
+      .option("--credits", "N|+N|-N", &set->credits, "set its balance to N, add N to it, or take N from it")
+      .flag("--no-credits", &set->no_credits, "take away what was set and added: its plan's credits alone count")
       .action([set](Context &context) { return set_subject(context, *set); });
   add_subject_block(line);
   line.command("subject list", "list all subjects", "", "keyward subject list").action(list_subjects);

@@ -14,7 +14,6 @@ void describe(Description *to, const SubjectRecord &subject) {
   to->text_as("state", "state", to_text(subject.state), state_cell(subject));
   to->text("plan", "plan", subject.plan);
   to->scopes(subject.scopes);
-  to->number("credits", "credits", subject.credits, subject.has_credits);
   to->time("created_at", "created", subject.created_at_s);
   to->time("changed_at", "changed", subject.changed_at_s);
 }

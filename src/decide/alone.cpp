@@ -19,6 +19,7 @@ class NoDemand final : public Place {
   bool collect(Demand *) override { return true; }
   void collect_failure_limits(LimitDemands *) noexcept override {}
   HeldPlaces *held_places() noexcept override { return nullptr; }
+  PaidCredits *paid_credits() noexcept override { return nullptr; }
   Repeatable repeatable() noexcept override { return {}; }
 };
 
@@ -39,6 +40,7 @@ class AtOnce final : public Background {
   void note_store(const StoreStatus &status) noexcept override { store = status; }
   void note_overflow(std::string_view) noexcept override {}
   void note_no_place() noexcept override {}
+  void note_no_credits(CreditResult::Outcome) noexcept override {}
 
   std::string_view key;
   VerifierKind kind = VerifierKind::bcrypt;

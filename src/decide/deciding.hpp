@@ -120,6 +120,8 @@ class Background {
   virtual void note_overflow(std::string_view limit) noexcept = 0;
   // And where places of so many at once couldn't be counted.
   virtual void note_no_place() noexcept = 0;
+  // And where no credits could be taken.
+  virtual void note_no_credits(CreditResult::Outcome outcome) noexcept = 0;
 };
 
 // One decision on its way: what its steps share.

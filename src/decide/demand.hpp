@@ -13,6 +13,7 @@
 #include "base/rate.hpp"
 #include "decide/issuer_list.hpp"
 #include "limit/held_places.hpp"
+#include "limit/paid_credits.hpp"
 
 namespace keyward {
 
@@ -57,6 +58,7 @@ enum class LimitKind : std::uint8_t {
   rate,         // so many in a window
   plan,         // the principal's own rates
   concurrency,  // so many at once
+  credits,      // taken from a balance
 };
 
 // One limit, as it is configured.
@@ -67,6 +69,7 @@ struct ConfiguredLimit {
   CountBy by = CountBy::key;
   WindowForm window = WindowForm::fixed;
   std::uint32_t cost = 1;
+  std::uint8_t refund = 0;     // of credits only: what gives them back, a set of CreditRefund
   std::string name;            // name=; empty: known by where it is written
   std::string default_plan;    // plan only: whose limits apply to a principal without any
   std::uint64_t identity = 0;  // what its windows are named after
@@ -81,10 +84,11 @@ struct LimitDemand {
 };
 
 // How many limits may apply at one place, and of "plan" one for each way of counting; and how many of so many at once.
-inline constexpr std::size_t kMaxLimitRules = 16, kMaxConcurrencyRules = 4;
+// And how many costs in credits.
+inline constexpr std::size_t kMaxLimitRules = 16, kMaxConcurrencyRules = 4, kMaxCostRules = 8;
 // How many the rules about one message may add.
 inline constexpr std::size_t kMaxMessageLimits = 32;
-using LimitDemands = InlineList<LimitDemand, kMaxLimitRules + kMaxMessageLimits + kMaxConcurrencyRules>;
+using LimitDemands = InlineList<LimitDemand, kMaxLimitRules + kMaxCostRules + kMaxMessageLimits + kMaxConcurrencyRules>;
 
 // Whoever collects it keeps what it points to until the decision has ended.
 struct Demand {
@@ -97,7 +101,8 @@ struct Demand {
   std::size_t scope_count = 0;
   const RequirementDemand *requirements = nullptr;
   std::size_t requirement_count = 0;
-  LimitDemands limits;  // those by failures are among failure_limits(); of so many at once at the end
+  LimitDemands
+      limits;  // those by failures are among failure_limits(); of so many at once at the end, behind those of credits
 };
 
 // What makes a request the same as another one of its principal; views into the request.
@@ -118,6 +123,8 @@ class Place {
   virtual void collect_failure_limits(LimitDemands *limits) noexcept = 0;
   // What this request holds of limits of so many at once, until its end. nullptr: memory was refused.
   virtual HeldPlaces *held_places() noexcept = 0;
+  // What this request pays in credits, until its end. nullptr: memory was refused.
+  virtual PaidCredits *paid_credits() noexcept = 0;
   // Asked for limits by=repeat.
   virtual Repeatable repeatable() noexcept = 0;
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/calendar.hpp"
+#include "decide/credits.hpp"
 #include "limit/window_name.hpp"
 
 namespace keyward {
@@ -199,14 +200,18 @@ void give_back_places(const Case &one, const LimitDemands &limits) noexcept {
   }
 }
 
-// The windows of all limits, and then a place of each that is of so many at once, where these are to be taken;
+// The windows of all limits, whether anything costs credits, and then a place of each that is of so many at once, where these are to be taken;
 // no_access where `plan` is demanded and there is nothing that it could mean.
-Reason collect(const Case &one, const LimitDemands &limits, bool take, DueList *list) {
+Reason collect(const Case &one, const LimitDemands &limits, bool take, DueList *list, bool *costs) {
   for (const LimitDemand &limit : limits) {
     Reason reason = Reason::none;
     if (limit.configured->kind != LimitKind::rate) {
       if (limit.configured->kind == LimitKind::concurrency) {
         return take ? take_places(one, limits, static_cast<std::size_t>(&limit - limits.begin())) : Reason::none;
+      }
+      if (limit.configured->kind == LimitKind::credits) {
+        *costs = true;
+        continue;
       }
       reason = add_own(one, limit, list);
     } else if (!add_due(one, limit, limit.configured->identity, limit.configured->rate,
@@ -232,28 +237,30 @@ bool is_tighter(const WindowState &state, const WindowState &other) noexcept {
   return state.remaining < other.remaining || (state.remaining == other.remaining && state.reset_ms > other.reset_ms);
 }
 
-SeenLimit seen(const Case &one, const Due &due, const WindowState &state) noexcept {
-  SeenLimit limit;
-  limit.known = true;
-  limit.state = state;
-  limit.seen_ms = one.asked.now_ms;
-  limit.window_s = due.charge.rate.window_s;
-  limit.name = due.name;
-  return limit;
+void set(const Case &one, const Due &due, const WindowState &state, SeenLimit *limit) noexcept {
+  limit->known = true;
+  limit->state = state;
+  limit->seen_ms = one.asked.now_ms;
+  limit->window_s = due.charge.rate.window_s;
+  limit->name = due.name;
 }
 
 // The tightest of those that were looked at.
 void note_tightest(const Case &one, const Due &due, const WindowState &state) noexcept {
   SeenLimit &limit = one.outcome.limit;
   if (!limit.known || is_tighter(state, limit.state)) {
-    limit = seen(one, due, state);
+    set(one, due, state, &limit);
   }
 }
 
-void note(const Case &one, const Due &due, const WindowState &state) {
+[[gnu::noinline]] void list_limit(const Case &one, const Due &due, const WindowState &state) {
+  set(one, due, state, &one.outcome.every_limit->emplace_back());
+}
+
+inline void note(const Case &one, const Due &due, const WindowState &state) {
   note_tightest(one, due, state);
   if (one.outcome.every_limit) {
-    one.outcome.every_limit->push_back(seen(one, due, state));
+    list_limit(one, due, state);
   }
 }
 
@@ -301,10 +308,11 @@ void forget(const Case &one, DueList *list, std::size_t count) noexcept {
 
 void give_back(const Case &one, DueList *list, std::size_t count) noexcept {
   for (std::size_t i = 0; i < count; ++i) {
-    Due &due = (*list)[i];
+    const Due &due = (*list)[i];
     if (due.taken != 0) {
-      due.charge.cost = due.taken;
-      due.table->give_back(due.charge, due.charged_ms, one.asked.now_ms);
+      Charge taken = due.charge;
+      taken.cost = due.taken;
+      due.table->give_back(taken, due.charged_ms, one.asked.now_ms);
     }
   }
 }
@@ -323,15 +331,36 @@ void for_each_failure_window(const Case &one, Visit &&visit) noexcept {
   }
 }
 
-// Nobody can say when one of those that are served will end; but a window may be longer.
-Reason refuse_places(const Case &one, DueList *list) {
-  list_every_limit(one);
+// Of all windows as they are.
+void look_at_all(const Case &one, DueList *list) {
+  one.outcome.limit.known = false;
+  if (one.outcome.every_limit) {
+    one.outcome.every_limit->clear();
+  }
   for (Due &due : *list) {
     note(one, due, look(one, &due));
   }
+}
+
+// Nobody can say when one of those that are served will end; but a window may be longer.
+Reason refuse_places(const Case &one, DueList *list) {
+  list_every_limit(one);
+  look_at_all(one, list);
   const SeenLimit &limit = one.outcome.limit;
   one.outcome.retry_after_s = limit.known && !limit.state.admitted ? wait_s(limit.state.retry_ms) : 1;
   return Reason::too_many_concurrent;
+}
+
+// Of credits, once all windows have admitted. Who is refused has paid nothing.
+[[gnu::noinline]] Reason charge_cost(const Case &one, const LimitDemands &limits, DueList *list) {
+  const Reason reason = charge_credits(one, limits);
+  if (reason != Reason::none) {
+    forget(one, list, list->size());
+    give_back(one, list, list->size());
+    give_back_places(one, limits);
+    look_at_all(one, list);
+  }
+  return reason;
 }
 
 bool is_repeat(const LimitDemands &limits, const Due &due) noexcept {
@@ -344,7 +373,8 @@ bool is_repeat(const LimitDemands &limits, const Due &due) noexcept {
 
 Reason charge_limits(const Case &one, const LimitDemands &limits) {
   DueList list;
-  if (const Reason reason = collect(one, limits, true, &list); reason != Reason::none) {
+  bool costs = false;
+  if (const Reason reason = collect(one, limits, true, &list, &costs); reason != Reason::none) {
     return reason == Reason::too_many_concurrent ? refuse_places(one, &list) : reason;
   }
   one.state.paid.reserve(list.size());
@@ -352,36 +382,39 @@ Reason charge_limits(const Case &one, const LimitDemands &limits) {
     one.outcome.every_limit->reserve(list.size());  // nothing fails once something is charged
   }
   std::size_t refused = list.size();
-  WindowState refusing;
   for (std::size_t i = 0; i < list.size() && refused == list.size(); ++i) {
     const WindowState state = charge(one, &list[i]);
     if (!state.admitted) {
       refused = i;
-      refusing = state;
       one.outcome.limit.known = false;
     }
     note(one, list[i], state);
   }
   if (refused == list.size()) {
-    if (one.outcome.in_shadow) {
+    const Reason reason = costs ? charge_cost(one, limits, &list) : Reason::none;
+    if (one.outcome.in_shadow && reason == Reason::none) {
       forget(one, &list, list.size());
     }
-    return Reason::none;
+    return reason;
   }
   forget(one, &list, refused);
   give_back(one, &list, refused);
+  const WindowState refusing = one.outcome.limit.state;
   // A client that waits for the one that refused may meet another: it is told the longest.
   std::vector<SeenLimit> &every = list_every_limit(one);
   every.clear();  // those before it have been given back what they took
   for (std::size_t i = 0; i < list.size(); ++i) {
     const WindowState state = i == refused ? refusing : look(one, &list[i]);
-    every.push_back(seen(one, list[i], state));
+    set(one, list[i], state, &every.emplace_back());
     if (i > refused) {
       note_tightest(one, list[i], state);
     }
   }
   one.outcome.retry_after_s = wait_s(one.outcome.limit.state.retry_ms);
   give_back_places(one, limits);
+  if (costs) {
+    look_at_credits(one, limits);
+  }
   return is_repeat(limits, list[refused]) ? Reason::repeated_request : Reason::rate_limited;
 }
 
@@ -403,11 +436,13 @@ std::vector<OwnWindow> look_at_own(const Zone &zone, const ConfiguredLimit &conf
 
 void look_at_limits(const Case &one, const LimitDemands &limits) {
   DueList list;
-  if (!one.outcome.principal || collect(one, limits, false, &list) != Reason::none) {
+  bool costs = false;
+  if (!one.outcome.principal || collect(one, limits, false, &list, &costs) != Reason::none) {
     return;
   }
-  for (Due &due : list) {
-    note(one, due, look(one, &due));
+  look_at_all(one, &list);
+  if (costs) {
+    look_at_credits(one, limits);
   }
 }
 

@@ -48,7 +48,8 @@ std::uint64_t seconds_up(std::uint64_t ms) noexcept;
 struct Outcome {
   // Its rules are being looked at in this very call, and may ask who it is about: scopes and limits with variables.
   bool deciding = false;
-  bool in_shadow = false;  // the place only tries: what it charges pays for nobody
+  bool in_shadow = false;      // the place only tries: what it charges pays for nobody
+  bool knows_credits = false;  // what is left of the balance, which PaidCredits has
   Decision decision = Decision::none;
   Reason reason = Reason::none;
   Kind kind = Kind::none;

@@ -20,8 +20,8 @@ struct CreateRequest {
   std::int64_t expires_at_s = 0;
   std::string allow_from, meta;   // packed networks, JSON
   std::uint32_t concurrency = 0;  // 0: its plan's
-  std::string pkce_challenge;    // S256 (RFC 7636): the key does nothing until activate() was shown its verifier
-  std::string id;                // instead of a new one; exists: there is one
+  std::string pkce_challenge;     // S256 (RFC 7636): the key does nothing until activate() was shown its verifier
+  std::string id;                 // instead of a new one; exists: there is one
   std::int64_t now_s = 0;
 };
 struct Created {

@@ -29,9 +29,7 @@ Answer set_plan(WriteTxn &txn, const PlanRequest &request, PlanSet *set) {
   plan.concurrency = request.concurrency.value_or(plan.concurrency);
   plan.no_access = request.no_access.value_or(plan.no_access);
   plan.is_default = request.is_default.value_or(plan.is_default);
-  if (request.take_credits) {
-    plan.credits = {};
-  }
+  plan.credits = request.credits.value_or(plan.credits);
   PlanView view;
   const std::string content = encode(plan);
   if (!is_plan_name(plan.name) || !are_grants(plan.scopes) || !decode(content, &view)) {

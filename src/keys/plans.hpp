@@ -16,7 +16,7 @@ struct PlanRequest {
   std::optional<std::optional<std::uint32_t>> max_keys;  // no number: as many as a subject likes
   std::optional<std::uint32_t> concurrency;              // 0: no matter how many
   std::optional<bool> no_access, is_default;
-  bool take_credits = false;
+  std::optional<Allowance> credits;  // without a window: none
 };
 struct PlanSet {
   PlanRecord before, record;  // before without a name: it wasn't there

@@ -1,6 +1,7 @@
 // Subjects.
 #include "keys/subjects.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,30 @@ Answer check_bound(WriteTxn &txn, const Bound &bound, const SubjectRecord &subje
 }
 
 }  // namespace
+
+bool change_credits(const CreditChange &change, std::int64_t now_s, CreditGrant *grant) noexcept {
+  constexpr auto kMost = static_cast<std::int64_t>(kMaxCredits);
+  if (change.amount < -kMost || change.amount > kMost ||
+      (change.kind == CreditChange::Kind::set && change.amount < 0)) {
+    return false;
+  }
+  // Above that of an earlier record of this name, whose balance may still be known.
+  const std::uint64_t number =
+      std::max(grant->changed + 1, static_cast<std::uint64_t>(std::max<std::int64_t>(now_s, 1)) * 1000);
+  switch (change.kind) {
+    case CreditChange::Kind::set:
+      *grant = {number, number, static_cast<std::uint64_t>(change.amount), 0};
+      return true;
+    case CreditChange::Kind::add:
+      grant->changed = number;
+      grant->added += change.amount;
+      return grant->added >= -kMost && grant->added <= kMost;
+    case CreditChange::Kind::remove:
+      *grant = grant->changed <= 1 ? CreditGrant() : CreditGrant{number, 0, 0, 0};
+      return true;
+  }
+  return false;
+}
 
 Answer look_for_subject(WriteTxn &txn, const std::string &subject, SubjectUse *use) {
   *use = {};
@@ -74,9 +99,8 @@ Answer set_subject(WriteTxn &txn, const Caller &caller, const SubjectRequest &re
   record.plan = request.plan.value_or(record.plan);
   record.scopes = request.scopes.value_or(record.scopes);
   record.state = request.state.value_or(record.state);
-  if (request.take_credits) {
-    record.has_credits = false;
-    record.credits = 0;
+  if (request.credits && !change_credits(*request.credits, request.now_s, &record.credits)) {
+    return Result::invalid;
   }
   record.changed_at_s = request.now_s;
   SubjectView view;

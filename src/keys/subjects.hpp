@@ -20,13 +20,23 @@ Answer look_for_subject(WriteTxn &txn, const std::string &subject, SubjectUse *u
 Answer for_each_key_of(WriteTxn &txn, const std::string &subject,
                        const std::function<Answer(const KeyRecord &)> &visit);
 
+// What becomes of a balance: it is set to `amount`, that is added (or, below 0, taken), or what was set and added is
+// taken away, so that the plan's alone is left.
+struct CreditChange {
+  enum class Kind : std::uint8_t { set, add, remove };
+  Kind kind = Kind::set;
+  std::int64_t amount = 0;
+};
+// false: out of bounds.
+bool change_credits(const CreditChange &change, std::int64_t now_s, CreditGrant *grant) noexcept;
+
 // What is named of a subject changes; the rest stays, and one that isn't there is made.
 struct SubjectRequest {
   std::string subject;
   std::optional<std::string> plan;  // empty: takes it away
   std::optional<OptionalList<std::string>> scopes;
   std::optional<SubjectState> state;
-  bool take_credits = false;
+  std::optional<CreditChange> credits;
   std::int64_t now_s = 0;
 };
 struct SubjectSet {

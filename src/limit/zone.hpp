@@ -6,6 +6,7 @@
 
 #include "base/digest.hpp"
 #include "limit/concurrency.hpp"
+#include "limit/credits.hpp"
 #include "limit/gate.hpp"
 #include "limit/key_slots.hpp"
 #include "limit/shared_mutex.hpp"
@@ -31,6 +32,8 @@ class Zone {
   // takes.
   ConcurrencyTable *concurrency = nullptr;
   const ConcurrencyTable::Member *member = nullptr;
+  // Of another zone of its own, where anything costs credits.
+  CreditTable *credits = nullptr;
   // Under which names of windows are made. One of the zone's own, until settle_secret() says otherwise.
   const DigestKey *secret = nullptr;
 

@@ -7,9 +7,11 @@
 #include "ngx/answer/variables.hpp"
 #include "ngx/configuration/concurrency_zone.hpp"
 #include "ngx/configuration/configuration.hpp"
+#include "ngx/configuration/credit_zone.hpp"
 #include "ngx/configuration/reading.hpp"
 #include "ngx/configuration/store_check.hpp"
 #include "ngx/nginx/ngx.hpp"
+#include "ngx/nginx/zone_memory.hpp"
 #include "ngx/request/identity.hpp"
 #include "ngx/request/query_credential.hpp"
 #include "ngx/request/request_start.hpp"
@@ -50,28 +52,9 @@ bool check_store(ngx_cycle_t *cycle, const MainConfiguration &main) {
   return !main.any_on;
 }
 
-// Ours of the old cycle, which is still mapped; nginx itself hands it over only where the size is the same. Known by
-// its tag: the address of a module that is still loaded, so its layout is ours, too.
-bool find_replaced(const ngx_cycle_t *cycle, const ngx_shm_zone_t *shm_zone, Zone *zone) noexcept {
-  for (ngx_list_part_t *part = &cycle->old_cycle->shared_memory.part; part != nullptr; part = part->next) {
-    auto *zones = static_cast<ngx_shm_zone_t *>(part->elts);
-    for (ngx_uint_t i = 0; i < part->nelts; ++i) {
-      const ngx_shm_zone_t &old = zones[i];
-      if (old.tag != shm_zone->tag || old.shm.addr == nullptr || view(old.shm.name) != view(shm_zone->shm.name)) {
-        continue;
-      }
-      auto *size = static_cast<std::size_t *>(reinterpret_cast<ngx_slab_pool_t *>(old.shm.addr)->data);
-      return size != nullptr && Zone::adopt(size + 8, *size, zone);
-    }
-  }
-  return false;
-}
-
-// The whole zone is one piece of ours; nginx's slab allocator gives it out once, page-aligned, and is not used again.
 ngx_int_t on_init_zone(ngx_shm_zone_t *shm_zone, void *old_data) noexcept {
   return guarded(static_cast<ngx_int_t>(NGX_ERROR), [&]() -> ngx_int_t {
     auto *main = static_cast<MainConfiguration *>(shm_zone->data);
-    auto *pool = reinterpret_cast<ngx_slab_pool_t *>(shm_zone->shm.addr);
     if (!init_crypto()) {
       ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0, "keyward: libsodium can't be used");
       return NGX_ERROR;
@@ -80,9 +63,12 @@ ngx_int_t on_init_zone(ngx_shm_zone_t *shm_zone, void *old_data) noexcept {
     if (!check_store(const_cast<ngx_cycle_t *>(main->cycle), *main)) {
       return NGX_ERROR;
     }
-    if (old_data != nullptr) {
-      auto *size = static_cast<std::size_t *>(pool->data);
-      if (Zone::adopt(size + 8, *size, &main->zone)) {
+    const ZoneMemory memory = memory_of(shm_zone, old_data);
+    if (memory.data == nullptr) {
+      return NGX_ERROR;
+    }
+    if (!memory.is_new) {
+      if (Zone::adopt(memory.data, memory.bytes, &main->zone)) {
         return NGX_OK;
       }
       ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
@@ -90,20 +76,12 @@ ngx_int_t on_init_zone(ngx_shm_zone_t *shm_zone, void *old_data) noexcept {
                     "the zone's size");
       return NGX_ERROR;
     }
-    // nginx's own room comes off the size that was asked for.
-    const std::size_t pages = pool->pfree;
-    auto *memory = static_cast<std::size_t *>(ngx_slab_alloc(pool, pages * ngx_pagesize));
-    if (memory == nullptr) {
+    if (!Zone::create(memory.data, memory.bytes, &main->zone)) {
       return NGX_ERROR;
     }
-    ngx_memzero(memory, pages * ngx_pagesize);
-    memory[0] = pages * ngx_pagesize - 8 * sizeof(std::size_t);
-    pool->data = memory;
-    if (!Zone::create(memory + 8, memory[0], &main->zone)) {
-      return NGX_ERROR;
-    }
+    const ZoneMemory old = replaced_memory(main->cycle, shm_zone);
     Zone replaced;
-    if (find_replaced(main->cycle, shm_zone, &replaced)) {
+    if (old.data != nullptr && Zone::adopt(old.data, old.bytes, &replaced)) {
       const std::uint64_t lost = main->zone.copy_from(&replaced, ngx_current_msec);
       main->replaced = replaced;
       if (lost != 0) {
@@ -143,7 +121,7 @@ ngx_int_t postconfigure(ngx_conf_t *cf) noexcept {
     }
     main->shm_zone->init = on_init_zone;
     main->shm_zone->data = main;
-    if (!add_key_zones(cf, main) || !add_concurrency_zone(cf, main)) {
+    if (!add_key_zones(cf, main) || !add_concurrency_zone(cf, main) || !add_credit_zone(cf, main)) {
       return NGX_ERROR;
     }
     if (!serve_metadata(cf, *reading)) {

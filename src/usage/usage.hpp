@@ -1,5 +1,5 @@
-// The usage environment: use counts, last uses and last refusals, windows of limits and fetched key sets over a
-// restart, written in batches.
+// The usage environment: use counts, last uses and last refusals, windows of limits, balances and fetched key sets over
+// a restart, written in batches.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "limit/credits.hpp"
 #include "limit/key_slots.hpp"
 #include "store/environment/seal.hpp"
 #include "store/environment/status.hpp"
@@ -48,6 +49,18 @@ class UsageStore {
   // which is then written.
   StoreStatus prune_windows(std::string *after, std::size_t most, std::int64_t wall_ms,
                             const std::function<bool(WindowRecord *)> &still_open, std::uint64_t wait_ms);
+
+  // Balances (usage_credits.cpp). merge: in one transaction, by credit_rule::merge(); `merged` is what stands there then.
+  StoreStatus merge_credits(std::uint64_t table, const CarriedCredits *sent, std::size_t count, CreditState *merged,
+                            std::uint64_t wait_ms);
+  // Calls visit for each, and damaged with the name of each that can't be read.
+  StoreStatus for_each_credits(const std::function<void(const CarriedCredits &)> &visit,
+                               const std::function<void(const Digest &account)> &damaged);
+  StoreCode find_credits(const Digest &account, CreditState *credits);
+  // Looks at up to `most` of them, as prune_windows() does, and removes those of which is_over answers true.
+  StoreStatus prune_credits(std::string *after, std::size_t most,
+                            const std::function<bool(const Digest &account, const CreditState &)> &is_over,
+                            std::uint64_t wait_ms);
 
   // Fetched key sets (usage_key_sets.cpp), by the name of where each comes from. find: not_found is a normal value;
   // damaged is none.

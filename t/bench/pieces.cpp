@@ -18,6 +18,7 @@
 #include "base/networks.hpp"
 #include "key/key_format.hpp"
 #include "limit/held_places.hpp"
+#include "limit/paid_credits.hpp"
 #include "limit/zone.hpp"
 #include "store/transactions/writer.hpp"
 
@@ -296,6 +297,37 @@ void limiter_charges(benchmark::State &state) {
 }
 BENCHMARK(limiter_charges)->Arg(1)->Arg(kMany)->Threads(1)->UseRealTime();
 BENCHMARK(limiter_charges)->Arg(1)->Arg(kMany)->Threads(2)->UseRealTime();
+
+// The same, and credits of the same principal as a request pays them: to be compared with the row before.
+void limiter_charges_and_credits_are_taken(benchmark::State &state) {
+  constexpr std::size_t kBytes = std::size_t{16} << 20;
+  static void *memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  static CreditTable *table = memory != MAP_FAILED ? CreditTable::create(memory, kBytes) : nullptr;
+  if (table == nullptr) {
+    give_up("there is no memory for balances");
+  }
+  table->set_loaded(kNow_ms);
+  const auto counters = static_cast<std::size_t>(state.range(0));
+  std::vector<Charge> charges;
+  for (std::size_t i = 0; i < counters; ++i) {
+    charges.push_back(charge_of(digest_of(i)));
+  }
+  CreditCharge ask;
+  ask.terms.allowance = {kMaxCredits, 30 * 86400};
+  ask.cost = 1;
+  ask.now_s = kNow_s;
+  std::size_t i = static_cast<std::size_t>(state.thread_index()) * counters / 2;
+  for (auto _ : state) {
+    const Charge &charge = charges[i++ & (counters - 1)];
+    benchmark::DoNotOptimize(zone().principals->charge(charge, kNow_ms));
+    ask.account = charge.name;
+    PaidCredits paid;
+    paid.note_paid(table, ask.account, table->charge(ask, kNow_ms).paid, {1, 0, 0});
+    paid.settle();  // whose outcome gives nothing back
+  }
+}
+BENCHMARK(limiter_charges_and_credits_are_taken)->Arg(1)->Arg(kMany)->Threads(1)->UseRealTime();
+BENCHMARK(limiter_charges_and_credits_are_taken)->Arg(1)->Arg(kMany)->Threads(2)->UseRealTime();
 
 // A place of so many at once, taken and given back.
 void concurrency_place(benchmark::State &state) {

@@ -211,7 +211,7 @@ def test_a_default_that_is_taken_away_is_told(kw):
         (["p", *(part for i in range(9) for part in ("--limit", f"{i + 1}r/s"))], "more than 8 limits"),
         (["p", "--max-keys", "-1"], "a whole number"),
         (["p", "--max-keys", "1x"], "a whole number"),
-        (["p", "--credits", "many"], "--credits: credits are not supported yet"),
+        (["p", "--credits", "many"], '--credits: "many" is not an amount of credits'),
     ],
 )
 def test_what_is_wrong_is_told(kw, arguments, says):

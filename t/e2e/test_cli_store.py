@@ -34,6 +34,7 @@ def test_check_of_a_whole_store(kw, store):
         "subjects": 1,
         "plans": 1,
         "windows": 0,
+        "balances": 0,
         "denials": 0,
         "journal": 23,
         "damaged": [],

@@ -23,13 +23,21 @@ def test_only_what_is_given_changes(kw, store):
         "plan": "pro",
         "scopes": ["a:*", "b"],
         "credits": 100,
+        "credits_renew_at": None,
     }
     blocked = kw("subject", "set", "alice", "--state", "blocked")
     assert without_times(blocked) == {**without_times(first), "state": "blocked"}
     assert blocked["created_at"] == first["created_at"]
     assert kw("subject", "set", "alice", "--scope", "a:*,b")["state"] == "blocked"
     bare = kw("subject", "set", "alice", "--plan", "", "--no-scopes", "--no-credits", "--state", "active")
-    assert without_times(bare) == {"id": "alice", "state": "active", "plan": None, "scopes": None, "credits": None}
+    assert without_times(bare) == {
+        "id": "alice",
+        "state": "active",
+        "plan": None,
+        "scopes": None,
+        "credits": None,
+        "credits_renew_at": None,
+    }
     assert kw("subject", "set", "alice", "--scope", "")["scopes"] == []
     assert [subject["id"] for subject in kw("subject", "list")] == ["alice"]
 
@@ -106,6 +114,7 @@ def test_report_S16_blocking_keeps_the_rest(kw):
         "plan": "pro",
         "scopes": ["a"],
         "credits": None,
+        "credits_renew_at": None,
         "keys": {},
     }
     assert kw("subject", "unblock", "alice", json=False) == "subject alice is active\n"
@@ -141,7 +150,7 @@ def test_many(kw):
         (["a\nb"], "can't be a subject"),
         (["x" * 257], "can't be a subject"),
         (["a", "--state", "gone"], '"gone" is not a subject\'s state; write active or blocked'),
-        (["a", "--credits", "-1"], "--credits: credits are not supported yet"),
+        (["a", "--credits", "many"], '--credits: "many" is not a balance; write 1000 to set it, +100 to add to it'),
         (["a", "--scope", "x", "--no-scopes"], "contradict"),
         (["a", "--credits", "1", "--no-credits"], "contradict"),
         (["a", "--plan", "b c"], "can't be a plan's name"),

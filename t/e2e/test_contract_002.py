@@ -1,4 +1,4 @@
-"""conf.d/resource-scopes.conf against what document 002 states, as far as it needs no keys API (docs/contracts.md lists every statement)."""
+"""conf.d/resource-scopes.conf against what document 002 states (its keys API: test_contract_keys.py; docs/contracts.md lists every statement)."""
 
 import json
 import time
@@ -205,7 +205,7 @@ def test_contract_002_15_revocation_is_instant_and_permanent(e, key, kw, backend
 
 
 def test_contract_002_16_keys_are_made_listed_and_revoked(e, key, kw):
-    # By the command; over HTTP it needs the keys API.
+    # By the command.
     headers = key(name="ci", scope="posts:read", subject="acme")
     listed = kw("key", "list", "--subject", "acme")
     assert [(one["id"], one["name"]) for one in listed] == [(key.last["id"], "ci")]
@@ -286,3 +286,14 @@ def test_contract_002_11_a_session_that_is_wrong_is_401(app, login, backend):
         assert (response.status, response.json()["code"]) == (401, "unauthorized")
         assert response.header("WWW-Authenticate").startswith("Bearer")
     assert backend.count() == seen
+
+
+def test_contract_002_12_what_costs_more_than_there_is_is_402(e, key, kw, backend):
+    headers = key(subject="studio", scope="clips:write")
+    assert e.request("POST", "/v1/clips/render", headers).status == 402
+    kw("subject", "set", "studio", "--credits", "15")
+    assert e.request("POST", "/v1/clips/render", headers).status == 200
+    refused = e.request("POST", "/v1/clips/render", headers)
+    assert refused.status == 402 and refused.json()["error"] == "insufficient credits"
+    assert refused.header("X-Credits-Remaining") == "5" and backend.count() == 1
+    assert e.request("POST", "/v1/clips/1", headers).status == 200

@@ -7,45 +7,21 @@ from harness.older import give_credits, give_plan_credits
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["subject", "set", "u", "--credits", "0"],
-        ["subject", "set", "u", "--credits", "1000"],
-        ["plan", "set", "pro", "--credits", "1000/30d"],
-    ],
-)
-def test_report_S18(kw, command):
+def test_report_S18_a_challenge_makes_a_pending_key(kw):
+    key = kw("key", "create", "--name", "x", "--pkce-challenge", CHALLENGE)
+    assert key["state"] == "pending" and kw("key", "show", key["id"])["is_active"] is False
     refuses(
-        kw,
-        *command,
-        status=2,
-        says="--credits: credits are not supported yet, so nothing would be charged; leave it out",
+        kw, "key", "create", "--name", "x", "--pkce-challenge", "short", status=2, says="--pkce-challenge: it has to be"
     )
-    assert kw("plan", "list") == [] and kw("subject", "list") == []
-
-
-def test_report_S18_logins(kw):
-    refuses(
-        kw,
-        "key",
-        "create",
-        "--name",
-        "x",
-        "--pkce-challenge",
-        CHALLENGE,
-        status=2,
-        says="--pkce-challenge: logins are not supported yet",
-    )
-    assert kw("key", "list") == []
+    assert len(kw("key", "list")) == 1
 
 
 @pytest.mark.parametrize(
     "member, says",
     [
-        ({"state": "pending", "pkce_challenge": CHALLENGE}, 'state "pending": logins are not supported yet'),
-        ({"state": "pending"}, 'state "pending": logins are not supported yet'),
-        ({"pkce_challenge": CHALLENGE}, "pkce_challenge: logins are not supported yet"),
+        ({"state": "pending", "pkce_challenge": CHALLENGE}, 'state "pending": such a key lives for ten minutes'),
+        ({"state": "pending"}, 'state "pending": such a key lives for ten minutes'),
+        ({"pkce_challenge": CHALLENGE}, "pkce_challenge: only a pending key has one"),
     ],
 )
 def test_report_S18_import(kw, member, says):
@@ -62,15 +38,6 @@ def test_report_S18_a_revoked_key_keeps_its_history(kw):
         input=lines({"id": "a", "sha256": sha256("a"), "state": "revoked", "pkce_challenge": CHALLENGE}),
     )
     assert CHALLENGE in kw("key", "export", json=False)
-
-
-def test_report_S18_configuration(config_test):
-    rc, output = config_test(http="keyward_plan pro credits=1000/30d;", location="keyward on;")
-    assert rc == 1
-    assert (
-        '"keyward_plan" directive: "credits=1000/30d": credits are not supported yet, so nothing would be charged; leave it out in'
-        in output
-    )
 
 
 def test_report_S18_what_is_stored_is_read(kw, store):

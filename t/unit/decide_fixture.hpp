@@ -35,11 +35,13 @@ class FakePlace final : public Place {
   }
 
   HeldPlaces *held_places() noexcept override { return held.get(); }
+  PaidCredits *paid_credits() noexcept override { return paid.get(); }
   Repeatable repeatable() noexcept override { return request; }
 
   bool has_scope_rules = false, fails = false, tells_all_scopes = false;
   Reason uncovered = Reason::method_not_covered;
   std::unique_ptr<HeldPlaces> held = std::make_unique<HeldPlaces>();
+  std::unique_ptr<PaidCredits> paid = std::make_unique<PaidCredits>();
   Repeatable request{"GET", "/", {}};
   std::vector<ScopeDemand> scopes;
   std::vector<RequirementDemand> requirements;
@@ -72,6 +74,7 @@ class FakeBackground final : public Background {
   void note_store(const StoreStatus &status) noexcept override { store_troubles += status.ok() ? 0 : 1; }
   void note_overflow(std::string_view) noexcept override {}
   void note_no_place() noexcept override { ++no_places; }
+  void note_no_credits(CreditResult::Outcome outcome) noexcept override { no_credits.push_back(outcome); }
 
   struct Run {
     std::string hash;
@@ -91,6 +94,7 @@ class FakeBackground final : public Background {
   KeysAwaited keys{Reason::keys_unavailable, 7};
   std::vector<std::size_t> awaited, wanted;
   int store_troubles = 0, no_places = 0;
+  std::vector<CreditResult::Outcome> no_credits;
 };
 
 class FakeIssuers final : public TokenIssuers {

@@ -107,6 +107,34 @@ TEST_F(DecideTest, AKeysStateAndTimesAreReasons) {
   expect(Reason::expired_key);
 }
 
+TEST_F(DecideTest, APendingKeyIsTakenOnlyWhereItIsActivated) {
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  record.state = KeyState::pending;
+  record.pkce_challenge = std::string(43, 'a');
+  put(record);
+  accepted_.pending = true;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(ask(key), Reason::none);
+    EXPECT_TRUE(outcome_.principal->pending);
+  }
+  // What was admitted there is remembered nowhere.
+  accepted_.pending = false;
+  EXPECT_EQ(ask(key), Reason::pending_key);
+  EXPECT_EQ(outcome_.principal, nullptr);
+  outcome_ = Outcome();
+  accepted_.pending = true;
+  EXPECT_EQ(ask(key), Reason::none);
+  outcome_.decision = Decision::allowed;
+  EXPECT_EQ(judge_subrequest(&outcome_), Reason::not_accepted);
+  // Other states aren't opened by it.
+  for (const KeyState state : {KeyState::suspended, KeyState::revoked}) {
+    record.state = state;
+    put(record);
+    EXPECT_NE(ask(key), Reason::none);
+  }
+}
+
 TEST_F(DecideTest, ABlockedSubjectsKeyIsRefused) {
   const std::string key = a_key();
   KeyRecord record = record_of(key);
@@ -327,6 +355,141 @@ TEST_F(DecideTest, ScopesAreAskedOfWhoIsKnown) {
   EXPECT_EQ(outcome_.required_scope, "posts:read posts:write");
   place_.scopes = {{false, broken, 1}};
   EXPECT_EQ(ask_anew(key), Reason::insufficient_scope) << "what a variable made no scope nobody has";
+}
+
+class DecideCredits : public DecideTest {
+ protected:
+  DecideCredits() : shared_(std::size_t{256} * 1024) {
+    zone_.credits = CreditTable::create(shared_.data(), shared_.size());
+    zone_.credits->set_loaded(now_ms_);
+    Plan plan;
+    plan.name = "pro";
+    plan.credits = {10, 86400};
+    policy_.plans["pro"] = plan;
+  }
+
+  static ConfiguredLimit cost_of(std::uint32_t cost, std::uint8_t refund = 0) {
+    ConfiguredLimit limit;
+    limit.kind = LimitKind::credits;
+    limit.cost = cost;
+    limit.refund = refund;
+    return limit;
+  }
+  std::string a_pro_key(const std::string &id = "key_a") {
+    const std::string key = a_key();
+    KeyRecord record = record_of(key, id);
+    record.plan = "pro";
+    put(record);
+    return key;
+  }
+  // A new request; the one before has ended.
+  Conclusion begin(const std::string &key) {
+    place_.paid = std::make_unique<PaidCredits>();
+    return ask_anew(key);
+  }
+
+  SharedMemory shared_;
+};
+
+TEST_F(DecideCredits, TakesWhatAllCostTogether) {
+  const std::string key = a_pro_key();
+  place_.limits = {cost_of(3), cost_of(1)};
+  EXPECT_EQ(begin(key), Reason::none);
+  EXPECT_EQ(place_.paid->left(), 6U);
+  EXPECT_TRUE(outcome_.knows_credits);
+  EXPECT_EQ(ask(key), Reason::none) << "the same request at another place";
+  EXPECT_EQ(place_.paid->left(), 6U);
+  EXPECT_EQ(begin(key), Reason::none);
+  EXPECT_EQ(begin(key), Reason::insufficient_credits);
+  EXPECT_EQ(place_.paid->left(), 2U);
+}
+
+TEST_F(DecideCredits, WhoHasNoBalanceIsRefused) {
+  const std::string key = a_key();
+  put(record_of(key));
+  place_.limits = {cost_of(1)};
+  EXPECT_EQ(begin(key), Reason::insufficient_credits);
+  accepted_.anonymous = true;
+  EXPECT_EQ(begin(""), Reason::insufficient_credits);
+  preflight_ = true;
+  accepted_.preflight = true;
+  EXPECT_EQ(begin(""), Reason::none) << "nothing is charged of a preflight";
+}
+
+TEST_F(DecideCredits, AllOrNothingWithLimits) {
+  const std::string key = a_pro_key();
+  place_.limits = {limit_of(2), cost_of(4)};
+  EXPECT_EQ(begin(key), Reason::none);
+  EXPECT_EQ(begin(key), Reason::none);
+  EXPECT_EQ(begin(key), Reason::rate_limited);
+  EXPECT_EQ(place_.paid->left(), 2U);
+  place_.limits = {limit_of(5, CountBy::key, 12), cost_of(4)};
+  EXPECT_EQ(begin(key), Reason::insufficient_credits);
+  EXPECT_EQ(outcome_.limit.state.remaining, 5U) << "no window is charged";
+  place_.limits = {limit_of(5, CountBy::key, 12), cost_of(2)};
+  EXPECT_EQ(begin(key), Reason::none);
+  EXPECT_EQ(outcome_.limit.state.remaining, 4U);
+}
+
+TEST_F(DecideCredits, ASubjectsRecordSaysWhatWasGranted) {
+  SubjectRecord subject;
+  subject.subject = "alice";
+  subject.credits = {5, 5, 3, 0};
+  put(subject);
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  record.subject = "alice";
+  put(record);
+  place_.limits = {cost_of(2)};
+  EXPECT_EQ(begin(key), Reason::none);
+  EXPECT_EQ(begin(key), Reason::insufficient_credits);
+  subject.credits = {6, 5, 3, 1};
+  put(subject);
+  EXPECT_EQ(begin(key), Reason::none);
+  EXPECT_EQ(place_.paid->left(), 0U);
+}
+
+TEST_F(DecideCredits, ShadowTakesNothing) {
+  const std::string key = a_pro_key();
+  place_.limits = {cost_of(8)};
+  outcome_.in_shadow = true;
+  EXPECT_EQ(begin(key), Reason::none);
+  EXPECT_EQ(begin(key), Reason::none);
+  place_.limits = {cost_of(11)};
+  EXPECT_EQ(begin(key), Reason::insufficient_credits);
+  outcome_.in_shadow = false;
+  place_.limits = {cost_of(10)};
+  EXPECT_EQ(begin(key), Reason::none);
+}
+
+TEST_F(DecideCredits, WhatComesOfItGivesBackWhatItSays) {
+  const std::string key = a_pro_key();
+  place_.limits = {cost_of(3, kRefundServerError), cost_of(2, kRefundServerError | kRefundError), cost_of(1)};
+  EXPECT_EQ(begin(key), Reason::none);
+  place_.paid->come_to(kRefundError);
+  place_.paid->settle();
+  EXPECT_EQ(begin(key), Reason::none);
+  EXPECT_EQ(place_.paid->left(), 0U);
+  place_.paid->come_to(kRefundServerError);
+  place_.paid->settle();
+  place_.limits = {cost_of(6)};
+  EXPECT_EQ(begin(key), Reason::insufficient_credits);
+  EXPECT_EQ(place_.paid->left(), 5U);
+}
+
+TEST_F(DecideCredits, WhereNobodyCanSayItIsOurFailure) {
+  const std::string key = a_pro_key();
+  place_.limits = {limit_of(5), cost_of(1)};
+  now_ms_ += CreditTable::kMaxUnsavedMs;
+  EXPECT_EQ(begin(key), Reason::store_error);
+  EXPECT_EQ(outcome_.retry_after_s, 1U);
+  EXPECT_EQ(outcome_.limit.state.remaining, 5U);
+  EXPECT_FALSE(outcome_.knows_credits);
+  EXPECT_EQ(background_.no_credits.size(), 1U);
+  zone_.credits = nullptr;
+  EXPECT_EQ(begin(key), Reason::store_error);
+  place_.paid.reset();
+  EXPECT_EQ(ask_anew(key), Reason::internal_error);
 }
 
 // Limits of so many at once, whose requests are as many as there are `held`.

@@ -61,15 +61,26 @@ TEST_F(KeysSubjects, OnlyWhatIsNamed) {
 }
 
 TEST_F(KeysSubjects, Credits) {
-  SubjectRecord record;
-  record.subject = "alice";
-  record.has_credits = true;
-  record.credits = 5;
-  ASSERT_EQ(Result::done, result([&](WriteTxn &txn) { return Answer(txn.put_subject(record)); }));
+  using Kind = keys::CreditChange::Kind;
+  const auto change = [&](Kind kind, std::int64_t amount) {
+    return set("alice", [&](auto *of) { of->credits = keys::CreditChange{kind, amount}; }).result;
+  };
+  ASSERT_EQ(Result::done, change(Kind::set, 5));
+  const std::uint64_t first = set_.record.credits.changed;
+  EXPECT_TRUE(set_.record.credits == (CreditGrant{first, first, 5, 0}));
+  ASSERT_EQ(Result::done, change(Kind::add, 10));
+  ASSERT_EQ(Result::done, change(Kind::add, -3));
+  EXPECT_TRUE(set_.record.credits == (CreditGrant{first + 2, first, 5, 7}));
   ASSERT_EQ(Result::done, set("alice", [](auto *) {}).result);
-  EXPECT_EQ(5U, set_.record.credits);
-  ASSERT_EQ(Result::done, set("alice", [](auto *of) { of->take_credits = true; }).result);
-  EXPECT_FALSE(set_.record.has_credits);
+  EXPECT_TRUE(set_.record.credits == (CreditGrant{first + 2, first, 5, 7})) << "what isn't named stays";
+  ASSERT_EQ(Result::done, change(Kind::set, 0));
+  EXPECT_TRUE(set_.record.credits == (CreditGrant{first + 3, first + 3, 0, 0}));
+  ASSERT_EQ(Result::done, change(Kind::remove, 0));
+  EXPECT_TRUE(set_.record.credits == (CreditGrant{first + 4, 0, 0, 0}));
+  EXPECT_EQ(Result::invalid, change(Kind::set, -1));
+  EXPECT_EQ(Result::invalid, change(Kind::set, static_cast<std::int64_t>(kMaxCredits) + 1));
+  ASSERT_EQ(Result::done, change(Kind::add, static_cast<std::int64_t>(kMaxCredits)));
+  EXPECT_EQ(Result::invalid, change(Kind::add, 1)) << "more than can be";
 }
 
 TEST_F(KeysSubjects, BlockedAndUnblocked) {
@@ -186,7 +197,7 @@ TEST_F(KeysPlans, OnlyWhatIsNamed) {
                             of->max_keys.emplace();
                             of->no_access = false;
                             of->is_default = false;
-                            of->take_credits = true;
+                            of->credits.emplace();
                           }).result);
   PlanRecord bare;
   bare.name = "pro";

@@ -166,6 +166,28 @@ TEST(KeyRecord, WithAddressesAndMetaIsReadBack) {
   EXPECT_FALSE(decodes(record));
 }
 
+TEST(KeyRecord, WhoSuspendedItIsReadBack) {
+  KeyRecord record = full_key();
+  record.state = KeyState::suspended;
+  const std::string by_others = encode(record);
+  record.suspended_by_subject = true;
+  EXPECT_TRUE(decodes(record));
+  EXPECT_NE(by_others, encode(record));
+  KeyView view;
+  ASSERT_TRUE(decode(encode(record), &view));
+  EXPECT_TRUE(view.suspended_by_subject);
+  ASSERT_TRUE(decode(by_others, &view));
+  EXPECT_FALSE(view.suspended_by_subject);
+  // It means nothing in another state, and isn't written.
+  record.state = KeyState::active;
+  ASSERT_TRUE(decode(encode(record), &view));
+  EXPECT_FALSE(view.suspended_by_subject);
+  std::string active = encode(record);
+  active[0] = 2;
+  active.append(std::string("\6\1\0\1", 4));
+  EXPECT_FALSE(decode(active, &view));
+}
+
 TEST(KeyRecord, WithItsOwnConcurrencyIsReadBack) {
   const auto with = [](std::uint32_t most) {
     KeyRecord record = full_key();
@@ -408,14 +430,46 @@ TEST(KeyRecord, RandomBytesAreRefusedOrCanonical) {
   }
 }
 
+TEST(SubjectRecord, GrantsOfCreditsAreOfTheSecondVersion) {
+  SubjectRecord record;
+  record.subject = "user_1";
+  for (const CreditGrant &grant :
+       {CreditGrant{7, 7, 1000, 0}, CreditGrant{9, 7, 1000, 500}, CreditGrant{9, 0, 0, -5}, CreditGrant{9, 0, 0, 0}}) {
+    record.credits = grant;
+    const std::string content = encode(record);
+    SubjectView view;
+    ASSERT_TRUE(decode(content, &view));
+    EXPECT_TRUE(is_newer_subject(content));
+    EXPECT_TRUE(view.credits == grant);
+    EXPECT_EQ(content, encode(to_record("user_1", view)));
+    for (std::size_t length = 0; length < content.size(); ++length) {
+      EXPECT_FALSE(decode(std::string_view(content).substr(0, length), &view)) << length;
+    }
+    EXPECT_FALSE(decode(content + '\0', &view));
+    for (std::size_t i = 0; i < content.size(); ++i) {
+      std::string changed = content;
+      changed[i] = static_cast<char>(changed[i] ^ 1);
+      if (decode(changed, &view)) {
+        EXPECT_EQ(changed, encode(to_record("user_1", view))) << i;
+      }
+    }
+  }
+  SubjectView view;
+  record.credits = {7, 9, 1, 0};
+  EXPECT_FALSE(decode(encode(record), &view)) << "set after the last change";
+  record.credits = {7, 7, kMaxCredits + 1, 0};
+  EXPECT_FALSE(decode(encode(record), &view));
+  record.credits = {7, 7, 1, static_cast<std::int64_t>(kMaxCredits) + 1};
+  EXPECT_FALSE(decode(encode(record), &view));
+}
+
 TEST(SubjectRecord, IsReadBack) {
   SubjectRecord record;
   record.subject = "user_1";
   record.state = SubjectState::blocked;
   record.plan = "team";
   record.scopes = {true, {"a", "b"}};
-  record.has_credits = true;
-  record.credits = ~std::uint64_t{0};
+  record.credits = {1, 1, ~std::uint64_t{0}, 0};  // as the first version may have it
   record.created_at_s = 5;
   record.changed_at_s = 6;
   const std::string content = encode(record);
@@ -426,9 +480,10 @@ TEST(SubjectRecord, IsReadBack) {
   for (std::size_t length = 0; length < content.size(); ++length) {
     EXPECT_FALSE(decode(std::string_view(content).substr(0, length), &view)) << length;
   }
-  record.has_credits = false;
+  EXPECT_FALSE(is_newer_subject(content));
+  record.credits = {0, 0, 5, 0};
   EXPECT_FALSE(decode(encode(record), &view));
-  record.credits = 0;
+  record.credits = {};
   EXPECT_TRUE(decode(encode(record), &view));
   record.state = static_cast<SubjectState>(3);
   EXPECT_FALSE(decode(encode(record), &view));

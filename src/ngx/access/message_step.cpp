@@ -5,6 +5,7 @@
 
 #include "mcp/reader.hpp"
 #include "ngx/access/access.hpp"
+#include "ngx/request/body.hpp"
 
 namespace keyward {
 namespace {
@@ -100,7 +101,10 @@ MessageLook judge(RequestContext *ctx, const McpTerms &terms) {
 }
 
 MessageLook look_at_body(RequestContext *ctx, const McpTerms &terms) {
-  BodyReading &body = ctx->message->body;
+  if (obtain_body(ctx) == nullptr) {
+    throw std::bad_alloc();
+  }
+  BodyReading &body = *ctx->body;
   body.most = terms.settings.body;
   body.tolerant = ctx->outcome.in_shadow;
   body.refuse = refuse_while_reading;

@@ -6,6 +6,7 @@
 
 #include "mcp/method.hpp"
 #include "ngx/request/held.hpp"
+#include "ngx/request/paid.hpp"
 
 namespace keyward {
 
@@ -29,6 +30,8 @@ void LocationPlace::collect_failure_limits(LimitDemands *limits) noexcept {
 }
 
 HeldPlaces *LocationPlace::held_places() noexcept { return held_places_of(r_); }
+
+PaidCredits *LocationPlace::paid_credits() noexcept { return paid_credits_of(r_); }
 
 bool LocationPlace::collect_scopes(const std::vector<ScopeRule> &rules, std::size_t more, Demand *demand) noexcept {
   demand->has_scope_rules = !rules.empty();
@@ -221,7 +224,7 @@ bool MessagePlace::collect_all_limits(Demand *demand) noexcept {
 
 bool MessagePlace::add_message_limit(const ConfiguredLimit &limit, std::string_view who,
                                      LimitDemands *limits) noexcept {
-  if (limits->size() >= kMaxLimitRules + kMaxMessageLimits) {
+  if (limits->size() >= kMaxLimitRules + kMaxCostRules + kMaxMessageLimits) {
     return false;
   }
   *limits->push() = {&limit, limit.cost, who};

@@ -22,6 +22,7 @@ class LocationPlace : public Place {
   bool collect(Demand *demand) override;
   void collect_failure_limits(LimitDemands *limits) noexcept override;
   HeldPlaces *held_places() noexcept override;
+  PaidCredits *paid_credits() noexcept override;
   Repeatable repeatable() noexcept override { return {view(r_->method_name), view(r_->unparsed_uri), {}}; }
 
  protected:

@@ -9,6 +9,7 @@
 #include "base/digits.hpp"
 #include "ngx/nginx/compat.hpp"
 #include "ngx/nginx/header_list.hpp"
+#include "ngx/request/paid.hpp"
 
 namespace keyward {
 namespace {
@@ -77,6 +78,12 @@ bool add_limit_fields(RequestContext *ctx) {
     }
   }
   return true;
+}
+
+bool add_credit_field(ngx_http_request_t *r) noexcept {
+  const PaidCredits *paid = find_paid_credits(r);
+  clear_answer_fields(r, {"x-credits-remaining"});
+  return paid == nullptr || add_number_fields(r, {{"X-Credits-Remaining", paid->left()}});
 }
 
 // Ours comes first, also where auth_basic (`satisfy any`) has put its own there.
@@ -165,6 +172,9 @@ bool add_answer_fields(RequestContext *ctx) noexcept {
       return true;
     }
     if (ctx->outcome.limit.known && ctx->outcome.principal && !add_limit_fields(ctx)) {
+      return false;
+    }
+    if (ctx->outcome.knows_credits && ctx->outcome.principal && !add_credit_field(ctx->r)) {
       return false;
     }
     if (ctx->outcome.decision == Decision::refused) {

@@ -8,6 +8,7 @@
 #include "ngx/answer/answer.hpp"
 #include "ngx/request/basic_user.hpp"
 #include "ngx/request/message.hpp"
+#include "ngx/request/paid.hpp"
 #include "ngx/request/request.hpp"
 
 namespace keyward {
@@ -25,6 +26,7 @@ enum class Variable : std::uintptr_t {
   limit,
   remaining,
   reset,
+  credits,
   mcp_method,
   mcp_tool,
   mcp_version
@@ -36,13 +38,21 @@ struct Definition {
 };
 // In the order of Variable.
 constexpr Definition kVariables[] = {
-    {"keyward_decision", Variable::decision}, {"keyward_reason", Variable::reason},
-    {"keyward_kind", Variable::kind},         {"keyward_key_id", Variable::key_id},
-    {"keyward_subject", Variable::subject},   {"keyward_plan", Variable::plan},
-    {"keyward_scopes", Variable::scopes},     {"keyward_issuer", Variable::issuer},
-    {"keyward_limit", Variable::limit},       {"keyward_remaining", Variable::remaining},
-    {"keyward_reset", Variable::reset},       {"keyward_mcp_method", Variable::mcp_method},
-    {"keyward_mcp_tool", Variable::mcp_tool}, {"keyward_mcp_version", Variable::mcp_version},
+    {"keyward_decision", Variable::decision},
+    {"keyward_reason", Variable::reason},
+    {"keyward_kind", Variable::kind},
+    {"keyward_key_id", Variable::key_id},
+    {"keyward_subject", Variable::subject},
+    {"keyward_plan", Variable::plan},
+    {"keyward_scopes", Variable::scopes},
+    {"keyward_issuer", Variable::issuer},
+    {"keyward_limit", Variable::limit},
+    {"keyward_remaining", Variable::remaining},
+    {"keyward_reset", Variable::reset},
+    {"keyward_credits", Variable::credits},
+    {"keyward_mcp_method", Variable::mcp_method},
+    {"keyward_mcp_tool", Variable::mcp_tool},
+    {"keyward_mcp_version", Variable::mcp_version},
 };
 
 constexpr std::string_view kClaim = "keyward_claim_";
@@ -136,6 +146,11 @@ ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, 
                                       : empty(value);
     case Variable::reset:
       return ctx->outcome.limit.known ? give(r, value, reset_at_s(ctx->outcome.limit)) : empty(value);
+    case Variable::credits: {
+      const PaidCredits *paid =
+          ctx->outcome.knows_credits && ctx->outcome.principal ? find_paid_credits(r->main) : nullptr;
+      return paid != nullptr ? give(r, value, paid->left()) : empty(value);
+    }
     case Variable::key_id:  // for logs: also of a key that was refused
       return give(r, value, ctx->outcome.recognised_key_id());
     case Variable::subject:

@@ -1,6 +1,8 @@
 // nginx keeps a zone over a reload where its name, size and tag are the same: so old workers' requests count, too.
 #include "ngx/configuration/concurrency_zone.hpp"
 
+#include "ngx/nginx/zone_memory.hpp"
+
 namespace keyward {
 namespace {
 
@@ -9,19 +11,10 @@ constexpr std::size_t kZoneBytes = std::size_t{4} << 20;
 
 ngx_int_t on_init_zone(ngx_shm_zone_t *shm_zone, void *old_data) noexcept {
   auto *main = static_cast<MainConfiguration *>(shm_zone->data);
-  auto *pool = reinterpret_cast<ngx_slab_pool_t *>(shm_zone->shm.addr);
-  if (old_data == nullptr) {
-    // All of nginx's pages are given out once, page-aligned. Its size stands in the first line.
-    const std::size_t bytes = pool->pfree * ngx_pagesize;
-    auto *memory = static_cast<std::size_t *>(ngx_slab_alloc(pool, bytes));
-    if (memory != nullptr) {
-      ngx_memzero(memory, bytes);
-      memory[0] = bytes - 8 * sizeof(std::size_t);
-      main->concurrency = ConcurrencyTable::create(memory + 8, memory[0]);
-    }
-    pool->data = memory;
-  } else if (auto *memory = static_cast<std::size_t *>(pool->data)) {
-    main->concurrency = ConcurrencyTable::adopt(memory + 8, memory[0]);
+  const ZoneMemory memory = memory_of(shm_zone, old_data);
+  if (memory.data != nullptr) {
+    main->concurrency = memory.is_new ? ConcurrencyTable::create(memory.data, memory.bytes)
+                                      : ConcurrencyTable::adopt(memory.data, memory.bytes);
   }
   if (main->concurrency != nullptr) {
     return NGX_OK;

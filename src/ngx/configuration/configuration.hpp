@@ -124,14 +124,21 @@ inline std::string_view path_below(const ApiRules &api, std::string_view uri) no
   return uri.substr(std::min(api.place.size(), uri.size()));
 }
 
+// keyward_verify. Its values are in the cycle's pool; nullptr: the request's own.
+struct VerifyRules {
+  ngx_http_complex_value_t *method = nullptr, *address = nullptr;
+  std::string written_at;
+};
+
 struct LocationConfiguration {
   std::optional<Enforcement> enforcement;
   std::optional<std::vector<Source>> sources;
   std::optional<std::vector<AcceptRule>> accept;
   std::optional<std::vector<ScopeRule>> scopes;
   std::optional<std::vector<RequireRule>> requirements;
-  // Once all is read, those of `concurrency` stand behind those that keyward_limit says.
+  // Once all is read, those of `costs` and `concurrency` stand behind those that keyward_limit says.
   std::optional<std::vector<LimitRule>> limits;
+  std::optional<std::vector<LimitRule>> costs;  // of credits
   std::optional<std::vector<LimitRule>> concurrency;
   std::optional<LimitHeaderStyle> limit_headers;
   std::optional<ErrorRule> errors;
@@ -145,7 +152,9 @@ struct LocationConfiguration {
   std::optional<std::size_t> max_credential;  // bytes; always there once merged
   std::optional<McpSettings> mcp;
   std::optional<std::vector<RpcRule>> rpc_rules;
-  std::shared_ptr<ApiRules> api;  // of this very location; nullptr: there is none
+  // Of this very location; nullptr: there is none.
+  std::shared_ptr<ApiRules> api;
+  std::shared_ptr<VerifyRules> verify;
 
   // Derived when the locations are merged.
   std::vector<Acceptance> acceptances;  // never empty
@@ -217,6 +226,7 @@ struct MainConfiguration {
   ngx_int_t notes_variable = NGX_ERROR;        // see request_start.cpp
   bool hides_users = false;                    // some location takes a user's name of Basic for a credential
   bool has_concurrency = false;                // some keyward_concurrency is there
+  bool has_costs = false;                      // some keyward_cost is there
   bool has_mcp = false;                        // keyward_mcp is on somewhere
   bool filters_lists = false;                  // with lists=filter
   bool has_repeat = false;                     // some limit counts by=repeat
@@ -230,6 +240,8 @@ struct MainConfiguration {
   ngx_shm_zone_t *shm_zone = nullptr;
   Zone zone;                                // valid once the zone is set up
   ConcurrencyTable *concurrency = nullptr;  // of its own zone; nullptr: there is none
+  CreditTable *credits = nullptr;           // likewise
+  CreditTable *replaced_credits = nullptr;  // as `replaced`
   std::optional<Zone> replaced;             // the old cycle's, of another size; until this cycle is in force
 };
 
@@ -255,8 +267,10 @@ char *merge_location(ngx_conf_t *cf, void *parent, void *child) noexcept;
 // Once all is read: works out what follows, and judges it. false after having logged an error.
 bool finish_configuration(ngx_conf_t *cf, Reading *reading) noexcept;
 
-// Answers a request to the keys API (keys_api/handler.cpp).
+// Answers a request to the keys API (handlers/keys_api.cpp).
 ngx_int_t on_keys_api(ngx_http_request_t *r) noexcept;
+// Answers other proxies (handlers/verify.cpp).
+ngx_int_t on_verify(ngx_http_request_t *r) noexcept;
 ngx_int_t on_identity_keys(ngx_http_request_t *r) noexcept;  // answer/identity_keys.cpp
 
 // All directives (directives.cpp), ended by ngx_null_command.

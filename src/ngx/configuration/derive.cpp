@@ -263,10 +263,11 @@ void derive_location(Reading *reading, MainConfiguration *main, ServerConfigurat
   // limit_except tells methods apart, too.
   location->has_methods = core.limit_except != 0 || core.lmt_excpt || names_methods(location->scopes) ||
                           names_methods(location->accept) || names_methods(location->limits) ||
-                          (location->mcp && location->mcp->on);
+                          names_methods(location->costs) || (location->mcp && location->mcp->on);
   location->reads_variables = has_variables(*location);
   derive_mcp(main, location);
-  location->is_plain = !location->reads_variables && location->mcp_terms == nullptr && location->api == nullptr;
+  location->is_plain = !location->reads_variables && location->mcp_terms == nullptr && location->api == nullptr &&
+                       location->verify == nullptr;
   location->tells_limits = location->limit_headers && location->limit_headers->tells_every_limit();
   server->guarded = server->guarded || is_on || !block.first_place.empty();
   main->any_on = main->any_on || is_on;
@@ -288,9 +289,11 @@ void derive_location(Reading *reading, MainConfiguration *main, ServerConfigurat
 void join_limits(const Reading &reading) {
   for (const MergedLocation &merged : reading.merged) {
     LocationConfiguration &location = *merged.location;
-    if (location.concurrency && !location.concurrency->empty()) {
-      location.limits = location.limits.value_or(std::vector<LimitRule>());
-      location.limits->insert(location.limits->end(), location.concurrency->begin(), location.concurrency->end());
+    for (const auto *others : {&location.costs, &location.concurrency}) {
+      if (*others && !(*others)->empty()) {
+        location.limits = location.limits.value_or(std::vector<LimitRule>());
+        location.limits->insert(location.limits->end(), (*others)->begin(), (*others)->end());
+      }
     }
   }
 }

@@ -41,6 +41,7 @@ void inherit_location(const LocationConfiguration &parent, LocationConfiguration
   inherit(child->scopes, parent.scopes);
   inherit(child->requirements, parent.requirements);
   inherit(child->limits, parent.limits);
+  inherit(child->costs, parent.costs);
   inherit(child->concurrency, parent.concurrency);
   inherit(child->limit_headers, parent.limit_headers);
   inherit(child->errors, parent.errors);

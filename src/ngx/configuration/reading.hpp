@@ -23,8 +23,8 @@ struct ReadBlock {
   LocationConfiguration *parent = nullptr;  // the block around it, once merged
   std::string place;                        // where it begins; not known of http
   std::string first_directive, first_place;
-  std::string enforcement_place, sources_place, scopes_place, requirements_place, limits_place, max_credential_place,
-      mcp_place, metadata_place;
+  std::string enforcement_place, sources_place, scopes_place, requirements_place, limits_place, costs_place,
+      max_credential_place, mcp_place, metadata_place;
 };
 
 // A location (or server, or `if`) with what all of nginx's modules have of it.

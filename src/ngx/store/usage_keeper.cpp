@@ -31,8 +31,8 @@ Moment moment_of_nginx() noexcept {
 
 }  // namespace
 
-// Stores a batch of use counts, and the windows that have changed; counts that can't be stored go back to shared
-// memory. Touches the usage store and the zone, and nothing of nginx's, until it finishes.
+// Stores the balances that have changed, a batch of use counts, and the windows that have changed; counts that can't be
+// stored go back to shared memory. Touches the usage store and the zone, and nothing of nginx's, until it finishes.
 class UsageKeeper::FlushJob final : public Job {
  public:
   FlushJob(UsageKeeper &owner, bool last)  // last: this process comes to its end
@@ -44,8 +44,10 @@ class UsageKeeper::FlushJob final : public Job {
   void run() noexcept override {
     try {
       const std::lock_guard<std::mutex> lock(owner_.mutex_);
+      const StoreStatus credits = owner_.credits_.save(moment_, last_, budget_, &loaded_credits_);
       status_ = store_counts();
       status_ = status_.ok() ? owner_.windows_.save(moment_, last_, budget_, &loaded_) : status_;
+      status_ = status_.ok() ? credits : status_;
     } catch (...) {
       status_ = {StoreCode::io, std::string()};
     }
@@ -54,6 +56,7 @@ class UsageKeeper::FlushJob final : public Job {
   void finish() noexcept override {
     owner_.flushing_ = false;
     owner_.note_loaded(loaded_);
+    owner_.note_loaded(loaded_credits_);
     owner_.note_flush(status_);
   }
 
@@ -90,6 +93,7 @@ class UsageKeeper::FlushJob final : public Job {
   const WaitBudget budget_;
   StoreStatus status_;
   WindowKeeper::Loaded loaded_;
+  CreditKeeper::Loaded loaded_credits_;
 };
 
 class UsageKeeper::KeySetJob final : public Job {
@@ -120,7 +124,8 @@ UsageKeeper::UsageKeeper(const MainConfiguration &conf, Zone *zone, ngx_log_t *l
     : configuration_(conf),
       zone_(zone),
       log_(log),
-      windows_(zone, &usage_, conf.store, conf.usage_map_bytes != 0 ? conf.usage_map_bytes : kDefaultMapBytes) {}
+      windows_(zone, &usage_, conf.store, conf.usage_map_bytes != 0 ? conf.usage_map_bytes : kDefaultMapBytes),
+      credits_(zone, &usage_, &windows_) {}
 
 bool UsageKeeper::start() noexcept { return thread_.start(1, kQueuedJobs, "keyward store", log_); }
 
@@ -145,6 +150,7 @@ bool UsageKeeper::begin_windows() {
   }
   if (zone_->has_store_secret()) {
     load_windows();
+    load_credits();
   } else {
     ngx_log_error(NGX_LOG_WARN, log_, 0,
                   "keyward: limits will start from zero at the next start of nginx, as the zone was made without the "
@@ -165,6 +171,21 @@ void UsageKeeper::load_windows() {
   if (!status.ok()) {
     ngx_log_error(NGX_LOG_ERR, log_, 0,
                   "keyward: can't read the stored windows of limits, so limits start from zero: %s",
+                  status.text.c_str());
+  }
+}
+
+void UsageKeeper::load_credits() {
+  CreditKeeper::Loaded loaded;
+  StoreStatus status = {StoreCode::busy, std::string()};
+  for (int tries = kWindowTries; status.code == StoreCode::busy && tries > 0; --tries) {
+    ngx_time_update();
+    status = credits_.load(moment_of_nginx(), &loaded);
+  }
+  note_loaded(loaded);
+  if (!status.ok()) {
+    ngx_log_error(NGX_LOG_ERR, log_, 0,
+                  "keyward: can't read the stored balances, so requests that cost credits get 503: %s",
                   status.text.c_str());
   }
 }
@@ -236,10 +257,24 @@ void UsageKeeper::note_loaded(const WindowKeeper::Loaded &loaded) noexcept {
   }
 }
 
+void UsageKeeper::note_loaded(const CreditKeeper::Loaded &loaded) noexcept {
+  if (loaded.damaged != 0) {
+    ngx_log_error(NGX_LOG_ERR, log_, 0,
+                  "keyward: %uL stored balances are damaged and are empty until they are refilled or set",
+                  static_cast<std::uint64_t>(loaded.damaged));
+  }
+  if (loaded.no_room != 0) {
+    ngx_log_error(NGX_LOG_ERR, log_, 0,
+                  "keyward: %uL stored balances don't fit into the zone, so requests that cost credits get 503 where "
+                  "their balance isn't there; make keyward_zone larger",
+                  static_cast<std::uint64_t>(loaded.no_room));
+  }
+}
+
 void UsageKeeper::note_flush(const StoreStatus &status) noexcept {
   guarded(false, [&] {
     if (flush_failure_.becomes(status.text) && !status.ok()) {
-      ngx_log_error(NGX_LOG_ERR, log_, 0, "keyward: can't store use counts and windows, will try again: %s",
+      ngx_log_error(NGX_LOG_ERR, log_, 0, "keyward: can't store use counts, windows and balances, will try again: %s",
                     status.text.c_str());
     }
     return true;

@@ -1,5 +1,5 @@
 // What a worker keeps in the store beside credentials, so that it outlives a restart: use counts, windows of limits,
-// fetched key sets.
+// balances, fetched key sets.
 #pragma once
 
 #include <mutex>
@@ -12,6 +12,7 @@
 #include "ngx/configuration/configuration.hpp"
 #include "ngx/nginx/ngx.hpp"
 #include "ngx/nginx/watched_pool.hpp"
+#include "usage/credit_keeper.hpp"
 #include "usage/usage.hpp"
 #include "usage/window_keeper.hpp"
 
@@ -51,16 +52,19 @@ class UsageKeeper {
   class KeySetJob;
   bool has_store() const noexcept { return !configuration_.store.empty(); }
   void load_windows();
+  void load_credits();
   void note_loaded(const WindowKeeper::Loaded &loaded) noexcept;
+  void note_loaded(const CreditKeeper::Loaded &loaded) noexcept;
   void note_flush(const StoreStatus &status) noexcept;
   void note_key_set(const StoreStatus &status) noexcept;
 
   const MainConfiguration &configuration_;
   Zone *zone_;
   ngx_log_t *log_;
-  std::mutex mutex_;  // of the two below, while threads run
+  std::mutex mutex_;  // of the three below, while threads run
   UsageStore usage_;
   WindowKeeper windows_;
+  CreditKeeper credits_;
   bool flushing_ = false;
   LastFailure flush_failure_, key_set_failure_;
   WatchedPool thread_;

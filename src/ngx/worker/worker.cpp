@@ -5,6 +5,7 @@
 
 #include "base/calendar.hpp"
 #include "base/digest.hpp"
+#include "ngx/configuration/credit_zone.hpp"
 
 namespace keyward {
 namespace {
@@ -47,6 +48,7 @@ Worker::Worker(const MainConfiguration &conf, ngx_cycle_t *running_cycle)
     zone.concurrency = conf.concurrency;
     zone.member = &member_;
   }
+  zone.credits = conf.credits;
   if (!configuration.store.empty()) {
     begin_store();
   }
@@ -121,6 +123,15 @@ void Worker::note_no_place() noexcept {
   }
 }
 
+void Worker::note_no_credits(CreditResult::Outcome outcome) noexcept {
+  if (overflows_.admits(ngx_current_msec)) {
+    ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "keyward: no credits can be taken, so such requests get 503: %s",
+                  outcome == CreditResult::Outcome::no_room
+                      ? "there is no room for another balance; make keyward_zone larger"
+                      : "balances can't be read from the store, or haven't been stored for half a minute");
+  }
+}
+
 void Worker::tell_day() noexcept {
   const std::uint32_t day = day_at(ngx_time());
   const std::uint32_t reached = zone.tell_day(day);
@@ -166,6 +177,9 @@ ngx_int_t on_init_module(ngx_cycle_t *cycle) noexcept {
   }
   // The new configuration is in force from here on. The replaced zone is still there.
   MainConfiguration *conf = cycle->conf_ctx != nullptr ? main_configuration(cycle) : nullptr;
+  if (conf != nullptr) {
+    take_replaced_credits(conf);
+  }
   if (conf != nullptr && conf->replaced) {
     conf->replaced->retire();
     conf->replaced.reset();

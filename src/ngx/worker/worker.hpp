@@ -66,6 +66,8 @@ struct Worker {
   void note_overflow(std::string_view limit) noexcept;
   // Requests at once could not be counted.
   void note_no_place() noexcept;
+  // No credits could be taken.
+  void note_no_credits(CreditResult::Outcome outcome) noexcept;
   // A request met this.
   void note_store_in_passing(const StoreStatus &status) noexcept { credentials_.note_in_passing(status); }
 

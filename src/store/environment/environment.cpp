@@ -46,6 +46,7 @@ constexpr NamedTable kTables[] = {
     {EnvironmentKind::usage, Table::usage_meta, "meta"},
     {EnvironmentKind::usage, Table::usage, "usage"},
     {EnvironmentKind::usage, Table::windows, "windows"},
+    {EnvironmentKind::usage, Table::balances, "balances", true},
 };
 
 Table meta_of(EnvironmentKind kind) noexcept {

@@ -27,9 +27,10 @@ enum class Table : std::uint8_t {
   purged,        // credentials: first 16 bytes of SHA-256(id) -> when its revoked record was removed
   denials,       // credentials: kind and first 16 bytes of SHA-256(name) -> denial record
   journal,       // credentials: number (big-endian) -> journal entry
+  balances,      // usage: digest of whose balance -> what was spent of it
 };
 
-inline constexpr std::size_t kTableCount = static_cast<std::size_t>(Table::journal) + 1;
+inline constexpr std::size_t kTableCount = static_cast<std::size_t>(Table::balances) + 1;
 
 inline constexpr std::size_t kSecretBytes = 32;
 inline constexpr std::size_t kSealBytes = 16;

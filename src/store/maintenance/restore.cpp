@@ -184,8 +184,11 @@ StoreStatus Restore::copy_backup() {
                                  : of == Table::keys ? "backup key " + std::string(key)
                                                      : "a record of " + table_name);
     };
-    if ((table == Table::keys || table == Table::plans) && version < kJournalVersion) {
-      copy.admit = [is_newer = table == Table::keys ? is_newer_key : is_newer_plan](std::string_view content) {
+    if ((table == Table::keys || table == Table::plans || table == Table::subjects) && version < kJournalVersion) {
+      const auto is_newer = table == Table::keys    ? is_newer_key
+                            : table == Table::plans ? is_newer_plan
+                                                    : is_newer_subject;
+      copy.admit = [is_newer](std::string_view content) {
         return is_newer(content) ? failure(StoreCode::other_version, kNeedsUpgrade) : StoreStatus();
       };
     }

@@ -12,8 +12,8 @@
 
 namespace keyward {
 
-// The journal's rule is in restored_journal.hpp.
-static_assert(kTableCount == 14, "a new table needs its rule for a restore here: what in it must outlive one");
+// The journal's rule is in restored_journal.hpp, that of the usage environment in restored_usage.cpp.
+static_assert(kTableCount == 15, "a new table needs its rule for a restore here: what in it must outlive one");
 
 namespace {
 
@@ -180,7 +180,7 @@ bool RestoredKeys::find(const Source &source, Table table, std::string_view key,
 // Subjects, and keys that are no more.
 
 StoreStatus RestoredKeys::subjects() {
-  std::vector<SubjectRecord> blocked;
+  std::vector<SubjectRecord> changed;
   TableCursor present;
   const int rc = present.open(present_.snapshot.get(), present_.environment.handle(Table::subjects));
   if (rc != 0) {
@@ -196,13 +196,17 @@ StoreStatus RestoredKeys::subjects() {
       continue;
     }
     const bool known = find(backup_, Table::subjects, present.key, &content) && decode(content, &old);
-    if (view.state != SubjectState::blocked) {
-      report_->subjects_gone += known ? 0 : 1;
-    } else if (!known || old.state != SubjectState::blocked) {
-      ++report_->blocked;
-      blocked.push_back(to_record(present.key, known ? old : view));
-      blocked.back().state = SubjectState::blocked;
-      blocked.back().changed_at_s = view.changed_at_s;
+    const bool is_blocked = view.state == SubjectState::blocked;
+    report_->subjects_gone += known || is_blocked ? 0 : 1;
+    const bool blocks = is_blocked && (!known || old.state != SubjectState::blocked);
+    report_->blocked += blocks ? 1 : 0;
+    // What was granted since stays granted, as what was spent stays spent.
+    const bool grants = known && view.credits.changed > old.credits.changed;
+    if (blocks || grants) {
+      SubjectRecord &record = changed.emplace_back(to_record(present.key, known ? old : view));
+      record.state = blocks ? SubjectState::blocked : record.state;
+      record.credits = view.credits;
+      record.changed_at_s = view.changed_at_s;
     }
   }
   StoreStatus status = end_where_it_fails(&present, present_);
@@ -210,7 +214,7 @@ StoreStatus RestoredKeys::subjects() {
   if (!status.ok()) {
     return status;
   }
-  if (to_ == nullptr || blocked.empty()) {
+  if (to_ == nullptr || changed.empty()) {
     return {};
   }
   bool stale = false;
@@ -219,7 +223,7 @@ StoreStatus RestoredKeys::subjects() {
         WriteTxn::State state(scope, *to_);
         WriteTxn txn(&state);
         StoreStatus put;
-        for (auto at = blocked.begin(); put.ok() && at != blocked.end(); ++at) {
+        for (auto at = changed.begin(); put.ok() && at != changed.end(); ++at) {
           put = txn.put_subject(*at);
         }
         return put;

@@ -1,4 +1,5 @@
-// Use counts are found by a digest of the key's id under the store's secret: they are filed anew, id by id.
+// Use counts are found by a digest of the key's id under the store's secret: they are filed anew, id by id. Balances are
+// those of the present store, as what was spent stays spent; those of the backup are taken where that has none.
 #include <memory>
 #include <utility>
 #include <vector>
@@ -54,6 +55,43 @@ StoreStatus add_missing(Environment *to, const Counts &counts, LockFile *lock) {
       nullptr, &stale);
 }
 
+// Sealed anew, as they are: under which names they stand only whoever spends them needs to know. Of a store with another
+// secret nobody would find them.
+StoreStatus add_missing_balances(const Environment &from, const EnvironmentSnapshot &snapshot, Environment *to,
+                                 LockFile *lock) {
+  if (!from.has(Table::balances) || from.seal().window_key() != to->seal().window_key()) {
+    return {};
+  }
+  std::vector<std::pair<std::string, std::string>> balances;
+  TableCursor here;
+  const int rc = here.open(snapshot.get(), from.handle(Table::balances));
+  if (rc != 0) {
+    return failure_of(rc, "read " + from.data_path());
+  }
+  for (here.seek_behind({}); here.rc == 0; here.next()) {
+    std::string_view content;
+    if (from.seal().open(Table::balances, here.key, here.value, &content)) {
+      balances.emplace_back(here.key, content);
+    }
+  }
+  LockFile::Held held;
+  const StoreStatus status = balances.empty() ? StoreStatus() : lock->acquire(LockByte::usage, kWaitMs, &held);
+  if (!status.ok() || balances.empty()) {
+    return status;
+  }
+  bool stale = false;
+  return to->write(
+      [&balances](WriteScope &scope) {
+        StoreStatus done = scope.require(Table::balances);
+        for (auto one = balances.begin(); scope.failed() == 0 && done.ok() && one != balances.end(); ++one) {
+          done = scope.put_fresh(Table::balances, one->first, one->second);
+          done = done.code == StoreCode::exists ? StoreStatus() : done;
+        }
+        return done;
+      },
+      nullptr, &stale);
+}
+
 // What is left of a move of the use counts that was interrupted, goes.
 StoreStatus tidy(const std::string &folder, LockFile *lock) {
   LockFile::Held held;
@@ -84,6 +122,7 @@ StoreStatus restore_use_counts(const std::string &folder, const std::string &bac
     status = make_anew(folder, from.map_bytes(), from.schema().created_at_s, lock.get(), kept);
     status = status.ok() ? to.open(folder, EnvironmentKind::usage, Access::write, 0) : status;
   }
+  status = status.ok() ? add_missing_balances(from, counts, &to, lock.get()) : status;
   TableCursor key;
   const int rc = status.ok() ? key.open(ids.get(), keys.handle(Table::keys)) : 0;
   if (!status.ok() || rc != 0) {

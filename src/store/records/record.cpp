@@ -15,6 +15,7 @@ namespace {
 constexpr std::uint8_t kSubjectScopes = 1, kSubjectCredits = 2;
 constexpr std::uint8_t kPlanScopes = 1, kPlanLimits = 2, kPlanMaxKeys = 4, kPlanNoAccess = 8, kPlanDefault = 16;
 constexpr std::uint8_t kConcurrencyTag = 1;  // of a plan: u32
+constexpr std::uint8_t kGrantTag = 1;        // of a subject: u64 changed, u64 set, i64 added
 
 // What stands behind a plan's limits: nothing in the first version, its fields in the second.
 bool take_fields(std::uint8_t version, std::string_view *in, PlanView *view) noexcept {
@@ -28,6 +29,29 @@ bool take_fields(std::uint8_t version, std::string_view *in, PlanView *view) noe
          number.empty() && view->concurrency != 0 && view->concurrency <= kMaxConcurrency && in->empty();
 }
 
+// The first version has a flag and an amount: what was set once, and nothing since.
+bool is_plain(const CreditGrant &grant) noexcept {
+  return grant.added == 0 && grant.changed == grant.set && grant.changed <= 1;
+}
+
+bool is_grant_of_credits(const CreditGrant &grant) noexcept {
+  constexpr auto kMost = static_cast<std::int64_t>(kMaxCredits);
+  return grant.set <= grant.changed && (grant.set != 0 || grant.amount == 0) && grant.added >= -kMost &&
+         grant.added <= kMost && (is_plain(grant) || grant.amount <= kMaxCredits) &&
+         (grant.changed != 0 || grant == CreditGrant());
+}
+
+bool take_fields(std::uint8_t version, std::string_view *in, CreditGrant *grant) noexcept {
+  if (version == kRecordVersion) {
+    return in->empty();
+  }
+  std::uint8_t tag = 0;
+  std::string_view numbers;
+  return take_tagged(in, &tag, &numbers) && tag == kGrantTag && take_int(&numbers, &grant->changed) &&
+         take_int(&numbers, &grant->set) && take_int(&numbers, &grant->added) && numbers.empty() && in->empty() &&
+         !is_plain(*grant);
+}
+
 bool is_allowance(const Allowance &allowance) noexcept {
   return allowance.window_s <= kMaxWindowSeconds && (allowance.window_s != 0 || allowance.amount == 0);
 }
@@ -35,33 +59,44 @@ bool is_allowance(const Allowance &allowance) noexcept {
 }  // namespace
 
 std::string encode(const SubjectRecord &record) {
-  const int flags = (record.scopes.present ? kSubjectScopes : 0) | (record.has_credits ? kSubjectCredits : 0);
+  const int flags = (record.scopes.present ? kSubjectScopes : 0) | (record.credits.set != 0 ? kSubjectCredits : 0);
   std::string out;
-  put_int(&out, kRecordVersion);
+  put_int(&out, is_plain(record.credits) ? kRecordVersion : kTaggedRecordVersion);
   put_int(&out, static_cast<std::uint8_t>(record.state));
   put_int(&out, static_cast<std::uint8_t>(flags));
-  put_int(&out, record.credits);
+  put_int(&out, record.credits.amount);
   put_int(&out, record.created_at_s);
   put_int(&out, record.changed_at_s);
-  const bool fits = put_text<std::uint8_t>(&out, record.plan, kMaxPlanBytes) && put_scopes(&out, record.scopes);
-  return fits ? out : std::string();
+  if (!put_text<std::uint8_t>(&out, record.plan, kMaxPlanBytes) || !put_scopes(&out, record.scopes)) {
+    return {};
+  }
+  if (!is_plain(record.credits)) {
+    std::string numbers;
+    put_int(&numbers, record.credits.changed);
+    put_int(&numbers, record.credits.set);
+    put_int(&numbers, record.credits.added);
+    put_tagged(&out, kGrantTag, numbers);
+  }
+  return out;
 }
 
 bool decode(std::string_view content, SubjectView *view) noexcept {
   std::uint8_t version = 0, state = 0, flags = 0;
-  if (!take_int(&content, &version) || version != kRecordVersion || !take_int(&content, &state) ||
-      !take_int(&content, &flags) || flags > (kSubjectScopes | kSubjectCredits)) {
+  if (!take_int(&content, &version) || (version != kRecordVersion && version != kTaggedRecordVersion) ||
+      !take_int(&content, &state) || !take_int(&content, &flags) || flags > (kSubjectScopes | kSubjectCredits)) {
     return false;
   }
+  const bool has_credits = (flags & kSubjectCredits) != 0;
+  view->credits = {};
+  view->credits.changed = view->credits.set = has_credits ? 1 : 0;
   view->state = static_cast<SubjectState>(state);
   view->has_scopes = (flags & kSubjectScopes) != 0;
-  view->has_credits = (flags & kSubjectCredits) != 0;
-  return take_int(&content, &view->credits) && take_int(&content, &view->created_at_s) &&
+  return take_int(&content, &view->credits.amount) && take_int(&content, &view->created_at_s) &&
          take_int(&content, &view->changed_at_s) && take_text<std::uint8_t>(&content, &view->plan) &&
-         take_scopes(&content, view->has_scopes, &view->scopes) && content.empty() &&
+         take_scopes(&content, view->has_scopes, &view->scopes) && take_fields(version, &content, &view->credits) &&
          (view->state == SubjectState::active || view->state == SubjectState::blocked) &&
-         (view->has_credits || view->credits == 0) && is_time(view->created_at_s) && is_time(view->changed_at_s) &&
-         is_empty_or(view->plan, is_plan_name);
+         has_credits == (view->credits.set != 0) && is_grant_of_credits(view->credits) && is_time(view->created_at_s) &&
+         is_time(view->changed_at_s) && is_empty_or(view->plan, is_plan_name);
 }
 
 SubjectRecord to_record(std::string_view subject, const SubjectView &view) {
@@ -70,7 +105,6 @@ SubjectRecord to_record(std::string_view subject, const SubjectView &view) {
   record.state = view.state;
   record.plan = view.plan;
   record.scopes = to_scopes(view.has_scopes, view.scopes);
-  record.has_credits = view.has_credits;
   record.credits = view.credits;
   record.created_at_s = view.created_at_s;
   record.changed_at_s = view.changed_at_s;
@@ -120,6 +154,8 @@ bool is_newer_plan(std::string_view content) noexcept {
   PlanView view;
   return is_tagged_record(content) || (decode(content, &view) && has_calendar_rate(view.limits));
 }
+
+bool is_newer_subject(std::string_view content) noexcept { return is_tagged_record(content); }
 
 PlanRecord to_record(std::string_view name, const PlanView &view) {
   PlanRecord record;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/credit_grant.hpp"
 #include "base/rate.hpp"
 #include "base/text_rules.hpp"
 #include "key/locator.hpp"
@@ -14,7 +15,7 @@
 
 namespace keyward {
 
-// Of all records; and of a key's or plan's that has what the first version has no place for. Stores of the first format
+// Of all records; and of a key's, subject's or plan's that has what the first version has no place for. Stores of the first format
 // hold none of the second.
 inline constexpr std::uint8_t kRecordVersion = 1, kTaggedRecordVersion = 2;
 
@@ -56,9 +57,9 @@ struct KeyRecord {
   std::string pkce_challenge;          // pending keys
   std::uint8_t pkce_tries = 0;
   std::string name, preview;
-  std::string allow_from;         // from where it may be used, packed (base/networks.hpp); empty: from everywhere
-  std::string meta;               // a JSON object of its owner's, which is shown and decides nothing; empty: none
-  std::uint32_t concurrency = 0;  // requests at once, instead of its plan's; 0: its plan's
+  std::string allow_from;             // from where it may be used, packed (base/networks.hpp); empty: from everywhere
+  std::string meta;                   // a JSON object of its owner's, which is shown and decides nothing; empty: none
+  std::uint32_t concurrency = 0;      // requests at once, instead of its plan's; 0: its plan's
   bool suspended_by_subject = false;  // suspended by the subject itself, which may then resume it; else by others
 };
 
@@ -99,6 +100,7 @@ bool is_tagged_record(std::string_view content) noexcept;
 // one with a rate by the calendar.
 bool is_newer_key(std::string_view content) noexcept;
 bool is_newer_plan(std::string_view content) noexcept;
+bool is_newer_subject(std::string_view content) noexcept;
 KeyRecord to_record(std::string_view id, const KeyView &view);
 // The i-th limit of a packed list; 0 <= i < limit_count().
 std::size_t limit_count(std::string_view packed) noexcept;
@@ -112,14 +114,13 @@ struct SubjectRecord {
   SubjectState state = SubjectState::active;
   std::string plan;
   OptionalList<std::string> scopes;
-  bool has_credits = false;
-  std::uint64_t credits = 0;
+  CreditGrant credits;
   std::int64_t created_at_s = 0, changed_at_s = 0;
 };
 struct SubjectView {
   SubjectState state = SubjectState::active;
-  bool has_scopes = false, has_credits = false;
-  std::uint64_t credits = 0;
+  bool has_scopes = false;
+  CreditGrant credits;
   std::int64_t created_at_s = 0, changed_at_s = 0;
   std::string_view plan, scopes;
 };

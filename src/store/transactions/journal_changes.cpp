@@ -56,6 +56,29 @@ class Comparison {
   std::vector<FieldChange> changes_;
 };
 
+// What was done to a balance, of which the store doesn't know what is left: "1000" is what it was set to, "+10" what was
+// added; before: what can't be spent any more.
+void note_grant(const CreditGrant &before, const CreditGrant &after, std::vector<FieldChange> *changes) {
+  if (before == after) {
+    return;
+  }
+  const auto total = [](const CreditGrant &grant) { return static_cast<std::int64_t>(grant.amount) + grant.added; };
+  const auto with_sign = [](std::int64_t number) { return (number < 0 ? "" : "+") + std::to_string(number); };
+  FieldChange change;
+  change.field = Field::credits;
+  if (after.set == before.set && after.changed != 0) {
+    change.after = with_sign(after.added - before.added);
+  } else if (after.set != 0) {
+    change.after = std::to_string(total(after));
+  } else {
+    change.before = before.set != 0 ? std::to_string(total(before)) : with_sign(before.added);
+    change.after = after.added != 0 ? Text(with_sign(after.added)) : Text();
+  }
+  if (change.before != change.after) {
+    changes->push_back(std::move(change));
+  }
+}
+
 struct OperationName {
   std::string_view text, target;
 };
@@ -140,10 +163,10 @@ std::vector<FieldChange> changes_between(const SubjectRecord *before, const Subj
   });
   fields.look(Field::plan, [](const SubjectRecord &subject) { return text_or_none(subject.plan); });
   fields.look(Field::scopes, [](const SubjectRecord &subject) { return list(subject.scopes); });
-  fields.look(Field::credits, [](const SubjectRecord &subject) {
-    return subject.has_credits ? Text(std::to_string(subject.credits)) : Text();
-  });
-  return fields.take();
+  std::vector<FieldChange> changes = fields.take();
+  note_grant(before != nullptr ? before->credits : CreditGrant(), after != nullptr ? after->credits : CreditGrant(),
+             &changes);
+  return changes;
 }
 
 std::vector<FieldChange> changes_between(const PlanRecord *before, const PlanRecord *after) {

@@ -43,7 +43,8 @@ StoreStatus WriteTxn::put_subject(const SubjectRecord &record) {
   // One that is damaged is replaced all the same; nobody knows what it was.
   SubjectRecord old;
   const StoreCode known = get_subject(record.subject, &old).code;
-  StoreStatus status = state_->scope.put(Table::subjects, record.subject, content);
+  StoreStatus status = state_->refuse_newer(is_newer_subject(content));
+  status = status.ok() ? state_->scope.put(Table::subjects, record.subject, content) : status;
   if (!status.ok() || (known == StoreCode::ok && encode(old) == content)) {
     return status;
   }
