@@ -29,6 +29,8 @@ CHECK_DEPS := clang-format clang-tidy black isort flake8
 # The rivals that `make bench` measures beside, too. What of them brings its own server doesn't start it (see APT_INSTALL).
 BENCH_DEPS := wrk libbenchmark-dev valgrind haproxy libnginx-mod-http-lua libnginx-mod-http-js lua-resty-core \
               lua-cjson
+# A hundred megabytes, for one test, which is skipped without it: `make check` has it.
+BROWSER_DEPS := chromium-headless-shell
 FUZZ_DEPS  := clang libclang-rt-14-dev
 # What `make deb` needs besides what it builds with.
 DEB_DEPS   := dpkg-dev debhelper fakeroot lintian
@@ -37,7 +39,7 @@ VERSION    := $(shell sed -n 's/.*"keyward \(.*\)".*/\1/p' src/base/version.hpp)
 # Installed files are stripped; STRIP= leaves the symbols in.
 STRIP      ?= -s
 
-.PHONY: all deps check-deps bench-deps fuzz-deps asan demo run test test-asan fuzz format check-format tidy check bench install clean help
+.PHONY: all deps check-deps bench-deps browser-deps fuzz-deps asan demo run test test-asan fuzz format check-format tidy check bench install clean help
 
 all:  ## build build/ngx_http_keyward_module.so and build/keyward
 	$(call install_packages,$(BUILD_DEPS))
@@ -60,6 +62,9 @@ check-deps: deps
 bench-deps: deps
 	$(call install_packages,$(BENCH_DEPS))
 
+browser-deps: deps
+	$(call install_packages,$(BROWSER_DEPS))
+
 fuzz-deps: deps
 	$(call install_packages,$(FUZZ_DEPS))
 
@@ -73,7 +78,6 @@ run: demo-deps all  ## the same, left running
 	KEYWARD_BUILD=$(abspath $(BUILD)) NGINX=$(NGINX) t/demo/demo.sh --stay
 
 test: all-tests  ## every test; ONE=unit:Base62* or ONE=t/e2e/test_build.py::test_loads for one
-	$(call install_npm_packages)
 	$(call test,$(BUILD))
 
 test-asan: asan  ## the same in build/asan; takes ONE= too
@@ -89,7 +93,7 @@ fuzz: fuzz-deps  ## each fuzz target for FUZZ_SECONDS with sanitizers; ONE=token
 	done
 
 .PHONY: oauth-server
-oauth-server: $(BUILD)/oauth/installed  ## an OAuth server and jose, from npm, into build/oauth: `make test` does it where there is npm
+oauth-server: $(BUILD)/oauth/installed  ## OAuth servers, MCP's official clients, servers and conformance suite, and Node for these, from npm, into build/oauth: `make test` does it where there is npm
 
 $(BUILD)/oauth/installed: t/e2e/oauth/package.json
 	@mkdir -p $(@D) && cp $< $(@D)/
@@ -119,7 +123,7 @@ asan-unit: deps  # only builds what test-asan-unit runs
 	$(call build,$(BUILD)/asan,$(asan_options),unit_tests)
 
 test-asan-unit: asan-unit  ## the unit tests alone with these sanitizers
-	$(call unit_tests,$(BUILD)/asan)
+	@$(call unit_tests,$(BUILD)/asan)
 
 tsan-unit: deps  # only builds what tsan runs
 	$(call build,$(BUILD)/tsan,-DKEYWARD_TSAN=ON,unit_tests)
@@ -127,10 +131,9 @@ tsan-unit: deps  # only builds what tsan runs
 tsan: tsan-unit  ## what threads share (the pool, limits, proofs, the gate) under ThreadSanitizer, in build/tsan
 	TSAN_OPTIONS=$(tsan_options) $(BUILD)/tsan/unit_tests --gtest_brief=1 --gtest_filter='$(tsan_tests)'
 
-check: check-deps all-tests  ## formatting, static analysis, every test, the long ones, a million decisions against the model, every test with sanitizers
+check: check-deps browser-deps all-tests  ## formatting, static analysis, every test, the long ones, a million decisions against the model, every test with sanitizers
 	$(MAKE) check-format
 	$(MAKE) tidy
-	$(call install_npm_packages)
 	$(call test,$(BUILD))
 	KEYWARD_THOROUGH=1 $(BUILD)/unit_tests --gtest_brief=1 --gtest_filter='StoreDamage.*' 2>/dev/null
 	$(PYTHON) t/e2e/model/run.py --build-dir=$(BUILD) --nginx=$(NGINX) --decisions 1000000
@@ -208,25 +211,24 @@ endef
 pytest = $(PYTHON) -m pytest --rootdir=. -o cache_dir=$(abspath $(BUILD))/.pytest_cache --build-dir=$(1) --nginx=$(NGINX)
 
 # Many unit tests wait for other processes, so several shares of them run side by side.
-define unit_tests
-@seq 0 3 | xargs -P 4 -I {} env GTEST_TOTAL_SHARDS=4 GTEST_SHARD_INDEX={} $(1)/unit_tests --gtest_brief=1
-endef
+unit_tests = seq 0 3 | xargs -P 4 -I {} env GTEST_TOTAL_SHARDS=4 GTEST_SHARD_INDEX={} $(1)/unit_tests --gtest_brief=1
+
+# Tests against other people's JavaScript get it where there is npm; where that reaches no registry they are skipped, and say so.
+npm_packages = $(if $(DEPS),! command -v npm >/dev/null || $(MAKE) -s oauth-server || echo "Nothing came from npm: tests that want it are skipped",:)
 
 ifeq ($(ONE),)
 define test
-$(call unit_tests,$(1))
+@$(npm_packages) & $(call unit_tests,$(1)); status=$$?; wait; exit $$status
 $(call pytest,$(1)) -q -n $(PYTEST_JOBS) --dist=loadgroup t/e2e
 endef
 else ifneq ($(filter unit:%,$(ONE)),)
 test = $(1)/unit_tests --gtest_filter='$(ONE:unit:%=%)'
 else
-test = $(call pytest,$(1)) -v '$(ONE)'
-endif
-
-# Tests against other people's JavaScript get it where there is npm; where that reaches no registry they are skipped, and say so.
-define install_npm_packages
-@$(if $(filter unit:%,$(ONE)),:,$(if $(DEPS),! command -v npm >/dev/null || $(MAKE) -s oauth-server || echo "Nothing came from npm: tests that want it are skipped",:))
+define test
+@$(npm_packages)
+$(call pytest,$(1)) -v '$(ONE)'
 endef
+endif
 
 # Costs one dpkg-query when nothing is missing.
 define install_packages

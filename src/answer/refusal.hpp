@@ -71,7 +71,7 @@ struct Refusal {
   bool is_final = false;            // no error_page takes its place, nor is it taken for a backend's answer
   bool is_fields_only = false;      // an answer without a body
   std::vector<AnswerField> fields;  // they belong to this status
-  std::string content_type;         // empty: the server's own page is the body
+  std::string_view content_type;    // a literal, or of the request; empty: the server's own page is the body
   std::string body;
 };
 

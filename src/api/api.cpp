@@ -85,7 +85,8 @@ bool has_keys(const Work &work) noexcept {
 }  // namespace
 
 Reply serve(const Service &service, const Shape &shape, const KeyFormat &format, const Call &call) {
-  const Work work{service, shape, format, call, find_route(call.method, call.path, shape.is_admin)};
+  const Work work{
+      service, shape, format, call, find_route(call.method, call.path, shape.is_admin), service.writer.seal()};
   if (work.route.operation == Operation::wrong_method) {
     Reply reply;
     reply.status = 405;

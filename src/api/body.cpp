@@ -72,6 +72,15 @@ bool read_limits(const json::Value &value, OptionalList<Rate> *limits, std::stri
   return limits->items.size() <= kMaxLimits || fail(error, "more than " + std::to_string(kMaxLimits) + " limits");
 }
 
+bool read_concurrency(const json::Value &value, std::uint32_t *most, std::string *error) {
+  std::int64_t number = 0;
+  if (!is_null(value) && (!value.as_int(&number) || number < 1 || number > std::int64_t{kMaxConcurrency})) {
+    return fail(error, "write a number from 1 to " + std::to_string(kMaxConcurrency) + ", or null for its plan's");
+  }
+  *most = static_cast<std::uint32_t>(number);
+  return true;
+}
+
 bool read_networks(const json::Value &value, std::string *packed, std::string *error) {
   packed->clear();
   if (is_null(value)) {
@@ -120,6 +129,8 @@ bool read_member(Member member, const json::Value &value, std::int64_t now_s, As
       return read_scopes(value, &asked->scopes.emplace(), error);
     case Member::limits:
       return read_limits(value, &asked->limits.emplace(), error);
+    case Member::concurrency:
+      return read_concurrency(value, &asked->concurrency.emplace(), error);
     case Member::allow_from:
       return read_networks(value, &asked->allow_from.emplace(), error);
     case Member::meta:
@@ -158,7 +169,9 @@ bool read_object(std::string_view body, json::Value *object, std::string *error)
     object->type = Type::object;
     return true;
   }
-  if (!json::parse(body, kLimits, object, error)) {
+  std::string twin;
+  if (!json::parse(body, kLimits, object, error, &twin)) {
+    *error = twin.empty() ? *error : quote(twin) + " given twice";
     return false;
   }
   return object->type == Type::object || fail(error, "the body has to be a JSON object");

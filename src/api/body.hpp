@@ -20,6 +20,7 @@ struct Asked {
   std::optional<OptionalList<std::string>> scopes;
   std::optional<OptionalList<Rate>> limits;
   std::optional<std::string> allow_from, meta;  // packed; JSON
+  std::optional<std::uint32_t> concurrency;     // 0: its plan's
   std::optional<std::int64_t> expires_at_s, overlap_s;
   std::optional<VerifierChoice> verifier;
 };

@@ -86,6 +86,14 @@ void put_member(json::Writer *out, Member member, std::string_view name, const D
     case Member::limits:
       put_rates(out, name, key.limits);
       break;
+    case Member::concurrency:
+      out->key(name);
+      if (key.concurrency == 0) {
+        out->null();
+      } else {
+        out->number(key.concurrency);
+      }
+      break;
     case Member::allow_from:
       put_networks(out, name, key.allow_from);
       break;

@@ -17,11 +17,9 @@ constexpr std::size_t kMaxIdempotencyKey = 255;
 
 constexpr Members kTerms = only(Member::name) | only(Member::scopes) | only(Member::expires_at) |
                            only(Member::allow_from) | only(Member::meta);
-constexpr Members kAdminTerms = only(Member::plan) | only(Member::limits);
+constexpr Members kAdminTerms = only(Member::plan) | only(Member::limits) | only(Member::concurrency);
 
-UsageRecord usage_of(const Work &work, std::string_view id) {
-  return work.service.usage(work.service.writer.reader().seal().usage_name(id));
-}
+UsageRecord usage_of(const Work &work, std::string_view id) { return work.service.usage(work.seal.usage_name(id)); }
 
 Reply shown(const Work &work, std::uint16_t status, const KeyRecord &key, std::string_view secret = {}) {
   json::Writer out;
@@ -52,10 +50,11 @@ bool read_body(const Work &work, Members known, Asked *asked, Reply *refused) {
 
 // What `self` may not say, however it is written.
 bool is_for_admins(const Work &work, const Asked &asked, Reply *refused) {
-  const bool is_more =
-      asked.plan || asked.limits || asked.verifier || (asked.subject && *asked.subject != work.call.who->subject);
+  const bool is_more = asked.plan || asked.limits || asked.concurrency || asked.verifier ||
+                       (asked.subject && *asked.subject != work.call.who->subject);
   if (is_more && !work.shape.is_admin) {
-    *refused = refusal(Reason::exceeds_caller, "subject, plan, limits and verifier are for administrators");
+    *refused =
+        refusal(Reason::exceeds_caller, "subject, plan, limits, concurrency and verifier are for administrators");
     return true;
   }
   return false;
@@ -79,7 +78,7 @@ class Once {
                                         std::string_view(who.subject), std::string_view(work.call.idempotency_key)}) {
       name.append(1, '\0').append(part);
     }
-    chance_ = work.service.writer.reader().seal().usage_name(name);
+    chance_ = work.seal.usage_name(name);
   }
 
   std::string id(int days_ago = 0) const {
@@ -167,6 +166,7 @@ Reply create_key(const Work &work) {
   wanted.plan = asked.plan.value_or(std::string());
   wanted.scopes = asked.scopes.value_or(OptionalList<std::string>());
   wanted.limits = asked.limits.value_or(OptionalList<Rate>());
+  wanted.concurrency = asked.concurrency.value_or(0);
   wanted.expires_at_s = asked.expires_at_s.value_or(0);
   wanted.allow_from = asked.allow_from.value_or(std::string());
   wanted.meta = asked.meta.value_or(std::string());
@@ -230,6 +230,7 @@ Reply change_key(const Work &work) {
   wanted.plan = std::move(asked.plan);
   wanted.scopes = std::move(asked.scopes);
   wanted.limits = std::move(asked.limits);
+  wanted.concurrency = asked.concurrency;
   wanted.expires_at_s = asked.expires_at_s;
   wanted.allow_from = std::move(asked.allow_from);
   wanted.meta = std::move(asked.meta);

@@ -8,11 +8,11 @@ namespace keyward::api {
 namespace {
 
 // In the order of the enum.
-constexpr std::string_view kNames[] = {"id",         "name",          "key",      "preview",        "subject",
-                                       "plan",       "scopes",        "limits",   "allow_from",     "meta",
-                                       "state",      "is_active",     "verifier", "created_at",     "expires_at",
-                                       "changed_at", "last_used_at",  "uses",     "last_refusal",   "predecessor",
-                                       "successor",  "overlap_until", "overlap",  "pkce_challenge", "code_verifier"};
+constexpr std::string_view kNames[] = {
+    "id",         "name",          "key",        "preview",        "subject",      "plan",         "scopes",
+    "limits",     "concurrency",   "allow_from", "meta",           "state",        "is_active",    "verifier",
+    "created_at", "expires_at",    "changed_at", "last_used_at",   "uses",         "last_refusal", "predecessor",
+    "successor",  "overlap_until", "overlap",    "pkce_challenge", "code_verifier"};
 static_assert(std::size(kNames) == kMemberCount);
 
 }  // namespace

@@ -20,6 +20,7 @@ enum class Member : std::uint8_t {
   plan,
   scopes,
   limits,
+  concurrency,
   allow_from,
   meta,
   state,

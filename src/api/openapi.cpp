@@ -26,6 +26,8 @@ constexpr MemberSchema kMembers[] = {
     {Member::plan, kText, "Its own plan; null: its subject's, or the default one"},
     {Member::scopes, kList, "Its own list; null: its plan's"},
     {Member::limits, kList, "Its own rates, such as 60r/m; null: its plan's"},
+    {Member::concurrency, R"({"type":["integer","null"],"minimum":1})",
+     "How many requests it may send at once; null: its plan's"},
     {Member::allow_from, kList, "Addresses and networks from which it may be used; null: from everywhere"},
     {Member::meta, R"({"type":["object","null"]})", "Of its owner's, up to 4 KiB; it decides nothing"},
     {Member::state, R"({"type":"string","enum":["active","suspended","pending","revoked","expired"]})",
@@ -49,10 +51,15 @@ constexpr MemberSchema kMembers[] = {
     {Member::code_verifier, R"({"type":"string","minLength":43,"maxLength":128})", "RFC 7636"},
 };
 
+// A time may be written as one from now, too: 90d.
+std::string_view schema_in_requests(const MemberSchema &one) noexcept {
+  return one.member == Member::expires_at ? kText : one.schema;
+}
+
 constexpr Members kNewKey = only(Member::name) | only(Member::scopes) | only(Member::expires_at) |
                             only(Member::allow_from) | only(Member::meta) | only(Member::pkce_challenge);
 constexpr Members kChange = kNewKey & ~only(Member::pkce_challenge);
-constexpr Members kForAdmins = only(Member::plan) | only(Member::limits);
+constexpr Members kForAdmins = only(Member::plan) | only(Member::limits) | only(Member::concurrency);
 
 class Document {
  public:
@@ -93,7 +100,11 @@ class Document {
         out_.key(own).begin_object();
         // The schema's own members, and then ours.
         out_.member("description", one.description);
-        out_.key("allOf").begin_array().as_written(one.schema).end_array().end_object();
+        out_.key("allOf")
+            .begin_array()
+            .as_written(is_answer ? one.schema : schema_in_requests(one))
+            .end_array()
+            .end_object();
       }
     }
     out_.end_object();

@@ -135,7 +135,7 @@ std::string etag_of(const Digest &tag) {
 }
 
 std::string etag_of(const Work &work, const KeyRecord &key) {
-  return etag_of(work.service.writer.reader().seal().tag(Table::keys, key.id, encode(key)));
+  return etag_of(work.seal.tag(Table::keys, key.id, encode(key)));
 }
 
 bool matches(std::string_view if_match, std::string_view etag) noexcept {

@@ -20,6 +20,7 @@ struct Work {
   const KeyFormat &format;
   const Call &call;
   Route route;
+  Seal seal;  // of the store as it was when the work began
 
   keys::Caller caller() const noexcept { return {call.who.get(), shape.is_admin, &service.policy}; }
   Author author() const;

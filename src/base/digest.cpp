@@ -30,7 +30,7 @@ Sha256 sha256(std::string_view data) noexcept {
   return digest;
 }
 
-static_assert(sizeof(SHA256_CTX) <= sizeof(Sha256Stream) && alignof(SHA256_CTX) <= alignof(Sha256Stream));
+static_assert(sizeof(SHA256_CTX) <= sizeof(Sha256Stream) && alignof(SHA256_CTX) <= 8);
 
 void Sha256Stream::begin() noexcept { SHA256_Init(new (state_) SHA256_CTX); }
 

@@ -306,12 +306,12 @@ bool parse_import_line(std::string_view line, const ImportRules &rules, Imported
   }
   if (record.state == KeyState::pending) {
     *error =
-        "state \"pending\": logins are not supported yet, so this key could never become active; write "
+        "state \"pending\": such a key lives for ten minutes from when it was made, so it isn't imported; write "
         "\"active\", \"suspended\" or \"revoked\"";
     return false;
   }
   if (!record.pkce_challenge.empty() && record.state != KeyState::revoked) {
-    *error = "pkce_challenge: logins are not supported yet, so it would have no effect; leave it out";
+    *error = "pkce_challenge: only a pending key has one, and these aren't imported; leave it out";
     return false;
   }
   if (!rules.update) {

@@ -8,6 +8,7 @@
 #include "cli/command_line.hpp"
 #include "cli/known_names.hpp"
 #include "cli/new_key.hpp"
+#include "keys/activate.hpp"
 #include "keys/change.hpp"
 #include "keys/create.hpp"
 
@@ -78,9 +79,10 @@ Outcome read_request(const Options &options, std::int64_t now_s, Request *reques
                          " is past; write a later date, or a time from now such as 90d");
     }
   }
-  if (options.pkce_challenge.given) {
+  key.pkce_challenge = options.pkce_challenge.value;
+  if (options.pkce_challenge.given && !keys::is_s256_challenge(key.pkce_challenge)) {
     return wrong_usage(
-        "--pkce-challenge: logins are not supported yet, so this key could never become active; leave it out");
+        "--pkce-challenge: it has to be the SHA-256 of the code verifier in base64url, 43 characters (S256)");
   }
   key.now_s = now_s;
   return read_minting(options.minting, &request->minting);
@@ -164,7 +166,9 @@ void add_key_create(CommandLine &line) {
       .option("--expires", "90d|DATE", &options->expires, "a time from now, or 2027-01-31, or 2027-01-31T12:00:00Z");
   add_term_options(command, &options->concurrency, &options->allow_from, &options->meta);
   add_minting_options(command, &options->minting);
-  command.option("--pkce-challenge", "S256", &options->pkce_challenge, "refused: logins are not supported yet")
+  command
+      .option("--pkce-challenge", "S256", &options->pkce_challenge,
+              "the key is pending until POST /activate of the keys API brings the code verifier, within ten minutes")
       .flag("-q,--quiet", &options->quiet, "print the key only")
       .action([options](Context &context) { return create(context, *options); });
 }

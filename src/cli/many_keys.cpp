@@ -99,7 +99,7 @@ Outcome change_batch(CredentialWriter &writer, const Wanted *begin, const Wanted
     changes->cut(results_before);
     bad->resize(bad_before);
     for (const auto *wanted = begin; wanted != end; ++wanted) {
-      const auto answer = changes->change(txn, wanted->id);
+      auto answer = changes->change(txn, wanted->id);
       if (answer.ok()) {
         continue;
       }

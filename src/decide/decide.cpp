@@ -95,7 +95,9 @@ Conclusion decide(const Case &one) {
 }
 
 Reason judge_subrequest(const Outcome *main) noexcept {
-  return main != nullptr && main->decision == Decision::allowed ? Reason::none : Reason::not_accepted;
+  const bool admitted = main != nullptr && main->decision == Decision::allowed;
+  // A pending key is admitted to its own activation, and to nothing else.
+  return admitted && !(main->principal && main->principal->pending) ? Reason::none : Reason::not_accepted;
 }
 
 void count_decision(const Case &one) noexcept {

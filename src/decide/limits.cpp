@@ -237,28 +237,30 @@ bool is_tighter(const WindowState &state, const WindowState &other) noexcept {
   return state.remaining < other.remaining || (state.remaining == other.remaining && state.reset_ms > other.reset_ms);
 }
 
-SeenLimit seen(const Case &one, const Due &due, const WindowState &state) noexcept {
-  SeenLimit limit;
-  limit.known = true;
-  limit.state = state;
-  limit.seen_ms = one.asked.now_ms;
-  limit.window_s = due.charge.rate.window_s;
-  limit.name = due.name;
-  return limit;
+void set(const Case &one, const Due &due, const WindowState &state, SeenLimit *limit) noexcept {
+  limit->known = true;
+  limit->state = state;
+  limit->seen_ms = one.asked.now_ms;
+  limit->window_s = due.charge.rate.window_s;
+  limit->name = due.name;
 }
 
 // The tightest of those that were looked at.
 void note_tightest(const Case &one, const Due &due, const WindowState &state) noexcept {
   SeenLimit &limit = one.outcome.limit;
   if (!limit.known || is_tighter(state, limit.state)) {
-    limit = seen(one, due, state);
+    set(one, due, state, &limit);
   }
 }
 
-void note(const Case &one, const Due &due, const WindowState &state) {
+[[gnu::noinline]] void list_limit(const Case &one, const Due &due, const WindowState &state) {
+  set(one, due, state, &one.outcome.every_limit->emplace_back());
+}
+
+inline void note(const Case &one, const Due &due, const WindowState &state) {
   note_tightest(one, due, state);
   if (one.outcome.every_limit) {
-    one.outcome.every_limit->push_back(seen(one, due, state));
+    list_limit(one, due, state);
   }
 }
 
@@ -380,12 +382,10 @@ Reason charge_limits(const Case &one, const LimitDemands &limits) {
     one.outcome.every_limit->reserve(list.size());  // nothing fails once something is charged
   }
   std::size_t refused = list.size();
-  WindowState refusing;
   for (std::size_t i = 0; i < list.size() && refused == list.size(); ++i) {
     const WindowState state = charge(one, &list[i]);
     if (!state.admitted) {
       refused = i;
-      refusing = state;
       one.outcome.limit.known = false;
     }
     note(one, list[i], state);
@@ -399,12 +399,13 @@ Reason charge_limits(const Case &one, const LimitDemands &limits) {
   }
   forget(one, &list, refused);
   give_back(one, &list, refused);
+  const WindowState refusing = one.outcome.limit.state;
   // A client that waits for the one that refused may meet another: it is told the longest.
   std::vector<SeenLimit> &every = list_every_limit(one);
   every.clear();  // those before it have been given back what they took
   for (std::size_t i = 0; i < list.size(); ++i) {
     const WindowState state = i == refused ? refusing : look(one, &list[i]);
-    every.push_back(seen(one, list[i], state));
+    set(one, list[i], state, &every.emplace_back());
     if (i > refused) {
       note_tightest(one, list[i], state);
     }

@@ -36,7 +36,9 @@ struct Limits {
 // Parses one whole document. Refused, with a sentence in error that says what and at which byte: anything
 // RFC 8259 refuses, comments, duplicate members (after unescaping), a NUL in a member's name, lone surrogates,
 // invalid UTF-8, form feeds between tokens, an empty text, trailing content, more than limits allow.
-bool parse(std::string_view text, const Limits &limits, Value *value, std::string *error);
+// The error quotes nothing of the text. twin, where it isn't nullptr, gets the name that was given twice, for whoever may
+// show it.
+bool parse(std::string_view text, const Limits &limits, Value *value, std::string *error, std::string *twin = nullptr);
 
 // Of a tree that may hold secrets: overwrites all its texts, but for members' names.
 void wipe_texts(Value *value) noexcept;

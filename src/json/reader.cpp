@@ -12,7 +12,6 @@
 #include <numeric>
 #include <tuple>
 
-#include "base/quote.hpp"
 #include "json/json.hpp"
 #include "json/scan.hpp"
 
@@ -28,8 +27,9 @@ class Builder {
 
   void set_handle(yajl_handle handle) noexcept { handle_ = handle; }
   bool exhausted() const noexcept { return exhausted_; }
-  const std::string &problem() const noexcept { return problem_; }
+  const char *problem() const noexcept { return problem_; }
   std::size_t problem_offset() const noexcept { return problem_offset_; }
+  const std::string &twin() const noexcept { return twin_; }
 
   // Where the next value goes.
   Value &place() {
@@ -85,7 +85,8 @@ class Builder {
     const std::vector<Value::Member> &members = open_.back().value->members;
     const std::size_t twin = members.size() <= kFewMembers ? find_twin_of_few(members) : find_twin_of_many(members);
     if (twin != members.size()) {
-      return refuse("the member " + quote(members[twin].first) + " given twice", open_.back().name_offsets[twin]);
+      twin_ = members[twin].first;
+      return refuse("a member's name given twice", open_.back().name_offsets[twin]);
     }
     open_.pop_back();
     return true;
@@ -135,8 +136,8 @@ class Builder {
     return twin != order.end() ? *(twin + 1) : members.size();
   }
 
-  bool refuse(std::string problem, std::size_t offset) {
-    problem_ = std::move(problem);
+  bool refuse(const char *problem, std::size_t offset) noexcept {
+    problem_ = problem;
     problem_offset_ = offset;
     return false;
   }
@@ -145,8 +146,9 @@ class Builder {
   std::vector<Open> open_;
   yajl_handle handle_ = nullptr;
   bool exhausted_ = false;
-  std::string problem_;  // empty: none
+  const char *problem_ = nullptr;
   std::size_t problem_offset_ = 0;
+  std::string twin_;
 };
 
 std::string_view view(const unsigned char *text, std::size_t size) noexcept {
@@ -261,12 +263,12 @@ struct HandleFree {
 };
 using Handle = std::unique_ptr<std::remove_pointer_t<yajl_handle>, HandleFree>;
 
-bool fail(std::string_view problem, std::size_t offset, std::string *error) {
+bool fail(const char *problem, std::size_t offset, std::string *error) {
   *error = std::string(problem) + " at byte " + std::to_string(offset);
   return false;
 }
 
-bool run_yajl(std::string_view text, Value *value, std::string *error) {
+bool run_yajl(std::string_view text, Value *value, std::string *error, std::string *twin) {
   Builder builder(value);
   // Its own defaults are: no comments, strings validated, nothing after the value.
   Arena arena(text.size());
@@ -286,7 +288,10 @@ bool run_yajl(std::string_view text, Value *value, std::string *error) {
   if (builder.exhausted()) {
     throw std::bad_alloc();
   }
-  if (!builder.problem().empty()) {
+  if (builder.problem() != nullptr) {
+    if (twin != nullptr) {
+      *twin = builder.twin();
+    }
     return fail(builder.problem(), builder.problem_offset(), error);
   }
   return status == yajl_status_ok || fail("not valid JSON", offset, error);
@@ -317,7 +322,7 @@ bool Value::as_int(std::int64_t *out) const noexcept {
   return true;
 }
 
-bool parse(std::string_view text, const Limits &limits, Value *value, std::string *error) {
+bool parse(std::string_view text, const Limits &limits, Value *value, std::string *error, std::string *twin) {
   *value = Value();
   if (text.size() > limits.bytes) {
     *error = "more than " + std::to_string(limits.bytes) + " bytes";
@@ -332,7 +337,7 @@ bool parse(std::string_view text, const Limits &limits, Value *value, std::strin
     return fail(scanned.problem, scanned.offset, error);
   }
   Value parsed;
-  if (!run_yajl(text, &parsed, error)) {
+  if (!run_yajl(text, &parsed, error, twin)) {
     return false;
   }
   *value = std::move(parsed);

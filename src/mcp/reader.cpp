@@ -268,6 +268,9 @@ void MessageReader::end_name(bool lone_surrogate) {
     seen |= bit_of(member_);
     return;
   }
+  if (message_->fault_ != Fault::none) {
+    return;  // nothing more is to be found out: comparing each name with all others takes time
+  }
   if (name_.is_lookalike(node())) {
     refuse("a member that some parsers take for another one");
   }

@@ -16,7 +16,7 @@ import time
 import traceback
 from pathlib import Path
 
-SECTIONS = ("speed", "tokens", "instructions", "keys", "workers", "memory", "stress", "pieces")
+SECTIONS = ("speed", "tokens", "mcp", "instructions", "keys", "workers", "memory", "stress", "pieces")
 
 
 def measurement(name):

@@ -96,6 +96,27 @@ NJS_LOCATION = """
     location = /njs_off { empty_gif; }
     location = /njs { if ($njs_refusal) { return 403; } empty_gif; }
 """
+# What one would do for MCP instead; it reads duplicates and batches as JSON.parse does, and has no limits.
+NJS_MCP = """
+const keys = {'@KEY@': 'docs:read'};
+const rules = {search: 'docs:read'};
+function gate(r) {
+    const field = r.headersIn['Authorization'] || '';
+    const scopes = keys[field.substring(7)];
+    if (!scopes) return r.return(401);
+    let message;
+    try { message = JSON.parse(r.requestText); } catch (e) { return r.return(400); }
+    const needed = message.method == 'tools/call' ? rules[message.params.name] : '';
+    if (needed === undefined || (needed && scopes.split(' ').indexOf(needed) < 0)) return r.return(403);
+    r.internalRedirect('/njs_bare');
+}
+export default {gate};
+"""
+NJS_MCP_LOCATION = """
+    client_body_buffer_size 64k;
+    location = /njs_bare { @UPSTREAM@ }
+    location = /njs { js_content gate.gate; }
+"""
 HAPROXY = """
 global
     nbthread 1

@@ -73,7 +73,9 @@ def test_a_list_is_by_pages_with_a_link_to_the_next(me):
     assert me("GET", "?state=revoked").json() == {"data": [], "next": None}
 
 
-@pytest.mark.parametrize("query", ["?state=dead", "?limit=0", "?limit=x", "?after=", "?colour=red", "?name=a&name=b", "?name=%zz"])
+@pytest.mark.parametrize(
+    "query", ["?state=dead", "?limit=0", "?limit=x", "?after=", "?colour=red", "?name=a&name=b", "?name=%zz"]
+)
 def test_a_bad_parameter_is_named(query, me):
     answer = me("GET", query)
     assert problem(answer) == (400, "invalid_body")
@@ -177,12 +179,17 @@ def test_a_bad_body_is_400_and_says_which_member(body, says, me):
 
 
 def test_other_types_and_longer_bodies_are_refused(me, e):
-    assert problem(me("POST", "/", "name=a", Content_Type="application/x-www-form-urlencoded")) == (415, "unsupported_type")
+    assert problem(me("POST", "/", "name=a", Content_Type="application/x-www-form-urlencoded")) == (
+        415,
+        "unsupported_type",
+    )
     assert me("POST", "/", '{"name":"a"}', Content_Type="Application/JSON; charset=utf-8").status == 201
     assert problem(e.request("POST", "/keys", me.headers, '{"name":"a"}')) == (415, "unsupported_type")
     long = json.dumps({"name": "a", "meta": {"x": "y" * 17000}})
     assert problem(me("POST", "/", long)) == (413, "body_too_large")
-    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (long[i : i + 4000].encode() for i in range(0, len(long), 4000)))
+    chunks = b"".join(
+        b"%x\r\n%s\r\n" % (len(part), part) for part in (long[i : i + 4000].encode() for i in range(0, len(long), 4000))
+    )
     chunked = {**me.headers, "Content-Type": "application/json", "Transfer-Encoding": "chunked"}
     assert problem(e.request("POST", "/keys", chunked, chunks + b"0\r\n\r\n")) == (413, "body_too_large")
     assert problem(me("DELETE", "/x", {"name": "a"})) == (400, "invalid_body")
@@ -254,3 +261,30 @@ def test_last_use_and_uses_are_shown(e, me):
     listed = {one["id"]: one for one in me("GET").json()["data"]}
     assert listed[key["id"]]["uses"] == 1
     assert [one["id"] for one in me("GET", "?unused_since=1d").json()["data"]] == []
+
+
+def test_http_2(e, me):
+    with e.h2() as connection:
+        fields = {**me.headers, "content-type": "application/json"}
+        made = connection.request("POST", "/keys", fields, b'{"name":"h2"}')
+        assert made.status == 201 and made.header("location")
+        key = made.json()
+        assert connection.request("GET", "/", {"X-API-Key": key["key"]}).status == 200
+        gone = connection.request("DELETE", f"/keys/{key['id']}", me.headers)
+        assert gone.status == 204 and gone.body == b""
+        assert connection.request("GET", "/", {"X-API-Key": key["key"]}).status == 401
+        assert connection.request("POST", "/keys", fields, b"{").status == 400
+
+
+def test_one_connection_goes_on_after_every_kind_of_answer(e, me):
+    connection = e.connect()
+    fields = {**me.headers, "Content-Type": "application/json"}
+    for body, status in (('{"name":"a"}', 201), ("{", 400), ('{"name":"a","x":1}', 400), ('{"name":"b"}', 201)):
+        assert connection.request("POST", "/keys", fields, body).status == status
+        if status == 400:  # nginx closes the connection
+            connection.close()
+            connection = e.connect()
+        assert connection.request("GET", "/keys/none", me.headers).status == 404
+        assert connection.request("PUT", "/keys", fields, body).status == 405
+        assert connection.request("GET", "/keys", me.headers).status == 200
+    connection.close()

@@ -1027,6 +1027,14 @@ def test_rules_of_a_server_are_for_its_locations(config_test):
     assert rc == 0 and not lines(output, "warn"), output
 
 
+def test_one_location_is_not_an_mcp_server_and_the_keys_api(config_test):
+    rc, output = config_test(
+        server="keyward on; keyward_scope a:b; keyward_mcp on;\nlocation /keys { keyward_api admin; }"
+    )
+    (line,) = lines(output, "emerg")[:1]
+    assert rc == 1 and "keyward_mcp off;" in line and "keyward_api" in line, output
+
+
 def test_a_limit_by_tool_in_an_incident(config_test):
     """`keyward off;` never makes a reload fail."""
     rc, output = config_test(server="location / { keyward off; keyward_limit 1r/m by=tool; }")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from harness.build import PROJECT
 from harness.drive import statuses, volley
+from harness.mcp_server import send, serve, use
 from harness.published import published
 
 FORMAT = "snk_ base62=43 checksum"  # as the file has it: what mints keys is told the same
@@ -195,6 +196,96 @@ def test_contract_000_22_the_plans_limit_holds_for_generation_tools(e, key):
     assert statuses(volley(e.port, 2, 10, target="/v1/content/video", headers=headers)) == {200: 10, 429: 10}
 
 
+# The same operations as tools of MCP.
+TOOLS = {
+    "mcp:read": ["get_insights", "list_content_plans"],
+    "mcp:write": ["generate_video", "generate_image", "generate_voiceover", "create_storyboard", "save_brand_profile"],
+    "mcp:distribute": ["schedule_post", "publish_content_plan"],
+    "mcp:analytics": ["refresh_analytics", "analyze_youtube"],
+    "mcp:comments": ["comments_reply", "comments_delete"],
+    "mcp:autopilot": ["autopilot_configure"],
+}
+
+
+def callable_scopes(e, headers):
+    """The scopes all of whose tools can be called; each other one can't."""
+    found = set()
+    for scope, names in TOOLS.items():
+        answers = {use(e, name, headers).status for name in names}
+        assert answers in ({200}, {403}), scope
+        found |= {scope} if answers == {200} else set()
+    return found
+
+
+def refusal(response):
+    """What a model reads of a tool's result that is a refusal; None: it is none."""
+    assert response.status == 200
+    result = response.json()["result"]
+    return result["content"][0]["text"] if result.get("isError") else None
+
+
+def test_contract_000_12_mcp_full_includes_all_tools(e, key, backend):
+    serve(backend)
+    assert callable_scopes(e, key("team", scope="mcp:full")) == set(TOOLS)
+    assert callable_scopes(e, key("team")) == set(TOOLS)
+    # What nobody has named is nobody's to call.
+    assert use(e, "delete_workspace", key("team")).status == 403
+
+
+@pytest.mark.parametrize("scope", TOOLS)
+def test_contract_000_13_each_scope_has_its_tools_and_no_others(scope, e, key, backend):
+    serve(backend)
+    headers = key("pro", scope=scope)
+    assert callable_scopes(e, headers) == {scope}
+    lacking = use(e, TOOLS["mcp:autopilot" if scope == "mcp:read" else "mcp:read"][0], headers)
+    assert lacking.json()["error"]["code"] == 403
+    assert 'error="insufficient_scope"' in lacking.header("WWW-Authenticate")
+
+
+@pytest.mark.parametrize("plan, scopes", [("free", None), ("trial", None), ("starter", {"mcp:read", "mcp:analytics"})])
+def test_contract_000_15_a_plans_scopes_are_all_that_its_tools_have(plan, scopes, e, key, backend):
+    serve(backend)
+    headers = key(plan)
+    assert callable_scopes(e, headers) == (scopes or set())
+    assert send(e, "tools/list", headers=headers).status == (200 if scopes else 403)
+
+
+def test_contract_000_19_remaining_and_reset_come_with_every_answer_of_a_tool(e, key, backend):
+    serve(backend)
+    headers = key("starter")
+    # The tightest is told: of the plan's thirty and the ten for one and the same call.
+    for n, (name, left) in enumerate(
+        [("get_insights", 9), ("get_insights", 8), ("generate_video", 10), ("list_plans", 9)]
+    ):
+        response = use(e, name, headers)
+        assert (response.status, int(response.header("X-RateLimit-Remaining"))) == (403 if n == 2 else 200, left)
+        assert time.time() < int(response.header("X-RateLimit-Reset")) <= time.time() + 61
+
+
+def test_contract_000_22_twenty_a_minute_for_each_generation_tool_of_mcp_besides(e, key, backend):
+    serve(backend)
+    headers = key("team")
+    for name in ("generate_video", "generate_image"):
+        texts = [refusal(use(e, name, headers, prompt=f"{n}")) for n in range(25)]
+        assert texts[:20] == [None] * 20
+        assert all("rate limit exceeded" in text and name in text for text in texts[20:])
+    # These forty counted in the plan's 120, too; what was refused didn't.
+    texts = [refusal(use(e, "get_insights", headers, page=n)) for n in range(90)]
+    assert texts[:80] == [None] * 80 and None not in texts[80:]
+
+
+def test_contract_000_25_an_agent_that_runs_away_is_stopped(e, key, backend):
+    """The same call again and again; other calls, and other agents, go on."""
+    serve(backend)
+    headers = key("team")
+    texts = [refusal(use(e, "get_insights", headers, id=n, page=1)) for n in range(12)]
+    assert texts[:10] == [None] * 10
+    assert all("again and again" in text for text in texts[10:])
+    e.wait_log("keyward refused: repeated_request")
+    assert refusal(use(e, "get_insights", headers, page=2)) is None
+    assert refusal(use(e, "get_insights", key("team"), page=1)) is None
+
+
 def test_contract_000_23_only_the_sha256_of_keys_is_stored(e, key, store):
     headers = key("pro")
     text = headers["X-API-Key"].encode()
@@ -271,8 +362,9 @@ def test_contract_000_28_no_telemetry_leaves_the_machine(e, key, backend):
 
 def test_the_list_of_contracts_names_every_test_and_statement():
     page = (PROJECT / "docs/contracts.md").read_text()
-    for document, count in (("000", 28), ("001", 22), ("002", 18)):
-        source = (PROJECT / f"t/e2e/test_contract_{document}.py").read_text()
+    for document, count in (("000", 28), ("001", 22), ("002", 18), ("003", 24)):
+        files = (PROJECT / f"t/e2e/test_contract_{name}.py" for name in (document, "keys"))
+        source = "".join(file.read_text() for file in files)
         tests = set(re.findall(rf"def (test_contract_{document}_\d\d_\w+)\(", source))
         assert tests == set(re.findall(rf"test_contract_{document}_\w+", page))
         section = page.split(f"## {document}:")[1].split("\n## ")[0]

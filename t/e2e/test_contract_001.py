@@ -1,9 +1,10 @@
-"""conf.d/sessions-and-keys.conf against what document 001 states, as far as it needs no keys API (docs/contracts.md lists every statement)."""
+"""conf.d/sessions-and-keys.conf against what document 001 states (its keys API: test_contract_keys.py; docs/contracts.md lists every statement)."""
 
 import re
 import time
 
 import pytest
+from harness.mcp_server import send, serve, use
 from harness.published import published, with_login
 from harness.tokens import Signer, bearer, flipped
 from harness.wait import until
@@ -100,7 +101,7 @@ def test_contract_001_06_keys_come_in_x_api_key(e, key, backend):
 
 
 def test_contract_001_12_a_deleted_key_is_refused_at_once(e, key, kw):
-    # By the command; DELETE over HTTP needs the keys API.
+    # By the command.
     headers = key()
     assert e.get(IDEAS, headers).status == 200
     kw("key", "revoke", key.last["id"])
@@ -161,7 +162,7 @@ def test_contract_001_20_insufficient_permission_is_403(e, key, backend):
 
 
 def test_contract_001_20_plan_limits_exceeded_is_403(e, store, kw, key):
-    # A subject whose plan gives no access; how many keys a plan allows needs the keys API.
+    # A subject whose plan gives no access.
     kw("plan", "set", "expired", "--no-access")
     kw("subject", "set", "acme", "--plan", "expired")
     assert e.get(IDEAS, key(subject="acme")).status == 403
@@ -301,3 +302,44 @@ def test_contract_001_18_the_flow_of_mcp_tokens_is_separate(app, login, backend)
     assert app.get("/api/v1/user/mcp-tokens", login.bearer(type=["mcp", "other"])).status == 401
     assert app.get(IDEAS, login.bearer(type="mcp", lifetime=7 * 86400)).status == 200
     assert app.get(IDEAS, login.bearer(type="session", lifetime=7 * 86400)).status == 401
+
+
+READING = ["search_ideas", "find_duplicates", "get_idea", "list_tags"]
+WRITING = ["create_idea", "update_idea", "delete_idea", "merge_ideas"]
+
+
+def callable_tools(app, headers):
+    """The tools that may be called; each other one is refused for its scope."""
+    answers = {name: use(app, name, headers) for name in READING + WRITING}
+    for response in answers.values():
+        assert response.status == 200 or response.json()["error"]["code"] == 403
+    return [name for name, response in answers.items() if response.status == 200]
+
+
+def test_contract_001_16_mcp_tokens_are_used_by_clients_of_mcp(app, login, backend):
+    serve(backend)
+    headers = login.bearer(type="mcp")
+    assert send(app, "initialize", headers=headers).status == 200
+    assert use(app, "search_ideas", headers).json()["result"] == {"method": "tools/call"}
+    assert backend.last.header("X-Keyward-Issuer") == "mcp"
+    seen = backend.count()
+    # Everything there needs one, the start too, so that clients know at once that they have to log in.
+    for method in ("initialize", "tools/list", "tools/call"):
+        response = send(app, method, {"name": "search_ideas"})
+        assert response.status == 401 and response.json()["error"]["message"] == "Invalid API key"
+    assert backend.count() == seen
+
+
+def test_contract_001_17_mcp_tokens_call_what_keys_call(app, login, key, backend):
+    serve(backend)
+    for headers in (login.bearer(type="mcp"), key()):
+        assert callable_tools(app, headers) == READING + WRITING
+    assert callable_tools(app, key(scope="ideas:read")) == READING
+    assert callable_tools(app, key(scope="ideas:write")) == WRITING
+    assert use(app, "export_everything", login.bearer(type="mcp")).status == 403
+
+
+def test_contract_001_18_sessions_are_no_tokens_of_mcp(app, login, backend):
+    for headers in (session(login), {"Cookie": f"session={login.token(type='session')}"}):
+        assert use(app, "search_ideas", headers).status == 401
+    assert backend.count() == 0

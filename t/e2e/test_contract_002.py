@@ -1,4 +1,4 @@
-"""conf.d/resource-scopes.conf against what document 002 states, as far as it needs no keys API (docs/contracts.md lists every statement)."""
+"""conf.d/resource-scopes.conf against what document 002 states (its keys API: test_contract_keys.py; docs/contracts.md lists every statement)."""
 
 import json
 import time
@@ -205,7 +205,7 @@ def test_contract_002_15_revocation_is_instant_and_permanent(e, key, kw, backend
 
 
 def test_contract_002_16_keys_are_made_listed_and_revoked(e, key, kw):
-    # By the command; over HTTP it needs the keys API.
+    # By the command.
     headers = key(name="ci", scope="posts:read", subject="acme")
     listed = kw("key", "list", "--subject", "acme")
     assert [(one["id"], one["name"]) for one in listed] == [(key.last["id"], "ci")]

@@ -1,4 +1,4 @@
-"""conf.d/keys-and-two-issuers.conf against what document 004 states, as far as it needs no keys API (docs/contracts.md lists every statement)."""
+"""conf.d/keys-and-two-issuers.conf against what document 004 states (its keys API: test_contract_keys.py; docs/contracts.md lists every statement)."""
 
 import re
 import time
@@ -78,7 +78,7 @@ def test_contract_004_it_loads_without_a_warning(config_test, configuration):
 
 def test_contract_004_01_bearer_on_all_of_v1(e, key, user, auth, oauth, backend):
     user()
-    for target in ("/v1/", ACCOUNTS, "/v1/a/b/c", "/v1/keys"):
+    for target in ("/v1/", ACCOUNTS, "/v1/a/b/c", "/v1/key"):
         for method in ("GET", "POST", "DELETE"):
             assert e.request(method, target).status == 401
             for headers in (key(), session(auth), access(oauth)):

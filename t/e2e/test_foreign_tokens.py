@@ -10,7 +10,7 @@ import jwt
 import pytest
 from harness.drive import statuses, volley
 from harness.issuer import Issuer, answer
-from harness.npm import modules
+from harness.npm import modules, node
 from harness.site import Site
 from harness.tokens import ASYMMETRIC, CURVES, SYMMETRIC, Issuers, Signer, bearer, flipped, unb64
 from harness.wait import until
@@ -24,7 +24,8 @@ SERVER = "keyward on; keyward_scope posts:read; add_header X-Reason $keyward_rea
 
 def by_jose(build):
     """{algorithm: {jwk, pem, good, expired}}: a key as the library exports it, and tokens."""
-    command = ["node", DRIVER, modules(build, "jose"), *EVERY]
+    folder = modules(build, "jose")
+    command = [node(folder), DRIVER, folder, *EVERY]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 

@@ -35,10 +35,12 @@ location / {
 }
 location /bare { keyward off; error_page 502 = @fallback; proxy_request_buffering off; proxy_http_version 1.1;
                  proxy_pass http://127.0.0.1:@PORT_GONE@; }
+location /read-before { keyward off; error_page 502 = @fallback; proxy_pass http://127.0.0.1:@PORT_GONE@; }
 location /mirrored { keyward_mcp on; mirror /copy; proxy_pass @BACKEND@; }
 location = /copy { internal; keyward off; proxy_pass @BACKEND@/copy; }
 location @fallback { keyward_mcp on; keyward_tool read scope=tools:read; keyward_tool other refuse;
                      proxy_pass @BACKEND@; }
+location /inner-too { internal; keyward_mcp on; keyward_tool read scope=tools:read; proxy_pass @BACKEND@; }
 location /inner { internal; keyward_mcp on; keyward_tool read scope=tools:more; proxy_pass @BACKEND@; }
 """
 
@@ -48,7 +50,6 @@ def site(build):
     with Site(build) as site:
         site.key = [("X-API-Key", site.store.key(scope=["tools:read"], verifier="sha256")["key"])]
         site.start(server=SERVER, log_level="info")
-        site.backend.on("/moved", headers={"X-Accel-Redirect": "/inner"})
         yield site
 
 
@@ -317,6 +318,20 @@ def test_a_redirect_judges_the_kept_message_again(site):
     assert (response.status, response.header("X-Reason")) == (403, "not_accepted")
 
 
+@pytest.mark.parametrize("chunks", [0, 700])
+@pytest.mark.parametrize("size", [200, 5000, 60_000])
+def test_a_body_that_was_read_before_is_judged_all_the_same(site, size, chunks):
+    """As nginx's client_body_early_read has it, or another location."""
+    text = padded(size)
+    assert post(site, text, "/read-before", chunks=chunks).status == 200
+    assert site.backend.last.body == text.encode()
+    response = post(site, padded(size, "other"), "/read-before", chunks=chunks)
+    assert (response.status, response.header("X-Reason")) == (403, "not_accepted")
+    with site.edge.h2() as connection:
+        assert connection.request("POST", "/read-before", [JSON, *site.key], text).status == 200
+        assert connection.request("POST", "/read-before", [JSON, *site.key], padded(size, "other")).status == 403
+
+
 def test_a_body_that_was_passed_on_before_it_was_whole_can_t_be_judged(site):
     text = padded(50_000)
     for target in ("/bare",):
@@ -331,10 +346,13 @@ def test_a_body_that_was_passed_on_before_it_was_whole_can_t_be_judged(site):
         assert not site.backend.requests
 
 
-def test_an_internal_redirect_to_another_location_has_its_rules(site):
-    # X-Accel-Redirect makes a GET of it, which has no body there.
-    response = post(site, padded(200), "/moved")
-    assert (response.status, response.header("X-Reason")) == (400, "invalid_message")
+def test_x_accel_redirect_is_judged_by_the_rules_of_where_it_leads(site):
+    for inner, expected in [("/inner", (403, "insufficient_scope")), ("/inner-too", (200, None))]:
+        site.backend.on("/moved", headers={"X-Accel-Redirect": inner})
+        for size in (200, 60_000):
+            response = post(site, padded(size), "/moved")
+            assert (response.status, response.header("X-Reason")) == expected
+            assert [request.path for request in site.backend.requests][1:] == ([inner] if expected[0] == 200 else [])
 
 
 def test_a_mirror_gets_the_same_body(site):

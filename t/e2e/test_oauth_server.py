@@ -4,42 +4,22 @@ import json
 import os
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
-from harness.npm import modules
+from harness.npm import Program, modules
+from harness.tokens import bearer
 from harness.wait import until
-
-DRIVER = Path(__file__).parent / "oauth/server.mjs"
-
-
-class OAuthServer:
-    def __init__(self, folder):
-        self.process = subprocess.Popen(
-            ["node", DRIVER, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
-
-    def __call__(self, *words):
-        self.process.stdin.write(" ".join(words) + "\n")
-        line = self.process.stdout.readline()
-        assert line, "the OAuth server is gone"
-        return json.loads(line)
-
-    def bearer(self, kid):
-        return {"Authorization": f"Bearer {self('token', kid)['token']}"}
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
 
 
 @pytest.fixture
 def server(build):
-    server = OAuthServer(modules(build, "oauth2-mock-server"))
+    server = Program("oauth/server", modules(build, "oauth2-mock-server"))
     yield server
     server.close()
+
+
+def token_of(server, kid):
+    return bearer(server("token", kid)["token"])
 
 
 def wait_status(edge, status, headers, timeout=20):
@@ -52,7 +32,7 @@ def test_its_whole_life(edge, server):
     server("generate", "RS256", "one")
     block = f"keyward_issuer oauth {{ jwks_uri http://127.0.0.1:{port}/jwks refresh=2s plain; issuer {issuer}; }}"
     e = edge(http=block, location="keyward on; keyward_accept oauth; keyward_scope posts:read;", workers=2)
-    one = server.bearer("one")
+    one = token_of(server, "one")
     wait_status(e, 200, one)
     answer = json.loads(
         subprocess.run(
@@ -67,7 +47,7 @@ def test_its_whole_life(edge, server):
     # It rotates: the first new key comes by its being asked for, the others when the set is refreshed.
     for algorithm in ("ES256", "PS384", "EdDSA", "ES512"):
         server("generate", algorithm, algorithm)
-        wait_status(e, 200, server.bearer(algorithm))
+        wait_status(e, 200, token_of(server, algorithm))
     assert e.get("/", one).status == 200
 
     # It sends garbage.
@@ -79,9 +59,9 @@ def test_its_whole_life(edge, server):
     e.wait_log("keys can be fetched again", since=since)
 
     # It hangs.
-    fresh = server.bearer("one")
+    fresh = token_of(server, "one")
     server("generate", "RS512", "late")
-    late = server.bearer("late")
+    late = token_of(server, "late")
     os.kill(server.process.pid, signal.SIGSTOP)
     try:
         assert e.get("/", fresh).status == 200
@@ -100,4 +80,4 @@ def test_its_whole_life(edge, server):
     assert e.get("/", late).status == 200
     server("start")
     server("generate", "EdDSA", "last")
-    wait_status(e, 200, server.bearer("last"))
+    wait_status(e, 200, token_of(server, "last"))

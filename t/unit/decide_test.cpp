@@ -107,6 +107,34 @@ TEST_F(DecideTest, AKeysStateAndTimesAreReasons) {
   expect(Reason::expired_key);
 }
 
+TEST_F(DecideTest, APendingKeyIsTakenOnlyWhereItIsActivated) {
+  const std::string key = a_key();
+  KeyRecord record = record_of(key);
+  record.state = KeyState::pending;
+  record.pkce_challenge = std::string(43, 'a');
+  put(record);
+  accepted_.pending = true;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(ask(key), Reason::none);
+    EXPECT_TRUE(outcome_.principal->pending);
+  }
+  // What was admitted there is remembered nowhere.
+  accepted_.pending = false;
+  EXPECT_EQ(ask(key), Reason::pending_key);
+  EXPECT_EQ(outcome_.principal, nullptr);
+  outcome_ = Outcome();
+  accepted_.pending = true;
+  EXPECT_EQ(ask(key), Reason::none);
+  outcome_.decision = Decision::allowed;
+  EXPECT_EQ(judge_subrequest(&outcome_), Reason::not_accepted);
+  // Other states aren't opened by it.
+  for (const KeyState state : {KeyState::suspended, KeyState::revoked}) {
+    record.state = state;
+    put(record);
+    EXPECT_NE(ask(key), Reason::none);
+  }
+}
+
 TEST_F(DecideTest, ABlockedSubjectsKeyIsRefused) {
   const std::string key = a_key();
   KeyRecord record = record_of(key);

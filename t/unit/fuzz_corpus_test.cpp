@@ -67,7 +67,8 @@ TEST(FuzzCorpus, HasKeysOfEveryVerifier) {
                {"record/key_legacy", VerifierKind::legacy_prefix, LocatorKind::sha256},
                {"record/key_hash", VerifierKind::hash, LocatorKind::hmac_sha256},
                {"record/key_sha512", VerifierKind::sha512, LocatorKind::sha512},
-               {"record/key_bound", VerifierKind::sha256, LocatorKind::sha256}};
+               {"record/key_bound", VerifierKind::sha256, LocatorKind::sha256},
+               {"record/key_suspended", VerifierKind::bcrypt, LocatorKind::sha256}};
   for (const auto &one : cases) {
     KeyView view;
     const std::string content = seed(one.name).substr(1);

@@ -128,7 +128,7 @@ TEST(JournalEntry, EachOperationAndFieldHasItsName) {
   }
   EXPECT_EQ("key_created", to_text(Operation::key_created));
   EXPECT_EQ("subject_denied", to_text(Operation::subject_denied));
-  EXPECT_EQ("journal_trimmed", to_text(kLastOperation));
+  EXPECT_EQ("limits_reset", to_text(kLastOperation));
   EXPECT_EQ("state", to_text(Field::state));
   EXPECT_EQ("meta", to_text(kLastField));
   EXPECT_TRUE(to_text(Operation{}).empty());

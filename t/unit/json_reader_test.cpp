@@ -103,11 +103,11 @@ TEST(JsonReader, ReadsWholeNumbers) {
 
 // yajl's own tree takes the first; others take the last: a gate and a backend could see different calls.
 TEST(JsonReader, RefusesDuplicateMembers) {
-  EXPECT_EQ(refusal(R"({"a":1,"a":1})"), "the member \"a\" given twice at byte 9");
+  EXPECT_EQ(refusal(R"({"a":1,"a":1})"), "a member's name given twice at byte 9");
   for (const char *text :
        {R"({"a":1,"\u0061":1})", R"({"a":1,"b":2,"c":3,"b":4})", R"([{"x":{"a":1,"a":2}}])", R"({"":1,"":1})",
         "{\"\xc3\xa9\":1,\"\\u00e9\":2}", R"({"😀":1,"\ud83d\ude00":2})", R"({"a":{"a":1},"a":1})"}) {
-    EXPECT_NE(refusal(text).find("\" given twice"), std::string::npos) << text;
+    EXPECT_EQ(refusal(text).find("a member's name given twice"), 0U) << text;
   }
   parsed(R"({"a":{"a":{"a":1}},"A":1,"a ":1})");
   parsed(R"([{"a":1},{"a":1}])");
@@ -220,7 +220,7 @@ TEST(JsonReader, IsQuickWithManyMembers) {
   }
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_EQ(parsed(text + "\"x\":0}").members.size(), 90001U);
-  EXPECT_NE(refusal(text + "\"44444\":0}").find("\" given twice"), std::string::npos);
+  EXPECT_EQ(refusal(text + "\"44444\":0}").find("a member's name given twice"), 0U);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
 }
 

@@ -348,14 +348,41 @@ TEST_F(KeysBound, ResumingIsForAdministratorsWithinTheirBound) {
   asked.scopes = scopes({"a", "b"});
   const auto id = make(asked);
   KeyRecord record;
-  EXPECT_EQ(Result::done,
-            result([&](WriteTxn &txn) { return keys::suspend(txn, token_caller("alice", ""), id, kNow, &record); }));
+  EXPECT_EQ(Result::done, result([&](WriteTxn &txn) { return keys::suspend(txn, {}, id, kNow, &record); }));
   const auto resume = [&](const Caller &caller) {
     return result([&](WriteTxn &txn) { return keys::resume(txn, caller, id, kNow, &record); });
   };
   EXPECT_EQ(Result::not_permitted, resume(token_caller("alice", "*")));
   EXPECT_EQ(Result::exceeds_caller, resume(token_caller("admin", "a", {}, true)));
   EXPECT_EQ(Result::done, resume(token_caller("admin", "a b", {}, true)));
+}
+
+TEST_F(KeysBound, ASubjectResumesWhatItHasSuspendedWithinItsBound) {
+  auto asked = request("alice");
+  asked.scopes = scopes({"a", "b"});
+  const auto id = make(asked);
+  KeyRecord record;
+  const auto suspend = [&](const Caller &caller) {
+    return result([&](WriteTxn &txn) { return keys::suspend(txn, caller, id, kNow, &record); });
+  };
+  const auto resume = [&](const Caller &caller) {
+    return result([&](WriteTxn &txn) { return keys::resume(txn, caller, id, kNow, &record); });
+  };
+  EXPECT_EQ(Result::done, suspend(token_caller("alice", "")));
+  EXPECT_EQ(Result::unchanged, suspend(token_caller("alice", "")));
+  EXPECT_TRUE(key(id).suspended_by_subject);
+  EXPECT_EQ(Result::exceeds_caller, resume(token_caller("alice", "a")));
+  EXPECT_EQ(Result::done, resume(token_caller("alice", "a b")));
+  EXPECT_FALSE(key(id).suspended_by_subject);
+  // Whoever else suspends it takes it over.
+  for (const Caller &other : {Caller(), token_caller("admin", "*", {}, true)}) {
+    EXPECT_EQ(Result::done, suspend(token_caller("alice", "")));
+    EXPECT_EQ(Result::done, suspend(other));
+    EXPECT_EQ(Result::unchanged, suspend(other));
+    EXPECT_EQ(Result::unchanged, suspend(token_caller("alice", "")));
+    EXPECT_EQ(Result::not_permitted, resume(token_caller("alice", "*")));
+    EXPECT_EQ(Result::done, resume(other));
+  }
 }
 
 TEST_F(KeysBound, NobodyGetsBeyondMaxKeysBySuspending) {

@@ -297,9 +297,13 @@ TEST(KeyState, InEffect) {
   for (const auto &[state, text] :
        {std::pair(KeyState::suspended, "suspended"), {KeyState::pending, "pending"}, {KeyState::revoked, "revoked"}}) {
     key.state = state;
+    key.created_at_s = kNow - keys::kPendingSeconds + 1;
     EXPECT_EQ(text, in_effect());
     EXPECT_FALSE(keys::is_active(key, kNow));
   }
+  key.state = KeyState::pending;
+  key.created_at_s = kNow - keys::kPendingSeconds;
+  EXPECT_EQ("revoked", in_effect());
 }
 
 }  // namespace

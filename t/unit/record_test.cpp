@@ -166,6 +166,28 @@ TEST(KeyRecord, WithAddressesAndMetaIsReadBack) {
   EXPECT_FALSE(decodes(record));
 }
 
+TEST(KeyRecord, WhoSuspendedItIsReadBack) {
+  KeyRecord record = full_key();
+  record.state = KeyState::suspended;
+  const std::string by_others = encode(record);
+  record.suspended_by_subject = true;
+  EXPECT_TRUE(decodes(record));
+  EXPECT_NE(by_others, encode(record));
+  KeyView view;
+  ASSERT_TRUE(decode(encode(record), &view));
+  EXPECT_TRUE(view.suspended_by_subject);
+  ASSERT_TRUE(decode(by_others, &view));
+  EXPECT_FALSE(view.suspended_by_subject);
+  // It means nothing in another state, and isn't written.
+  record.state = KeyState::active;
+  ASSERT_TRUE(decode(encode(record), &view));
+  EXPECT_FALSE(view.suspended_by_subject);
+  std::string active = encode(record);
+  active[0] = 2;
+  active.append(std::string("\6\1\0\1", 4));
+  EXPECT_FALSE(decode(active, &view));
+}
+
 TEST(KeyRecord, WithItsOwnConcurrencyIsReadBack) {
   const auto with = [](std::uint32_t most) {
     KeyRecord record = full_key();

@@ -170,8 +170,11 @@ TEST_F(StoreReader, TellsTheLastCommitWithoutASnapshot) {
   CredentialWriter writer;
   ASSERT_STORE_OK(writer.open(store_));
   ASSERT_STORE_OK(writer.reader().begin());
+  const Generation seen = writer.reader().generation();
   writer.reader().end();
-  EXPECT_EQ(Generation(), writer.reader().last_commit());
+  EXPECT_EQ(seen, writer.reader().last_commit());
+  ASSERT_EQ(0, add_elsewhere(1, 2));
+  EXPECT_NE(seen, writer.reader().last_commit());
 }
 
 TEST_F(StoreReader, ASnapshotStaysWhatItIs) {

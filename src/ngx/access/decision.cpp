@@ -5,11 +5,16 @@
 #include <optional>
 #include <utility>
 
+#include "api/body.hpp"
 #include "api/route.hpp"
+#include "base/networks.hpp"
 #include "decide/decide.hpp"
+#include "ngx/access/access.hpp"
 #include "ngx/access/message_step.hpp"
 #include "ngx/access/place.hpp"
+#include "ngx/configuration/directive.hpp"
 #include "ngx/nginx/header_list.hpp"
+#include "ngx/request/body.hpp"
 #include "ngx/request/cookie.hpp"
 #include "ngx/request/credential.hpp"
 #include "ngx/request/read_variables.hpp"
@@ -170,15 +175,90 @@ bool activates(const ApiRules &api, ngx_http_request_t *r) noexcept {
   return route.operation == api::Operation::activate;
 }
 
-// Of a location that serves the keys API: the one place that takes a pending key.
-Conclusion decide_call(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Place &place) {
+// Its body, before anybody is asked who it is.
+Conclusion read_call(RequestContext *ctx) {
+  BodyReading *body = obtain_body(ctx);
+  if (body == nullptr) {
+    throw std::bad_alloc();
+  }
+  body->most = api::kMaxBody;
+  body->tolerant = false;
+  body->refuse = refuse_while_reading;
+  const ngx_int_t rc = read_body(ctx, body);
+  if (rc != NGX_OK) {
+    if (rc != NGX_DONE) {
+      ngx_http_finalize_request(ctx->r, rc);
+    }
+    return kWaits;
+  }
+  switch (body->state) {
+    case BodyReading::State::whole:
+      return Reason::none;
+    case BodyReading::State::too_large:
+      end_connection_after(ctx->r);
+      return Reason::body_too_large;
+    default:
+      return Reason::invalid_body;
+  }
+}
+
+// Of a location that serves the keys API: the one place that takes a pending key. What is decided stands for what is done
+// then, so a slow body comes first. Where the conclusion has no value, the request may be gone.
+Conclusion decide_call(Worker &worker, RequestContext *ctx, const LocationConfiguration &location) {
   ngx_http_request_t *r = ctx->r;
   Accepted accepted = acceptance_for(location.acceptances, r->method);
   accepted.pending = activates(*location.api, r);
+  const Credential presented = find_presented(worker, ctx, location, accepted);
+  const Conclusion read = presented.fault == Reason::none ? read_call(ctx) : Reason::none;
+  if (read != Reason::none) {
+    if (read) {
+      ctx->outcome.reason = *read;
+      worker.zone.count_decision(static_cast<std::uint8_t>(*read));
+    }
+    return read;
+  }
+  const Question asked{accepted,
+                       presented,
+                       accepted.preflight && ctx->credential.source == nullptr && is_preflight(r),
+                       address_of(r->connection),
+                       ngx_time(),
+                       ngx_current_msec};
+  const Deciding deciding(&ctx->outcome);
+  const DecisionReads reads(r, main_configuration(r).derived_variables);
+  VariablePlace place(r, location);
+  return decide_about(worker, ctx, asked, place);
+}
+
+// What a proxy says of its client. What it doesn't say is no method, and an address that no list has.
+void take_method(ngx_http_request_t *r, ngx_http_complex_value_t *value) noexcept {
+  ngx_str_t name = ngx_null_string;
+  r->method = NGX_HTTP_UNKNOWN;
+  if (value != nullptr && ngx_http_complex_value(r, value, &name) == NGX_OK && name.len != 0) {
+    r->method = method_bit(view(name));
+    r->method_name = name;
+  }
+}
+std::string take_address(ngx_http_request_t *r, ngx_http_complex_value_t *value) {
+  ngx_str_t text = ngx_null_string;
+  std::string address;
+  return ngx_http_complex_value(r, value, &text) == NGX_OK && parse_address(view(text), &address) ? address
+                                                                                                   : std::string();
+}
+
+// What other proxies ask about their requests (keyward_verify).
+Conclusion decide_for_proxy(Worker &worker, RequestContext *ctx, const LocationConfiguration &location, Place &place) {
+  ngx_http_request_t *r = ctx->r;
+  const VerifyRules &verify = *location.verify;
+  if (verify.method != nullptr) {
+    take_method(r, verify.method);
+  }
+  const bool is_anothers = verify.address != nullptr;
+  const std::string told = is_anothers ? take_address(r, verify.address) : std::string();
+  const Acceptance &accepted = acceptance_for(location.acceptances, r->method);
   const Question asked{accepted,
                        find_presented(worker, ctx, location, accepted),
                        accepted.preflight && ctx->credential.source == nullptr && is_preflight(r),
-                       address_of(r->connection),
+                       is_anothers ? std::string_view(told) : address_of(r->connection),
                        ngx_time(),
                        ngx_current_msec};
   return decide_about(worker, ctx, asked, place);
@@ -234,11 +314,15 @@ Conclusion decide_request(Worker &worker, RequestContext *ctx, const LocationCon
   if (location.mcp_terms != nullptr) {
     return decide_message(worker, ctx, location);
   }
+  if (location.api != nullptr) {
+    return decide_call(worker, ctx, location);
+  }
   const Deciding deciding(&ctx->outcome);
   // Of the request's own configuration, after which its array of variables was made.
   const DecisionReads reads(r, main_configuration(r).derived_variables);
   VariablePlace place(r, location);
-  return location.api != nullptr ? decide_call(worker, ctx, location, place) : decide_at(worker, ctx, location, place);
+  return location.verify != nullptr ? decide_for_proxy(worker, ctx, location, place)
+                                    : decide_at(worker, ctx, location, place);
 }
 
 }  // namespace keyward

@@ -5,6 +5,7 @@
 
 #include "mcp/reader.hpp"
 #include "ngx/access/access.hpp"
+#include "ngx/request/body.hpp"
 
 namespace keyward {
 namespace {
@@ -100,7 +101,10 @@ MessageLook judge(RequestContext *ctx, const McpTerms &terms) {
 }
 
 MessageLook look_at_body(RequestContext *ctx, const McpTerms &terms) {
-  BodyReading &body = ctx->message->body;
+  if (obtain_body(ctx) == nullptr) {
+    throw std::bad_alloc();
+  }
+  BodyReading &body = *ctx->body;
   body.most = terms.settings.body;
   body.tolerant = ctx->outcome.in_shadow;
   body.refuse = refuse_while_reading;
@@ -149,10 +153,12 @@ MessageLook look_at_message(RequestContext *ctx, const LocationConfiguration &lo
   if (is_preflight(r, *state)) {
     return look_at_preflight(ctx);
   }
+  // X-Accel-Redirect and error_page make a GET of what was, and still is, a message.
+  const bool is_kept = r->internal && state->parsed;
   const bool has_credential = presented.kind != Kind::anonymous;
   const mcp::HttpVerdict verdict = mcp::judge_http_method(
       {view(r->method_name), has_body(r), has_credential, state->resumes, accepts_anonymous}, state->call.era);
-  if (verdict != mcp::HttpVerdict::read_body) {
+  if (!is_kept && verdict != mcp::HttpVerdict::read_body) {
     return look_at_other(verdict);
   }
   // What can't be a credential costs no more than a look at it.

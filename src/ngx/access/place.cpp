@@ -172,8 +172,8 @@ void MessagePlace::collect_rule_scopes(Demand *demand) noexcept {
 }
 
 bool MessagePlace::is_stream() const noexcept {
-  return request()->method == NGX_HTTP_GET ||
-         (judgement_ != nullptr && state_.message.method() == mcp::Method::subscriptions_listen);
+  return judgement_ != nullptr ? state_.message.method() == mcp::Method::subscriptions_listen
+                               : request()->method == NGX_HTTP_GET;
 }
 
 bool MessagePlace::is_repeatable() const noexcept {

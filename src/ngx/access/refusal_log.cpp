@@ -8,6 +8,7 @@
 #include "base/quote.hpp"
 #include "base/text_rules.hpp"
 #include "jwt/explain.hpp"
+#include "ngx/request/body.hpp"
 #include "ngx/request/message.hpp"
 
 namespace keyward {
@@ -93,7 +94,7 @@ std::string cause_of(const Worker &worker, const RequestContext *ctx) {
     return cause_of_message(*ctx->message);
   }
   if (ctx->message != nullptr && ctx->outcome.reason == Reason::body_too_large) {
-    return "\"body=\" of keyward_mcp is " + std::to_string(ctx->message->body.most);
+    return "\"body=\" of keyward_mcp is " + std::to_string(ctx->body->most);
   }
   if (ctx->outcome.reason == Reason::credential_too_large) {
     return "it has " + std::to_string(ctx->credential.text.size()) + " bytes, and keyward_max_credential is " +

@@ -91,8 +91,21 @@ ngx_int_t refuse(RequestContext *ctx, Reason reason, const ErrorRule &errors, co
   return ctx->refused.refusal.status;
 }
 
+const ErrorRule &errors_of_calls(const LocationConfiguration &location) noexcept {
+  static const ErrorRule kProblem = [] {
+    ErrorRule rule;
+    rule.format = ErrorFormat::problem;
+    return rule;
+  }();
+  return location.errors->written ? *location.errors : kProblem;
+}
+
 ngx_int_t refuse(RequestContext *ctx, Reason reason) noexcept {
-  return refuse(ctx, reason, *ctx->location->errors, {});
+  const LocationConfiguration &location = *ctx->location;
+  if (location.api != nullptr && reason == Reason::body_too_large) {
+    return refuse(ctx, reason, errors_of_calls(location), {"at most 16 KiB", {}});
+  }
+  return refuse(ctx, reason, *location.errors, {});
 }
 
 void pass_otherwise(RequestContext *ctx) noexcept {

@@ -52,7 +52,7 @@ ngx_int_t on_header(ngx_http_request_t *r) noexcept {
   if (!add_answer_fields(ctx)) {
     return NGX_ERROR;
   }
-  if (is_refusal_page(ctx) && !ctx->refused.refusal.content_type.empty()) {
+  if (!ctx->refused.refusal.content_type.empty() && is_refusal_page(ctx)) {
     put_refusal(r, ctx);
   }
   return next_header_filter(r);
@@ -100,8 +100,10 @@ ngx_int_t on_body(ngx_http_request_t *r, ngx_chain_t *in) noexcept {
 }  // namespace
 
 ngx_int_t install_filters(ngx_conf_t *cf) noexcept {
-  if (main_configuration(cf)->has_mcp) {
+  if (main_configuration(cf)->has_mcp || main_configuration(cf)->has_api) {
     install_body_filter();
+  }
+  if (main_configuration(cf)->has_mcp) {
     if (main_configuration(cf)->filters_lists) {
       install_list_filter();
     }

@@ -22,6 +22,10 @@ void take_handler(const LocationConfiguration &parent, LocationConfiguration *ch
     child->api = parent.api;
     core->handler = on_keys_api;
   }
+  if (core->noname && parent.verify && !child->verify && core->handler == nullptr) {
+    child->verify = parent.verify;
+    core->handler = on_verify;
+  }
   if (child->api) {
     core->client_body_buffer_size = std::max(core->client_body_buffer_size, kApiBodyBuffer);
   }

@@ -124,6 +124,12 @@ inline std::string_view path_below(const ApiRules &api, std::string_view uri) no
   return uri.substr(std::min(api.place.size(), uri.size()));
 }
 
+// keyward_verify. Its values are in the cycle's pool; nullptr: the request's own.
+struct VerifyRules {
+  ngx_http_complex_value_t *method = nullptr, *address = nullptr;
+  std::string written_at;
+};
+
 struct LocationConfiguration {
   std::optional<Enforcement> enforcement;
   std::optional<std::vector<Source>> sources;
@@ -146,7 +152,9 @@ struct LocationConfiguration {
   std::optional<std::size_t> max_credential;  // bytes; always there once merged
   std::optional<McpSettings> mcp;
   std::optional<std::vector<RpcRule>> rpc_rules;
-  std::shared_ptr<ApiRules> api;  // of this very location; nullptr: there is none
+  // Of this very location; nullptr: there is none.
+  std::shared_ptr<ApiRules> api;
+  std::shared_ptr<VerifyRules> verify;
 
   // Derived when the locations are merged.
   std::vector<Acceptance> acceptances;  // never empty
@@ -259,8 +267,10 @@ char *merge_location(ngx_conf_t *cf, void *parent, void *child) noexcept;
 // Once all is read: works out what follows, and judges it. false after having logged an error.
 bool finish_configuration(ngx_conf_t *cf, Reading *reading) noexcept;
 
-// Answers a request to the keys API (keys_api/handler.cpp).
+// Answers a request to the keys API (handlers/keys_api.cpp).
 ngx_int_t on_keys_api(ngx_http_request_t *r) noexcept;
+// Answers other proxies (handlers/verify.cpp).
+ngx_int_t on_verify(ngx_http_request_t *r) noexcept;
 ngx_int_t on_identity_keys(ngx_http_request_t *r) noexcept;  // answer/identity_keys.cpp
 
 // All directives (directives.cpp), ended by ngx_null_command.

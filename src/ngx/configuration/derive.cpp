@@ -266,7 +266,8 @@ void derive_location(Reading *reading, MainConfiguration *main, ServerConfigurat
                           names_methods(location->costs) || (location->mcp && location->mcp->on);
   location->reads_variables = has_variables(*location);
   derive_mcp(main, location);
-  location->is_plain = !location->reads_variables && location->mcp_terms == nullptr && location->api == nullptr;
+  location->is_plain = !location->reads_variables && location->mcp_terms == nullptr && location->api == nullptr &&
+                       location->verify == nullptr;
   location->tells_limits = location->limit_headers && location->limit_headers->tells_every_limit();
   server->guarded = server->guarded || is_on || !block.first_place.empty();
   main->any_on = main->any_on || is_on;

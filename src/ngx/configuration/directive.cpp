@@ -27,6 +27,14 @@ constexpr Choice<Methods> kMethods[] = {
 
 }  // namespace
 
+ngx_uint_t method_bit(std::string_view name) noexcept {
+  if (name == "GET") {
+    return NGX_HTTP_GET;  // HEAD is none
+  }
+  const Methods *known = choose(kMethods, name);
+  return known == nullptr ? NGX_HTTP_UNKNOWN : *known;
+}
+
 bool are_methods(std::string_view list) {
   std::vector<std::string_view> names;
   return !split_elements(list, &names) && !names.empty() &&

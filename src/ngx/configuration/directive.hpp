@@ -74,6 +74,8 @@ Wrong check_once(const Words &words, const Names &parameters = {});
 // --- single words ----------------------------------------------------------------------------------------------
 
 Wrong parse_methods(std::string_view list, Methods *methods);
+// nginx's bit of one method; NGX_HTTP_UNKNOWN: it has none.
+ngx_uint_t method_bit(std::string_view name) noexcept;
 Wrong parse_size(std::string_view word, std::size_t *bytes);
 // Whether all of a list with commas are methods that parse_methods() knows.
 bool are_methods(std::string_view list);
@@ -178,6 +180,7 @@ Wrong set_metadata(ngx_conf_t *cf, const Words &words, LocationConfiguration *co
 // Handlers (handler_directives.cpp).
 Wrong set_identity_keys(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 Wrong set_api(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
+Wrong set_verify(ngx_conf_t *cf, const Words &words, LocationConfiguration *conf);
 
 // Of http and server (http_directives.cpp).
 Wrong set_identity(ngx_conf_t *cf, const Words &words, ServerConfiguration *conf);

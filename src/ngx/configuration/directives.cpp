@@ -85,6 +85,8 @@ ngx_command_t directives[] = {
     KEYWARD_LOCATION("keyward_forward_credential", NGX_CONF_TAKE1, set_forward_credential),
     {ngx_string("keyward_api"), NGX_HTTP_LOC_CONF | NGX_CONF_1MORE, directive<LocationConfiguration, set_api>,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("keyward_verify"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE12,
+     directive<LocationConfiguration, set_verify>, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("keyward_identity"), NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_CONF_TAKE12,
      directive<ServerConfiguration, set_identity>, NGX_HTTP_SRV_CONF_OFFSET, 0, nullptr},
     {ngx_string("keyward_identity_keys"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,

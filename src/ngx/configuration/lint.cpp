@@ -174,6 +174,41 @@ void check_api(ngx_conf_t *cf, const MainConfiguration &main, const MergedLocati
   }
 }
 
+// A proxy asks by GET, whatever its client's method is.
+void check_verify(ngx_conf_t *cf, const MergedLocation &merged, Reading *reading) {
+  const LocationConfiguration &location = *merged.location;
+  const auto *core = static_cast<ngx_http_core_loc_conf_t *>(merged.loc_conf[ngx_http_core_module.ctx_index]);
+  if (!location.verify || core->noname) {
+    return;
+  }
+  const VerifyRules &verify = *location.verify;
+  const auto problem = [&](const std::string &text) {
+    reading->problems.push_back("keyward_verify " + verify.written_at + ' ' + text);
+  };
+  const char *const which = "; write keyward_verify method=$http_x_forwarded_method, or what else tells the method";
+  if (core->handler != on_verify) {
+    problem("answers nothing: another directive (proxy_pass and its like) does; give each a location of its own");
+  }
+  if (core->limit_except != 0) {
+    problem(
+        "stands beside limit_except, which looks at the method of the proxy's own request; write methods= of "
+        "keyward_accept and keyward_scope instead");
+  } else if (location.has_methods && verify.method == nullptr) {
+    problem(std::string("has rules by method, and a proxy asks by GET") + which);
+  }
+  if (location.cookie != nullptr && verify.method == nullptr) {
+    problem(std::string("takes a credential from a cookie, which is looked at by method, and a proxy asks by GET") +
+            which);
+  }
+  if (location.enforcement->mode != Mode::on) {
+    ngx_log_error(
+        NGX_LOG_WARN, cf->log, 0,
+        "keyward_verify %s refuses every request: only who was admitted there is answered, and keyward is %s; "
+        "write \"keyward on;\"",
+        verify.written_at.c_str(), location.enforcement->mode == Mode::shadow ? "in shadow" : "off");
+  }
+}
+
 void check_plans(const MainConfiguration &main, Reading *reading) {
   for (const auto &[plan, place] : reading->plans) {
     const auto known = main.policy.plans.find(plan);
@@ -245,6 +280,7 @@ bool lint(ngx_conf_t *cf, const MainConfiguration &main, Reading *reading) {
   for (const MergedLocation &merged : reading->merged) {
     warn_of_what_is_dropped(cf, merged, reading->block(merged.location));
     check_api(cf, main, merged, reading);
+    check_verify(cf, merged, reading);
     if (merged.location->enforcement->mode != Mode::off) {
       check_location(main, merged, reading);
       warn_of_small_buffers(cf, merged, *reading, &told);

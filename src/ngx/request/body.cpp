@@ -2,7 +2,6 @@
 // the body has come with the header, as nearly always.
 #include "ngx/request/body.hpp"
 
-#include "ngx/request/message.hpp"
 #include "ngx/request/request.hpp"
 
 namespace keyward {
@@ -25,7 +24,7 @@ std::size_t size_of(const ngx_chain_t *link) noexcept {
 // Sees each byte of a body once, before nginx keeps it.
 ngx_int_t on_request_body(ngx_http_request_t *r, ngx_chain_t *in) noexcept {
   RequestContext *ctx = r == r->main ? current_context(r) : nullptr;
-  BodyReading *reading = ctx != nullptr && ctx->message != nullptr ? &ctx->message->body : nullptr;
+  BodyReading *reading = ctx != nullptr ? ctx->body : nullptr;
   if (reading != nullptr && reading->state == State::reading) {
     reading->size += size_of(in);
     if (reading->size > reading->most && !reading->tolerant) {
@@ -51,7 +50,7 @@ State judge_kept(ngx_http_request_t *r, BodyReading *reading) noexcept {
 
 void on_body_read(ngx_http_request_t *r) noexcept {
   RequestContext *ctx = current_context(r);
-  BodyReading &reading = ctx->message->body;
+  BodyReading &reading = *ctx->body;
   reading.state = judge_kept(r, &reading);
   r->write_event_handler = ngx_http_core_run_phases;
   if (reading.asynchronous) {
@@ -82,6 +81,13 @@ ngx_int_t begin(RequestContext *ctx, BodyReading *reading) noexcept {
 
 bool has_body(const ngx_http_request_t *r) noexcept {
   return r->headers_in.content_length_n > 0 || r->headers_in.chunked;
+}
+
+BodyReading *obtain_body(RequestContext *ctx) noexcept {
+  if (ctx->body == nullptr) {
+    ctx->body = pool_new<BodyReading>(ctx->r->pool);
+  }
+  return ctx->body;
 }
 
 ngx_int_t read_body(RequestContext *ctx, BodyReading *reading) noexcept {

@@ -31,6 +31,9 @@ struct BodyReading {
   ngx_int_t (*refuse)(RequestContext *ctx) = nullptr;
 };
 
+// That of the request; made at the first call. nullptr: memory was refused.
+BodyReading *obtain_body(RequestContext *ctx) noexcept;
+
 // Reads the body, of at most `most` bytes; the context has to be the current one. NGX_OK: reading->state says what came
 // of it, and one with a larger Content-Length was left unread. NGX_DONE: the request waits for it, and its phases go on
 // by themselves when it is there. Else the status that nginx ends the request with (reading->state is `failed`). May be

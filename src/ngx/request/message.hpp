@@ -7,7 +7,6 @@
 #include "mcp/call.hpp"
 #include "mcp/fields.hpp"
 #include "mcp/message.hpp"
-#include "ngx/request/body.hpp"
 #include "ngx/request/request.hpp"
 
 namespace keyward {
@@ -22,7 +21,6 @@ struct MessageState {
   bool resumes = false;                                 // Last-Event-ID or Mcp-Session-Id is there
 
   // Of its body, read once.
-  BodyReading body;
   bool parsed = false;
   Reason body_fault = Reason::none;  // it could not be read: internal_error
   mcp::Message message;

@@ -17,6 +17,7 @@
 
 namespace keyward {
 
+struct BodyReading;
 struct MessageState;
 struct WaitList;
 
@@ -100,6 +101,7 @@ struct RequestContext {
   const TakenCredential *taken = nullptr;
   InlineList<TakenCredential, 1> first_taken;  // nearly every request has one, and no more
   MessageState *message = nullptr;             // of a request that came to an MCP location
+  BodyReading *body = nullptr;                 // of one whose body is read before it is decided
   bool identity_set = false;                   // the identity fields are there
   bool destination_is_within = false;          // a location that admitted the request has its Destination, too
 

@@ -31,7 +31,7 @@ class WaitedRuns {
   }
   // The same of a new one, which post() gives to a thread. false: it couldn't.
   template <typename Post>
-  bool start(const Name &name, const About &about, RequestContext *ctx, Post &&post) {
+  bool start(const Name &name, const About &about, RequestContext *ctx, Post &&post, ngx_msec_t most = kMaxRunWaitMs) {
     const auto entry = runs_.emplace(name, std::make_unique<Run>()).first;
     entry->second->about = about;
     bool posted = false;
@@ -45,7 +45,7 @@ class WaitedRuns {
       runs_.erase(entry);
       return false;
     }
-    start_waiting(&entry->second->waiters, ctx, kMaxRunWaitMs);
+    start_waiting(&entry->second->waiters, ctx, most);
     return true;
   }
 

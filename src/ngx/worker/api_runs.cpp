@@ -30,7 +30,9 @@ class ApiRuns::RunJob final : public Job {
       reply_.reason = Reason::internal_error;
     }
   }
-  void finish() noexcept override { runs_.finish(number_, std::move(reply_), done_); }
+  void finish() noexcept override {
+    runs_.runs_.finish(number_, [this](RequestContext *ctx) { done_(ctx, std::move(reply_)); });
+  }
 
  private:
   ApiRuns &runs_;
@@ -49,34 +51,13 @@ bool ApiRuns::start(RequestContext *ctx, Work work, Done done) {
   }
   const std::uint64_t number = ++last_;
   std::unique_ptr<Job> job = std::make_unique<RunJob>(*this, number, std::move(work), done);
-  const auto waiting = runs_.emplace(number, std::make_unique<WaitList>()).first;
-  if (!pool_->post(job)) {
-    runs_.erase(waiting);
-    return false;
-  }
-  start_waiting(waiting->second.get(), ctx, kMaxWaitMs);
-  return true;
-}
-
-void ApiRuns::finish(std::uint64_t number, api::Reply &&reply, Done done) noexcept {
-  const auto found = runs_.find(number);
-  if (found == runs_.end()) {
-    return;
-  }
-  const std::unique_ptr<WaitList> waiting = std::move(found->second);
-  runs_.erase(found);
-  if (RequestContext *ctx = take_waiting(waiting.get())) {
-    done(ctx, std::move(reply));
-    resume(ctx);
-  }
+  return runs_.start(
+      number, {}, ctx, [&] { return pool_->post(job); }, kMaxWaitMs);
 }
 
 void ApiRuns::stop() noexcept {
   pool_.stop();
-  for (const auto &[number, waiting] : runs_) {
-    release_all(waiting.get());
-  }
-  runs_.clear();
+  runs_.abandon();
 }
 
 }  // namespace keyward

@@ -4,13 +4,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <memory>
 
 #include "api/api.hpp"
 #include "ngx/nginx/watched_pool.hpp"
 #include "ngx/request/request.hpp"
-#include "ngx/request/waiting.hpp"
+#include "ngx/request/waited_runs.hpp"
 
 namespace keyward {
 
@@ -33,12 +31,11 @@ class ApiRuns {
 
  private:
   class RunJob;
-  void finish(std::uint64_t number, api::Reply &&reply, Done done) noexcept;
-
   ngx_log_t *log_;
   bool refused_ = false;  // the log was told that there are no threads
   WatchedPool pool_;
-  std::map<std::uint64_t, std::unique_ptr<WaitList>> runs_;
+  struct Nothing {};
+  WaitedRuns<std::uint64_t, Nothing> runs_;  // by number
   std::uint64_t last_ = 0;
 };
 

@@ -21,6 +21,11 @@ CredentialWriter::~CredentialWriter() = default;
 
 CredentialReader &CredentialWriter::reader() noexcept { return state_->reader; }
 
+Seal CredentialWriter::seal() {
+  const std::lock_guard<std::timed_mutex> no_writing(state_->reader.state_->writing);
+  return state_->reader.state_->environment.seal();
+}
+
 StoreStatus CredentialWriter::open(const std::string &folder) {
   CredentialReader::State &shared = *state_->reader.state_;
   shared.folder = folder;

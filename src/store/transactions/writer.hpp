@@ -117,6 +117,9 @@ class CredentialWriter {
   // Reading with the same environment (LMDB must not be opened twice in one process).
   CredentialReader &reader() noexcept;
 
+  // The store's, for threads; not inside of run() or read(), where reader()'s is as good.
+  Seal seal();
+
   // Reads one snapshot in a thread, while the one that has reader() goes on with it. Writers of this process wait, and
   // so does whoever has to open the files anew: body is a matter of some milliseconds, and doesn't keep what it is given.
   StoreStatus read(const std::function<StoreStatus(CredentialReader &)> &body);

@@ -1,8 +1,7 @@
 // For each algorithm named a key made by jose, exported by it as JWK and PEM, and tokens that it signed: one object of JSON.
-import { createRequire } from 'node:module';
+import { load } from './commands.mjs';
 
-// From where `make oauth-server` has put it.
-const jose = createRequire(`${process.argv[2]}/`)('jose');
+const jose = load('jose');
 
 async function mint(alg) {
   const key = alg.startsWith('HS') ? await jose.generateSecret(alg, { extractable: true }) : await jose.generateKeyPair(alg, { extractable: true });

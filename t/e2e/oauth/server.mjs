@@ -1,13 +1,11 @@
-// An OAuth server, driven by lines on its standard input; it answers each with a line of JSON.
-import { createRequire } from 'node:module';
-import readline from 'node:readline';
+// An OAuth server: oauth2-mock-server.
+import { load, serve } from './commands.mjs';
 
-// From where `make oauth-server` has put it.
-const { OAuth2Server } = createRequire(`${process.argv[2]}/`)('oauth2-mock-server');
+const { OAuth2Server } = load('oauth2-mock-server');
 const server = new OAuth2Server();
 let port = 0;
 
-const commands = {
+await serve({
   async start() {
     await server.start(port, '127.0.0.1');
     port = server.address().port;
@@ -28,10 +26,4 @@ const commands = {
   async publish(...words) {
     server.issuer.keys.toJSON = words.length ? () => words : Object.getPrototypeOf(server.issuer.keys).toJSON;
   },
-};
-
-for await (const line of readline.createInterface({ input: process.stdin })) {
-  const [name, ...words] = line.split(' ');
-  console.log(JSON.stringify((await commands[name](...words)) ?? {}));
-}
-process.exit(0);
+});

@@ -4,10 +4,9 @@
 #include "api/api.hpp"
 #include "api/body.hpp"
 #include "base/networks.hpp"
-#include "ngx/access/refusal_log.hpp"
 #include "ngx/access/refuse.hpp"
 #include "ngx/configuration/configuration.hpp"
-#include "ngx/nginx/compat.hpp"
+#include "ngx/handlers/admitted.hpp"
 #include "ngx/nginx/header_list.hpp"
 #include "ngx/request/request.hpp"
 #include "ngx/worker/worker.hpp"
@@ -28,48 +27,8 @@ ApiRequest *api_request(ngx_http_request_t *r) noexcept {
   return static_cast<ApiRequest *>(ngx_http_get_module_ctx(r, ngx_http_keyward_filter_module));
 }
 
-// Problem details, unless keyward_errors says otherwise.
 ngx_int_t refuse_call(RequestContext *ctx, Reason reason, const RefusalDetail &detail) noexcept {
-  static const ErrorRule kProblem = [] {
-    ErrorRule rule;
-    rule.format = ErrorFormat::problem;
-    return rule;
-  }();
-  const ErrorRule &errors = ctx->location->errors->written ? *ctx->location->errors : kProblem;
-  ctx->outcome.decision = Decision::refused;
-  ctx->outcome.reason = reason;
-  if (Worker *own = worker()) {
-    log_refusal(*own, ctx, "refused");
-  }
-  return refuse(ctx, reason, errors, detail);
-}
-
-// nullptr, with the status to answer: the request was admitted by nobody, or by another module only (`satisfy any`), or
-// keyward only tries here (shadow). None of these opens the API.
-RequestContext *find_admitted(ngx_http_request_t *r, ngx_int_t *status) noexcept {
-  RequestContext *ctx = current_context(r);
-  const LocationConfiguration &location = location_configuration(r);
-  if (ctx == nullptr) {
-    ctx = r == r->main ? obtain_context(r) : nullptr;
-    if (ctx == nullptr) {
-      *status = r == r->main ? internal_error(r, kNoMemory) : NGX_HTTP_FORBIDDEN;
-      return nullptr;
-    }
-    set_current_context(r, ctx);
-    ctx->begin_decision(location, false);
-  }
-  const Outcome &outcome = ctx->outcome;
-  const bool admitted = r == r->main && outcome.decision == Decision::allowed && outcome.principal != nullptr &&
-                        (outcome.kind == Kind::key || outcome.kind == Kind::token);
-  if (admitted && ctx->location == &location) {
-    return ctx;
-  }
-  const Reason reason = outcome.reason != Reason::none ? outcome.reason
-                        : outcome.principal != nullptr ? Reason::not_accepted
-                                                       : Reason::missing_credential;
-  ctx->location = &location;
-  *status = refuse_call(ctx, reason, {});
-  return nullptr;
+  return refuse_there(ctx, reason, errors_of_calls(*ctx->location), detail);
 }
 
 bool add_field(ngx_http_request_t *r, std::string_view name, std::string_view value) noexcept {
@@ -78,10 +37,7 @@ bool add_field(ngx_http_request_t *r, std::string_view name, std::string_view va
 }
 
 bool add_fields(ngx_http_request_t *r, const api::Reply &reply) noexcept {
-  clear_cache_control(r);
-  const ngx_str_t no_store = borrow("no-store");
-  ngx_table_elt_t *field = add_answer_header(r, "Cache-Control", no_store);
-  bool added = field != nullptr && register_cache_control(r, field);
+  bool added = forbid_storing(r);
   for (const auto &[name, value] : reply.fields) {
     added = added && add_field(r, name, value);
   }
@@ -262,7 +218,7 @@ void on_body(ngx_http_request_t *r) noexcept {
 
 ngx_int_t on_keys_api(ngx_http_request_t *r) noexcept {
   ngx_int_t status = NGX_HTTP_INTERNAL_SERVER_ERROR;
-  RequestContext *ctx = find_admitted(r, &status);
+  RequestContext *ctx = find_admitted(r, Admitted::known, &status);
   if (ctx == nullptr) {
     return status;
   }
