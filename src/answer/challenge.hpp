@@ -11,8 +11,8 @@ namespace keyward {
 inline constexpr std::size_t kMaxChallengeFieldBytes = 1024;
 // Of what was granted, together with what is needed.
 inline constexpr std::size_t kMaxGrantedScopeBytes = 512;
-// A refresh token (OpenID Connect Core, section 11): between a client and its authorization server, and so no scope of a
-// resource.
+// A refresh token (OpenID Connect Core, section 11): between a client and its authorization server, and so no scope of
+// a resource.
 inline constexpr std::string_view kOfflineAccess = "offline_access";
 
 struct Challenge {

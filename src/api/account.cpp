@@ -231,8 +231,11 @@ Reply reset_limits(const Work &work) {
     return reply;
   }
   const std::string name(work.route.id);
-  const keys::Answer answer = change_store(
-      work, kWaitMs, [&](WriteTxn &txn) { return keys::Answer(txn.note_limits_reset(name, who.subject)); });
+  const keys::Answer answer = change_store(work, kWaitMs, [&](WriteTxn &txn) {
+    keys::Bound bound;
+    keys::Answer done = bound.find(txn, work.caller(), work.call.now_s);
+    return done.ok() ? keys::Answer(txn.note_limits_reset(name, who.subject)) : done;
+  });
   if (!answer.ok()) {
     return refusal_of(work, answer);
   }

@@ -15,7 +15,7 @@ constexpr std::uint64_t kWritesIdentity = 0x6b65'7973'2d61'7069;  // of its wind
 
 // Where no keyward_limit says otherwise.
 bool may_write(const Work &work, Reply *refused) {
-  if (!work.shape.limits_writes || !is_write(work.route.operation)) {
+  if (!work.shape.limits_writes || !is_write(work.route.operation) || is_ending(work.route.operation)) {
     return true;
   }
   Charge charge;
@@ -77,6 +77,18 @@ Reply run(const Work &work) {
   }
 }
 
+// What many clients send where there is nothing to say.
+bool is_empty_object(std::string_view body) noexcept {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  std::size_t next = body.find_first_not_of(kBlanks);
+  if (next == std::string_view::npos || body[next] != '{') {
+    return false;
+  }
+  next = body.find_first_not_of(kBlanks, next + 1);
+  return next != std::string_view::npos && body[next] == '}' &&
+         body.find_first_not_of(kBlanks, next + 1) == std::string_view::npos;
+}
+
 // A token of a subject that is its issuer's own has nothing in common with keys of that name.
 bool has_keys(const Work &work) noexcept {
   return work.shape.is_admin || (!work.call.who->subject.empty() && !work.call.who->own_subject);
@@ -100,7 +112,7 @@ Reply serve(const Service &service, const Shape &shape, const KeyFormat &format,
     return refusal(Reason::not_accepted, "the caller has no subject, and keys here belong to one");
   }
   if (!call.body.empty()) {
-    if (!takes_body(work.route.operation)) {
+    if (!takes_body(work.route.operation) && !is_empty_object(call.body)) {
       return refusal(Reason::invalid_body, "there is nothing to say here");
     }
     if (call.body.size() > kMaxBody) {

@@ -15,6 +15,7 @@
 #include "auth/principal.hpp"
 #include "auth/reason.hpp"
 #include "decide/demand.hpp"
+#include "keys/caller.hpp"
 #include "limit/zone.hpp"
 #include "store/transactions/writer.hpp"
 
@@ -29,6 +30,7 @@ struct Call {
   std::string content_type, if_match, idempotency_key;
   std::string body;
   std::shared_ptr<const Principal> who;  // a key or a token
+  keys::CallersToken token;              // of a token
   std::string address;                   // the client's, for the journal; empty: a local socket's
   std::int64_t now_s = 0;
   std::uint64_t now_ms = 0;  // the clock of the windows

@@ -156,12 +156,31 @@ bool read_member(Member member, const json::Value &value, std::int64_t now_s, As
 
 }  // namespace
 
+namespace {
+
+// JSON is UTF-8 (RFC 8259, section 8.1).
+bool names_no_other_charset(std::string_view content_type) noexcept {
+  constexpr std::string_view kName = "charset=", kUtf8 = "utf-8";
+  const auto found = std::search(content_type.begin(), content_type.end(), kName.begin(), kName.end(),
+                                 [](char a, char b) { return to_lower(a) == b; });
+  if (found == content_type.end()) {
+    return true;
+  }
+  std::string_view named = content_type.substr(static_cast<std::size_t>(found - content_type.begin()) + kName.size());
+  named.remove_prefix(named.substr(0, 1) == "\"" ? 1 : 0);
+  const std::string_view rest = named.substr(std::min(named.size(), kUtf8.size()));
+  return equal_caseless(named.substr(0, kUtf8.size()), kUtf8) &&
+         (rest.empty() || std::string_view("\"; \t").find(rest.front()) != std::string_view::npos);
+}
+
+}  // namespace
+
 bool is_json_type(std::string_view content_type) noexcept {
   std::string_view type = content_type.substr(0, content_type.find(';'));
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) {
     type.remove_suffix(1);
   }
-  return equal_caseless(type, "application/json");
+  return equal_caseless(type, "application/json") && names_no_other_charset(content_type);
 }
 
 bool read_object(std::string_view body, json::Value *object, std::string *error) {

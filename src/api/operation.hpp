@@ -22,7 +22,9 @@ struct Work {
   Route route;
   Seal seal;  // of the store as it was when the work began
 
-  keys::Caller caller() const noexcept { return {call.who.get(), shape.is_admin, &service.policy}; }
+  keys::Caller caller() const noexcept {
+    return {call.who.get(), shape.is_admin, &service.policy, call.who->kind == Kind::token ? &call.token : nullptr};
+  }
   Author author() const;
 };
 

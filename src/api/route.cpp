@@ -94,6 +94,21 @@ bool is_write(Operation operation) noexcept {
   }
 }
 
+bool is_ending(Operation operation) noexcept {
+  return operation == Operation::remove || operation == Operation::suspend;
+}
+
+Lane lane_of(Operation operation) noexcept {
+  switch (operation) {
+    case Operation::create:
+    case Operation::rotate:
+    case Operation::verify:
+      return Lane::hashing;
+    default:
+      return is_write(operation) ? Lane::changing : Lane::reading;
+  }
+}
+
 bool takes_body(Operation operation) noexcept {
   switch (operation) {
     case Operation::create:

@@ -40,8 +40,19 @@ struct Route {
 // path: what stands behind the location's own name, decoded: "", "/", "/ID", "/ID/rotate". HEAD is GET.
 Route find_route(std::string_view method, std::string_view path, bool is_admin) noexcept;
 
-// Whether it changes the store: what the default limit of writes counts.
+// Whether it changes the store.
 bool is_write(Operation operation) noexcept;
+// Whether it ends or pauses a key. The default limit of writes doesn't count these, or whoever has stolen one key could
+// keep its owner from ending it.
+bool is_ending(Operation operation) noexcept;
+
+// What it waits for, and behind what: each has threads of its own.
+enum class Lane : std::uint8_t {
+  changing,  // the store's lock
+  reading,   // many records
+  hashing,   // a run of bcrypt, for a key that is made or looked at
+};
+Lane lane_of(Operation operation) noexcept;
 // Whether it may have a body.
 bool takes_body(Operation operation) noexcept;
 

@@ -63,7 +63,15 @@ Answer Bound::find(WriteTxn &txn, const Caller &caller, std::int64_t now_s) {
     has_own_limits_ = key.limits.present;
     own_concurrency_ = key.concurrency;
     principal_ = std::move(terms.principal);
-  } else if (!principal_.subject.empty()) {
+  } else if (caller.token != nullptr) {
+    TokenDenial denial;
+    const CallersToken &token = *caller.token;
+    StoreStatus status = txn.find_token_denial(token.issuer, token.subject, token.jti, now_s, &denial);
+    if (!status.ok() || denial.refuses(token.has_issued_at, token.issued_at_s, token.leeway_s)) {
+      return status.ok() ? Answer(Result::caller_ended) : Answer(std::move(status));
+    }
+  }
+  if (principal_.kind == Kind::token && !principal_.subject.empty()) {
     StoreStatus status = txn.get_subject(principal_.subject, &terms.subject);
     if (!status.ok() && status.code != StoreCode::not_found) {
       return status;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "auth/principal.hpp"
 #include "keys/answer.hpp"
@@ -9,11 +10,20 @@
 
 namespace keyward::keys {
 
+// Of a caller that is a token: what the denylist is asked by.
+struct CallersToken {
+  std::string issuer, subject, jti;
+  bool has_issued_at = false;
+  std::int64_t issued_at_s = 0;
+  std::int64_t leeway_s = 0;  // of its issuer
+};
+
 // Plain input: what it says is looked at again inside the transaction (see Bound).
 struct Caller {
   const Principal *principal = nullptr;  // nullptr: the operator, whom nothing bounds
   bool all_subjects = true;              // an administrator; else only the keys of its own subject
   const Policy *policy = nullptr;        // the configuration's plans and implied scopes; nullptr: it has none
+  const CallersToken *token = nullptr;   // of a token; nullptr: it is none
 
   bool is_operator() const noexcept { return principal == nullptr; }
   const Policy &rules() const noexcept;
@@ -27,8 +37,8 @@ bool reaches(const Caller &caller, std::string_view subject) noexcept;
 // expiry: the end of a session isn't that of its keys.
 Excess excess_of(const Principal &result, const Principal &caller);
 
-// What the caller may do and hand on, as the transaction finds it. A key's own record is read again: one that was
-// revoked or replaced meanwhile changes nothing any more.
+// What the caller may do and hand on, as the transaction finds it. A key's own record and the denylist of tokens
+// are read again: who was revoked or replaced meanwhile changes nothing any more.
 class Bound {
  public:
   Answer find(WriteTxn &txn, const Caller &caller, std::int64_t now_s);

@@ -27,6 +27,13 @@ Answer check_bound(WriteTxn &txn, const Bound &bound, const SubjectRecord &subje
   return answer.ok() ? bound.check(txn, key) : answer;
 }
 
+// Of a subject that was blocked: its keys are good again, as if they had been made.
+Answer check_keys(WriteTxn &txn, const Bound &bound, const std::string &subject) {
+  return for_each_key_of(txn, subject, [&](const KeyRecord &key) {
+    return key.state == KeyState::revoked ? Answer() : bound.check(txn, key);
+  });
+}
+
 }  // namespace
 
 bool change_credits(const CreditChange &change, std::int64_t now_s, CreditGrant *grant) noexcept {
@@ -96,6 +103,7 @@ Answer set_subject(WriteTxn &txn, const Caller &caller, const SubjectRequest &re
     record.subject = request.subject;
     record.created_at_s = request.now_s;
   }
+  const bool unblocks = record.state == SubjectState::blocked && request.state == SubjectState::active;
   record.plan = request.plan.value_or(record.plan);
   record.scopes = request.scopes.value_or(record.scopes);
   record.state = request.state.value_or(record.state);
@@ -109,7 +117,8 @@ Answer set_subject(WriteTxn &txn, const Caller &caller, const SubjectRequest &re
     return Result::invalid;
   }
   answer = request.plan || request.scopes ? check_bound(txn, bound, record) : answer;
-  return answer.ok() ? Answer(txn.put_subject(record)) : answer;
+  answer = answer.ok() ? Answer(txn.put_subject(record)) : answer;
+  return answer.ok() && unblocks ? check_keys(txn, bound, record.subject) : answer;
 }
 
 Answer set_subject_state(WriteTxn &txn, const Caller &caller, const StateRequest &request, StateSet *set) {

@@ -1,7 +1,10 @@
 """keyward_api in nginx.conf: what nginx -t says of it, and what it is without being told."""
 
+import contextlib
+
 import pytest
 from harness.api import Api, as_key, problem
+from harness.client import Connection, encode_request
 
 API = "keyward on; keyward_api self;"
 
@@ -27,6 +30,7 @@ WRONG = {
     "location @k { keyward on; keyward_api self; }": ["plain name"],
     "location /k { keyward on; proxy_pass @BACKEND@; keyward_api self; }": ["proxy_pass"],
     "location /k { keyward on; keyward_api self; proxy_pass @BACKEND@; }": ["keyward_api", "proxy_pass"],
+    "location /k { keyward on; keyward_mcp on; keyward_api self; }": ["keyward_mcp off"],
     "keyward on; keyward_api self;": ["keyward_api"],
     "location /k { if ($arg_a) { keyward_api self; } }": ["keyward_api"],
 }
@@ -97,8 +101,11 @@ def test_thirty_writes_an_hour_unless_the_location_says_otherwise(edge, store):
     assert int(refused.header("Retry-After")) > 3000
     # Of the subject, not of the key; reading is free; another subject has its own.
     sibling = as_key(store.key(subject="a", scope=["*"], verifier="bcrypt:4"))
-    assert Api(e, sibling, "/k")("DELETE", f"/{made['id']}").status == 429
+    assert Api(e, sibling, "/k")("PATCH", f"/{made['id']}", {"name": "x"}).status == 429
     assert api("GET").status == 200
+    # Ending a key is never counted: whoever has stolen one can't keep its owner from it.
+    assert Api(e, sibling, "/k")("POST", f"/{made['id']}/suspend").status == 200
+    assert Api(e, sibling, "/k")("DELETE", f"/{made['id']}").status == 204
     assert (
         Api(e, as_key(store.key(subject="b", scope=["*"], verifier="bcrypt:4")), "/k")(
             "POST", "/", {"name": "x"}
@@ -139,3 +146,46 @@ def test_formats_ids_and_other_servers(edge, store):
     assert key["verifier"] == "sha256" and e.get("/", as_key(key)).status == 200
     successor = api("POST", f"/{key['id']}/rotate", {}, ok=201).json()
     assert successor["id"].startswith("ak_") and successor["key"].startswith("live_")
+
+
+def test_a_method_that_is_not_there_is_named(edge, store):
+    e = edge(server="keyward on; location /k { keyward_api self; }")
+    api = Api(e, as_key(store.key(subject="a", scope=["*"], verifier="bcrypt:4")), "/k")
+    for method, path in (("PUT", "/"), ("DELETE", "/"), ("GET", "/activate"), ("POST", "/key_x")):
+        answer = api(method, path)
+        assert (answer.status, answer.json()["code"]) == (405, "method_not_allowed")
+        assert answer.header("Content-Type") == "application/problem+json" and method not in answer.header("Allow")
+
+
+def test_what_clients_send_where_there_is_nothing_to_say(edge, store):
+    e = edge(server="keyward on; location /k { keyward_api self; }")
+    api = Api(e, as_key(store.key(subject="a", scope=["*"], verifier="bcrypt:4")), "/k")
+    made = api.make()
+    assert api("POST", f"/{made['id']}/suspend", b" {}\n").status == 200
+    assert api("POST", f"/{made['id']}/resume", b'{"x":1}').status == 400
+    assert api("POST", f"/{made['id']}/resume", b"{}").status == 200
+    for charset, status in (("UTF-8", 200), ('"utf-8"', 200), ("utf-16", 415), ("utf-8x", 415), ("latin1", 415)):
+        answer = api("PATCH", f"/{made['id']}", {"name": "x"}, Content_Type=f"application/json; charset={charset}")
+        assert answer.status == status, charset
+
+
+def test_revoking_waits_for_nobody_who_makes_keys(edge, store):
+    # One run of bcrypt at this cost takes a second: a queue of them is long.
+    e = edge(
+        http="keyward_key_format kw_ base62=43 checksum verifier=bcrypt:14; keyward_bcrypt_concurrency 1;",
+        server="keyward on; location /k { keyward_limit 1000r/m; keyward_api self; }",
+    )
+    busy = as_key(store.key(subject="busy", scope=["*"], verifier="sha256"))
+    other = Api(e, as_key(store.key(subject="other", scope=["*"], verifier="sha256")), "/k")
+    theirs = store.key(subject="other", name="stolen", verifier="sha256")
+    body = b'{"name":"x"}'
+    fields = [*busy.items(), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(Connection(e.port, 60)) for _ in range(12)]
+        for connection in connections:
+            connection.send(encode_request("POST", "/k", fields) + body)
+        # A subject's share of the queue is less than these, so some are told at once to come again.
+        assert min(c.read_response().status for c in connections[-2:]) == 503
+        assert other("GET").status == 200
+        assert other("POST", f"/{theirs['id']}/suspend").status == 200
+        assert other("DELETE", f"/{theirs['id']}").status == 204

@@ -241,6 +241,7 @@ def test_an_older_store_is_served_and_changed_as_it_is(edge, kw, old_store):
         "subjects": 1,
         "plans": 1,
         "windows": 0,
+        "balances": 0,
         "denials": 1,
         "journal": 0,
         "damaged": [],

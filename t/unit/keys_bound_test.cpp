@@ -167,6 +167,31 @@ TEST_F(KeysBound, ACallerThatHasEnded) {
   EXPECT_EQ(Result::caller_ended, create(token_caller("alice", "*"), request()).result);
 }
 
+TEST_F(KeysBound, ATokenThatWasRevokedMeanwhileChangesNothing) {
+  Caller caller = token_caller("alice", "*");
+  keys::CallersToken token{"auth", "alice", "j1", true, kNow - 100, 30};
+  caller.token = &token;
+  EXPECT_EQ(Result::done, create(caller, request()).result);
+  const auto deny = [this](DenialKind kind, const char *name, const DenialEntry &entry) {
+    EXPECT_EQ(Result::done, result([&](WriteTxn &txn) { return Answer(txn.deny_token(kind, name, entry, kNow)); }));
+  };
+  DenialEntry other{"auth", 0, 0, kNow};
+  deny(DenialKind::jti, "j2", other);
+  EXPECT_EQ(Result::done, create(caller, request()).result);
+  deny(DenialKind::jti, "j1", other);
+  EXPECT_EQ(Result::caller_ended, create(caller, request()).result);
+  token.jti = "j3";
+  EXPECT_EQ(Result::done, create(caller, request()).result);
+  other.not_before_s = kNow - 50;
+  deny(DenialKind::subject, "alice", other);
+  EXPECT_EQ(Result::caller_ended, create(caller, request()).result);
+  token.issued_at_s = kNow;
+  EXPECT_EQ(Result::done, create(caller, request()).result);
+  token.issuer = "another";
+  token.issued_at_s = kNow - 100;
+  EXPECT_EQ(Result::done, create(caller, request()).result);
+}
+
 TEST_F(KeysBound, WhoMayNothing) {
   EXPECT_EQ(Result::not_permitted, create(token_caller("", "*"), request()).result);
   EXPECT_EQ(Result::done, create(token_caller("", "*", {}, true), request()).result);

@@ -140,6 +140,27 @@ TEST_F(KeysSubjects, ForAdministratorsAndNotTheirOwn) {
                                       .result);
 }
 
+TEST_F(KeysSubjects, UnblockingBringsNobodyBackWhoMayMore) {
+  const Caller admin = token_caller("admin", "a", {}, true);
+  const auto unblock = [&] {
+    set("bob", [](auto *of) { of->state = SubjectState::blocked; });
+    return set(
+               "bob", [](auto *of) { of->state = SubjectState::active; }, admin)
+        .result;
+  };
+  EXPECT_EQ(Result::done, unblock());
+  auto asked = request("bob");
+  asked.scopes = scopes({"a"});
+  make(asked);
+  EXPECT_EQ(Result::done, unblock());
+  asked.scopes = scopes({"a", "b"});
+  const std::string wide = make(asked);
+  EXPECT_EQ(Result::exceeds_caller, unblock());
+  keys::Revoked revoked;
+  EXPECT_EQ(Result::done, result([&](WriteTxn &txn) { return keys::revoke(txn, {}, wide, kNow, &revoked); }));
+  EXPECT_EQ(Result::done, unblock());
+}
+
 TEST_F(KeysSubjects, NoFurtherThanTheCallerItself) {
   plan("wide", [](keys::PlanRequest *asked) { asked->scopes = scopes({"a", "b"}); });
   plan("narrow", [](keys::PlanRequest *asked) { asked->scopes = scopes({"a"}); });

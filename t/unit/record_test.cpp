@@ -184,8 +184,10 @@ TEST(KeyRecord, WhoSuspendedItIsReadBack) {
   EXPECT_FALSE(view.suspended_by_subject);
   std::string active = encode(record);
   active[0] = 2;
-  active.append(std::string("\6\1\0\1", 4));
+  active.append(std::string("\6\1\0\0\0\1", 6));
   EXPECT_FALSE(decode(active, &view));
+  active[1] = static_cast<char>(KeyState::suspended);
+  EXPECT_TRUE(decode(active, &view));
 }
 
 TEST(KeyRecord, WithItsOwnConcurrencyIsReadBack) {

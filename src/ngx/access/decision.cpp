@@ -242,7 +242,7 @@ std::string take_address(ngx_http_request_t *r, ngx_http_complex_value_t *value)
   ngx_str_t text = ngx_null_string;
   std::string address;
   return ngx_http_complex_value(r, value, &text) == NGX_OK && parse_address(view(text), &address) ? address
-                                                                                                   : std::string();
+                                                                                                  : std::string();
 }
 
 // What other proxies ask about their requests (keyward_verify).

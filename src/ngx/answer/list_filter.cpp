@@ -98,8 +98,8 @@ bool may_pass_unread(const ListState &list) noexcept {
 }
 
 const Grants &everything() noexcept {
-  static const Grants all = Grants::all();
-  return all;
+  static const Grants kAll = Grants::all();
+  return kAll;
 }
 
 // In the place of an event.

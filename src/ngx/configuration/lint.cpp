@@ -152,6 +152,11 @@ void check_api(ngx_conf_t *cf, const MainConfiguration &main, const MergedLocati
   if (core->handler != on_keys_api) {
     problem("answers nothing: another directive (proxy_pass and its like) does; give each a location of its own");
   }
+  if (location.mcp_terms != nullptr) {
+    problem(
+        "stands where keyward_mcp is on, which takes its requests for messages of MCP; write \"keyward_mcp off;\" "
+        "there");
+  }
   if (main.store.empty()) {
     problem("has no store; write \"keyward_store /var/lib/keyward;\" in http");
   }
@@ -188,6 +193,12 @@ void check_verify(ngx_conf_t *cf, const MergedLocation &merged, Reading *reading
   const char *const which = "; write keyward_verify method=$http_x_forwarded_method, or what else tells the method";
   if (core->handler != on_verify) {
     problem("answers nothing: another directive (proxy_pass and its like) does; give each a location of its own");
+  }
+  if (location.mcp_terms != nullptr) {
+    problem(
+        "stands where keyward_mcp is on, and a proxy that asks sends no message of MCP; write \"keyward_mcp off;\" "
+        "there");
+    return;
   }
   if (core->limit_except != 0) {
     problem(

@@ -68,11 +68,6 @@ void check_mcp(ngx_conf_t *cf, Reading *reading) {
       continue;
     }
     check_tool_limits(location, reading);
-    if (location.mcp_terms != nullptr && location.api) {
-      reading->problems.push_back("keyward_mcp " + reading->inherited_place(&location, &ReadBlock::mcp_place) +
-                                  " and keyward_api " + location.api->written_at +
-                                  " are of one location; write \"keyward_mcp off;\" beside keyward_api");
-    }
     if (location.mcp_terms != nullptr) {
       if (location.rpc_rules) {
         used.insert(location.rpc_rules->front().place);

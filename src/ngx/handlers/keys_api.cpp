@@ -71,9 +71,6 @@ ngx_int_t send_reply(ngx_http_request_t *r, const api::Reply &reply) noexcept {
   if (!add_fields(r, reply)) {
     return internal_error(r, kNoMemory);
   }
-  if (reply.status == kMethodNotAllowed) {
-    return kMethodNotAllowed;
-  }
   r->headers_out.status = reply.status;
   if (reply.body.empty()) {
     r->header_only = 1;
@@ -92,6 +89,17 @@ ngx_int_t send_reply(ngx_http_request_t *r, const api::Reply &reply) noexcept {
   }
   ngx_chain_t out = {buf, nullptr};
   return ngx_http_output_filter(r, &out);
+}
+
+// 405 says which methods there are (RFC 9110, section 15.5.6).
+ngx_int_t refuse_method(RequestContext *ctx, const api::Reply &reply) noexcept {
+  const ngx_int_t status = refuse_call(ctx, Reason::method_not_allowed, {});
+  return guarded(status, [&] {
+    for (const auto &[name, value] : reply.fields) {
+      ctx->refused.refusal.fields.push_back({name, "allow", value});
+    }
+    return status;
+  });
 }
 
 // The write handler while a thread works, and when it has.
@@ -113,7 +121,7 @@ void on_answer(ngx_http_request_t *r) noexcept {
     ngx_http_finalize_request(r, refuse_call(ctx, reply.reason, {reply.detail, reply.id}));
     return;
   }
-  ngx_http_finalize_request(r, send_reply(r, reply));
+  ngx_http_finalize_request(r, reply.status == kMethodNotAllowed ? refuse_method(ctx, reply) : send_reply(r, reply));
 }
 
 std::string_view field_of(ngx_http_request_t *r, std::string_view lowcase) noexcept {
@@ -153,6 +161,10 @@ api::Call call_of(ngx_http_request_t *r, const RequestContext *ctx, const ApiRul
   call.if_match = field_of(r, "if-match");
   call.idempotency_key = field_of(r, "idempotency-key");
   call.who = ctx->outcome.principal;
+  if (const VerifiedToken *token = ctx->outcome.token.get(); token != nullptr && ctx->outcome.issuer != nullptr) {
+    call.token = {ctx->outcome.issuer->name,  token->identity.subject,  token->identity.jti,
+                  token->times.has_issued_at, token->times.issued_at_s, ctx->outcome.issuer->leeway_s};
+  }
   call.address = view(r->connection->addr_text);
   call.now_s = ngx_time();
   call.now_ms = ngx_current_msec;
@@ -198,8 +210,10 @@ ngx_int_t begin_call(ngx_http_request_t *r) {
       own->configuration.policy, *own->writer(), [own](const Digest &name) { return own->find_usage(name); }, own->zone,
       own->bcrypt_concurrency, [own] { return own->closing.load(); }, own_limits_of(*ctx->location)});
   r->write_event_handler = on_answer;
+  const api::Route route = api::find_route(call->method, call->path, rules->shape.is_admin);
   const bool started = own->api_runs.start(
-      ctx, [service, rules, call] { return api::serve(*service, rules->shape, *rules->format, *call); }, keep_reply);
+      ctx, api::lane_of(route.operation), call->who->subject_name,
+      [service, rules, call] { return api::serve(*service, rules->shape, *rules->format, *call); }, keep_reply);
   if (!started) {
     ctx->outcome.retry_after_s = 1;
     return refuse_call(ctx, Reason::busy, {});

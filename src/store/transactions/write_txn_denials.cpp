@@ -113,6 +113,30 @@ StoreStatus WriteTxn::State::denial(DenialKind kind, std::string_view name, Deni
   return about(std::move(status), name_of(kind, name));
 }
 
+StoreStatus WriteTxn::find_token_denial(std::string_view issuer, std::string_view subject, std::string_view jti,
+                                        std::int64_t now_s, TokenDenial *denial) {
+  *denial = {};
+  StoreStatus status = state_->know_denials();
+  if (!status.ok() || state_->denials == 0) {
+    return status;
+  }
+  const auto ask = [&](DenialKind kind, std::string_view name) {
+    if (!status.ok() || name.empty()) {
+      return;
+    }
+    std::string_view content;
+    status = state_->scope.get(Table::denials, view_of(denial_key(kind, name)), &content);
+    if (status.code == StoreCode::not_found) {
+      status = {};
+    } else if (status.ok() && !apply_denial(content, kind, name, issuer, now_s, denial)) {
+      status = about({StoreCode::damaged, {}}, name_of(kind, name));
+    }
+  };
+  ask(DenialKind::jti, jti);
+  ask(DenialKind::subject, subject);
+  return status;
+}
+
 StoreStatus WriteTxn::merge_denial(DenialKind kind, std::string_view name, const DenialEntry &entry) {
   StoreStatus status = state_->scope.require(Table::denials);
   if (!status.ok()) {

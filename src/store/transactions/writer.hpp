@@ -64,6 +64,9 @@ class WriteTxn {
   StoreStatus deny_token(DenialKind kind, std::string_view name, const DenialEntry &entry, std::int64_t now_s);
   // The same, and sweeps nothing.
   StoreStatus merge_denial(DenialKind kind, std::string_view name, const DenialEntry &entry);
+  // What is denied of a token of this issuer now; see CredentialReader::find_token_denial().
+  StoreStatus find_token_denial(std::string_view issuer, std::string_view subject, std::string_view jti,
+                                std::int64_t now_s, TokenDenial *denial);
   // A plan with is_default takes that from the one which had it.
   StoreStatus put_plan(const PlanRecord &record);
   StoreStatus remove_plan(std::string_view name);
