@@ -65,25 +65,33 @@ std::string_view take_parameter(std::string_view *text) noexcept {
   return parameter;
 }
 
+// Of all the ways to write a charset, and of all readers: RFC 2231 has charset*0="utf", and some split at semicolons in
+// quotes, or take other bytes for blanks. So one that is there at all has to be `charset=utf-8`, once and plainly, and
+// nothing else may stand for the word.
 bool names_other_charset(std::string_view content_type) noexcept {
   constexpr std::string_view kCharset = "charset";
+  std::size_t words = 0, good = 0;
+  for (std::size_t i = 0; i < content_type.size(); ++i) {
+    const auto c = static_cast<unsigned char>(content_type[i]);
+    if ((c < 0x20 && c != '\t') || c > 0x7e || c == '%' || c == '*') {
+      return true;
+    }
+    words += equal_caseless(content_type.substr(i, kCharset.size()), kCharset) ? 1U : 0U;
+  }
   take_parameter(&content_type);  // the type
-  while (!content_type.empty()) {
+  while (words != 0 && !content_type.empty()) {
     const std::string_view parameter = take_parameter(&content_type);
     const std::size_t equals = parameter.find('=');
-    if (!equal_caseless(trim(parameter.substr(0, equals)), kCharset)) {
+    if (equals == std::string_view::npos || !equal_caseless(trim(parameter.substr(0, equals)), kCharset)) {
       continue;
     }
-    std::string_view value =
-        equals == std::string_view::npos ? parameter.substr(0, 0) : trim(parameter.substr(equals + 1));
+    std::string_view value = trim(parameter.substr(equals + 1));
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
       value = value.substr(1, value.size() - 2);
     }
-    if (!equal_caseless(value, "utf-8") && !equal_caseless(value, "utf8")) {
-      return true;
-    }
+    good += equal_caseless(value, "utf-8") || equal_caseless(value, "utf8") ? 1U : 0U;
   }
-  return false;
+  return words > 1 || good != words;
 }
 
 // demanded: it has to be there.

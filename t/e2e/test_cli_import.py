@@ -178,7 +178,7 @@ SHA = {"sha256": sha256("x")}
         ({**SHA, "expires_at": 1e300}, "expires_at is not a time"),
         ({**SHA, "last_used_at": "2026-02-30"}, "last_used_at is not a time"),
         ({**SHA, "state": "dead"}, "state has to be"),
-        ({**SHA, "state": "pending"}, "logins are not supported yet"),
+        ({**SHA, "state": "pending"}, "such a key lives for ten minutes"),
         ({**SHA, "uses": -1}, "uses has to be a whole number"),
     ],
 )

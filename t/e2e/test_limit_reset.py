@@ -16,10 +16,18 @@ def key(store):
 
 
 # What is told, as (by the wall, the time of day or the seconds from now).
+def seconds_of_tightest(response):
+    """RateLimit has an element for each limit: t= of the one that X-RateLimit-Limit is about."""
+    policies = dict(re.findall(r'"(\w+)";q=(\d+)', response.header("RateLimit-Policy")))
+    seconds = dict(re.findall(r'"(\w+)";r=\d+;t=(\d+)', response.header("RateLimit")))
+    [name] = [name for name, count in policies.items() if count == response.header("X-RateLimit-Limit")]
+    return seconds[name]
+
+
 TOLD = {
     "X-RateLimit-Reset": lambda response: (True, response.header("X-RateLimit-Reset")),
     "$keyward_reset": lambda response: (True, response.header("X-Reset")),
-    "t=": lambda response: (False, re.search(r";t=(\d+)$", response.header("RateLimit"))[1]),
+    "t=": lambda response: (False, seconds_of_tightest(response)),
     "Retry-After": lambda response: (False, response.header("Retry-After")),
     "retry_after": lambda response: (False, response.json()["retry_after"]),
 }

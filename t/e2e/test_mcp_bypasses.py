@@ -428,3 +428,25 @@ def test_a_pipelined_second_request_is_judged_too(site):
         except Closed:
             pass
     assert not harmful(site.done.done)
+
+
+@pytest.mark.parametrize("who", ["nobody", "reader", "admin"])
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE", "OPTIONS"])
+def test_no_tunnel_is_opened(site, who, method):
+    upgrade = [("Upgrade", "websocket"), ("Connection", "upgrade"), ("Sec-WebSocket-Version", "13")]
+    body = PING if method == "POST" else None
+    response, done = ask(site, body, [*((JSON,) if body else ()), *upgrade], who, method)
+    assert (response.status, response.header("X-Reason"), done) == (400, "invalid_message", set())
+
+
+@pytest.mark.parametrize(
+    "parameter", ["charset*0=utf-7", "charset*=us-ascii''utf-7", "\x0bcharset=utf-7", 'x=";charset=utf-7"']
+)
+def test_no_other_charset_is_hidden_in_the_type(site, parameter):
+    # What a reader of UTF-7 would take for a call of the tool.
+    hidden = (
+        '{"jsonrpc":"2.0","id":1,"method":"ping","z":"+ACI-,+ACI-method+ACI-:+ACI-tools/call+ACI-,'
+        '+ACI-params+ACI-:{+ACI-name+ACI-:+ACI-deploy+ACI-},+ACI-q+ACI-:+ACI-"}'
+    )
+    response, done = ask(site, hidden, [("Content-Type", f"application/json; {parameter}")])
+    assert (response.status, done) == (400, set())

@@ -690,7 +690,7 @@ def test_windows_wait_while_the_disk_is_full(edge, make_store, small_disk):
     until(lambda: store.kw("store", "check")["windows"] == 1, 10, "the first batch")
     fill(small_disk)
     assert statuses(volley(e.port, 10, 300, make=make)) == {200: 3000}
-    e.wait_log(r"\[error\].*use counts and windows.*No space", 10)
+    e.wait_log(r"\[error\].*use counts, windows and balances.*No space", 10)
     assert statuses(volley(e.port, 1, 1, make=make)) == {429: 1}
     (small_disk / "ballast").unlink()
     until(lambda: store.kw("store", "check")["windows"] == 3000, 15, "all windows")

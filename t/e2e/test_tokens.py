@@ -379,7 +379,7 @@ def test_accept(edge, issuers, store):
 
 def test_without_issuers_no_token_is_good(edge, store):
     e = edge(server=f"{SERVER}\n{PAGES}")
-    assert outcome(e, Signer().bearer()) == (401, "invalid_token")
+    assert outcome(e, Signer().bearer()) == (401, "invalid_key")
 
 
 def test_tokens_come_from_wherever_credentials_do(edge, issuers, backend):

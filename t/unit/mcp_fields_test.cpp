@@ -234,7 +234,7 @@ TEST(McpFields, RefuseAnEncodedBody) {
   };
   for (const char *type : {"", "application/json", "application/JSON", "text/plain", "application/json; charset=utf-8",
                            "application/json;CHARSET=\"UTF-8\"", "application/json ; charset=utf8 ; x=y",
-                           "text/plain; x=\"; charset=utf-16\""}) {
+                           "text/plain; x=\"a; b\"; charset=utf-8"}) {
     EXPECT_FALSE(encoded(type, "")) << type;
     EXPECT_FALSE(encoded(type, "identity")) << type;
     for (const char *coding : {"gzip", "GZIP", "deflate", "br", "identity, gzip", "aes128gcm", "x"}) {
@@ -244,7 +244,18 @@ TEST(McpFields, RefuseAnEncodedBody) {
   for (const char *type :
        {"application/json; charset=utf-16", "application/json;charset=utf-7", "text/plain; charset=\"UTF-16LE\"",
         "text/plain; charset=latin1", "text/plain; charset=utf-8; charset=utf-16",
-        "text/plain; charset=", "text/plain; charset", "text/plain; charset = utf-16"}) {
+        "text/plain; charset=", "text/plain; charset", "text/plain; charset = utf-16",
+        // As others read it: RFC 2231, semicolons in quotes, other blanks, no semicolon.
+        "application/json; charset*0=utf-7", "application/json; charset*0=\"utf\"; charset*1=\"-7\"",
+        "application/json; charset*=us-ascii''utf-7", "application/json; charset=utf-8; charset*0=utf-7",
+        "application/json; charset=utf-8; charset=utf-8", "text/plain; x=\"; charset=utf-16\"",
+        "application/json;\vcharset=utf-7", "application/json;\fcharset=utf-7",
+        "application/json;\x85"
+        "charset=utf-7",
+        "application/json;\xa0"
+        "charset=utf-7",
+        "application/json charset=utf-7", "application/json; ch%61rset=utf-7", "application/json; \"charset\"=utf-7",
+        "application/json, text/plain; CHARSET=utf-7", "charset=utf-8"}) {
     EXPECT_TRUE(encoded(type, "")) << type;
   }
   Fields twice;

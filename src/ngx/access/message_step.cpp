@@ -150,6 +150,11 @@ MessageLook look_at_message(RequestContext *ctx, const LocationConfiguration &lo
   if (!may_come) {
     return refused(Reason::origin_refused);
   }
+  // What comes through a tunnel is nobody's to judge, and the protocol has none.
+  if (r->headers_in.upgrade != nullptr) {
+    state->problem = "it asks for another protocol (Upgrade)";
+    return refused(Reason::invalid_message);
+  }
   if (is_preflight(r, *state)) {
     return look_at_preflight(ctx);
   }
