@@ -280,7 +280,7 @@ def measure_case(case, rounds, seconds, tell):
         except Missing as missing:
             tell(f"{case.name:14} {missing}")
             return Row(case.name, case.text, missing=str(missing))
-        target.run(1)  # proved, connected, warm
+        target.warm()  # proved, connected
         result = compare(target, base, rounds, seconds)
     tell(f"{case.name:14} {result.line()}  {case.text}")
     return row_of(case, result)
