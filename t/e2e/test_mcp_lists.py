@@ -300,8 +300,10 @@ def test_events_go_on_one_by_one(edge, store, buffering):
         with e.connect(30) as connection:
             connection.send("GET / HTTP/1.1\r\nHost: localhost\r\nX-API-Key: " + key[0][1] + "\r\n\r\n")
             first, second = event(NOTE).encode(), event(tools("hidden", "shown")).encode()
-            backend.send(first)
             received = b""
+            while b"\r\n\r\n" not in received:  # before there is any event
+                received += connection.read_some(1)
+            backend.send(first)
             while NOTE.encode() not in received:
                 received += connection.read_some(1)
             for at in range(0, len(second), 7):

@@ -207,7 +207,7 @@ ngx_int_t send_held(ngx_http_request_t *r, ListState *list, bool last) noexcept 
 
 ngx_int_t send(ngx_http_request_t *r, ListState *list, std::string_view text, bool flush, bool last) noexcept {
   ngx_chain_t *out = nullptr;
-  if (!text.empty() || last) {
+  if (!text.empty() || flush || last) {
     out = make_buffer(r, list, text);
     if (out == nullptr) {
       return NGX_ERROR;
@@ -276,11 +276,12 @@ std::size_t unsent(const ListState &list) noexcept {
 }
 
 // Takes what came, as far as it may go on. false: the stream has to be broken off.
-bool take_events(ngx_http_request_t *r, ListState *list, std::string *out, bool *last) {
+bool take_events(ngx_http_request_t *r, ListState *list, std::string *out, bool *flush, bool *last) {
   while (list->in != nullptr && out->size() < kMostUnsent) {
     ngx_chain_t *link = list->in;
     list->in = link->next;
     *last = link->buf->last_buf;
+    *flush = *flush || link->buf->flush;  // also of nothing: the header goes on before the first event
     const bool good = list->events->read(take(link->buf), out);
     ngx_free_chain(r->pool, link);
     if (!good) {
@@ -300,9 +301,9 @@ ngx_int_t pass_events(ngx_http_request_t *r, ListState *list, ngx_chain_t *in) {
   ngx_int_t rc = in == nullptr || list->in == nullptr ? send(r, list, {}, false, false) : NGX_OK;
   while (rc != NGX_ERROR && list->in != nullptr && unsent(*list) < kMostUnsent) {
     std::string out;
-    bool last = false;
-    const bool good = take_events(r, list, &out, &last);
-    rc = send(r, list, out, !out.empty(), good && last);
+    bool flush = false, last = false;
+    const bool good = take_events(r, list, &out, &flush, &last);
+    rc = send(r, list, out, flush || !out.empty(), good && last);
     if (!good) {
       ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                     "keyward: an event with a list can't be filtered, as it is larger than \"list=\" of keyward_mcp; "
